@@ -575,9 +575,9 @@ class Package:
         """Draw the errors."""
         every = [error for file in files_of(self.name) for error in errors(file)]
         random.Random(self.seed).shuffle(every)  # noqa: S311
-        drawn = list(itertools.islice((error for error in every if _is_other_code(error)), self.count))
-        self.counts["planted"] = len(drawn)
-        return drawn
+        plotted = list(itertools.islice((error for error in every if _is_other_code(error)), self.count))
+        self.counts["planted"] = len(plotted)
+        return plotted
 
 
 def _forked(work: Callable[[], None]) -> int:

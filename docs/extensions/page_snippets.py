@@ -135,7 +135,7 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
         run_console(node, block.text)
         return
     output, where = wrapped(page.run(block)), node.parent.index(node) + 1
-    if block.language == "python" and (html := drawn(page.result)):
+    if block.language == "python" and (html := plotted(page.result)):
         html = f'<div class="plan">{without_style(html)}</div>'
         node.parent.insert(where, nodes.raw("", html, format="html"))
     if output:
@@ -145,7 +145,7 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
         node.parent.insert(where, shown)
 
 
-def drawn(value: object) -> str:
+def plotted(value: object) -> str:
     """Return what a notebook shows of a value of the library, as HTML; "" if it shows a text."""
     if not type(value).__module__.startswith("paramsched."):
         return ""

@@ -112,8 +112,8 @@ def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]
     folder = Path(directive.env.srcdir, "_generated", "pictures")
     folder.mkdir(parents=True, exist_ok=True)
     recipe = ps.recipes[name]
-    drawn = (recipe.plan, recipe.facts, recipe.bases)
-    state = f"{directive.config.library_digest} {drawn}".encode()
+    plotted = (recipe.plan, recipe.facts, recipe.bases)
+    state = f"{directive.config.library_digest} {plotted}".encode()
     file = folder / f"{name}-{hashlib.sha256(state).hexdigest()[:12]}.html"
     if not file.exists():
         trace = recipe.trace()

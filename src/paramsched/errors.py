@@ -254,18 +254,23 @@ class ConfigError(ParamschedError, ValueError):
 
     def __init__(self, source: str, problems: Iterable[str | Problem]) -> None:
         self.source = source
-        self.problems = tuple(Problem("", one, code=UNREADABLE) if isinstance(one, str) else one for one in problems)
+        self.problems = tuple(
+            Problem("", problem, code=UNREADABLE) if isinstance(problem, str) else problem for problem in problems
+        )
         Exception.__init__(self, source, self.problems)
 
     @property
     def lines(self) -> tuple[str, ...]:
         """One line of text for each problem, with its path."""
-        return tuple(one.place_and_message for one in self.problems)
+        return tuple(problem.place_and_message for problem in self.problems)
 
     def __str__(self) -> str:
         lines: list[str] = []
-        for one in self.problems:
-            lines += [f"{one.location(one.file or self.source)}: {one.path_and_message}", *filter(None, [one.pointer])]
+        for problem in self.problems:
+            lines += [
+                f"{problem.location(problem.file or self.source)}: {problem.path_and_message}",
+                *filter(None, [problem.pointer]),
+            ]
         return printable_lines("\n".join(lines))
 
 

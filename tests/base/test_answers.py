@@ -61,7 +61,7 @@ class Plain:
 
 KINDS = (Curve, Duration, Level, Plain, Schedule)
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-NAMES |= {getattr(one, "__name__", "Level"): one for one in KINDS}
+NAMES |= {getattr(kind, "__name__", "Level"): kind for kind in KINDS}
 NAMES |= {"np": np, "param": param, "kind_of": kind_of, "ranges": ranges, "DurationLike": DurationLike}
 answer_to = answers_with(NAMES)
 

@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_replaced_is_written_unless_it_has_changed_meanwhi
     written = rewrite_file(tmp_path / "file", b"new", over=b"old")
 
     assert (written, (tmp_path / "file").read_bytes()) == expected
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_socket_and_a_folder_are_not_written(tmp_path, monkeypatch):

@@ -44,9 +44,9 @@ def in_terminal(
             said += piece
     os.close(own_end)
     assert process.wait() == 0, said[-2000:]
-    found = said.decode().replace("\r\n", "\n").split(f"{_MARK}\n")
-    assert len(found) == len(commands) + 1
-    return found[:-1]
+    actual = said.decode().replace("\r\n", "\n").split(f"{_MARK}\n")
+    assert len(actual) == len(commands) + 1
+    return actual[:-1]
 
 
 def main() -> None:

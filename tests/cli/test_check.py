@@ -28,18 +28,18 @@ def call(*arguments):
 
 
 def codes(*arguments):
-    return [one["code"] for one in json.loads(call(*arguments, "--json").stdout)]
+    return [load["code"] for load in json.loads(call(*arguments, "--json").stdout)]
 
 
 # ---------------------------------------------------------------- output formats
 
 
 def test_json_contains_all_fields_of_a_problem(plan):
-    (found,) = json.loads(call(plan(LATE), "--json").stdout)
+    (actual,) = json.loads(call(plan(LATE), "--json").stdout)
 
-    assert found == {
+    assert actual == {
         "plan": "plan.yaml", "path": "$.lr", "line": 2, "column": 5, "code": "PS208", "rule": "period-beyond-run",
-        "severity": "warning", "message": f"{found['found']}. {found['advice']}", "found": found["found"],
+        "severity": "warning", "message": f"{actual['found']}. {actual['advice']}", "found": actual["found"],
         "advice": "Shorten it, or remove it",
     }  # fmt: skip
 
@@ -77,7 +77,9 @@ def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, cod
 def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
     torch = pytest.importorskip("torch")
     parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
-    groups = [{"params": [one], "name": name} for one, name in zip(parameters, ("body", "head"), strict=True)]
+    groups = [
+        {"params": [parameter], "name": name} for parameter, name in zip(parameters, ("body", "head"), strict=True)
+    ]
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), total=100))
     for _ in range(3):
@@ -87,11 +89,11 @@ def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
     scheduler.detach()
     text = "total: 2\nlr: cosine()\nbetas[0]: constant(0.5)\ngroups: {haed: {lr: constant(0.1)}}\n"
 
-    found = {one["code"]: one for one in json.loads(call(plan(text), "--checkpoint", "model.pt", "--json").stdout)}
+    actual = {load["code"]: load for load in json.loads(call(plan(text), "--checkpoint", "model.pt", "--json").stdout)}
     right = call(plan("total: 100\nlr: cosine()\ngroups: {head: {lr: constant(0.1)}}\n"), "--checkpoint", "model.pt")
 
-    assert {"PS401", "PS402"} <= set(found)
-    assert (found["PS401"]["line"], 'did you mean "head"' in found["PS401"]["found"]) == (4, True)
+    assert {"PS401", "PS402"} <= set(actual)
+    assert (actual["PS401"]["line"], 'did you mean "head"' in actual["PS401"]["found"]) == (4, True)
     assert (right.exit_code, right.stderr) == (0, "")
     assert codes(plan("total: 2\nlr: cosine()\n"), "--checkpoint", "model.pt") == ["PS406"]
 
@@ -101,10 +103,10 @@ def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_pa
     rows = [json.dumps({"step": t, "lr": float(lr[min(4 * t, 99)])}) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
 
-    (found,) = json.loads(call(plan("total: 100\nlr: cosine()\n"), "--log", "values.jsonl", "--json").stdout)
+    (actual,) = json.loads(call(plan("total: 100\nlr: cosine()\n"), "--log", "values.jsonl", "--json").stdout)
 
-    assert (found["code"], found["severity"], found["line"]) == ("PS405", "error", 2)
-    assert "4" in found["advice"]
+    assert (actual["code"], actual["severity"], actual["line"]) == ("PS405", "error", 2)
+    assert "4" in actual["advice"]
 
 
 @pytest.mark.parametrize(
@@ -142,9 +144,9 @@ def test_a_missing_fact_is_reported_beside_the_other_problems(tmp_path):
 
     result = CliRunner().invoke(main, ["check", str(tmp_path / "plan.yaml"), "--total", "90 epochs", "--json"])
 
-    found = json.loads(result.stdout)
+    actual = json.loads(result.stdout)
     assert result.exit_code == 2
-    assert [(one["code"], one["line"]) for one in found] == [("PS109", None), ("PS301", 1)]
+    assert [(one["code"], one["line"]) for one in actual] == [("PS109", None), ("PS301", 1)]
     assert "steps_per_epoch=" not in result.stdout  # an option has no such name
     assert "--steps-per-epoch 100" in result.stdout
 
@@ -168,7 +170,7 @@ def test_a_base_decides_whether_an_end_is_a_rate(line, options, found, tmp_path)
 
     result = CliRunner().invoke(main, ["check", str(file), "--json", *options], prog_name="paramsched")
 
-    assert [(one["code"], one["severity"]) for one in json.loads(result.stdout)] == found
+    assert [(load["code"], load["severity"]) for load in json.loads(result.stdout)] == found
 
 
 MISTAKES = {
@@ -212,4 +214,4 @@ def test_a_mistake_is_reported_at_its_location(tmp_path, name):
         CliRunner().invoke(main, ["check", str(tmp_path / file), "--json", *options], prog_name="paramsched").stdout
     )
 
-    assert (code, line) in [(one["code"], one["line"]) for one in json.loads(output)]
+    assert (code, line) in [(load["code"], load["line"]) for load in json.loads(output)]

@@ -28,9 +28,9 @@ def plan(tmp_path):
 
 
 def output_of(*arguments):
-    found = CliRunner().invoke(main, list(arguments))
-    assert found.exit_code == 0, found.output
-    return found.output
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_the_table_has_times_in_tokens(plan):
@@ -41,7 +41,7 @@ def test_the_table_has_times_in_tokens(plan):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
-def test_a_plan_in_tokens_can_be_drawn_in_every_format(plan, tmp_path, suffix):
+def test_a_plan_in_tokens_can_be_plotted_in_every_format(plan, tmp_path, suffix):
     path = tmp_path / f"plan.{suffix}"
     output_of("show", plan, "-o", str(path), "--sequence-length", "1000")
     assert suffix == "png" or ">tokens</text>" in path.read_text()
@@ -94,10 +94,10 @@ def test_show_spreads_the_updates_evenly(run_of_progress, times):
     at = [argument for time in times for argument in ("--at", time)]
     _, output = run_of_progress("show", "plan.yaml", "--total", "200", "--json", *at)
 
-    found = json.loads(output)["values"]["lr"]
+    actual = json.loads(output)["values"]["lr"]
     shown = ps.trace(ps.loads(BY_PROGRESS), {"lr": 1.0}, total=200)["lr", 0]
     expected = [shown[t] if t < 200 else 0.0 for t in json.loads(output)["at"]]
-    assert found == expected
+    assert actual == expected
 
 
 def test_diff_names_the_progress(run_of_progress):
@@ -110,12 +110,12 @@ def test_diff_names_the_progress(run_of_progress):
 
 def test_a_picture_has_an_axis_in_percent_and_breakpoints_at_updates():
     curves, assumed = curves_of_plan(ps.loads(BY_PROGRESS))
-    drawn = picture(curves, view=View(unit="progress"))
+    plotted = picture(curves, view=View(unit="progress"))
 
     assert assumed == "total assumed to be 1000 updates"
-    assert drawn.panels[0].breakpoints.tolist() == [50, 570]
-    assert [tick.label for tick in drawn.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
-    assert drawn.length == "1,000 updates"
+    assert plotted.panels[0].breakpoints.tolist() == [50, 570]
+    assert [tick.label for tick in plotted.axis.ticks(5)] == ["0%", "20%", "40%", "60%", "80%", "100%"]
+    assert plotted.length == "1,000 updates"
 
 
 FOLLOWING = """\
@@ -136,9 +136,9 @@ def following(tmp_path):
 
 
 def printed_by(*arguments, code=0):
-    found = CliRunner().invoke(main, list(map(str, arguments)))
-    assert found.exit_code == code, found.output
-    return found.output
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return result.output
 
 
 def test_the_table_has_the_line_as_written_and_as_it_is_evaluated(following):

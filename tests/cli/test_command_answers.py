@@ -64,8 +64,8 @@ def full_answer_to(question: dict[str, Any]) -> dict[str, Any]:
         written = restore(folder)
     texts = {name: file.decode() for name, file in sorted(written.items()) if inputs().get(name) != file}
     answer = {key: question[key] for key in ("paramsched", "input", "columns", "long") if key in question}
-    found = {"code": done.exit_code, "prints": done.stdout, "errors": done.stderr, "writes": texts}
-    return answer | {key: value for key, value in found.items() if value}
+    actual = {"code": done.exit_code, "prints": done.stdout, "errors": done.stderr, "writes": texts}
+    return answer | {key: value for key, value in actual.items() if value}
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:

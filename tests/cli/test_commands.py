@@ -78,8 +78,10 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
     examples = examples_of(name)
 
     assert examples
-    options = [one for one in main.get_command(click.Context(main), name).params if not getattr(one, "hidden", True)]
-    assert [one.name for one in options if one.opts[0] not in "\n".join(printed)] == []
+    options = [
+        param for param in main.get_command(click.Context(main), name).params if not getattr(param, "hidden", True)
+    ]
+    assert [option.name for option in options if option.opts[0] not in "\n".join(printed)] == []
     assert printed[-len(examples) :] == [f"  {line}" for line in examples]
     assert printed[-len(examples) - 1] == "Examples:"
     assert max(map(len, printed)) <= 80
@@ -270,11 +272,11 @@ def tree(folder):
 
 
 def test_a_plan_has_the_name_that_it_is_given(tree):
-    drawn = good("show", "main run=trunk.yaml", "short=linear(over=100)", "at-40.yaml")
+    plotted = good("show", "main run=trunk.yaml", "short=linear(over=100)", "at-40.yaml")
 
     for name in ("a main run ", "b short ", "c at-40.yaml "):
-        assert f"   {name}" in drawn
-    assert drawn.splitlines()[-1].endswith("100")
+        assert f"   {name}" in plotted
+    assert plotted.splitlines()[-1].endswith("100")
 
 
 def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path, monkeypatch):
@@ -282,11 +284,11 @@ def test_plans_in_one_picture_share_groups_and_have_bases_of_their_own(tmp_path,
     (tmp_path / "plain.yaml").write_text("total: 10\nlr: linear()\n")
     (tmp_path / "heads.yaml").write_text("total: 10\nlr: cosine()\ngroups:\n  head:\n    lr: constant()\n")
 
-    drawn = good("show", "plain.yaml", "heads.yaml", "--base", "lr=0.1,lr@head=0.2")
+    plotted = good("show", "plain.yaml", "heads.yaml", "--base", "lr=0.1,lr@head=0.2")
 
-    assert "plain.yaml group default   0.1 → 0.01" in drawn
-    assert "plain.yaml group head   0.2 → 0.02" in drawn
-    assert "heads.yaml group head   0.2" in drawn
+    assert "plain.yaml group default   0.1 → 0.01" in plotted
+    assert "plain.yaml group head   0.2 → 0.02" in plotted
+    assert "heads.yaml group head   0.2" in plotted
 
 
 def test_files_with_equal_names_are_distinguished_and_use_the_longest_total(tree):
@@ -331,7 +333,7 @@ def test_standard_input_is_yaml_unless_a_format_is_specified():
     assert call("show", "--table", "-", input="lr: x" * 300_000).exit_code == 1
 
 
-def test_groups_selected_by_index_are_drawn(folder):
+def test_groups_selected_by_index_are_plotted(folder):
     (folder / "indices.yaml").write_text(
         "lr: 1\ngroups:\n  1: {lr: constant(2)}\n  3: {lr: constant(4)}\n  head: {lr: constant(5)}\n"
     )
@@ -355,7 +357,7 @@ def test_show_writes_a_picture(folder, suffix, begin):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
-def test_show_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
+def test_show_writes_the_picture_plotted_by_matplotlib(folder, suffix, begin):
     pytest.importorskip("matplotlib")
 
     assert good("show", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
@@ -567,7 +569,7 @@ AIRBENCH = paramsched.recipes["airbench94-cifar10"]
 )
 def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, groups, facts):
     (folder / "tokens.yaml").write_text(TOKENS)
-    groups = [{"lr": 1.0, "betas": (1.0, 1.0)} | one for one in groups]
+    groups = [{"lr": 1.0, "betas": (1.0, 1.0)} | group for group in groups]
 
     good("convert", *arguments, "-o", "values.csv")
 
@@ -659,7 +661,7 @@ def test_an_interrupt_prints_a_short_message(monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["dqn-atari", "rainbow-atari", "smollm2-1.7b"])
-def test_the_longest_recipes_are_drawn(name: str) -> None:
+def test_the_longest_recipes_are_plotted(name: str) -> None:
     shown = CliRunner().invoke(main, ["show", f"recipe:{name}", "--width", "60"])
 
     assert shown.exit_code == 0, shown.output

@@ -81,7 +81,7 @@ def test_a_picture_assumes_the_length_of_an_epoch_with_a_note(place):
     assert "--steps-per-epoch" in result.stderr
 
 
-def test_a_config_is_drawn_beside_a_plan_and_a_log_over_it(place):
+def test_a_config_is_plotted_beside_a_plan_and_a_log_over_it(place):
     curves = simulate(CONFIG, steps_per_epoch=5)
     (place / "log.csv").write_text("step,lr\n" + "".join(f"{t},{v}\n" for t, v in enumerate(curves["lr", 0].tolist())))
 
@@ -136,9 +136,9 @@ def test_check_reports_each_wrong_argument_at_its_line(place):
     lines = ["train_cfg: {max_epochs: 4}", "param_scheduler:", "- type: StepLR", "  step: 3", "- {type: StepsLR}", ""]
     (place / "wrong.yaml").write_text("\n".join(lines))
 
-    found = json.loads(call("check", "wrong.yaml", "--json", code=1).stdout)
+    data = json.loads(call("check", "wrong.yaml", "--json", code=1).stdout)
 
-    assert [(one["path"], one["line"]) for one in found] == [
+    assert [(one["path"], one["line"]) for one in data] == [
         ("$.param_scheduler[0].step", 4),
         ("$.param_scheduler[0].step_size", 3),
         ("$.param_scheduler[1].type", 5),

@@ -96,7 +96,7 @@ def naive_data(text, old):
 
 
 def names(folder):
-    return sorted(one.name for one in Path(folder).iterdir())
+    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def put(path, content):
@@ -209,7 +209,7 @@ def test_a_text_that_no_page_could_show_again_is_not_saved(file, text):
 
 
 @pytest.mark.parametrize("format", TEMPLATES)
-def test_a_new_plan_is_drawn_and_written_in_the_format_of_its_suffix(tmp_path, format):
+def test_a_new_plan_is_plotted_and_written_in_the_format_of_its_suffix(tmp_path, format):
     editor = Editor(tmp_path / f"new.{format}", CommandOptions())
     page = Page(editor.page())
 
@@ -240,12 +240,12 @@ def test_the_page_shows_the_name_the_facts_and_the_bases_of_the_command(tmp_path
 
 
 @pytest.fixture
-def drawn(file):
+def plotted(file):
     return partial(draw, file, CommandOptions().with_facts(steps_per_epoch=50), facts="steps_per_epoch=50", bases="")
 
 
-def test_a_plan_is_answered_with_its_curves_and_a_mistake_with_its_place(drawn):
-    right, wrong = drawn(PLAN), drawn(PLAN.replace("cosine", "cosin"))
+def test_a_plan_is_answered_with_its_curves_and_a_mistake_with_its_place(plotted):
+    right, wrong = plotted(PLAN), plotted(PLAN.replace("cosine", "cosin"))
 
     assert right["page"].startswith("<!doctype html>")
     assert "<title>plan.yaml</title>" in right["page"]
@@ -264,15 +264,15 @@ def test_a_plan_is_answered_with_its_curves_and_a_mistake_with_its_place(drawn):
         ({"facts": "'"}, "quot"),
     ],
 )
-def test_a_wrong_field_is_a_problem(drawn, fields, reported):
-    answer = drawn(PLAN, **fields)
+def test_a_wrong_field_is_a_problem(plotted, fields, reported):
+    answer = plotted(PLAN, **fields)
 
     assert answer["wrong"]
     assert reported in answer["problems"]
 
 
-def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(drawn):
-    answer = drawn("total: 100\nlr: cosine()\n", bases="lr=0.5,,weight_decay=0.1,lr@head=0.3,")
+def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(plotted):
+    answer = plotted("total: 100\nlr: cosine()\n", bases="lr=0.5,,weight_decay=0.1,lr@head=0.3,")
 
     assert "0.5" in answer["page"]
     assert [line for line in answer["problems"].splitlines() if "weight_decay=0.1" in line]
@@ -280,35 +280,35 @@ def test_a_base_whose_line_is_not_written_yet_is_a_problem_beside_the_curves(dra
     assert "--base" not in answer["problems"]
 
 
-def test_the_checks_use_the_bases_of_the_page(drawn):
-    reported = drawn("total: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
+def test_the_checks_use_the_bases_of_the_page(plotted):
+    reported = plotted("total: 100\nlr: cosine(to=1e-5)\n", bases="lr=0.001")["problems"]
 
     assert "PS301" in reported
     assert "1e-08" in reported
 
 
 @pytest.mark.parametrize("total", [1_000_000, 10**9])
-def test_a_long_plan_is_drawn_or_refused(drawn, total):
-    answer = drawn(f"total: {total}\nlr: cosine()\n")
+def test_a_long_plan_is_plotted_or_refused(plotted, total):
+    answer = plotted(f"total: {total}\nlr: cosine()\n")
 
     assert ("page" in answer) is (total == 1_000_000)
     assert ("too many" in answer["problems"]) is (total != 1_000_000)
 
 
-def test_a_drawing_that_takes_too_long_is_ended_and_the_next_one_is_drawn(file, monkeypatch):
+def test_a_drawing_that_takes_too_long_is_ended_and_the_next_one_is_plotted(file, monkeypatch):
     (file.parent / "noisy.py").write_text("print('imported')\n")
     monkeypatch.chdir(file.parent)
     drawing = DrawingProcess(["plan.yaml", "--import", "noisy"], seconds=0)
 
     late = drawing.draw(PLAN, "", "")
     drawing.seconds = 60
-    drawn, again = (drawing.draw(PLAN, "steps_per_epoch=50", "") for _ in range(2))
+    plotted, again = (drawing.draw(PLAN, "steps_per_epoch=50", "") for _ in range(2))
     drawing.end()
     ended = drawing.draw(PLAN, "", "")
     drawing.end()
 
-    assert (late["wrong"], "seconds" in late["problems"], drawn == again) == (True, True, True)
-    assert "page" in drawn
+    assert (late["wrong"], "seconds" in late["problems"], plotted == again) == (True, True, True)
+    assert "page" in plotted
     assert (ended["wrong"], "ended" in ended["problems"]) == (True, True)
 
 
@@ -356,7 +356,7 @@ def ask(server):
     return send
 
 
-def test_a_page_is_saved_while_another_text_is_drawn(ask, file, gate):
+def test_a_page_is_saved_while_another_text_is_plotted(ask, file, gate):
     status, page = ask("")
     drawings = []
     drawing = threading.Thread(target=lambda: drawings.append(ask("draw", text="", facts="a", bases="b")))
@@ -520,7 +520,7 @@ def test_an_interrupt_ends_the_command_after_the_save_that_it_is_writing(run, fi
     asked.close()
 
     assert (written, editing.wait(30), editing.stderr.read()) == ("writing\n", 0, "")
-    assert {one for one in names(file.parent) if "plan" in one} == {"plan.yaml"}
+    assert {name for name in names(file.parent) if "plan" in name} == {"plan.yaml"}
     assert file.read_text() == "lr: cosine()\n"
 
 

@@ -97,17 +97,17 @@ def test_a_plan_is_typed_misspelled_mended_saved_refused_and_compared(tmp_path, 
     server.server_close()
 
     (said,) = re.findall(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
-    found = json.loads(unescape(said))
-    steps = [found[one] for one in ("first", "misspelled", "mended", "saved")]
-    assert "fault" not in found
-    assert found["dark"] is is_dark
-    assert [(one["wrong"], one["view"]) for one in steps] == [("", ""), ("wrong", "old"), ("", ""), ("", "")]
+    data = json.loads(unescape(said))
+    steps = [data[one] for one in ("first", "misspelled", "mended", "saved")]
+    assert "fault" not in data
+    assert data["dark"] is is_dark
+    assert [(step["wrong"], step["view"]) for step in steps] == [("", ""), ("wrong", "old"), ("", ""), ("", "")]
     assert re.search(r"plan\.yaml:2:5: .*cosin.*\n    lr: cosin\(to=0\.1\)\n +\^$", steps[1]["problems"])
     assert (steps[1]["status"], steps[3]["status"]) == ("not saved", "saved")
-    assert not any(one["wide"] for one in steps)
-    assert all(one["right"] is (width > 800) for one in steps)
+    assert not any(step["wide"] for step in steps)
+    assert all(step["right"] is (width > 800) for step in steps)
     typed = PLAN.replace("cosine", "constant")
-    refused, copied, compared, replaced = (found[one] for one in ("refused", "copied", "compared", "replaced"))
+    refused, copied, compared, replaced = (data[one] for one in ("refused", "copied", "compared", "replaced"))
     assert (refused["status"], copied["refused"], compared["refused"], replaced["refused"]) == (
         "not saved",
         False,
@@ -118,4 +118,4 @@ def test_a_plan_is_typed_misspelled_mended_saved_refused_and_compared(tmp_path, 
     assert (file.read_text(), (tmp_path / "plan-2.yaml").read_text()) == (typed, typed)
     if width == 400:
         assert compared["scrolled"] == []
-        assert (found["measures"], found["height"]) == (True, 1234)
+        assert (data["measures"], data["height"]) == (True, 1234)

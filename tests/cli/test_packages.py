@@ -41,7 +41,7 @@ print(json.dumps({name: [one.exit_code, one.output] for name, one in found.items
 
 
 def test_each_command_has_a_file_whose_first_line_names_its_package():
-    named = {one.stem: one.read_text().split("\n", 1)[0] for one in FILES.glob("[!_]*.py")}
+    named = {path.stem: path.read_text().split("\n", 1)[0] for path in FILES.glob("[!_]*.py")}
     assert {name: f"Package: `{_PACKAGES[name]}`" in line for name, line in named.items()} == dict.fromkeys(named, True)
 
 
@@ -54,12 +54,12 @@ def test_without_the_folder_of_a_package_its_commands_do_not_exist_and_the_other
     for name, text in PLANS.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "log.csv").write_text("step,lr\n" + "".join(f"{t},{1 - t / 20}\n" for t in range(20)))
-    found = json.loads(copy.run("-c", ALL, json.dumps(USES)).stdout)
-    help_lines = found.pop("--help")[1].partition("Commands:")[2].splitlines()[1:]
+    data = json.loads(copy.run("-c", ALL, json.dumps(USES)).stdout)
+    help_lines = data.pop("--help")[1].partition("Commands:")[2].splitlines()[1:]
     assert {line.split()[0] for line in help_lines} == {
         name for name, package in _PACKAGES.items() if package != missing
     }
-    for name, (code, printed) in found.items():
+    for name, (code, printed) in data.items():
         if _PACKAGES[name] == missing:
             assert (code, f'"{name}"' in printed) == (2, True)
         elif missing != "show" or _PACKAGES[name] == "core" or name == "check":  # the others draw, or assume a length
@@ -72,15 +72,15 @@ SHOWN = ("show", "linear()", "--total", "5")
 @pytest.fixture
 def imported(monkeypatch):
     """The names that a command imports; only its own module is really imported."""
-    found = []
+    actual = []
 
     def record(name):
         if name.startswith("paramsched.cli"):
             return importlib.import_module(name)
-        return found.append(name)
+        return actual.append(name)
 
     monkeypatch.setattr("paramsched.cli._options.import_module", record)
-    return found
+    return actual
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_a_suggested_name_is_valid(line, wrong, printed):
     assert call(shlex.split(line.replace(wrong, right))).exit_code in (0, 1)
 
 
-def test_every_listed_image_format_can_be_drawn(folder_with_logs):
+def test_every_listed_image_format_can_be_plotted(folder_with_logs):
     pytest.importorskip("matplotlib")
     output = call(["show", "plan.yaml", "--total", "9", "-o", "plan.gif"]).stderr
 
@@ -300,8 +300,8 @@ cos_lr: false
 def test_a_file_of_another_program_is_refused_in_three_lines_at_most(tmp_path, text, named):
     (tmp_path / "args.yaml").write_text(text)
 
-    found = CliRunner().invoke(main, ["show", str(tmp_path / "args.yaml")])
+    result = CliRunner().invoke(main, ["show", str(tmp_path / "args.yaml")])
 
-    assert found.exit_code == 1
-    assert len(found.output.splitlines()) <= 3
-    assert named in found.output
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) <= 3
+    assert named in result.output

@@ -37,8 +37,8 @@ def test_the_line_of_a_plan_that_is_in_force_is_named_for_each_group(shown, tmp_
 
     rows = shown("plan.yaml", "--base", "lr=0.1", "--at", 50)
 
-    found = [(one["group"], one["field"], one["values"], one["decided_by"]) for one in rows]
-    assert found == [
+    actual = [(row["group"], row["field"], row["values"], row["decided_by"]) for row in rows]
+    assert actual == [
         ("default", "lr", [0.05], ["plan.yaml:2 lr"]),
         ("head", "lr", [0.05], ["plan.yaml:5 groups.head.lr"]),
         ("body", "lr", [0.05], ["plan.yaml:2 lr"]),
@@ -76,10 +76,10 @@ def test_stages_cover_the_run_and_have_the_values_of_the_schedule(data):
     schedule = resolved.bindings[0].schedule
     begin = 0
 
-    found = rows(plan, case.world.facts)
+    actual = rows(plan, case.world.facts)
 
-    assert found
-    for _, first, last, start, end, *_ in found:
+    assert actual
+    for _, first, last, start, end, *_ in actual:
         assert number(first) == begin
         begin = max(int(number(last)) + 1, begin)
         if number(last) >= number(first) and not schedule.has_absolute:
@@ -140,9 +140,9 @@ def test_a_terminal_that_is_too_narrow_shows_the_common_unit_once(monkeypatch, m
 def test_the_unit_names_base_if_a_value_of_the_run_depends_on_it(steps, missing, unit):
     plan = Plan(lr=f"constant(absolute(0.5), over={steps}) >> constant(1)")
 
-    found = rows(plan, RunFacts(total=steps + missing))
+    actual = rows(plan, RunFacts(total=steps + missing))
 
-    assert {row[-1] for row in found} == {unit}
+    assert {row[-1] for row in actual} == {unit}
 
 
 @given(st.integers(1, 50), st.integers(0, 4), st.integers(1, 3))

@@ -99,7 +99,7 @@ def test_no_line_is_wider_than_80_columns(folder, part):
 
     printed = terminal.in_terminal(commands, folder, 80, [one.get("input", "") for one in recorded])
 
-    wide = {one: lines for one, text in zip(commands, printed, strict=True) if (lines := too_wide(text, 80))}
+    wide = {command: lines for command, text in zip(commands, printed, strict=True) if (lines := too_wide(text, 80))}
     assert wide == {}
 
 
@@ -114,7 +114,9 @@ def test_lines_are_broken_at_the_width_of_the_terminal(folder, columns):
     printed = terminal.in_terminal(commands, folder, columns)
 
     assert all(columns / 2 < max(map(cell_width, terminal.SGR.sub("", text).split("\n"))) for text in printed)
-    wide = {one: lines for one, text in zip(commands, printed, strict=True) if (lines := too_wide(text, columns))}
+    wide = {
+        command: lines for command, text in zip(commands, printed, strict=True) if (lines := too_wide(text, columns))
+    }
     assert wide == {}
 
 

@@ -54,7 +54,7 @@ def test_a_run_that_followed_the_plan_agrees_within_the_digits_of_its_log(folder
         ((*GIVEN, "plan.yaml"), "plan.yaml was passed twice"),
     ],
 )
-def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, message):
+def test_a_log_that_cannot_be_plotted_over_the_plan_is_rejected(folder, options, message):
     write_log(folder, lambda value: repr(float(value)))
     (folder / "empty.csv").write_text("")
     (folder / "others.csv").write_text("t,lr/tail\n0,1\n")
@@ -65,14 +65,14 @@ def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, m
     assert message in " ".join(result.output.split())
 
 
-def test_a_log_can_be_drawn_over_one_plan_only(folder):
+def test_a_log_can_be_plotted_over_one_plan_only(folder):
     write_log(folder, lambda value: repr(float(value)))
     ps.dump(PLAN, "other.yaml")
 
     assert "--used needs a single plan, but 2 were passed" in plot(*GIVEN, "other.yaml").output
 
 
-def drawn_by_show(*options):
+def shown_picture(*options):
     return CliRunner().invoke(main, ["show", "plan.yaml", "--ascii", *options])
 
 
@@ -81,20 +81,20 @@ def test_runs_are_named_by_the_shortest_distinct_part_of_their_paths(folder):
         (folder / name).mkdir()
         (folder / name / "log.csv").write_text("t,loss\n0,2.0\n39,1.0\n")
 
-    result = drawn_by_show("--used", "a/log.csv", "--used", "b/log.csv", "--used", "best=a/log.csv")
+    result = shown_picture("--used", "a/log.csv", "--used", "b/log.csv", "--used", "best=a/log.csv")
 
     assert result.exit_code == 0
     assert all(f"{name}   2 -> 1" in result.output for name in ("a/log.csv", "b/log.csv", "best"))
     assert "only metrics are drawn" in result.output
 
 
-def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(folder):
+def test_values_and_metrics_of_one_log_are_plotted_and_a_missing_base_is_noted(folder):
     write_log(folder, lambda value: repr(float(value)), changed=(7,))
     text = (folder / "used.csv").read_text().splitlines()
     measured = [f"{row},{index},{index}" for index, row in enumerate(text[1:])]
     (folder / "used.csv").write_text("\n".join([f"{text[0]},loss,f", *measured]))
 
-    result = drawn_by_show(*GIVEN[:3], "lr@head=1", "--metric", "loss")
+    result = shown_picture(*GIVEN[:3], "lr@head=1", "--metric", "loss")
 
     assert "used differs from planned at 1 of 30 updates: 7" in result.output
     assert (
@@ -116,10 +116,10 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
         ),
     ],
 )
-def test_runs_that_cannot_be_drawn_are_rejected(folder, options, message):
+def test_runs_that_cannot_be_plotted_are_rejected(folder, options, message):
     (folder / "used.csv").write_text("t,loss\n0,1.0\n")
 
-    result = drawn_by_show(*options)
+    result = shown_picture(*options)
 
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())

@@ -86,10 +86,10 @@ def test_plans_of_any_length_are_compared_at_selected_updates():
 def test_short_lines_with_extreme_numbers_stay_within_a_second_and_200_megabytes(seed):
     count = 20 * settings().max_examples
 
-    found = programs.run([extreme_lines.__file__, str(seed), str(count)])
+    result = programs.run([extreme_lines.__file__, str(seed), str(count)])
 
-    assert (found.returncode, found.stderr) == (0, "")
-    *problems, summary = found.stdout.splitlines()
+    assert (result.returncode, result.stderr) == (0, "")
+    *problems, summary = result.stdout.splitlines()
     assert not problems, "\n".join(problems)
     assert int(summary.split()[0]) > count / 3  # not all lines are refused
 

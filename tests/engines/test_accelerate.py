@@ -226,9 +226,9 @@ def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> 
                     break
                 accelerator.backward(prepared[1](prepared[0](batch)).sum())
                 used.append([one.param_groups[0]["lr"] for one in optimizers.values()])
-                for one in optimizers.values():
-                    one.step()
-                    one.zero_grad()
+                for optimizer in optimizers.values():
+                    optimizer.step()
+                    optimizer.zero_grad()
         if folder is None:
             accelerator.save_state(str(tmp_path))
         return used, scheduler

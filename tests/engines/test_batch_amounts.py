@@ -131,7 +131,7 @@ def numel(one):
         (BY_TOKENS, {"facts": ps.RunFacts(sequence_length=8), "tokens_per_sample": 16}, {}, 48),
         (BY_TOKENS, {"amount_of": numel}, {}, 9),
         (BY_TOKENS, {"amount_of": numel, "tokens_per_sample": 16}, {}, 9),
-        (BY_TOKENS, {"amount_of": lambda one: torch.tensor(5)}, {}, 5),
+        (BY_TOKENS, {"amount_of": lambda value: torch.tensor(5)}, {}, 5),
         (BY_TOKENS, {}, {"tokens_per_step": 100}, 100),
         (BY_TOKENS, {"tokens_per_sample": 1.5}, {"tokens_per_step": 100}, 100),  # an average
         (BY_TOKENS, {"facts": ps.RunFacts(tokens_per_step=9, sequence_length=8)}, {"tokens_per_step": 9}, 9),
@@ -164,7 +164,7 @@ def test_the_result_of_the_users_function_is_validated(wrong):
     _, scheduler = attached(BY_TOKENS)
 
     with pytest.raises(InvalidArgument):
-        amounts_of(scheduler, amount_of=lambda one: wrong).count_batch(batch(3), ends_update=True)
+        amounts_of(scheduler, amount_of=lambda value: wrong).count_batch(batch(3), ends_update=True)
 
     assert scheduler.amount == 0
 

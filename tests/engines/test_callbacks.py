@@ -102,7 +102,10 @@ def test_lightning_counts_a_shard_once(replicas, samples):
 
     def amounts(scheduler):
         return BatchAmounts(
-            scheduler, PlanOptions(), lightning._replicas(trainer), lambda one: lightning._sum_by_trainer(trainer, one)
+            scheduler,
+            PlanOptions(),
+            lightning._replicas(trainer),
+            lambda value: lightning._sum_by_trainer(trainer, value),
         )
 
     assert counted(amounts) == samples
@@ -147,9 +150,9 @@ def test_the_length_of_a_run_of_accelerate(accumulation, whole, epochs, total):
             accelerate.facts(engine, PreparedLoader(), epochs=epochs)
         return
 
-    found = accelerate.facts(engine, PreparedLoader(), epochs=epochs)
+    facts = accelerate.facts(engine, PreparedLoader(), epochs=epochs)
 
-    assert (found.total, found.batches, found.whole, found.batch_size) == (total, 10, whole, None)
+    assert (facts.total, facts.batches, facts.whole, facts.batch_size) == (total, 10, whole, None)
     assert accelerate.facts(engine, iter(()), epochs=3).total is None
 
 

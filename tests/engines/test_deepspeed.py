@@ -45,7 +45,7 @@ def optimizer(groups=2):
     parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(groups)]
     for one in parameters:
         one.grad = torch.ones(1)
-    return torch.optim.SGD([{"params": [one]} for one in parameters], lr=0.1)
+    return torch.optim.SGD([{"params": [parameter]} for parameter in parameters], lr=0.1)
 
 
 @pytest.mark.parametrize("parts", [{"bit16_groups": [0, 1]}, {"fp16_groups": [0, 1, 2]}, {}])

@@ -43,16 +43,18 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
         exec(compile(code, f"{page}.md, {version}", "exec"), names)
 
     if version == "with a plan" and page not in CONSTANT_AT_THE_END:
-        (rate,) = {group["lr"] for one in optimizers() if one not in earlier for group in one.param_groups}
+        (rate,) = {
+            group["lr"] for optimizer in optimizers() if optimizer not in earlier for group in optimizer.param_groups
+        }
         assert rate == 0, "the plan has not reached its end"
-        assert not [one for one in caught if "PS406" in str(one.message)], "the run goes on after the plan"
+        assert not [warning for warning in caught if "PS406" in str(warning.message)], "the run goes on after the plan"
 
 
 def optimizers():
     """Return the optimizers with a plan; some scripts have them only in their engine."""
     gc.collect()
-    found = [one for one in gc.get_objects() if isinstance(one, torch.optim.Optimizer)]
-    return [one for one in found if "paramsched" in one.state_dict()["param_groups"][0]]
+    actual = [one for one in gc.get_objects() if isinstance(one, torch.optim.Optimizer)]
+    return [one for one in actual if "paramsched" in one.state_dict()["param_groups"][0]]
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
@@ -66,5 +68,5 @@ def test_a_plan_and_one_statement_change_a_script(page):
 
 
 def innermost(number: int, statements: list[ast.stmt]) -> ast.stmt:
-    around = [one for one in statements if one.lineno <= number <= one.end_lineno]
-    return min(around, key=lambda one: one.end_lineno - one.lineno)
+    around = [statement for statement in statements if statement.lineno <= number <= statement.end_lineno]
+    return min(around, key=lambda value: value.end_lineno - value.lineno)

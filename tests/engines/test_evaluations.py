@@ -25,7 +25,7 @@ def codes_of(call: Any) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()
-    return [one.message.problem.code for one in caught if isinstance(one.message, ps.PlanWarning)]
+    return [warning.message.problem.code for warning in caught if isinstance(warning.message, ps.PlanWarning)]
 
 
 class Count:
@@ -135,7 +135,7 @@ def test_a_patience_is_compared_with_the_evaluations_of_the_trainer(
     assert trainer_run(tmp_path, expected - 1, **how) == ([], expected)
 
 
-def test_a_trainer_without_evaluations_reports_a_plateau_of_theirs_once(tmp_path: Path) -> None:
+def test_a_trainer_without_evaluations_reports_a_plateau_of_torch_once(tmp_path: Path) -> None:
     assert trainer_run(tmp_path, 3) == (["PS502"], 0)
     assert trainer_run(tmp_path, 100, "loss", logging_strategy="steps", logging_steps=1) == ([], 0)
 
@@ -173,8 +173,8 @@ def test_a_run_of_the_trainer_that_ends_early_is_short_unless_a_callback_stops_i
 
     def codes(**how: Any) -> list[str]:
         how = {"line": "linear()", "eval_strategy": "epoch", **how}
-        found: list[str] = trainer_run(tmp_path, 1, **how)[0]
-        return found
+        actual: list[str] = trainer_run(tmp_path, 1, **how)[0]
+        return actual
 
     stream = {"max_steps": 12, "accelerator_config": {"dispatch_batches": False}}
     assert codes() == []

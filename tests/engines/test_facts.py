@@ -59,9 +59,9 @@ def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_facto
     known = engine_facts(batch_size=8, processes=3, accumulation=2)
     options = PlanOptions(facts=RunFacts(**user), tokens_per_sample=length)
 
-    found = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
+    facts = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
 
-    assert found == RunFacts(**{"batch_size": 24, "accumulation": 2, **expected})
+    assert facts == RunFacts(**{"batch_size": 24, "accumulation": 2, **expected})
 
 
 @table(
@@ -231,7 +231,7 @@ def warned(plan, **facts):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         engine.attach(optimizer, plan, PlanOptions(facts=ps.RunFacts(**facts)))
-    return [str(one.message).rpartition("[")[2].rstrip("]") for one in caught]
+    return [str(warning.message).rpartition("[")[2].rstrip("]") for warning in caught]
 
 
 @table(

@@ -301,7 +301,7 @@ def test_a_group_that_a_callback_adds_keeps_its_share_of_the_first_group(
     rows = [row for row in module.rates if len(row) > before]
     assert 0 < len(rows) < len(module.rates)
     assert [row[before] for row in rows] == pytest.approx([row[0] / share for row in rows], rel=1e-12)
-    assert sum("was added at update" in one.getMessage() for one in caplog.records) == 1
+    assert sum("was added at update" in record.getMessage() for record in caplog.records) == 1
 
 
 @pytest.mark.parametrize("on_base", ["checkpoint", "code"])
@@ -324,8 +324,8 @@ def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
     caplog.clear()
     again = fit(4, ckpt_path=tmp_path / "epoch=1.ckpt")
 
-    reports = [str(one.message) for one in recwarn] + [one.getMessage() for one in caplog.records]
-    assert [one for one in reports if "base of lr" in one or "instead of" in one] == []
+    reports = [str(warning.message) for warning in recwarn] + [record.getMessage() for record in caplog.records]
+    assert [report for report in reports if "base of lr" in report or "instead of" in report] == []
     assert [len(row) for row in again] == [len(whole[-1])] * len(again)
     assert again == whole[-len(again) :]
     assert len(again) == len(whole) // 2
@@ -339,8 +339,8 @@ OWN = "constant(0.5, over=18) >> warmup(6, 0.5) >> cosine()"
 def test_an_optional_line_applies_to_the_group_that_a_callback_adds(adds: Any, base: float, selector: Any) -> None:
     class Marks(pl.Callback):
         def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
-            for one in trainer.optimizers[0].param_groups[2:]:
-                one.setdefault("late", 1)
+            for group in trainer.optimizers[0].param_groups[2:]:
+                group.setdefault("late", 1)
 
     module = Late()
     runs.fit(module, adds(), Marks(), PlanCallback({"lr": "linear(1, 0.1)", "later": {selector: {"lr": OWN}}}))
@@ -368,11 +368,11 @@ def test_a_resumed_run_continues_an_optional_line(is_first: bool, tmp_path: Path
 def test_the_end_of_a_fit_reports_an_optional_line_without_a_group(strict: bool) -> None:
     plan = {"lr": "linear(1, 0.1)", "later": {"head": {"lr": "linear()"}}}
 
-    with pytest.raises(ps.PlanWarning) if strict else pytest.warns(ps.PlanWarning) as found:
+    with pytest.raises(ps.PlanWarning) if strict else pytest.warns(ps.PlanWarning) as actual:
         runs.fit(Late(), PlanCallback(plan, strict=strict))
 
-    reports = [str(found.value)] if strict else [str(one.message) for one in found]  # type: ignore[attr-defined]
-    assert ["lr @ head" in one for one in reports if "PlanCallback" in one] == [True]
+    reports = [str(actual.value)] if strict else [str(one.message) for one in actual]  # type: ignore[attr-defined]
+    assert ["lr @ head" in report for report in reports if "PlanCallback" in report] == [True]
 
 
 class Torchs(Small):

@@ -51,7 +51,7 @@ def test_a_plan_with_other_sizes_than_those_of_the_engine_is_refused_before_the_
         facts.attach(optimizer, planned, PlanOptions())
 
     message = str(refusal.value)
-    assert all(f"={one}" in message for one in sizes)
+    assert all(f"={size}" in message for size in sizes)
     assert "docs/how-to/growing-batch.md" in message
     assert optimizer.state_dict()["param_groups"] == before
 

@@ -40,42 +40,42 @@ def whole_and_cut(folder, module, *arguments):
     parts.mkdir()
     assert job(module, arguments, whole) == 0
     cuts = [f"save:{draw.randint(2, 6)}", f"kill:{draw.randint(2, 8)}", f"save:{draw.randint(1, 5)}", ""]
-    assert [job(module, arguments, parts, one) for one in cuts] == [75, -9, 75, 0]
-    expected, found = (torch.load(one / "end.pt", weights_only=False) for one in (whole, parts))
-    assert all(torch.equal(value, found["weights"][key]) for key, value in expected["weights"].items())
-    return expected, found
+    assert [job(module, arguments, parts, cut) for cut in cuts] == [75, -9, 75, 0]
+    expected, actual = (torch.load(one / "end.pt", weights_only=False) for one in (whole, parts))
+    assert all(torch.equal(value, actual["weights"][key]) for key, value in expected["weights"].items())
+    return expected, actual
 
 
 @pytest.mark.parametrize("name", ["SFT", "GRPO", "DPO"])
 def test_a_trainer_of_trl_that_is_cut_and_killed_ends_with_the_weights_of_one_run(name, tmp_path):
     pytest.importorskip("trl")
-    expected, found = whole_and_cut(tmp_path, "trl_job", name)
+    expected, actual = whole_and_cut(tmp_path, "trl_job", name)
 
-    assert found["logged"] == expected["logged"]
-    assert len(found["logged"]) == UPDATES
-    assert found["held"] == expected["held"]
-    assert found["held"] != {"SFT": "no coefficient", "GRPO": 0.04, "DPO": 0.5}[name]
+    assert actual["logged"] == expected["logged"]
+    assert len(actual["logged"]) == UPDATES
+    assert actual["held"] == expected["held"]
+    assert actual["held"] != {"SFT": "no coefficient", "GRPO": 0.04, "DPO": 0.5}[name]
 
 
 def test_a_coefficient_that_is_held_is_that_of_ziegler_on_the_kl_that_trl_logs(tmp_path):
     pytest.importorskip("trl")
     assert job("trl_job", ["GRPO"], tmp_path) == 0
-    found = torch.load(tmp_path / "end.pt", weights_only=False)
+    plan = torch.load(tmp_path / "end.pt", weights_only=False)
 
     coefficient = 0.04
-    for _, _, kl in found["logged"][:-1]:  # the last one is logged after the last update
+    for _, _, kl in plan["logged"][:-1]:  # the last one is logged after the last update
         coefficient *= 1 + 0.1 * min(max(kl / 0.02 - 1, -0.2), 0.2)
-    assert found["held"] == pytest.approx(coefficient, rel=1e-12)
+    assert plan["held"] == pytest.approx(coefficient, rel=1e-12)
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
 def test_a_trainer_with_deepspeed_that_is_cut_and_killed_ends_with_the_weights_of_one_run(stage, tmp_path):
     pytest.importorskip("deepspeed")
-    expected, found = whole_and_cut(tmp_path, "deepspeed_job", str(stage))
+    expected, actual = whole_and_cut(tmp_path, "deepspeed_job", str(stage))
 
     planned = ps.trace(ps.Plan(lr="warmup(4) >> cosine()"), {"lr": 1e-2}, total=UPDATES)["lr"].tolist()
-    assert found["logged"] == expected["logged"]
-    assert [rate for rate, _, _ in found["logged"]] == planned
+    assert actual["logged"] == expected["logged"]
+    assert [rate for rate, _, _ in actual["logged"]] == planned
 
 
 def test_the_page_names_the_versions_that_run():

@@ -73,8 +73,8 @@ def test_scikit_learn_can_clone_a_net_with_the_callback_of_the_page(tmp_path: Pa
     model_selection = pytest.importorskip("sklearn.model_selection")
     names, _ = run_section("engines/ignite_skorch.md", "With fit", tmp_path, level=3)
 
-    found = model_selection.cross_validate(names["net"], names["x"], names["y"], cv=2, return_estimator=True)
+    actual = model_selection.cross_validate(names["net"], names["x"], names["y"], cv=2, return_estimator=True)
 
     # 40 samples of a fold: 32 train, in 8 batches of 4
     rate = ps.trace(names["plan"], {"lr": 0.01}, batches_per_epoch=16)["lr"][24]
-    assert [one.optimizer_.param_groups[0]["lr"] for one in found["estimator"]] == [rate, rate]
+    assert [one.optimizer_.param_groups[0]["lr"] for one in actual["estimator"]] == [rate, rate]

@@ -57,8 +57,8 @@ ONLY_IN_TWO |= {
 }
 ONLY_IN_ONE = {("skorch", ""), ("skorch", "fit")}
 WITHOUT_SCALER = ONLY_IN_ONE | ONLY_IN_TWO
-IN_ONE = [one for one in WIRINGS if one[:2] not in ONLY_IN_TWO]
-IN_TWO = [one for one in WIRINGS if one[:2] not in ONLY_IN_ONE]
+IN_ONE = [wiring for wiring in WIRINGS if wiring[:2] not in ONLY_IN_TWO]
+IN_TWO = [wiring for wiring in WIRINGS if wiring[:2] not in ONLY_IN_ONE]
 # `make test` runs another wiring of these engines; each of these trains for seconds.
 LONG = {
     ("accelerate", "prepared"),
@@ -109,8 +109,8 @@ def cells(runs: dict[str, Run]) -> dict[str, str]:
 
 
 def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row) -> None:
-    found = cells(runs)
-    row = f"| {name} | {processes} | " + " | ".join(found.get(column, "–") for column in COLUMNS) + " |"
+    actual = cells(runs)
+    row = f"| {name} | {processes} | " + " | ".join(actual.get(column, "–") for column in COLUMNS) + " |"
     if extent == "whole":
         add_row(row)
 
@@ -120,11 +120,11 @@ def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row)
     if not WRITES:
         page = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines()]
         rows = [[cell.strip() for cell in line[2:]] for line in page if line[:2] == [f" {name} ", f" {processes} "]]
-        columns = COLUMNS if extent == "whole" else [*found]
+        columns = COLUMNS if extent == "whole" else [*actual]
         shown = [
             {column: cell for column, cell in zip(COLUMNS, line, strict=True) if column in columns} for line in rows
         ]
-        assert shown == [{column: found.get(column, "–") for column in columns}], (
+        assert shown == [{column: actual.get(column, "–") for column in columns}], (
             f"add to tests/engines/table.md:\n{row}"
         )
 

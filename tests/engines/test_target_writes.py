@@ -80,9 +80,9 @@ def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_
         trainer.train()
 
     rows = [one for one in trainer.state.log_history if "learning_rate" in one]
-    assert [one["planned/entropy"] for one in rows] == pytest.approx(ENTROPY[: len(rows)], rel=1e-12)
-    assert {one["entropy"] for one in rows} == {7.0}
-    assert all("window" in one and "planned/window" not in one for one in rows)
+    assert [row["planned/entropy"] for row in rows] == pytest.approx(ENTROPY[: len(rows)], rel=1e-12)
+    assert {row["entropy"] for row in rows} == {7.0}
+    assert all("window" in row and "planned/window" not in row for row in rows)
 
 
 def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> None:
@@ -141,11 +141,11 @@ def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_li
     with pytest.warns(UserWarning, match="PlanCallback: .*: entropy as planned/entropy. Rename"):
         trainer = runs.fit(Module(), callback, max_epochs=2, logger=rows, log_every_n_steps=1)
 
-    planned = [one["planned/entropy"] for one in rows.rows if "planned/entropy" in one]
+    planned = [row["planned/entropy"] for row in rows.rows if "planned/entropy" in row]
     assert planned == pytest.approx(ENTROPY[: len(planned)], rel=1e-12)
     assert len(planned) == trainer.global_step
-    assert {one["entropy"] for one in rows.rows if "entropy" in one} == {7.0}
-    assert not any("planned/window" in one for one in rows.rows)
+    assert {row["entropy"] for row in rows.rows if "entropy" in row} == {7.0}
+    assert not any("planned/window" in row for row in rows.rows)
 
 
 class Fixed:
@@ -276,14 +276,14 @@ def test_another_optimizer_is_reported_once(scheduler: Any, present: Any, is_rep
         for optimizers in (*present, *present):
             trained.check(optimizers)
 
-    assert [one.category for one in reported] == [ps.PlanWarning] * is_reported
+    assert [report.category for report in reported] == [ps.PlanWarning] * is_reported
 
 
 def warned(call: Any) -> list[str]:
     with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
         call()
-    return [str(one.message) for one in reported if issubclass(one.category, ps.PlanWarning)]
+    return [str(report.message) for report in reported if issubclass(report.category, ps.PlanWarning)]
 
 
 @pytest.mark.parametrize("is_replaced", [True, False])
@@ -300,9 +300,9 @@ def test_an_optimizer_that_a_callback_of_lightning_replaces_is_named(is_replaced
     def train() -> None:
         runs.fit(runs.Simple(), Switch(), engine.PlanCallback("linear()"), max_epochs=2)
 
-    reported = [one for one in warned(train) if "ended" not in one]
+    reported = [warning for warning in warned(train) if "ended" not in warning]
 
-    assert [("from update 18 on" in one, "Adam" in one, "t=18" in one) for one in reported] == [
+    assert [("from update 18 on" in report, "Adam" in report, "t=18" in report) for report in reported] == [
         (True,) * 3
     ] * is_replaced
 
@@ -326,7 +326,7 @@ def test_an_optimizer_that_the_trainer_trains_in_place_of_the_plans_is_reported(
     more = {} if how in ("planned", "replaced") else {"optimizers": pair}
     trainer = kind(model=model, args=args, train_dataset=runs.Rows(), callbacks=[Replace()], **more)
 
-    reported = [one for one in warned(trainer.train) if "ended" not in one]
+    reported = [warning for warning in warned(trainer.train) if "ended" not in warning]
 
     expected = {
         "replaced": "from update 0 on the engine trains another optimizer, SGD",
@@ -369,7 +369,7 @@ def test_a_plan_that_does_not_move_in_lightning_is_reported_at_the_end(is_replac
     except ps.PlanWarning as warning:
         reported.append(str(warning))
 
-    assert ["still at update 0" in one for one in reported] == [True] * is_replaced
+    assert ["still at update 0" in report for report in reported] == [True] * is_replaced
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])
@@ -384,4 +384,4 @@ def test_a_plan_that_does_not_move_in_the_trainer_is_reported_at_the_end(is_repl
 
     reported = warned(runs.planned_trainer("linear()", tmp_path, Trainer).train)
 
-    assert ["still at update 0" in one for one in reported] == [True] * is_replaced
+    assert ["still at update 0" in report for report in reported] == [True] * is_replaced

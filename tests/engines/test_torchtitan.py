@@ -33,7 +33,7 @@ def trained(models, optimizers, updates, first=0):
     for number in range(first, first + updates):
         for model in models:
             model(torch.full((2, 3), 1.0 + number)).square().mean().backward()
-        rates.append([group["lr"] for one in optimizers for group in one.param_groups])
+        rates.append([group["lr"] for optimizer in optimizers for group in optimizer.param_groups])
         optimizers.step()
         optimizers.zero_grad()
     return rates
@@ -59,7 +59,7 @@ def test_a_container_is_refused_with_a_line_that_drives_its_optimizers():
 def test_a_run_that_resumes_from_the_state_of_the_containers_is_one_run(saved_after):
     def started():
         models, optimizers = containers()
-        return models, optimizers, ps.Scheduler({str(n): one for n, one in enumerate(optimizers)}, PLAN)
+        return models, optimizers, ps.Scheduler({str(n): optimizer for n, optimizer in enumerate(optimizers)}, PLAN)
 
     models, optimizers, whole = started()
     optimizers.state_dict()  # torchtitan makes a hidden step, which Adam counts, also in a run that saves at its start

@@ -152,11 +152,11 @@ def test_a_second_training_restarts_the_plan(counted: dict[str, Any], tmp_path: 
     trainer = runs.planned_trainer(PLAN, tmp_path, **counted)
 
     trainer.train()
-    callbacks = [type(one) for one in trainer.callback_handler.callbacks]
+    callbacks = [type(callback) for callback in trainer.callback_handler.callbacks]
     trainer.train()
 
     assert trainer.used == planned(54) + planned(54)
-    assert sorted(map(str, callbacks)) == sorted(str(type(one)) for one in trainer.callback_handler.callbacks)
+    assert sorted(map(str, callbacks)) == sorted(str(type(callback)) for callback in trainer.callback_handler.callbacks)
 
 
 def test_max_steps_is_the_total(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_group_has_a_logged_rate_if_it_differs_from_that_of_the_first_group(
     bases: tuple[float, ...], columns: list[str], tmp_path: Path
 ) -> None:
     model = runs.Model()
-    groups = [{"params": [one], "lr": base} for one, base in zip(model.parameters(), bases, strict=True)]
+    groups = [{"params": [parameter], "lr": base} for parameter, base in zip(model.parameters(), bases, strict=True)]
     plan, optimizers = ps.Plan(lr=ps.linear(1.0, 0.0)), (torch.optim.AdamW(groups), None)
     trainer = runs.planned_trainer(
         plan, tmp_path, model=model, optimizers=optimizers, logging_strategy="steps", logging_steps=1
@@ -312,14 +312,14 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
     trainer, _ = runs.trainer_of(case, runs.arguments(str(tmp_path), case), 15)
     model = trainer.model
     parameters = list(model.parameters())
-    parts = [torch.optim.SGD([one], lr=base) for one, base in zip(parameters[:2], (0.1, 0.2), strict=True)]
+    parts = [torch.optim.SGD([parameter], lr=base) for parameter, base in zip(parameters[:2], (0.1, 0.2), strict=True)]
     plan = ps.Plan(ps.Binding("lr", "cosine()", groups="b"), lr="linear()", total=15)
     scheduler = ps.Scheduler({"a": parts[0], "b": parts[1]}, plan)
     used: list[list[float]] = []
     for part in parts:
         own: list[float] = []
         used.append(own)
-        part.register_step_pre_hook(lambda one, *_, own=own: own.append(one.param_groups[0]["lr"]))
+        part.register_step_pre_hook(lambda value, *_, own=own: own.append(value.param_groups[0]["lr"]))
     constant = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
     again = transformers.Trainer(
         model=model, args=trainer.args, train_dataset=trainer.train_dataset, optimizers=(runs.Both(*parts), constant)
@@ -359,6 +359,10 @@ def test_arguments_that_a_plan_replaces_are_logged_once(options, names, tmp_path
     caplog.clear()
     runs.planned_trainer(COSINE, tmp_path, **{"max_steps": 3, **options}).train()
 
-    found = [one for one in caplog.records if one.name == "paramsched" and "the plan replaces" in one.getMessage()]
-    assert [one.levelno for one in found] == [logging.WARNING] * bool(names)
-    assert all(name in found[0].getMessage() for name in names)
+    actual = [
+        record
+        for record in caplog.records
+        if record.name == "paramsched" and "the plan replaces" in record.getMessage()
+    ]
+    assert [one.levelno for one in actual] == [logging.WARNING] * bool(names)
+    assert all(name in actual[0].getMessage() for name in names)

@@ -79,8 +79,8 @@ def names_of(module: str) -> set[str]:
     home = import_module(f"paramsched.{module}")
     own = {
         name
-        for name, one in vars(home).items()
-        if not name.startswith("_") and isinstance(one, (type, FunctionType)) and one.__module__ == home.__name__
+        for name, var in vars(home).items()
+        if not name.startswith("_") and isinstance(var, (type, FunctionType)) and var.__module__ == home.__name__
     }
     return own | set(re.findall(r"^    ([A-Z]\w+) = _\w+$", inspect.getsource(home), re.MULTILINE))
 
@@ -119,9 +119,11 @@ def wrong_calls(name: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
         ("swapped", [*given[:i], given[i + 1], given[i], *given[i + 2 :]], keywords) for i in range(len(given) - 1)
     ]
     if plan in makers:
-        wrong.append(("misspelt", ["linearr()" if one is PLAN else one for one in given], keywords))
-        wrong.append(("not a plan", [3 if one is PLAN else one for one in given], keywords))
-        wrong.append(("with errors", [{"lrr": "linear("} if one is PLAN else one for one in given], keywords))
+        wrong.append(("misspelt", ["linearr()" if element is PLAN else element for element in given], keywords))
+        wrong.append(("not a plan", [3 if element is PLAN else element for element in given], keywords))
+        wrong.append(
+            ("with errors", [{"lrr": "linear("} if element is PLAN else element for element in given], keywords)
+        )
     return wrong
 
 
@@ -160,7 +162,7 @@ def test_the_signature_shows_each_option_with_its_default(name: str) -> None:
     shown = inspect.signature(called(f"engines.{name}")).parameters
     by_itself = {"amount_of"} if name.endswith("scheduler") else set()  # the loop is the user's
 
-    expected = {one.name: one.default for one in fields(PlanOptions) if one.name not in by_itself}
+    expected = {field.name: field.default for field in fields(PlanOptions) if field.name not in by_itself}
     assert {option: shown[option].default for option in expected} == expected
     assert not by_itself & set(shown)
 
@@ -192,8 +194,8 @@ CASES = [(LR, step_of, "StepLR"), (LR, chain_of, "SequentialLR"), (LR, plan_of, 
 
 def named(reported: list[Any], site: str) -> list[str]:
     """Return the classes of the schedulers that were warned of at a place."""
-    found = (re.match(rf"{site}: (\w+) also writes", str(one.message)) for one in reported)
-    return [one[1] for one in found if one is not None]
+    actual = (re.match(rf"{site}: (\w+) also writes", str(report.message)) for report in reported)
+    return [one[1] for one in actual if one is not None]
 
 
 @table(("plan", "make", "name"), [*CASES, (LR, plateau_of, "ReduceLROnPlateau")])
@@ -247,7 +249,7 @@ def warned(call):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()
-    return [str(one.message) for one in caught if issubclass(one.category, ps.PlanWarning)]
+    return [str(warning.message) for warning in caught if issubclass(warning.category, ps.PlanWarning)]
 
 
 def lightning_run(plan, *callbacks, stops_at=None, **options):

@@ -174,7 +174,8 @@ def test_a_graph_replay_reads_the_values_of_every_group(device):
     plan = ps.Plan(ps.Binding("lr", "linear()", groups=1), lr="warmup(3, start=0.1) >> cosine(to=0.01)", total=100)
     bases = [0.1, 0.2, 0.3]
     groups = [
-        {"params": [one], "lr": torch.tensor(base, device=device)} for one, base in zip(weights, bases, strict=True)
+        {"params": [weight], "lr": torch.tensor(base, device=device)}
+        for weight, base in zip(weights, bases, strict=True)
     ]
     # A step moves the weight by exactly lr, as above.
     options = {"betas": (0.0, 0.0), "eps": 0.0, "weight_decay": 0.0, "capturable": True}
@@ -186,9 +187,9 @@ def test_a_graph_replay_reads_the_values_of_every_group(device):
 
     moved = []
     for _ in range(40):
-        before = [one.detach().clone() for one in weights]
+        before = [weight.detach().clone() for weight in weights]
         graph.replay()
-        moved.append([(old - one.detach()).mean().item() for old, one in zip(before, weights, strict=True)])
+        moved.append([(old - weight.detach()).mean().item() for old, weight in zip(before, weights, strict=True)])
         scheduler.step()
 
     rates = [planned(plan, [{"lr": base} for base in bases], "lr", index)[:40] for index in range(3)]

@@ -22,8 +22,8 @@ class Run:
         torch.manual_seed(0)
         self.device = device
         self.model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1)).to(device)
-        bias = [one for one in self.model.parameters() if one.ndim == 1]
-        rest = [one for one in self.model.parameters() if one.ndim > 1]
+        bias = [parameter for parameter in self.model.parameters() if parameter.ndim == 1]
+        rest = [parameter for parameter in self.model.parameters() if parameter.ndim > 1]
         groups = [{"params": rest, "name": "rest"}, {"params": bias, "name": "bias", "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, **OPTIONS[options](device))
         self.scheduler = ps.Scheduler(self.optimizer, PLAN)
@@ -43,7 +43,7 @@ class Run:
         return {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler}
 
     def weights(self):
-        return [one.detach().cpu() for one in self.model.parameters()]
+        return [parameter.detach().cpu() for parameter in self.model.parameters()]
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -65,5 +65,5 @@ def test_a_resumed_run_equals_one_without_a_pause(device, options, onto, saved, 
 
     assert used == planned
     assert again.scheduler.t == END
-    for one, other in zip(whole.weights(), again.weights(), strict=True):
-        assert torch.equal(one, other)
+    for weight, other in zip(whole.weights(), again.weights(), strict=True):
+        assert torch.equal(weight, other)

@@ -34,7 +34,7 @@ def run(tmp_path):
 
 
 def named(config):
-    return [{**one, "type": f"paramsched.{one['type']}"} for one in config]
+    return [{**element, "type": f"paramsched.{element['type']}"} for element in config]
 
 
 PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
@@ -61,8 +61,8 @@ def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first
     run, config, hooks, named, monkeypatch
 ):
     engine.register()
-    config = [{name: value for name, value in one.items() if one["type"] != "PolyLR" or name != "start_factor"}
-              for one in config]  # fmt: skip
+    config = [{name: value for name, value in element.items() if element["type"] != "PolyLR" or name != "start_factor"}
+              for element in config]  # fmt: skip
     reported = []
     monkeypatch.setattr("paramsched.core.run.state.warn_user", lambda problem: reported.append((problem, len(used))))
     used = []
@@ -91,10 +91,10 @@ def test_a_plan_uses_its_traced_values(run, counts):
     total = BATCHES * EPOCHS // counts
     trace = ps.trace(PLAN, sgd(Toy()), total=total)
 
-    found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, PLAN, total=total), counts=counts)
+    actual, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, PLAN, total=total), counts=counts)
 
     planned = np.array([trace[field, group] for field in ("lr", "momentum") for group in (0, 1)]).T
-    np.testing.assert_array_equal(found, np.repeat(planned, counts, axis=0))
+    np.testing.assert_array_equal(actual, np.repeat(planned, counts, axis=0))
 
 
 def test_an_optimizer_that_a_hook_replaces_is_reported_with_the_values_hook(run):
@@ -116,9 +116,9 @@ def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
     engine.register()
     config = dict(type="PlanScheduler", plan="lr: every(linear(1.0, 0.0), 'epoch')\n", convert_to_iter_based=True)
 
-    found, runner = run(config)
+    actual, runner = run(config)
 
-    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.075, 0.05, 0.025])
+    assert actual[::BATCHES, 0] == pytest.approx([0.1, 0.075, 0.05, 0.025])
     assert runner.param_schedulers[0].scheduler.facts.total_updates == BATCHES * EPOCHS
 
 
@@ -172,9 +172,9 @@ def test_a_missing_fact_has_a_reason_and_a_line_that_works(plan, lengths, reason
 def test_a_plateau_in_a_plan_observes_the_validation(run):
     plan = ps.Plan(lr="constant() * plateau('acc', mode='max', factor=0.5, patience=0)")
 
-    found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, plan, total=24), validate=True)
+    actual, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, plan, total=24), validate=True)
 
-    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.05, 0.025])
+    assert actual[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.05, 0.025])
 
 
 def test_checkpoints_are_allowed_again_after_another_library_removed_numpys_entries():
@@ -218,7 +218,9 @@ def test_a_plan_in_samples_counts_the_batches_and_resumes_from_a_checkpoint(run,
 
     def cut(epochs, **more):
         hooks = [hook or engine.AmountHook()]
-        return run(lambda one: engine.PlanScheduler(one, BY_SAMPLES), epochs=epochs, hooks=hooks, folder="cut", **more)
+        return run(
+            lambda value: engine.PlanScheduler(value, BY_SAMPLES), epochs=epochs, hooks=hooks, folder="cut", **more
+        )
 
     first, _ = cut(2)
     rest, runner = cut(EPOCHS, resume=True)

@@ -95,14 +95,14 @@ def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
         optimizer, factor=0.5, patience=0, rule=rule, threshold=threshold, threshold_rule=threshold_rule
     )
     assert plateau.best == plateau.rule_worse == (math.inf if rule == "less" else -math.inf)
-    found, before = [], 0.1
+    actual, before = [], 0.1
     for index, metric in enumerate(metrics):
         plateau.step({"loss": metric})
         rate = optimizer.param_groups[0]["lr"]
-        found += [index] * (rate < before)
+        actual += [index] * (rate < before)
         before = rate
 
-    assert found == reduced
+    assert actual == reduced
 
 
 @pytest.mark.parametrize("verbose", [True, False])

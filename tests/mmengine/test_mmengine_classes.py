@@ -36,10 +36,10 @@ def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
     expected = inspect.signature(next(c for c in reference.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
     skipped = set() if name.endswith("ParamScheduler") else {"param_name"}
 
-    found = [(one.name, one.default) for one in inspect.signature(drop_in).parameters.values()]
+    actual = [(parameter.name, parameter.default) for parameter in inspect.signature(drop_in).parameters.values()]
 
-    assert found == [(one.name, one.default) for one in expected.values() if one.name not in skipped]
-    assert drop_in.__doc__.count(":") >= len(found)
+    assert actual == [(one.name, one.default) for one in expected.values() if one.name not in skipped]
+    assert drop_in.__doc__.count(":") >= len(actual)
 
 
 @given(
@@ -62,18 +62,18 @@ def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
     st.sampled_from(["SGD", "Adam"]),
 )
 def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, family, kind):
-    found = []
+    actual = []
     for library in (drop_ins, originals):
         optimizer = original.optimizer_of(kind, 2)
         target = library.OptimWrapper(optimizer) if family == "wrapped" else optimizer
         scheduler = getattr(library, "ReduceOnPlateau" + family.replace("wrapped", "LR"))(target, **arguments)
-        found.append([])
+        actual.append([])
         for metric in metrics:
             scheduler.step()
             scheduler.step({"loss": metric})
-            found[-1].append((original.present(optimizer), scheduler.last_step, scheduler.num_bad_epochs))
+            actual[-1].append((original.present(optimizer), scheduler.last_step, scheduler.num_bad_epochs))
 
-    assert found[0] == found[1]
+    assert actual[0] == actual[1]
 
 
 def test_a_user_class_on_the_base_class_defines_its_values():
@@ -86,7 +86,7 @@ def test_a_user_class_on_the_base_class_defines_its_values():
     assert original.run([scheduler], optimizer, 6, 1)[:, 0] == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0])
 
 
-def test_a_user_class_on_one_of_ours_overrides_its_values():
+def test_a_user_class_on_an_own_one_overrides_its_values():
     class Doubled(drop_ins.StepLR):
         def __init__(self, optimizer, step_size, times=2.0, **others):
             self.times = times
@@ -153,7 +153,7 @@ def test_a_wrapper_has_the_groups_of_mmengine(groups):
 @pytest.mark.parametrize("counts", [1, 4])
 @pytest.mark.parametrize("clip", [None, {"max_norm": 0.1}, {"type": "value", "clip_value": 0.01}])
 def test_a_wrapper_updates_like_mmengine(counts, clip):
-    found = []
+    actual = []
     for library in (drop_ins, originals):
         torch.manual_seed(0)
         model = torch.nn.Linear(3, 1)
@@ -163,9 +163,9 @@ def test_a_wrapper_updates_like_mmengine(counts, clip):
         wrapper.initialize_count_status(model, 0, 10)
         for batch in torch.randn(10, 5, 3):
             wrapper.update_params(model(batch).square().mean())
-        found.append(model.weight.detach().clone())
+        actual.append(model.weight.detach().clone())
 
-    assert torch.equal(*found)
+    assert torch.equal(*actual)
 
 
 def test_a_wrapper_saves_and_loads_its_state():
@@ -208,7 +208,7 @@ def test_verbose_prints_the_value_of_each_group_at_each_step(capsys):
 
 
 def test_an_external_write_is_carried_forward():
-    found = []
+    actual = []
     for library in (drop_ins, originals):
         optimizer = sgd()
         scheduler = library.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)
@@ -217,9 +217,9 @@ def test_an_external_write_is_carried_forward():
             scheduler.step()
             if tick == 3:
                 optimizer.param_groups[0]["lr"] *= 0.3
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
 
-    assert found[0] == pytest.approx(found[1], rel=1e-12)
+    assert actual[0] == pytest.approx(actual[1], rel=1e-12)
 
 
 def test_a_scheduler_and_its_optimizer_can_be_copied_together():
@@ -261,7 +261,7 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
         optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         ticks(schedulers, optimizer, 0, stop)
-        states, weights = [one.state_dict() for one in schedulers], optimizer.state_dict()
+        states, weights = [scheduler.state_dict() for scheduler in schedulers], optimizer.state_dict()
         optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         optimizer.load_state_dict(weights)
@@ -372,32 +372,40 @@ def user_class(library):
 @table(
     ("build", "kind", "found"),
     [
-        (lambda one: one.StepLR(3, 2), TypeError, "should be an Optimizer, but got int"),
+        (lambda value: value.StepLR(3, 2), TypeError, "should be an Optimizer, but got int"),
         (
-            lambda one: one.StepLR(sgd_of_mmengine_errors(), 2, begin=3, end=3),
+            lambda value: value.StepLR(sgd_of_mmengine_errors(), 2, begin=3, end=3),
             ValueError,
             "end should be larger than begin",
         ),
         (
-            lambda one: one.StepLR(sgd_of_mmengine_errors(), 2, last_step=1),
+            lambda value: value.StepLR(sgd_of_mmengine_errors(), 2, last_step=1),
             KeyError,
             "'initial_lr' is not specified in param_groups",
         ),
-        (lambda one: one.OneCycleLR(sgd_of_mmengine_errors(), 0.1, total_steps=0), ValueError, "total_steps"),
+        (lambda value: value.OneCycleLR(sgd_of_mmengine_errors(), 0.1, total_steps=0), ValueError, "total_steps"),
         (
-            lambda one: one.OneCycleParamScheduler(sgd_of_mmengine_errors(), "momentum", 0.1, total_steps=5),
+            lambda value: value.OneCycleParamScheduler(sgd_of_mmengine_errors(), "momentum", 0.1, total_steps=5),
             AssertionError,
             "only works for learning rate",
         ),
         (
-            lambda one: one.OneCycleLR(sgd_of_mmengine_errors(2), [0.1], total_steps=5),
+            lambda value: value.OneCycleLR(sgd_of_mmengine_errors(2), [0.1], total_steps=5),
             ValueError,
             "expected 2 values for",
         ),
-        (lambda one: one.ReduceOnPlateauLR(sgd_of_mmengine_errors(2), min_value=[0.1]), ValueError, "expected 2 min_"),
-        (lambda one: one.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step(3), TypeError, "metrics type should be dict"),
         (
-            lambda one: one.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step({"acc": 1.0}),
+            lambda value: value.ReduceOnPlateauLR(sgd_of_mmengine_errors(2), min_value=[0.1]),
+            ValueError,
+            "expected 2 min_",
+        ),
+        (
+            lambda value: value.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step(3),
+            TypeError,
+            "metrics type should be dict",
+        ),
+        (
+            lambda value: value.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step({"acc": 1.0}),
             KeyError,
             "key loss is not in dict",
         ),
@@ -481,15 +489,15 @@ def test_a_verbose_scheduler_logs_if_the_library_has_a_handler_and_else_prints(c
 
 @pytest.mark.parametrize("module", [drop_ins, originals])
 def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
-    found = []
+    actual = []
     for eps in (0.5, 0.4999):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
         scheduler = module.ReduceOnPlateauLR(optimizer, factor=0.5, patience=0, eps=eps)
         for loss in (1.0, 1.0):
             scheduler.step({"loss": loss})
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
 
-    assert found == [1.0, 0.5]
+    assert actual == [1.0, 0.5]
 
 
 @pytest.mark.parametrize("last_step", [-2, 0.5, True])

@@ -31,7 +31,7 @@ def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_
     loop.dataloader = [None] * epoch_length
     loop._max_epochs, loop._max_iters = max_epochs or 1, max_iters or max_epochs * epoch_length
     runner._train_loop = loop
-    wrap = lambda one: one if isinstance(one, originals.OptimWrapper) else originals.OptimWrapper(one)  # noqa: E731
+    wrap = lambda value: value if isinstance(value, originals.OptimWrapper) else originals.OptimWrapper(value)  # noqa: E731
     if isinstance(optimizer, dict):
         runner.optim_wrapper = OptimWrapperDict(**{name: wrap(one) for name, one in optimizer.items()})
     else:
@@ -67,12 +67,12 @@ def adam():
 def rates(scheduler, ticks):
     """Return the value of the first group at each tick, including the one after construction."""
     optimizer = scheduler.optimizer
-    found = [optimizer.param_groups[0][scheduler.param_name]]
+    actual = [optimizer.param_groups[0][scheduler.param_name]]
     for _ in range(ticks):
         optimizer.step()
         scheduler.step()
-        found.append(optimizer.param_groups[0][scheduler.param_name])
-    return found
+        actual.append(optimizer.param_groups[0][scheduler.param_name])
+    return actual
 
 
 @row(1)
@@ -108,9 +108,9 @@ def test_2_a_one_cycle_without_a_decay_stays_at_its_peak(library):
 def test_2_a_one_cycle_keeps_its_last_value_at_its_end(library, strategy):
     scheduler = library.OneCycleLR(sgd(), eta_max=0.1, total_steps=5, anneal_strategy=strategy)
 
-    found = rates(scheduler, 5)
+    actual = rates(scheduler, 5)
 
-    assert found[5] == found[4] == pytest.approx(0.1 / 25 / 1e4)
+    assert actual[5] == actual[4] == pytest.approx(0.1 / 25 / 1e4)
 
 
 def test_2_a_one_cycle_beyond_its_end_is_the_documented_error():
@@ -168,8 +168,8 @@ def test_4_last_step_continues_as_if_the_earlier_ticks_had_run(name, arguments, 
 
     resumed = getattr(drop_ins, name)(optimizer, **arguments, last_step=done - 1)
 
-    found = rates(resumed, 2)
-    assert found == pytest.approx((expected + [expected[-1]] * 10)[done + begin : done + begin + 3])
+    actual = rates(resumed, 2)
+    assert actual == pytest.approx((expected + [expected[-1]] * 10)[done + begin : done + begin + 3])
 
 
 def test_5_the_error_of_converting_a_plateau_gives_the_reason():
@@ -409,7 +409,9 @@ def test_14_a_copy_of_a_wrapper_updates_its_own_weights(library):
     wrapper = library.OptimWrapper(sgd())
     library.StepLR(wrapper, step_size=1)
     twin = copy.deepcopy(wrapper)
-    (drop_in,), (reference,) = ([one["params"][0] for one in each.optimizer.param_groups] for each in (wrapper, twin))
+    (drop_in,), (reference,) = (
+        [group["params"][0] for group in each.optimizer.param_groups] for each in (wrapper, twin)
+    )
     reference.grad = torch.ones(1)
 
     twin.step()
@@ -439,8 +441,8 @@ def test_15_a_group_that_is_added_later_continues_from_its_own_value(library, wr
         optimizer.step()
         scheduler.step()
 
-    first, *_ = found = [group["lr"] for group in optimizer.param_groups]
-    assert found == pytest.approx([first, first, *(lr / before * first for lr in late)])
+    first, *_ = actual = [group["lr"] for group in optimizer.param_groups]
+    assert actual == pytest.approx([first, first, *(lr / before * first for lr in late)])
     assert first > 0
 
 
@@ -455,8 +457,8 @@ def test_15_a_group_that_is_added_later_joins_the_cycle_of_the_last_group(librar
 
     rates(scheduler, 2)
 
-    found = [group["lr"] for group in optimizer.param_groups]
-    assert found[2] == found[1] != found[0]
+    actual = [group["lr"] for group in optimizer.param_groups]
+    assert actual[2] == actual[1] != actual[0]
 
 
 @pytest.mark.parametrize(
@@ -501,9 +503,9 @@ def test_11_schedulers_may_be_built_after_the_optimizer_is_loaded(library, order
 
     def train(schedulers, ticks):
         for _ in range(ticks):
-            for one in schedulers:
-                one.optimizer.step()
-                one.step()
+            for scheduler in schedulers:
+                scheduler.optimizer.step()
+                scheduler.step()
         return schedulers[0].optimizer.param_groups[0]["lr"]
 
     whole = train(build(sgd()), 9)
@@ -520,7 +522,7 @@ def test_11_schedulers_may_be_built_after_the_optimizer_is_loaded(library, order
 
 
 @pytest.mark.parametrize("name", ["StepLR", "StepMomentum"])
-def test_a_state_of_ours_that_mmengine_has_continued_does_not_restore_its_older_values(name):
+def test_a_state_of_the_library_that_mmengine_has_continued_does_not_restore_its_older_values(name):
     def trained(library, states, ticks):
         optimizer = sgd()
         scheduler = getattr(library, name)(optimizer, step_size=1, gamma=0.5)

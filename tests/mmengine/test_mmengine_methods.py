@@ -42,7 +42,7 @@ def test_only_a_verbose_scheduler_reports_its_values_and_logs_them_if_there_is_a
     logged, verbose, capsys, caplog
 ):
     log = logging.getLogger("paramsched")
-    level, found = log.level, []
+    level, actual = log.level, []
     log.setLevel(logging.INFO if logged else logging.WARNING)
     caplog.clear()
     try:
@@ -53,13 +53,13 @@ def test_only_a_verbose_scheduler_reports_its_values_and_logs_them_if_there_is_a
     finally:
         log.setLevel(level)
     printed = capsys.readouterr().out.splitlines()
-    found = [*printed, *(record.getMessage() for record in caplog.records)]
+    actual = [*printed, *(record.getMessage() for record in caplog.records)]
 
     lines = [
         f"Adjusting parameter value of group {i} to {lr:.4e}." for _ in range(2) for i, lr in ((0, 0.1), (1, 0.02))
     ]
     lines += [f"Adjusting parameter value of group {i} to {lr:.4e} in epoch 1." for i, lr in ((0, 0.01), (1, 0.002))]
-    assert found == (lines if verbose else [])
+    assert actual == (lines if verbose else [])
     assert bool(printed) is (verbose and not logged)
 
 
@@ -152,7 +152,10 @@ def without(state, key):
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, said):
     state = steps(drop_in.StepLR(sgd(), 2), 3).state_dict()
-    for load in (lambda one, found: one.load_state_dict(found), lambda one, found: drop_in.restore([one], [found])):
+    for load in (
+        lambda value, found: value.load_state_dict(found),
+        lambda value, found: drop_in.restore([value], [found]),
+    ):
         scheduler = drop_in.StepLR(sgd(), 2)
         before = scheduler.state_dict()
         with pytest.raises(StateError) as refusal:
@@ -170,9 +173,9 @@ def test_the_states_of_several_optimizers_are_restored_by_name():
     for name, count in (("a", 3), ("b", 5)):
         steps(first[name][0], count)
 
-    found = drop_in.restore(second, {name: [one.state_dict() for one in many] for name, many in first.items()})
+    actual = drop_in.restore(second, {name: [element.state_dict() for element in many] for name, many in first.items()})
 
-    assert found == ()
+    assert actual == ()
     assert {name: many[0].last_step for name, many in second.items()} == {"a": 3, "b": 5}
 
 
@@ -222,12 +225,12 @@ def test_all_current_values_are_reported_by_field():
 
 @table("iteration", [0, 99, 100, 399, 400])
 def test_the_position_in_periods_is_that_of_mmengine(iteration):
-    found = [
+    actual = [
         library.CosineRestartParamScheduler.get_position_from_periods(iteration, [100, 200, 300, 400])
         for library in (originals, drop_in)
     ]
 
-    assert found[1] == found[0]
+    assert actual[1] == actual[0]
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
@@ -277,7 +280,7 @@ def test_the_optimizer_inside_wrappers_is_found():
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_changed_step_of_the_optimizer_warns_as_in_mmengine(count):
-    found = []
+    actual = []
     for library in (originals, drop_in):
         optimizer = sgd()
         scheduler = library.StepLR(optimizer, 2)
@@ -287,37 +290,37 @@ def test_a_changed_step_of_the_optimizer_warns_as_in_mmengine(count):
                 optimizer.step()
             optimizer.step = lambda: None
             steps(scheduler, 2)
-        found.append([str(one.message).partition(". ")[0] for one in seen if "optimizer.step" in str(one.message)])
+        actual.append([str(one.message).partition(". ")[0] for one in seen if "optimizer.step" in str(one.message)])
 
-    assert found[1] == found[0]
+    assert actual[1] == actual[0]
 
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("clip", [None, {"max_norm": 0.1}, {"type": "value", "clip_value": 0.1}])
 def test_the_values_and_the_state_of_a_wrapper_are_those_of_mmengines(groups, clip):
-    found = []
+    actual = []
     for library in (originals_optim, drop_in):
         torch.manual_seed(0)
         optimizer = sgd(*[0.1, 0.02][:groups])
         wrapper = library.OptimWrapper(optimizer, clip_grad=None if clip is None else dict(clip))
         for _ in range(3):
-            loss = sum((one["params"][0] ** 2).sum() for one in optimizer.param_groups)
+            loss = sum((group["params"][0] ** 2).sum() for group in optimizer.param_groups)
             wrapper.update_params(loss, step_kwargs={"closure": None}, zero_kwargs={"set_to_none": False})
         state = wrapper.state_dict()
-        found.append(
+        actual.append(
             [
                 wrapper.get_lr(),
                 wrapper.get_momentum(),
-                [one["params"][0].item() for one in optimizer.param_groups],
-                [one["params"][0].grad.item() for one in optimizer.param_groups],
+                [group["params"][0].item() for group in optimizer.param_groups],
+                [group["params"][0].grad.item() for group in optimizer.param_groups],
                 wrapper.inner_count,
                 sorted(state),
             ]
         )
 
-    assert found[1][0] == found[0][0]
-    assert found[1][1]["momentum"] == found[0][1]["momentum"]
-    assert found[1][2:] == found[0][2:]
+    assert actual[1][0] == actual[0][0]
+    assert actual[1][1]["momentum"] == actual[0][1]["momentum"]
+    assert actual[1][2:] == actual[0][2:]
 
 
 def test_a_registry_has_a_size_contains_names_and_builds():

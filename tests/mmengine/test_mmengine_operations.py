@@ -157,7 +157,7 @@ class Program:
 
 def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
     rows, expected = drop_in.found(), reference.found()
-    found = {
+    actual = {
         key: (rows.get(key), value) for key, value in expected.items() if key not in rows or not same(rows[key], value)
     }
     state = drop_in.scheduler.state_dict()
@@ -165,12 +165,12 @@ def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
         value, held = vars(reference.scheduler)[key], vars(drop_in.scheduler).get(key)
         if key in ("best", "rule_worse") and abs(value) == 10**9:
             value = math.copysign(math.inf, value)  # row 6
-        numbers = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
+        numbers = isinstance(value, list) and all(isinstance(element, (int, float)) for element in value)
         if numbers or isinstance(value, (int, float, str, Counter)):
             alike = held == value if isinstance(value, (str, Counter)) else key in state and same(held, value)
             if not alike:
-                found[key] = held, value
-    return found
+                actual[key] = held, value
+    return actual
 
 
 def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
@@ -179,22 +179,22 @@ def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
     kinds += ["measure"] * 8 if plateau else ["write a base"]
     settable = {key: given[key] for key in NUMBERS if key in given} | OTHERS | (OF_PLATEAUS if plateau else OF_RULES)
     kinds += ["set"] * 2
-    found: list[Any] = []
+    actual: list[Any] = []
     for _ in range(draw.randint(4, 16)):
         match draw.choice(kinds):
             case "measure":
-                found.append(("measure", {"loss": draw.lr(), "acc": draw.lr(), "other": 1}))
+                actual.append(("measure", {"loss": draw.lr(), "acc": draw.lr(), "other": 1}))
             case "write":
                 field = draw.choice(["lr", "weight_decay"])
-                found.append(("write", field, draw.randrange(draw.groups), draw.lr()))
+                actual.append(("write", field, draw.randrange(draw.groups), draw.lr()))
             case "write a base":
-                found.append(("write a base", draw.randrange(draw.groups), draw.lr()))
+                actual.append(("write a base", draw.randrange(draw.groups), draw.lr()))
             case "set":
                 key = draw.choice([*settable])
-                found.append(("set", key, settable[key](draw)))
+                actual.append(("set", key, settable[key](draw)))
             case kind:
-                found.append((kind,))
-    return found
+                actual.append((kind,))
+    return actual
 
 
 def _group(lr: float) -> dict[str, Any]:
@@ -271,15 +271,15 @@ class Training:
     def train(self, batches: int) -> list[float]:
         for _ in range(batches):
             self.batches += 1
-            for one in sorted(
-                self.schedulers, key=lambda one: one.by_epoch
+            for scheduler in sorted(
+                self.schedulers, key=lambda value: value.by_epoch
             ):  # MMEngine's hook steps them in this order
-                if not one.by_epoch or self.batches % 4 == 0:
-                    run(one.step)
+                if not scheduler.by_epoch or self.batches % 4 == 0:
+                    run(scheduler.step)
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def states(self) -> Any:
-        return copy.deepcopy((self.optimizer.state_dict(), [one.state_dict() for one in self.schedulers]))
+        return copy.deepcopy((self.optimizer.state_dict(), [scheduler.state_dict() for scheduler in self.schedulers]))
 
 
 def _sgd(lrs: list[float]) -> Any:

@@ -43,9 +43,9 @@ class Run:
         for _ in range(batches):
             self.optimizer.step()
             self.batches += 1
-            for one in self.schedulers:
-                if not one.by_epoch or self.batches % LENGTH == 0:
-                    one.step()
+            for scheduler in self.schedulers:
+                if not scheduler.by_epoch or self.batches % LENGTH == 0:
+                    scheduler.step()
         return self
 
     @property
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def saved(self):
-        return copy.deepcopy(([one.state_dict() for one in self.schedulers], self.optimizer.state_dict()))
+        return copy.deepcopy(([scheduler.state_dict() for scheduler in self.schedulers], self.optimizer.state_dict()))
 
 
 def step(**options):
@@ -141,7 +141,7 @@ def test_a_run_that_mmengine_continued_at_a_step_goes_on_from_there():
 
 @pytest.mark.parametrize("name", ["ReduceOnPlateauLR", "ReduceOnPlateauMomentum", "ReduceOnPlateauParamScheduler"])
 @pytest.mark.parametrize(
-    "load", [lambda one, state: one.load_state_dict(state), lambda one, state: restore([one], [state])]
+    "load", [lambda value, state: value.load_state_dict(state), lambda value, state: restore([value], [state])]
 )
 def test_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(name, load):
     original = pytest.importorskip("mmengine.optim.scheduler")
@@ -164,7 +164,7 @@ def test_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(
 
     load(getattr(schedulers, name)(resumed, monitor="loss", factor=0.5, patience=0, **field), state)
 
-    assert [one[entry] for one in resumed.param_groups] == [one[entry] for one in of_optimizer["param_groups"]]
+    assert [group[entry] for group in resumed.param_groups] == [one[entry] for one in of_optimizer["param_groups"]]
 
 
 def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():
@@ -231,7 +231,7 @@ def test_a_line_names_the_value_that_is_used(caplog):
     with caplog.at_level(logging.WARNING, "paramsched"):
         lines = restore(second.schedulers, states, on_change="checkpoint")
 
-    assert [one.message for one in caplog.records] == [f"{lines[0]} (using the checkpoint's value)"]
+    assert [record.message for record in caplog.records] == [f"{lines[0]} (using the checkpoint's value)"]
 
 
 class Halving(LinearParamScheduler):
@@ -320,7 +320,7 @@ def test_states_that_do_not_fit_change_nothing(schedulers, states, said):
     second = Run(schedulers)
     before = second.values, second.saved
     if isinstance(states, list):
-        states = [Run([one]).saved[0][0] if isinstance(one, dict) else one for one in states]
+        states = [Run([state]).saved[0][0] if isinstance(state, dict) else state for state in states]
     if not said:  # another field
         states[0]["param_name"], said = "lr", "of a scheduler of 'lr', not of 'weight_decay'"
 
@@ -333,7 +333,7 @@ def test_schedulers_of_several_optimizers_are_restored_by_name():
     names, configs = ("g", "d"), {"g": [step()], "d": [cosine()]}
     optimizers = {name: sgd() for name in names}
     built = build_param_scheduler(configs, optimizers, epoch_length=LENGTH, max_epochs=9)
-    states = {name: [one.state_dict() for one in many] for name, many in built.items()}
+    states = {name: [element.state_dict() for element in many] for name, many in built.items()}
     for state in (state for many in states.values() for state in many):
         state["eta_min" if "eta_min" in state else "gamma"] = 0.3
 

@@ -32,7 +32,7 @@ def run(tmp_path):
 def of(module, config):
     """Return the config with names replaced by the classes of a module."""
     if isinstance(config, list):
-        return [of(module, one) for one in config]
+        return [of(module, element) for element in config]
     return {**config, "type": getattr(module, config["type"])}
 
 
@@ -40,8 +40,8 @@ def built(module, config):
     """Return a function that builds the schedulers of a config for an optimizer wrapper."""
 
     def build(wrapper):
-        many = [dict(one) for one in (config if isinstance(config, list) else [config])]
-        return [getattr(module, one.pop("type"))(wrapper, **one) for one in many]
+        many = [dict(element) for element in (config if isinstance(config, list) else [config])]
+        return [getattr(module, element.pop("type"))(wrapper, **element) for element in many]
 
     return build
 
@@ -76,7 +76,7 @@ def test_classes_in_a_config_and_built_schedulers_behave_like_mmengines(run, nam
 
     np.testing.assert_allclose(by_config, expected, rtol=0, atol=1e-15)
     np.testing.assert_array_equal(by_object, by_config)
-    assert all(type(one).__module__.startswith("paramsched.") for one in runner.param_schedulers)
+    assert all(type(scheduler).__module__.startswith("paramsched.") for scheduler in runner.param_schedulers)
 
 
 def test_a_single_built_scheduler_works_in_a_loop_by_iterations(run):
@@ -84,18 +84,18 @@ def test_a_single_built_scheduler_works_in_a_loop_by_iterations(run):
         return lambda wrapper: module.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=5)
 
     expected, _ = run(schedulers(original.scheduler), by_epoch=False, epochs=1)
-    found, _ = run(schedulers(drop_ins), by_epoch=False, epochs=1)
+    actual, _ = run(schedulers(drop_ins), by_epoch=False, epochs=1)
 
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-15)
 
 
 def test_the_drop_in_class_converts_epochs_to_iterations(run):
     config = [dict(type="CosineAnnealingLR", convert_to_iter_based=True, eta_min=0.001)]
 
     expected, _ = run(of(original.scheduler, config))
-    found, runner = run(of(drop_ins, config))
+    actual, runner = run(of(drop_ins, config))
 
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-15)
     assert type(runner.param_schedulers[0]) is drop_ins.CosineAnnealingLR
 
 
@@ -110,13 +110,13 @@ def test_a_run_resumes(run, name, how):
     expected, _ = run(how(original.scheduler, config), validate=True, epochs=2, folder="original")
     expected, _ = run(how(original.scheduler, config), validate=True, folder="original", resume=True)
     run(how(drop_ins, config), validate=True, epochs=2, folder="drop_ins")
-    found, _ = run(how(drop_ins, config), validate=True, folder="drop_ins", resume=True)
+    actual, _ = run(how(drop_ins, config), validate=True, folder="drop_ins", resume=True)
 
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("module", [drop_ins, schedulers])
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), copy.copy])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value)), copy.copy])
 def test_copies_are_of_our_class(copied, module):
     scheduler = module.StepLR(sgd(Toy()), 2)
     scheduler.optimizer.step()

@@ -129,9 +129,9 @@ def quiet():
 def test_a_users_class_has_the_same_values_as_on_mmengines_base(name):
     expected = values(made(ORIGINALS[name], sgd()), 7)
 
-    found = values(made(DROP_INS[name], sgd()), 7)
+    actual = values(made(DROP_INS[name], sgd()), 7)
 
-    assert found == expected
+    assert actual == expected
 
 
 @pytest.mark.parametrize("name", DROP_INS)
@@ -146,12 +146,14 @@ def test_a_users_class_is_saved_and_resumed(name):
         resumed.ticks = other.ticks
     resumed.optimizer.load_state_dict(other.optimizer.state_dict())
 
-    found = values(resumed, 2)
+    actual = values(resumed, 2)
 
-    assert found == expected
+    assert actual == expected
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))], ids=["copy", "pickle"]
+)
 @table("name", DROP_INS)
 def test_a_copy_of_a_users_class_continues(name, copied):
     scheduler = made(DROP_INS[name], sgd())

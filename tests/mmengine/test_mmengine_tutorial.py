@@ -52,13 +52,13 @@ def close(found, expected):
 
 def test_the_torch_snippet_and_the_same_by_epoch_in_mmengine():
     expected = [0.1, 0.09, 0.081, 0.0729, 0.06561, 0.059049, 0.0531441, 0.04782969, 0.043046721, 0.0387420489]
-    found = {}
+    actual = {}
     for name, cls in (("torch", torch.optim.lr_scheduler.ExponentialLR), ("drop_ins", drop_ins.ExponentialLR)):
         model = torch.nn.Linear(1, 1)
         dataset = [torch.randn((1, 1, 1)) for _ in range(20)]
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         scheduler = cls(optimizer, gamma=0.9)
-        found[name] = []
+        actual[name] = []
         for _ in range(10):
             for data in dataset:
                 optimizer.zero_grad()
@@ -66,21 +66,21 @@ def test_the_torch_snippet_and_the_same_by_epoch_in_mmengine():
                 loss = 1 - output
                 loss.backward()
                 optimizer.step()
-            found[name].append(optimizer.param_groups[0]["lr"])
+            actual[name].append(optimizer.param_groups[0]["lr"])
             scheduler.step()
         assert optimizer.param_groups[0]["lr"] == pytest.approx(0.034867844, rel=1e-8)
 
-    assert found["drop_ins"] == pytest.approx(expected, rel=1e-12)
-    assert found["torch"] == pytest.approx(expected, rel=1e-12)
+    assert actual["drop_ins"] == pytest.approx(expected, rel=1e-12)
+    assert actual["torch"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_manually_built_scheduler_continues_without_an_end():
     optimizer = optimizer_of(lr=0.01)
     param_scheduler = drop_ins.MultiStepLR(optimizer, milestones=[8, 11], gamma=0.1)
 
-    found = original.run([param_scheduler], optimizer, 12, 1)[:, 0]
+    actual = original.run([param_scheduler], optimizer, 12, 1)[:, 0]
 
-    assert found == pytest.approx([0.01] * 8 + [0.001] * 3 + [0.0001])
+    assert actual == pytest.approx([0.01] * 8 + [0.001] * 3 + [0.0001])
 
 
 @WAYS
@@ -243,11 +243,11 @@ def test_the_generic_scheduler_of_the_learning_rate(values):
 
 @WAYS
 def test_the_generic_scheduler_of_weight_decay(values):
-    found = values([dict(GENERIC, param_name="weight_decay")], epochs=11, length=100)
+    actual = values([dict(GENERIC, param_name="weight_decay")], epochs=11, length=100)
 
-    decay = found["weight_decay"]
+    decay = actual["weight_decay"]
     assert close(decay[[0, 1, 100, 500, 998, 999]], [5e-7, 1e-6, 5.05e-5, 2.505e-4, 4.995e-4, 5e-4])
-    assert "lr" not in found or (found["lr"] == 0.1).all()
+    assert "lr" not in actual or (actual["lr"] == 0.1).all()
 
 
 CONFIG = """

@@ -148,7 +148,7 @@ def test_an_error_of_a_class_is_one_of_the_config():
     with pytest.raises(ps.errors.ConfigError, match="iter") as refusal:
         simulated({"type": Reading, "end": 4})
 
-    assert [one.path for one in refusal.value.problems] == ["$.param_scheduler"]
+    assert [problem.path for problem in refusal.value.problems] == ["$.param_scheduler"]
 
 
 def test_a_converted_class_reports_a_missing_epoch_length(cls):

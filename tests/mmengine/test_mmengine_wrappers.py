@@ -35,14 +35,14 @@ def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begi
     wrapper = OptimWrapper(sgd(), accumulative_counts=counts)
     if end >= 0:
         wrapper.initialize_count_status(None, begin, end)
-    found, synced, scales = [], [], []
+    actual, synced, scales = [], [], []
     for batch in range(begin + 1, begin + 1 + len(weights)):
         synced += [batch] * wrapper.should_sync()
         scales.append(round(1 / wrapper.scale_loss(torch.tensor(1.0)).item()))
         wrapper.backward(loss_of(wrapper.optimizer))
-        found += [batch] * wrapper.should_update()
+        actual += [batch] * wrapper.should_update()
 
-    assert (found, synced, scales) == (updates, updates, weights)
+    assert (actual, synced, scales) == (updates, updates, weights)
     assert wrapper.inner_count == begin + len(weights)
 
 
@@ -150,9 +150,9 @@ def test_a_step_that_is_replaced_after_the_construction_is_warned_of_at_the_firs
     scheduler.step()
     scheduler.step()
 
-    found = [str(one.message) for one in recwarn]
-    assert len(found) == 1
-    assert "`optimizer.step()` has been overridden" in found[0]
+    actual = [str(warning.message) for warning in recwarn]
+    assert len(actual) == 1
+    assert "`optimizer.step()` has been overridden" in actual[0]
 
 
 @pytest.mark.filterwarnings("error")
@@ -187,4 +187,4 @@ def test_a_scheduler_that_is_stepped_first_warns_unless_the_wrapper_accumulates(
     scheduler.step()
     scheduler.step()
 
-    assert sum("before" in str(one.message) for one in recwarn) == warns
+    assert sum("before" in str(warning.message) for warning in recwarn) == warns

@@ -284,16 +284,16 @@ def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, sc
 
     curves = simulate(config, steps_per_epoch=LENGTH)
 
-    drawn: dict = {}
+    plotted: dict = {}
     for field, group in curves.keys():
-        drawn.setdefault(group, {})[field] = curves[field, group].tolist()
-    fields, values = [*drawn[0]], [*drawn.values()]
+        plotted.setdefault(group, {})[field] = curves[field, group].tolist()
+    fields, values = [*plotted[0]], [*plotted.values()]
     groups = groups_of_mmengine(config)
     missing = [one for one in groups if {field: one[field] for field in fields} not in values]
     assert missing == []
     for field in {"lr", "weight_decay"} - {*fields}:  # which is the same in all groups
         assert len({tuple(one[field]) for one in groups}) == 1
-    assert all(one not in values[:place] for place, one in enumerate(values))
+    assert all(value not in values[:place] for place, value in enumerate(values))
 
 
 @table(
@@ -384,9 +384,9 @@ def test_the_constructor_of_several_optimizers_receives_every_paramwise_cfg(oute
         curves = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=1)
 
     assert [*curves.keys()] == [("lr", "g"), ("lr", "d")]
-    messages = [str(one.message) for one in caught]
-    assert [one.split(":")[0] for one in messages] == build_optim_wrapper(Network(), wrapper)
-    assert all("ReceivesAll needs the model" in one for one in messages)
+    messages = [str(warning.message) for warning in caught]
+    assert [message.split(":")[0] for message in messages] == build_optim_wrapper(Network(), wrapper)
+    assert all("ReceivesAll needs the model" in message for message in messages)
 
 
 @table(
@@ -408,7 +408,7 @@ def test_a_wrong_factor_is_refused_at_its_path(paramwise, path):
     with pytest.raises(ConfigError) as error:
         simulate(config, steps_per_epoch=2)
 
-    assert [one.path for one in error.value.problems] == [path]
+    assert [problem.path for problem in error.value.problems] == [path]
 
 
 @table(
@@ -439,7 +439,7 @@ def test_a_factor_of_a_missing_value_is_refused_if_mmengine_refuses_it(missing, 
         try:
             simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=2)
         except ConfigError as error:
-            refused = [one.path for one in error.problems]
+            refused = [problem.path for problem in error.problems]
 
     assert sorted(set(refused)) == expected
 
@@ -457,7 +457,7 @@ def test_a_value_that_is_not_a_number_is_refused_at_its_path(paramwise, field, v
     with pytest.raises(ConfigError) as refused:
         simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=2)
 
-    places = [(one.path, one.code) for one in refused.value.problems]
+    places = [(problem.path, problem.code) for problem in refused.value.problems]
     assert places == [(f"$.optim_wrapper.optimizer.{field}", WRONG_TYPE)]
     replaced = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=2, bases={field: 0.5})
     assert replaced["lr", 0][0] == (0.5 if field == "lr" else 0.1)
@@ -484,7 +484,7 @@ def test_an_integer_that_no_float_can_hold_is_refused(place):
             steps_per_epoch=2,
         )
 
-    assert [one.code for one in refused.value.problems] == [WRONG_TYPE]
+    assert [problem.code for problem in refused.value.problems] == [WRONG_TYPE]
 
 
 @pytest.mark.parametrize("end", [2.5, 0.75, 1.125, 3.0])
@@ -605,7 +605,7 @@ def test_a_problem_names_its_place_in_the_config(changes, path):
     with pytest.raises(ConfigError) as error:
         simulate({**config_of(STEP), **changes}, steps_per_epoch=2)
 
-    assert path in [one.path for one in error.value.problems]
+    assert path in [problem.path for problem in error.value.problems]
 
 
 @table(
@@ -653,7 +653,7 @@ def test_at_most_a_thousand_groups_have_curves():
     factors["one more"] = {"lr_mult": 0.5}
     with pytest.raises(ConfigError) as refused:
         simulate(config, steps_per_epoch=1)
-    assert [(one.path, one.code) for one in refused.value.problems] == [("$.optim_wrapper", REFUSED_VALUE)]
+    assert [(problem.path, problem.code) for problem in refused.value.problems] == [("$.optim_wrapper", REFUSED_VALUE)]
 
 
 @pytest.mark.parametrize("facts", [{"steps_per_epoch": 0}, {"steps_per_epoch": 2.5}, {"total": -1}])
@@ -710,7 +710,7 @@ def test_each_wrong_argument_is_one_error_at_its_place(config, name):
     with pytest.raises(ConfigError) as refusal:
         simulate(config_of([STEP, config]), steps_per_epoch=2)
 
-    assert [one.path for one in refusal.value.problems] == [f"$.param_scheduler[1].{name}"]
+    assert [problem.path for problem in refusal.value.problems] == [f"$.param_scheduler[1].{name}"]
 
 
 @pytest.mark.parametrize("peaks", [0.1, [0.1], [0.1, 0.2, 0.3]])
@@ -765,5 +765,5 @@ def test_a_wrapper_without_a_rate_is_named(wrapper, path):
     with pytest.raises(ConfigError) as refused:
         simulate(config, steps_per_epoch=2)
 
-    assert [one.path for one in refused.value.problems] == [path]
+    assert [problem.path for problem in refused.value.problems] == [path]
     assert simulate(config, steps_per_epoch=2, bases={"lr": 0.1}).total == EPOCHS * 2

@@ -51,9 +51,9 @@ def test_the_svg_shows_a_spike_of_one_update_in_a_million():
     values = np.zeros(1_000_000)
     values[123_456] = 1.0
 
-    drawn = show.svg(show.curves_from_values({("lr", ""): values}), width=600, height=100)
+    plotted = show.svg(show.curves_from_values({("lr", ""): values}), width=600, height=100)
 
-    curve = re.search(r'data-curve="0" d="([^"]+)"', drawn)[1]
+    curve = re.search(r'data-curve="0" d="([^"]+)"', plotted)[1]
     heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", curve)]
     assert min(heights) == 0.0  # the top
     assert max(heights) == 100.0
@@ -78,9 +78,9 @@ def test_markup_in_names_is_escaped():
 
 @pytest.mark.parametrize("draw", [show.svg, show.html])
 def test_a_picture_has_no_external_references(draw):
-    drawn = draw(plan()).replace('xmlns="http://www.w3.org/2000/svg"', "")
+    plotted = draw(plan()).replace('xmlns="http://www.w3.org/2000/svg"', "")
 
-    assert not re.search(r"://|@import|url\(|\bsrc=|\bhref=|<link|<iframe|fetch\(|XMLHttpRequest", drawn)
+    assert not re.search(r"://|@import|url\(|\bsrc=|\bhref=|<link|<iframe|fetch\(|XMLHttpRequest", plotted)
 
 
 @pytest.mark.heavy
@@ -99,7 +99,7 @@ def test_a_page_of_a_million_updates_keeps_breakpoints_and_spikes_exactly_and_st
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
-def test_a_hundred_different_groups_are_drawn(draw):
+def test_a_hundred_different_groups_are_plotted(draw):
     trace = show.curves_from_values({("lr", i): np.linspace(i + 1, 0, 1000) for i in range(100)})
 
     assert "group 0" in draw(trace)

@@ -38,17 +38,17 @@ def panel_of(curves, field="lr"):
     return panel
 
 
-def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
+def test_a_branch_is_plotted_from_the_trunk_to_its_own_end(tree):
     curves = {curve.owner: curve for curve in panel_of(tree).curves}
 
     # At 400 the branch still has the value of the trunk; its line starts there.
-    assert {name: (int(one.times[0]), int(one.times[-1])) for name, one in curves.items()} == {
+    assert {name: (int(curve.times[0]), int(curve.times[-1])) for name, curve in curves.items()} == {
         "trunk": (0, 999),
         "at-400": (400, 449),
         "at-960": (960, 1009),
     }
     assert curves["at-400"].values.tolist() == traced(branch(400))["lr", 0][400:].tolist()
-    assert [one.color for one in curves.values()] == [0, 1, 2]
+    assert [curve.color for curve in curves.values()] == [0, 1, 2]
     assert curves["at-960"].level_summary == "0.1 → 0.002"
 
 
@@ -65,7 +65,7 @@ def test_the_legend_names_plans_and_notes_show_where_each_branches_off(tree):
 
 def test_a_branch_of_a_branch_starts_at_its_parent():
     values = {"trunk": [1, 1, 1, 1, 1], "first": [1, 1, 2, 2, 2], "second": [1, 1, 2, 2, 3]}
-    plans = {name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()}
+    plans = {name: show.curves_from_values({("lr", 0): value}) for name, value in values.items()}
     curves = show.together(plans, branches=True)
 
     assert [note.text for note in panel_of(curves).notes] == [
@@ -75,7 +75,7 @@ def test_a_branch_of_a_branch_starts_at_its_parent():
     assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1, 2, 3, 4], [1, 2, 3, 4], [3, 4]]
 
 
-def test_a_plan_without_a_common_start_is_drawn_completely():
+def test_a_plan_without_a_common_start_is_plotted_completely():
     curves = show.together(
         {"one": show.curves_from_values({("lr", 0): [1, 1]}), "two": show.curves_from_values({("lr", 0): [2, 1]})},
         branches=True,
@@ -122,12 +122,12 @@ def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_noth
     ax.set_xlim(0, 500)
     ax.set_ylim(0, 1e-3)
     for name, line in (("wsd", 'wsd(warmup=50, decay="20%")'), ("cosine", "warmup(50) >> cosine()")):
-        drawn = ps.Plan(lr=line, total=500).plot({"lr": 3e-4}, axes=[ax], label=name)
+        plotted = ps.Plan(lr=line, total=500).plot({"lr": 3e-4}, axes=[ax], label=name)
 
-    assert drawn == (ax,)
+    assert plotted == (ax,)
     assert [one.get_label() for one in ax.lines] == ["wsd", "cosine"]
     assert len({one.get_color() for one in ax.lines}) == 2
-    assert [one.get_text() for one in ax.get_legend().get_texts()] == ["wsd", "cosine"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["wsd", "cosine"]
     assert (ax.get_title(), ax.get_xlim(), ax.get_ylim()) == ("mine", (0, 500), (0, 1e-3))
 
 
@@ -158,7 +158,7 @@ def test_each_run_has_its_name_verdict_and_one_color_in_all_panels():
     assert [(entry.owner, entry.curve.color) for entry in lr.log_legend] == [("first", 2), ("second", 3)]
     assert [(curve.owner, curve.color) for curve in loss.curves] == [("first", 2), ("second", 3)]
     assert [(curve.owner, curve.color) for curve in acc.curves] == [("first", 2)]
-    assert [(one.text, one.differs) for one in whole.verdicts] == [
+    assert [(verdict.text, verdict.differs) for verdict in whole.verdicts] == [
         ("first: planned = used at 100 of 100 updates", False),
         ("second: planned = used at 1 of 100 updates", True),
     ]
@@ -203,18 +203,18 @@ def test_a_branch_has_no_breakpoint_before_it_leaves():
     trunk = ps.Plan(lr="constant() >> linear(over=100)", total=200)
     other = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", total=200)
     traces = {name: ps.trace(plan, {"lr": 1.0}) for name, plan in (("a", trunk), ("b", other))}
-    drawn = show.together(traces, branches=True)
+    plotted = show.together(traces, branches=True)
 
-    (panel,) = show.picture(drawn).panels
+    (panel,) = show.picture(plotted).panels
 
     assert all((curve.breakpoints >= curve.times[0]).all() for curve in panel.curves)
     assert panel.curves[1].times[0] > 40
 
 
 def test_the_scale_of_values_does_not_depend_on_the_time_axis():
-    drawn = growing(5000)
+    plotted = growing(5000)
 
-    by_updates, by_samples = (show.picture(drawn, view=View(unit=unit)).panels for unit in ("updates", "samples"))
+    by_updates, by_samples = (show.picture(plotted, view=View(unit=unit)).panels for unit in ("updates", "samples"))
 
     assert [panel.scales for panel in by_updates] == [panel.scales for panel in by_samples]
 
@@ -241,12 +241,12 @@ def test_positive_values_of_a_column_that_crosses_zero_reach_the_bottom_of_a_log
     assert {row[20] for row in plot} == {"*"}
 
 
-def test_a_breakpoint_at_a_value_that_is_not_drawn_has_no_dot():
+def test_a_breakpoint_at_a_value_that_is_not_plotted_has_no_dot():
     plan = ps.Plan(lr="piecewise([(0, 1.0), (50, -1.0), (80, 0.5)])", total=100)
 
-    drawn = show.svg(ps.trace(plan, {"lr": 1.0}), view=View(log=True))
+    plotted = show.svg(ps.trace(plan, {"lr": 1.0}), view=View(log=True))
 
-    assert re.findall(r'data-t="(\d+)" data-v', drawn) == ["80"]
+    assert re.findall(r'data-t="(\d+)" data-v', plotted) == ["80"]
 
 
 @pytest.fixture
@@ -296,13 +296,13 @@ def test_a_curve_whose_values_alternate_with_gaps_keeps_its_lowest_and_highest_v
     assert {1.0, 5.0} <= set(values[points].tolist())
 
 
-def rows_of_the_plot(drawn):
-    return [line.split("┤" if "┤" in line else "│", 1)[1] for line in drawn.splitlines() if set("┤│") & set(line)]
+def rows_of_the_plot(plotted):
+    return [line.split("┤" if "┤" in line else "│", 1)[1] for line in plotted.splitlines() if set("┤│") & set(line)]
 
 
 @table("width", [24, 40, 80, 133, 300])
 @pytest.mark.parametrize("at", [0, 123_456, 500_000, 999_999])
-def test_a_value_of_one_update_in_a_million_is_drawn_at_each_width(width, at):
+def test_a_value_of_one_update_in_a_million_is_plotted_at_each_width(width, at):
     values = np.zeros(1_000_000)
     values[at] = 1.0
 
@@ -311,7 +311,7 @@ def test_a_value_of_one_update_in_a_million_is_drawn_at_each_width(width, at):
     assert len(top.strip()) == 1
 
 
-def test_a_spike_is_drawn_in_the_column_of_its_update():
+def test_a_spike_is_plotted_in_the_column_of_its_update():
     values = np.zeros(1_000_000)
     values[750_000] = 1.0
 

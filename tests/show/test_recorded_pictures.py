@@ -133,7 +133,7 @@ def lines_on_axes(found: Any) -> str:
         )
         lines += [f"grid {axis.axis_name}" for axis in (ax.xaxis, ax.yaxis) if axis.get_gridlines()[0].get_visible()]
         lines += [f"below {ax.get_xlabel()}"] * bool(ax.get_xlabel())
-        lines += [f"above {one.get_xlabel()}" for one in ax.child_axes]
+        lines += [f"above {axis.get_xlabel()}" for axis in ax.child_axes]
         lines += [f"title {row}" for row in ax.get_title(loc="left").splitlines()]
         for one in ax.get_lines():
             x, y = one.get_xdata(), one.get_ydata()

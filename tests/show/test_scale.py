@@ -114,12 +114,12 @@ def test_a_path_has_each_value_as_a_step_and_a_gap_for_nan(values):
         np.arange(levels.size), levels, updates_axis(levels.size), width=10 * levels.size, height=100, held=True
     )
 
-    drawn = np.full(levels.size, np.nan)
+    plotted = np.full(levels.size, np.nan)
     for piece in points_of(path):
         for (x, y), (to, same) in itertools.pairwise(piece):
             if y == same and to > x:
-                drawn[int(x // 10) : int(to // 10)] = 1 - y / 100
-    np.testing.assert_array_equal(drawn, levels)
+                plotted[int(x // 10) : int(to // 10)] = 1 - y / 100
+    np.testing.assert_array_equal(plotted, levels)
 
 
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=3, max_size=40))
@@ -170,7 +170,7 @@ def compared() -> str:
 
 def test_every_terminal_color_has_contrast_to_white_and_black() -> None:
     codes = {code for code in re.findall(r"\x1b\[([\d;]+)m", compared()) if code != "0"}
-    colors = {int(found[1]) for code in codes if (found := re.search(r"38;5;(\d+)", code))}
+    colors = {int(match[1]) for code in codes if (match := re.search(r"38;5;(\d+)", code))}
     others = {re.sub(r"(1;)?38;5;\d+", "", code) for code in codes} - {""}
 
     assert len(colors) == 10  # eight curves, good and bad
@@ -188,12 +188,12 @@ def test_pictures_contain_no_control_characters_from_names(field: str, group: st
     trace = show.curves_from_values(
         {(field, group): [1.0, 0.5, 0.25], (field, "other"): [1, 1, 1]}, lines={(field, group): line}
     )
-    drawn = [show.text(trace), show.text(trace, ascii=True), show.svg(trace), show.html(trace, title=title)]
+    plotted = [show.text(trace), show.text(trace, ascii=True), show.svg(trace), show.html(trace, title=title)]
 
-    for one in drawn:
+    for one in plotted:
         one.encode("utf-8")
         assert all(part.isprintable() for part in one.split("\n"))
-    ET.fromstring(drawn[2])
+    ET.fromstring(plotted[2])
 
 
 def test_matplotlib_receives_no_control_characters() -> None:
@@ -233,13 +233,13 @@ def test_a_million_breakpoints_take_no_more_memory_than_a_few_arrays(draw: Any) 
     many = Many()
     tracemalloc.start()
     try:
-        drawn = draw(many)
+        plotted = draw(many)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
     assert peak < 80e6  # a float64 for each update is 8 MB; a Python set of the breakpoints is 100
-    assert "999,999 breakpoints" in drawn
+    assert "999,999 breakpoints" in plotted
 
 
 @pytest.mark.heavy

@@ -143,11 +143,11 @@ def test_a_scheduler_of_mmengine_gets_the_metric_that_it_monitors():
 @pytest.fixture
 def timm_scheduler(monkeypatch):
     """timm's schedulers without the rest of timm, which needs torchvision to be imported."""
-    found = importlib.util.find_spec("timm")
-    if found is None:
+    actual = importlib.util.find_spec("timm")
+    if actual is None:
         pytest.skip("timm is not installed")
     bare = types.ModuleType("timm")
-    bare.__path__ = list(found.submodule_search_locations)
+    bare.__path__ = list(actual.submodule_search_locations)
     for name in [name for name in sys.modules if name.split(".")[0] == "timm"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "timm", bare)

@@ -60,12 +60,12 @@ def test_values_without_a_logarithm_are_noted(curves, height, printed):
 
 
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
-    drawn = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--log"]).output
+    plotted = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--log"]).output
     page = tmp_path / "plan.html"
     written = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--linear", "-o", str(page)])
     (ax,) = ps.Plan(lr="linear(1, 0.1)", total=100).plot(log=True)
 
-    assert "0.01 ┤" in drawn
+    assert "0.01 ┤" in plotted
     assert (written.exit_code, data_of(page.read_text())["axis"]) == (0, "linear")
     assert ax.get_yscale() == "log"
 
@@ -96,20 +96,20 @@ def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
 
 
 def test_the_page_has_a_table_for_each_known_unit():
-    found = data_of(show.html(growing(), view=show.View(unit="samples")))
+    actual = data_of(show.html(growing(), view=show.View(unit="samples")))
 
-    assert found["units"] == {
+    assert actual["units"] == {
         "updates": {"t": [0, 100], "v": [0, 100]},
         "samples": {"t": [0, 50, 100], "v": [0, 500, 2000]},
     }
-    assert found["unit"] == "samples"
+    assert actual["unit"] == "samples"
     assert list(data_of(show.html(traced()))["units"]) == ["updates", "epochs", "samples", "tokens"]
 
 
 def test_plans_with_different_conversions_do_not_share_a_unit():
     other = traced(facts=ps.RunFacts(steps_per_epoch=45, batch_size=64))
 
-    assert [one.name for one in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
+    assert [unit.name for unit in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
     with pytest.raises(InvalidArgument, match="the plans differ in the samples per update"):
         show.picture(traced(), other=other, view=show.View(unit="samples"))
 
@@ -167,9 +167,9 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         Path(name).write_text(text, encoding="utf-8")
 
     def call(first: str, second: str, *options: str) -> tuple[str, str]:
-        found = CliRunner().invoke(main, ["show", first, "--other", second, "--width", "80", *options])
-        assert found.exit_code == 0, found.output
-        return found.stdout, found.stderr
+        result = CliRunner().invoke(main, ["show", first, "--other", second, "--width", "80", *options])
+        assert result.exit_code == 0, result.output
+        return result.stdout, result.stderr
 
     return call
 
@@ -177,23 +177,23 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(("first", "second"), [("short.yaml", "long.yaml"), ("million.yaml", "two.yaml")])
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_shorter_plan_is_not_stretched(beside, first: str, second: str, swapped: bool) -> None:
-    drawn, _ = beside(*((second, first) if swapped else (first, second)))
+    plotted, _ = beside(*((second, first) if swapped else (first, second)))
 
-    assert ("linear(over=50)" in drawn and "cosine(over=100)" in drawn) or (
-        "linear(over=500)" in drawn and "linear(over=1000)" in drawn
+    assert ("linear(over=50)" in plotted and "cosine(over=100)" in plotted) or (
+        "linear(over=500)" in plotted and "linear(over=1000)" in plotted
     )
 
 
 @pytest.mark.parametrize(("first", "second"), [("long.yaml", "open.yaml"), ("open.yaml", "long.yaml")])
 def test_a_plan_without_a_length_uses_the_length_of_the_other_plan(beside, first: str, second: str) -> None:
-    drawn, printed = beside(first, second)
+    plotted, printed = beside(first, second)
 
-    assert "linear(over=100)" in drawn
+    assert "linear(over=100)" in plotted
     assert "no total given for open.yaml; taken to be the other plan's, 100 updates" in printed
 
 
 def test_a_total_option_applies_to_plans_without_one(beside) -> None:
-    drawn, _ = beside("open.yaml", "short.yaml", "--total", "200")
+    plotted, _ = beside("open.yaml", "short.yaml", "--total", "200")
 
-    assert "linear(over=200)" in drawn
-    assert "linear(over=50)" in drawn
+    assert "linear(over=200)" in plotted
+    assert "linear(over=50)" in plotted

@@ -34,9 +34,9 @@ def line_of(advice: str) -> Schedule | None:
     >>> print(line_of('Shorten the warmup: warmup("5%")'), line_of("Remove it, or write a longer length"))
     warmup("5%") None
     """
-    found = _LINE.search(advice)
+    match = _LINE.search(advice)
     with suppress(ParamschedError):
-        return None if found is None else parse(found[1])
+        return None if match is None else parse(match[1])
     return None
 
 
@@ -48,7 +48,7 @@ def pasted_lines(plan: Plan, facts: RunFacts | None = None, **options: Any) -> l
     pasted = list[tuple[Problem, bool]]()
     for problem in check(plan, facts=facts, **options):
         line = line_of(problem.advice)
-        places = [place for place, one in enumerate(plan.bindings) if binding_path(one) == problem.path]
+        places = [place for place, binding in enumerate(plan.bindings) if binding_path(binding) == problem.path]
         if line is None or len(places) != 1:
             continue
         lines = [*plan.bindings]

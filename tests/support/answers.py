@@ -37,9 +37,9 @@ def same_answer(found: Any, recorded: Any) -> bool:
     if any(one.lstrip("-").isdigit() and other.lstrip("-").isdigit() for one, other in differing):
         return False  # integers are counts
     pairs = [
-        (float(one), float(one) if _is_printed(one, other) else float(other))
-        for one, other in zip(numbers, expected, strict=True)
-        if not one.isdigit()
+        (float(number), float(number) if _is_printed(number, other) else float(other))
+        for number, other in zip(numbers, expected, strict=True)
+        if not number.isdigit()
     ]
     return equal_to_last_places([one for one, _ in pairs], [other for _, other in pairs])
 
@@ -84,7 +84,9 @@ def in_parts(file: Path, size: int = 8, step: int = 1) -> Any:
     so are all parts but one of each `step`.
     """
     questions = re.split(r"^- ", file.read_text("utf-8"), flags=re.MULTILINE)[1:]
-    marked = [re.search(r"(^  |[{ ])long: true(?=[,}]|$)", one, re.MULTILINE) is not None for one in questions]
+    marked = [
+        re.search(r"(^  |[{ ])long: true(?=[,}]|$)", question, re.MULTILINE) is not None for question in questions
+    ]
     parts = []
     for is_long in (False, True):
         places = [place for place, one in enumerate(marked) if one is is_long]
@@ -127,8 +129,8 @@ def facts_of_report(text: str) -> str:
 
 def _without_words(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_words(one) for key, one in value.items() if key not in _WORDS}
-    return [_without_words(one) for one in value] if isinstance(value, list) else value
+        return {key: _without_words(element) for key, element in value.items() if key not in _WORDS}
+    return [_without_words(element) for element in value] if isinstance(value, list) else value
 
 
 def write(file: Path, answers: Answers) -> None:

@@ -78,8 +78,8 @@ def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
 _SUMS: st.SearchStrategy[Level] = st.tuples(_NUMBERS, _NUMBERS).map(lambda two: two[0] + absolute(two[1]))
 
 
-_DRAWN_SHARES = st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"])
-_DRAWN_EPOCHS = st.sampled_from(["0.5", "1", "2", "1.25"])
+_SAMPLED_SHARES = st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"])
+_SAMPLED_EPOCHS = st.sampled_from(["0.5", "1", "2", "1.25"])
 _SPELLINGS = st.sampled_from(range(10))
 
 
@@ -87,7 +87,7 @@ _SPELLINGS = st.sampled_from(range(10))
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
     """Generate a length in a random unit: usually up to a tenth of the run, sometimes the entire run."""
-    count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_DRAWN_SHARES), draw(_DRAWN_EPOCHS)
+    count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_SAMPLED_SHARES), draw(_SAMPLED_EPOCHS)
     choices: list[DurationLike] = [
         count,
         count,
@@ -175,7 +175,7 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
 @functools.cache
 def _hinted_parameters(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, Any], ...]:
     hints = typing.get_type_hints(builder)
-    return tuple((one, hints.get(one.name)) for one in inspect.signature(builder).parameters.values())
+    return tuple((parameter, hints.get(parameter.name)) for parameter in inspect.signature(builder).parameters.values())
 
 
 def _listed(hint: Any) -> Any:
@@ -191,7 +191,7 @@ def without_none(hint: Any) -> Any:
     """Return the type of a parameter without None."""
     if get_origin(hint) not in (Union, UnionType):
         return hint
-    kept = [one for one in get_args(hint) if one is not NoneType]
+    kept = [choice for choice in get_args(hint) if choice is not NoneType]
     return Union[tuple(kept)]  # noqa: UP007  # the types are only known at run time
 
 

@@ -110,7 +110,7 @@ _NAMES = {
     "factor": _FACTORS,
     "times": _TIMES,
     "time": [*_COUNTS, *_LENGTHS],
-    "period": [*_COUNTS, *(one for one in _LENGTHS if "until" not in one)],
+    "period": [*_COUNTS, *(length for length in _LENGTHS if "until" not in length)],
 }
 
 

@@ -179,10 +179,12 @@ def generated_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
     members = [generated_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
     texts, builds = zip(*members, strict=True)
     if kind == "chain":
-        return (kind, texts), lambda optimizer: DROP_IN.ChainedScheduler([one(optimizer) for one in builds], optimizer)
+        return (kind, texts), lambda optimizer: DROP_IN.ChainedScheduler(
+            [build(optimizer) for build in builds], optimizer
+        )
     milestones = sorted(draw.randint(1, 9) for _ in members[1:])
     return (kind, milestones, texts), lambda optimizer: DROP_IN.SequentialLR(
-        optimizer, [one(optimizer) for one in builds], [*milestones]
+        optimizer, [build(optimizer) for build in builds], [*milestones]
     )
 
 
@@ -237,15 +239,16 @@ def run(action: Any) -> tuple[Any, set[Any]]:
         warnings.simplefilter("always")
         result = action()
     texts = [
-        (UserWarning if issubclass(one.category, UserWarning) else one.category, str(one.message)) for one in caught
+        (UserWarning if issubclass(warning.category, UserWarning) else warning.category, str(warning.message))
+        for warning in caught
     ]  # PlanWarning is a UserWarning
-    ours_alone = (
+    own_alone = (
         "replaces constructor options",
         "an lr is no longer reduced",
         "when this state was saved",
         "saved arguments",
     )
-    return result, {(kind, text[:60]) for kind, text in texts if not any(one in text for one in ours_alone)}
+    return result, {(kind, text[:60]) for kind, text in texts if not any(one in text for one in own_alone)}
 
 
 def same(actual: Any, expected: Any) -> bool:

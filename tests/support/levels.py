@@ -19,5 +19,5 @@ def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **fact
     curve = Curve(binding, schedule, groups, Situation(), run, resolved_in_run(schedule, run), bool(facts))
     if curve.resolved is None:
         return None
-    found = next((found.problem for question in LEVELS if (found := question(curve)) is not None), None)
-    return None if found is None or found.as_info else found
+    actual = next((actual.problem for question in LEVELS if (actual := question(curve)) is not None), None)
+    return None if actual is None or actual.as_info else actual

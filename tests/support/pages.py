@@ -49,22 +49,22 @@ _DOCUMENTED = re.compile(
 
 def public_paths() -> list[str]:
     """Return the paths of all names that the pages of the reference document: the public API."""
-    found: set[str] = set()
+    actual: set[str] = set()
     for page in (DOCS / "reference").glob("*.md"):
         current = ""
         for kind, name, members in _DOCUMENTED.findall(page.read_text(encoding="utf-8")):
             if kind == "currentmodule":
                 current = name
             elif kind == "automodule":
-                found |= {f"{name}.{one}" for one in (re.findall(r"\w+", members) or _names_of(import_module(name)))}
+                actual |= {f"{name}.{text}" for text in (re.findall(r"\w+", members) or _names_of(import_module(name)))}
             else:
-                found.add(name if name.startswith("paramsched.") else f"{current}.{name}")
-    return sorted(found)
+                actual.add(name if name.startswith("paramsched.") else f"{current}.{name}")
+    return sorted(actual)
 
 
 def _names_of(module: ModuleType) -> list[str]:
     """Return the names that autodoc documents: those of `__all__`, or else those that a module defines."""
-    own = (name for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__)
+    own = (name for name, var in vars(module).items() if getattr(var, "__module__", "") == module.__name__)
     return [name for name in getattr(module, "__all__", own) if name[0] != "_"]
 
 
@@ -80,11 +80,11 @@ _ROW = re.compile(r"^\| `(?P<other>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
 
 def rows(*pages: str, of: str = "") -> list[tuple[str, str, str]]:
     """Return the page and both columns of each row of code and its plan, if the first column begins with a text."""
-    found = []
+    actual = []
     for page in pages:
         text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
-        found += [(page, row["other"], row["plan"]) for row in _ROW.finditer(text) if row["other"].startswith(of)]
-    return found
+        actual += [(page, row["other"], row["plan"]) for row in _ROW.finditer(text) if row["other"].startswith(of)]
+    return actual
 
 
 def scripts() -> dict[str, list[str]]:
@@ -92,12 +92,12 @@ def scripts() -> dict[str, list[str]]:
 
     The first script of a page has the name of the page, and another one that of its section.
     """
-    found: dict[str, list[str]] = {}
+    actual: dict[str, list[str]] = {}
     for page in sorted((DOCS / "engines").glob("*.md")):
         for heading, text in sections(f"engines/{page.name}").items():
             for script in text.split("```{script}\n")[1:]:
-                found[heading or page.stem] = script.split("```")[0].splitlines()
-    return found
+                actual[heading or page.stem] = script.split("```")[0].splitlines()
+    return actual
 
 
 def script(name: str, dropped: str) -> str:
@@ -112,8 +112,8 @@ def run_section(page: str, heading: str, folder: Path, level: int = 2) -> tuple[
         names: The global names after the run.
         printed: The output of each command.
     """
-    found = sections(page, level)
-    blocks = list(page_code.blocks(found[""] + found[heading]))
+    actual = sections(page, level)
+    blocks = list(page_code.blocks(actual[""] + actual[heading]))
     namespace = page_code.Page.as_pasted(page, blocks)
     printed: list[str] = []
     for block in blocks:
@@ -140,9 +140,9 @@ _OF_HTML = re.compile(
 
 def build(folder: Path) -> None:
     """Build the pages in a folder, without outputs. The generated ones are in the index of the search."""
-    for one in DOCS.parent.iterdir():
-        if one != DOCS and not one.name.startswith("."):
-            (folder / one.name).symlink_to(one)
+    for path in DOCS.parent.iterdir():
+        if path != DOCS and not path.name.startswith("."):
+            (folder / path.name).symlink_to(path)
     shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("_*", ".*"))
     options = ["-D", "run_snippets=0", "-D", "exclude_patterns=contributing"]
     subprocess.run(
@@ -154,13 +154,13 @@ def build(folder: Path) -> None:
 def blocks_of_html(page: str) -> Iterator[page_code.Block]:
     """Return the blocks of a built page in order, without outputs. A caption above a block is the name of its file."""
     caption = needs = None
-    for part in _OF_HTML.finditer(page):
-        if part["text"] is None:
-            caption, needs = part["caption"], part["needs"]
+    for match in _OF_HTML.finditer(page):
+        if match["text"] is None:
+            caption, needs = match["caption"], match["needs"]
             continue
-        text = html.unescape(re.sub("<[^>]*>", "", part["text"])).rstrip("\n")
-        if not part["output"]:
-            yield page_code.Block(part["language"], text, caption or page_code.file_name(text + "\n"), needs)
+        text = html.unescape(re.sub("<[^>]*>", "", match["text"])).rstrip("\n")
+        if not match["output"]:
+            yield page_code.Block(match["language"], text, caption or page_code.file_name(text + "\n"), needs)
         caption = needs = None
 
 
@@ -195,9 +195,9 @@ def main(result: Path, pages: list[str]) -> None:
     for page in pages:
         child = os.fork()
         if child == 0:
-            found = run_as_pasted(Path(page))
+            actual = run_as_pasted(Path(page))
             with result.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([page, *found]) + "\n")
+                file.write(json.dumps([page, *actual]) + "\n")
             os._exit(0)
         os.waitpid(child, 0)
 

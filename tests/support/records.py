@@ -10,8 +10,8 @@ KEY = "paramsched"
 def record_in(state: Mapping[str, Any], group: int = 0) -> dict[str, Any]:
     """Return the record in a state of a Scheduler or of an optimizer, or in a group."""
     holder = state["param_groups"][group] if "param_groups" in state else state
-    found: dict[str, Any] = json.loads(holder[KEY])
-    return found
+    record: dict[str, Any] = json.loads(holder[KEY])
+    return record
 
 
 def with_record(state: Mapping[str, Any], **changes: Any) -> dict[str, Any]:

@@ -26,7 +26,10 @@ def killed(
     optimizers: Mapping[str, Any], scheduler: ps.Scheduler, new: Mapping[str, Any], random: Random
 ) -> ps.Scheduler:
     """Resume new optimizers from the states of others, some before and some after they have a Scheduler; return it."""
-    saved, state = copy.deepcopy({name: one.state_dict() for name, one in optimizers.items()}), scheduler.state_dict()
+    saved, state = (
+        copy.deepcopy({name: optimizer.state_dict() for name, optimizer in optimizers.items()}),
+        scheduler.state_dict(),
+    )
     is_early = random.choice([True, False])
     again = None if is_early else ps.Scheduler(new, scheduler.plan)
     for name in random.sample(sorted(new), len(new)):

@@ -39,7 +39,7 @@ from support.examples import at_most, is_glance
 from support.spread import every
 
 # As the text of a line, because the fields of all its shapes and arguments take gigabytes.
-pretty.for_type_by_name(Schedule.__module__, Schedule.__name__, lambda one, printer, _: printer.text(str(one)))
+pretty.for_type_by_name(Schedule.__module__, Schedule.__name__, lambda value, printer, _: printer.text(str(value)))
 
 BUILDERS = {
     name: builder for name, builder in SHAPES.items() if issubclass(built_class(builder), Schedule) and name != "like"
@@ -106,7 +106,7 @@ def shape(
     own = drawing(world, depth, fixed=fixed, affine=affine, names=names)
     if name in BUILDERS:
         # A `geometric` to an absolute value needs a base above 0: core/schedules/test_geometric.py
-        return built(BUILDERS[name], own).filter(lambda one: name != "geometric" or one.affine)
+        return built(BUILDERS[name], own).filter(lambda value: name != "geometric" or value.affine)
     return _operated(name, own, drawing(world, depth, fixed=False, affine=affine, names=names))
 
 
@@ -224,11 +224,11 @@ def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
     points = case.resolved.breakpoints(min(total, 2000))
     near = st.sampled_from(points).flatmap(lambda p: st.integers(max(p - 1, 0), p + 1))
     anywhere = st.sampled_from([0, 1, max(total - 1, 0), total, total + 1]) | st.integers(0, total + 10)
-    generated, found = near | anywhere, list[int | float]()
+    generated, actual = near | anywhere, list[int | float]()
     for _ in range(size):
         time = draw(generated)
-        found.append(time if total > 5000 or draw(st.booleans()) else time + draw(_FRACTIONS))
-    return found
+        actual.append(time if total > 5000 or draw(st.booleans()) else time + draw(_FRACTIONS))
+    return actual
 
 
 def every_shape(

@@ -29,7 +29,7 @@ def table(names: str | Sequence[str], cases: Iterable[Any]) -> Callable[[Callabl
                         raise
 
         parameters = inspect.signature(test).parameters
-        shared = [one for name, one in parameters.items() if name not in columns]
+        shared = [parameter for name, parameter in parameters.items() if name not in columns]
         first = inspect.Parameter("subtests", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         each.__signature__ = inspect.Signature([first, *shared])  # type: ignore[attr-defined]  # read by pytest
         each.__name__, each.__doc__, each.__module__ = test.__name__, test.__doc__, test.__module__

@@ -27,14 +27,16 @@ def numbers_of(name: str) -> dict[str, list[float]]:
             trace = ps.trace(recipe.plan, recipe.bases, facts=recipe.facts)
         else:
             trace = ps.trace(ps.Plan(lr=name), [{"lr": 0.1}], facts=FACTS)
-    found = {}
+    actual = {}
     for key in sorted(trace.keys(), key=str):
         values = np.asarray(trace[key], dtype=np.float64)
         some = values[:: 1 + len(values) // 20_000]
         weighted = some * (np.arange(len(some)) * 0.6180339887498949 % 1.0)
         means = [math.fsum(one.tolist()) / len(some) for one in (some, weighted)]
-        found[str(key)] = [float(one) for one in (some[0], some[len(some) // 2], some[-1], *means, np.abs(some).max())]
-    return found
+        actual[str(key)] = [
+            float(mean) for mean in (some[0], some[len(some) // 2], some[-1], *means, np.abs(some).max())
+        ]
+    return actual
 
 
 def is_recorded(name: str, found: dict[str, list[float]], recorded: dict[str, list[float]]) -> bool:

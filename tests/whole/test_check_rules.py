@@ -15,16 +15,16 @@ def codes_in(text, rule, tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text(text)
     result = CliRunner().invoke(main, ["check", str(file), "--json", *rule.options], prog_name="paramsched")
-    return {one["code"]: one for one in json.loads(result.stdout)}
+    return {load["code"]: load for load in json.loads(result.stdout)}
 
 
 @table("rule", SHOWN)
 def test_the_wrong_example_of_a_rule_is_reported_with_a_location(rule, tmp_path):
-    found = codes_in(rule.wrong, rule, tmp_path)
+    actual = codes_in(rule.wrong, rule, tmp_path)
 
-    assert rule.code in found
-    assert found[rule.code]["severity"] == rule.severity
-    assert rule.code == "PS109" or found[rule.code]["line"] >= 1
+    assert rule.code in actual
+    assert actual[rule.code]["severity"] == rule.severity
+    assert rule.code == "PS109" or actual[rule.code]["line"] >= 1
 
 
 @table("rule", SHOWN)

@@ -32,9 +32,9 @@ ROWS = [tuple(line.split(" -> ")) for line in CALLS.splitlines()]
 def advised(read, *arguments):
     with pytest.raises(ps.errors.InvalidCall, match="unknown argument") as caught:
         read(*arguments)
-    found = ADVICE.match(caught.value.problem.advice)
-    assert found is not None, caught.value.problem.advice
-    return found["line"]
+    match = ADVICE.match(caught.value.problem.advice)
+    assert match is not None, caught.value.problem.advice
+    return match["line"]
 
 
 def values(line):
@@ -89,13 +89,13 @@ def test_each_row_of_the_table_has_an_answer_that_is_accepted(row):
 
 
 def is_answered(call):
-    found = None
+    actual = None
     try:
         ps.parse(call)
     except ps.errors.InvalidArgument as error:
-        found = ADVICE.match(error.problem.advice)
+        actual = ADVICE.match(error.problem.advice)
     with suppress(ps.errors.InvalidArgument):  # some samples are out of range
-        return found is not None and bool(ps.parse(found["line"]))
+        return actual is not None and bool(ps.parse(actual["line"]))
     return False
 
 
@@ -110,12 +110,12 @@ def rates_of(make, updates=TOTAL):
     optimizer = sgd()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scheduler, found = make(optimizer), []
+        scheduler, rates = make(optimizer), []
         for _ in range(updates):
-            found.append(optimizer.param_groups[0]["lr"])
+            rates.append(optimizer.param_groups[0]["lr"])
             optimizer.step()
             scheduler.step()
-    return found
+    return rates
 
 
 @table(
@@ -186,21 +186,21 @@ def test_the_answer_has_the_values_of_transformers(call, function, arguments):
     given = {"num_warmup_steps": 10, "num_training_steps": 100, **arguments}
     given = {name: value for name, value in given.items() if value is not None}
 
-    found = rates_of(lambda optimizer: getattr(transformers, function)(optimizer, **given))
+    rates = rates_of(lambda optimizer: getattr(transformers, function)(optimizer, **given))
 
-    np.testing.assert_allclose(values(advised(ps.parse, call)), found, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(values(advised(ps.parse, call)), rates, rtol=1e-9, atol=1e-12)
 
 
 def test_the_answer_has_the_values_of_timm():
-    timm, optimizer, found = timm_original.timm_schedulers(), sgd(), []
+    timm, optimizer, actual = timm_original.timm_schedulers(), sgd(), []
     scheduler = timm.CosineLRScheduler(optimizer, t_initial=80, warmup_t=10, warmup_lr_init=1e-3, lr_min=1e-2)
     for update in range(TOTAL):
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
         scheduler.step(update + 1)
 
     line = advised(ps.parse, "cosine(t_initial=80, warmup_t=10, warmup_lr_init=1e-3, lr_min=1e-2)")
 
-    np.testing.assert_allclose(values(line), found, rtol=1e-9)
+    np.testing.assert_allclose(values(line), actual, rtol=1e-9)
 
 
 # ---- functions, files and commands
@@ -330,7 +330,7 @@ def test_a_line_on_the_command_line_is_answered_as_in_python():
         ("100% - 2 ep", "100% - 2 epochs"), ("100ba", "100 batches"),
     ],
 )  # fmt: skip
-def test_a_unit_that_is_not_ours_is_answered_with_the_length(text, meant):
+def test_a_unit_that_is_not_known_is_answered_with_the_length(text, meant):
     with pytest.raises(ps.errors.InvalidArgument, match="unknown unit") as caught:
         ps.warmup(text)
 
@@ -429,7 +429,7 @@ def test_a_call_of_another_form_is_answered_with_a_line_that_is_accepted(call, m
     assert meant is None or line == meant
 
 
-def test_a_method_of_a_scheduler_that_values_do_not_have_is_answered_with_theirs():
+def test_a_method_of_a_scheduler_that_values_do_not_have_is_answered_with_their_own():
     values = ps.Values({"kl": "linear(0, 1)"}, total=10)
     with pytest.raises(AttributeError, match=r"values\.advance\(\)"):
         values.step()

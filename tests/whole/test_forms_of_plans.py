@@ -50,11 +50,11 @@ def optimizer_of(lr: float = 0.5, **options: Any) -> torch.optim.Optimizer:
 
 
 def applied(scheduler: Any, optimizer: torch.optim.Optimizer) -> list[float]:
-    found = []
+    actual = []
     for _ in range(8):
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-    return found
+    return actual
 
 
 def values_of_scheduler(plan: PlanLike) -> list[float]:
@@ -98,14 +98,14 @@ def takes_plan(function: Any) -> bool:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return False
-    texts = [str(one.annotation) for one in parameters]
+    texts = [str(parameter.annotation) for parameter in parameters]
     return any("plan.Plan" in text or "PlanLike" in text for text in texts) or any(
-        Plan in get_args(one.annotation) for one in parameters
+        Plan in get_args(parameter.annotation) for parameter in parameters
     )
 
 
 def public_functions_that_take_a_plan() -> set[str]:
-    found = set()
+    actual = set()
     for path in PATHS:
         package, _, name = path.rpartition(".")
         by_scheduler = package.startswith("paramsched.engines.") and package.split(".")[2] in BY_SCHEDULER
@@ -115,8 +115,8 @@ def public_functions_that_take_a_plan() -> set[str]:
             except ModuleNotFoundError:  # a class
                 continue
             if callable(value) and takes_plan(value):
-                found.add(name)
-    return found - RESULTS - BUILT
+                actual.add(name)
+    return actual - RESULTS - BUILT
 
 
 def test_every_public_function_that_takes_a_plan_has_a_case():

@@ -16,7 +16,7 @@ SECTIONS = sections("engines/scripts.md")
 
 def plan_of(script, *replacements):
     """Return the plan in the section of a script, after replacements in its text."""
-    (text,) = [one.text for one in page_code.blocks(SECTIONS[script]) if "lr:" in one.text]
+    (text,) = [block.text for block in page_code.blocks(SECTIONS[script]) if "lr:" in block.text]
     for old, new in replacements:
         assert old in text
         text = text.replace(old, new)

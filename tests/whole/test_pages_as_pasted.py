@@ -15,7 +15,7 @@ from support.tables import table
 
 pytestmark = pytest.mark.heavy
 NOT_BUILT = {"_build", "_generated", "contributing"}
-FOLDERS = ["", *sorted(one.name for one in DOCS.iterdir() if any(one.glob("*.md")) and one.name not in NOT_BUILT)]
+FOLDERS = ["", *sorted(path.name for path in DOCS.iterdir() if any(path.glob("*.md")) and path.name not in NOT_BUILT)]
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def test_every_block_of_a_built_page_runs_as_pasted(built, folder, tmp_path, sub
     some = [(built / page.relative_to(DOCS)).with_suffix(".html") for page in sources]
     done = programs.run([pages.__file__, str(tmp_path / "found"), *map(str, some)])
     assert done.returncode == 0, done.stderr
-    found = {page: rest for page, *rest in map(json.loads, (tmp_path / "found").read_text().splitlines())}
+    actual = {page: rest for page, *rest in map(json.loads, (tmp_path / "found").read_text().splitlines())}
 
     for page in some:
         with subtests.test(page=str(page.relative_to(built))):
-            failure, absent = found[str(page)]
+            failure, absent = actual[str(page)]
             assert not failure, failure
             if absent:
                 pytest.skip(absent)
@@ -60,8 +60,8 @@ def test_the_reference_has_every_public_name():
 
 @table("page", sorted(DOCS.glob("[!_]*/*.md")))
 def test_each_plan_on_a_page_is_valid(page):
-    found = [one for one in pages.page_code.blocks(page.read_text(encoding="utf-8")) if one.language == "yaml"]
-    for block in found:
+    actual = [one for one in pages.page_code.blocks(page.read_text(encoding="utf-8")) if one.language == "yaml"]
+    for block in actual:
         is_plan = re.search("^lr: [^0-9]", block.text, re.MULTILINE)
         if is_plan and block.file != "wrong.yaml":
             ps.loads(block.text)

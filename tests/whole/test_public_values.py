@@ -13,10 +13,10 @@ from paramsched.core.rules.plan_check import check
 
 
 def test_a_problem_is_one_line():
-    (found,) = ps.check(ps.Plan(lr="linear(0.5, 0)", total=100))[:1]
+    (actual,) = ps.check(ps.Plan(lr="linear(0.5, 0)", total=100))[:1]
 
-    assert repr(found) == f"<Problem {found}>"
-    assert "\n" not in repr(found)
+    assert repr(actual) == f"<Problem {actual}>"
+    assert "\n" not in repr(actual)
 
 
 def test_long_lists_of_numbers_are_shortened():
@@ -32,9 +32,9 @@ def test_recorded_curves_are_shortened():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     halving = torch.optim.lr_scheduler.StepLR(optimizer, 100, 0.5)
 
-    found = repr(ps.show.simulate(halving, 400))
+    actual = repr(ps.show.simulate(halving, 400))
 
-    assert found == "<RecordedCurves of 400 updates; ('lr', 0): [1.    1.    1.    ... 0.125 0.125 0.125]>"
+    assert actual == "<RecordedCurves of 400 updates; ('lr', 0): [1.    1.    1.    ... 0.125 0.125 0.125]>"
 
 
 PAGES = [*(Path(__file__).parents[2] / "docs").glob("[ce]*/*.md")]
@@ -59,4 +59,4 @@ def test_a_stage_with_a_length_keeps_its_value_after_a_final_stage_of_no_updates
     schedule = stage >> ps.linear(to=2.0, over=0)
 
     assert schedule([100, 101, 5000]).tolist() == [stage(100)] * 3
-    assert [one.code for one in check(ps.Plan(lr=schedule, total=200))].count("PS212") == 1
+    assert [problem.code for problem in check(ps.Plan(lr=schedule, total=200))].count("PS212") == 1

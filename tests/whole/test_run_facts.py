@@ -119,8 +119,8 @@ def test_a_second_length_is_refused_unless_it_is_the_plans(call):
 
     assert made(plan, total=12, steps_per_epoch=6) == made(plan, total="2 epochs", steps_per_epoch=6)
     if name == "ps.check":
-        (found,) = made(plan, total=11, steps_per_epoch=6)
-        message = found.found
+        (actual,) = made(plan, total=11, steps_per_epoch=6)
+        message = actual.found
     else:
         with pytest.raises(PlanError) as refused:
             made(plan, total=11, steps_per_epoch=6)

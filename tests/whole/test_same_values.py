@@ -35,9 +35,9 @@ OTHERS = [name for name in RECORDED if name not in LONGEST]
 
 @pytest.mark.parametrize("names", spread([OTHERS, LONGEST], OTHERS))
 def test_values_are_those_recorded(names):
-    found = {name: recorded_values.numbers_of(name) for name in names}
+    actual = {name: recorded_values.numbers_of(name) for name in names}
 
-    assert [name for name in names if not recorded_values.is_recorded(name, found[name], RECORDED[name])] == []
+    assert [name for name in names if not recorded_values.is_recorded(name, actual[name], RECORDED[name])] == []
 
 
 @pytest.mark.heavy
@@ -87,8 +87,10 @@ def test_recorded_answers_are_the_same_on_other_cpus(kernel):
 def test_each_shape_and_each_recipe_is_recorded():
     lines = [line for line in RECORDED if not line.startswith("recipe:")]
 
-    modules = [one for name, one in sys.modules.items() if name.startswith("paramsched.")]
-    built_in = [name for name, builder in SHAPES.items() if any(vars(one).get(name) is builder for one in modules)]
+    modules = [module for name, module in sys.modules.items() if name.startswith("paramsched.")]
+    built_in = [
+        name for name, builder in SHAPES.items() if any(vars(module).get(name) is builder for module in modules)
+    ]
     assert {name for name in built_in if not any(f"{name}(" in line for line in lines)} == NOT_RECORDED
     assert {f"recipe:{name}" for name in recorded_values.ps.recipes} <= set(RECORDED)
 

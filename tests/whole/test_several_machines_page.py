@@ -27,8 +27,8 @@ pytestmark = pytest.mark.heavy
 
 def console(heading: str) -> tuple[str, str]:
     """Return the arguments of the first torchrun command of a section, and the output below it."""
-    found = re.search(r"^(?:\$ |    )torchrun ((?:.*\\\n)*.*)\n((?:.*\n)*?)```", sections(PAGE)[heading], re.MULTILINE)
-    return found[1].replace("\\\n", ""), found[2]
+    match = re.search(r"^(?:\$ |    )torchrun ((?:.*\\\n)*.*)\n((?:.*\n)*?)```", sections(PAGE)[heading], re.MULTILINE)
+    return match[1].replace("\\\n", ""), match[2]
 
 
 def exported(heading: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ def test_plot_draws_the_picture_of_each_config(config, suffix, tmp_path: Path):
     out = tmp_path / f"picture{suffix}"
     options = ["--run-config", "--total", "60 epochs", "--steps-per-epoch", "20", "-o", str(out)]
 
-    drawn = CliRunner().invoke(main, ["show", str(tmp_path / "config.py"), *options])
+    plotted = CliRunner().invoke(main, ["show", str(tmp_path / "config.py"), *options])
 
-    assert drawn.exit_code == 0, drawn.output
+    assert plotted.exit_code == 0, plotted.output
     assert out.stat().st_size > 1000

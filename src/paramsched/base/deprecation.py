@@ -20,8 +20,8 @@ def warn_deprecated(call: str, instead: str, *, since: str) -> None:
     >>> print(caught[0].message)
     plan.until(90): it is deprecated since 1.1 and will be removed in 1.2. Write plan.cooldown(90, over=10)
     """
-    found = f"it is deprecated since {since} and will be removed in {removed_in(since)}"
-    warn_user(Problem(site=call, found=found, advice=f"Write {instead}"), FutureWarning)
+    message = f"it is deprecated since {since} and will be removed in {removed_in(since)}"
+    warn_user(Problem(site=call, found=message, advice=f"Write {instead}"), FutureWarning)
 
 
 def removed_in(since: str) -> str:

@@ -33,8 +33,8 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
             raise ValueError
         return Path(path)
     except TypeError:
-        found = f"expected a path, got {type(path).__name__}"
-        raise InvalidArgument(f"the file {shown(path)}", found, 'For example: "plan.yaml"') from None
+        message = f"expected a path, got {type(path).__name__}"
+        raise InvalidArgument(f"the file {shown(path)}", message, 'For example: "plan.yaml"') from None
     except ValueError:
         raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
 

@@ -66,26 +66,26 @@ def _level(value: Any, _: Given) -> str | None:
     return f"absolute({text_of(value)})" if _is_number(value) and value else text_of(value)
 
 
-def _length(value: Any, given: Given) -> str | None:
+def _length(value: Any, arguments: Given) -> str | None:
     """Return a number of updates, or of epochs in a call with `by_epoch=True`; text contains its unit."""
     if isinstance(value, bool) or value is None or isinstance(value, (list, tuple)):
         return None
-    if _is_number(value) and (given.get("by_epoch") is True or given.get("t_in_epochs") is True):
-        return _epochs(value, given)
+    if _is_number(value) and (arguments.get("by_epoch") is True or arguments.get("t_in_epochs") is True):
+        return _epochs(value, arguments)
     if _is_number(value):
         return text_of(int(value)) if 0 <= value <= _MOST and value == int(value) else None
     return text_of(value) if not isinstance(value, str) or any(map(str.isdecimal, value)) else None
 
 
-def _length_or_share(value: Any, given: Given) -> str | None:
+def _length_or_share(value: Any, arguments: Given) -> str | None:
     """Return a length; a number between 0 and 1 is a share of the run."""
-    return _share(value, given) if _is_number(value) and 0 < value < 1 else _length(value, given)
+    return _share(value, arguments) if _is_number(value) and 0 < value < 1 else _length(value, arguments)
 
 
-def _share(value: Any, given: Given) -> str | None:
+def _share(value: Any, arguments: Given) -> str | None:
     """Return a number between 0 and 1 as a percentage."""
     if not _is_number(value) or not 0 <= value <= 1:
-        return _length(value, given) if isinstance(value, str) else None
+        return _length(value, arguments) if isinstance(value, str) else None
     return f'"{float(Fraction(str(value)) * 100):.15g}%"'
 
 
@@ -95,35 +95,35 @@ def _epochs(value: Any, _: Given) -> str | None:
     return f'"{value} epoch{"" if value == 1 else "s"}"' if _is_number(value) else None
 
 
-def _length_after_warmup(value: Any, given: Given) -> str | None:
+def _length_after_warmup(value: Any, arguments: Given) -> str | None:
     """Return keras' `decay_steps`, which do not include the warmup; None in a call of optax, whose do."""
-    return _length(value, given) if {"warmup_target", "initial_learning_rate"} & given.keys() else None
+    return _length(value, arguments) if {"warmup_target", "initial_learning_rate"} & arguments.keys() else None
 
 
-def _stepwise(value: Any, given: Given) -> str | None:
+def _stepwise(value: Any, arguments: Given) -> str | None:
     """Return the empty text if values change between epochs only."""
-    return "" if value is True and given.get("convert_to_iter_based") is not True else None
+    return "" if value is True and arguments.get("convert_to_iter_based") is not True else None
 
 
 def _plain_cosine(value: Any, _: Given) -> str | None:
     return "" if text_of(value) == "cosine()" else None
 
 
-def _from_begin(value: Any, given: Given) -> str | None:
+def _from_begin(value: Any, arguments: Given) -> str | None:
     """Return the length from `begin` to `end`."""
-    begin = given.get("begin", 0)
-    return _length(value - begin, given) if _is_number(value) and _is_number(begin) else None
+    begin = arguments.get("begin", 0)
+    return _length(value - begin, arguments) if _is_number(value) and _is_number(begin) else None
 
 
-def _after(value: Any, given: Given) -> str | None:
+def _after(value: Any, arguments: Given) -> str | None:
     """Return the length of a stage before the first change; None if it is 0."""
-    return _length(value, given) if value else None
+    return _length(value, arguments) if value else None
 
 
-def _milestones(value: Any, given: Given) -> str | None:
+def _milestones(value: Any, arguments: Given) -> str | None:
     if not isinstance(value, (list, tuple)):
         return None
-    texts = [_length(item, given) for item in value]
+    texts = [_length(item, arguments) for item in value]
     return None if None in texts else f"[{', '.join(filter(None, texts))}]"
 
 
@@ -131,14 +131,14 @@ def _reciprocal(value: Any, _: Given) -> str | None:
     return repr(1 / value) if _is_number(value) and value else None
 
 
-def _last_of_one_cycle(value: Any, given: Given) -> str | None:
+def _last_of_one_cycle(value: Any, arguments: Given) -> str | None:
     """Return torch's last level: the first one, which `div_factor` defines, divided by `final_div_factor`."""
-    first = given.get("div_factor", 25.0)
+    first = arguments.get("div_factor", 25.0)
     return repr(1 / first / value) if _is_number(value) and _is_number(first) and value and first else None
 
 
-def _ramp_back(value: Any, given: Given) -> str | None:
-    return _share(given.get("pct_start", 0.3), given) if value is True else None
+def _ramp_back(value: Any, arguments: Given) -> str | None:
+    return _share(arguments.get("pct_start", 0.3), arguments) if value is True else None
 
 
 _CURVES: Final = {"cos": "cosine", "cosine": "cosine", "linear": "linear", "lin": "linear"}
@@ -152,9 +152,9 @@ def _if_false(value: Any, _: Given) -> str | None:
     return None if value else ""
 
 
-def _in_a_warmup(value: Any, given: Given) -> str | None:
+def _in_a_warmup(value: Any, arguments: Given) -> str | None:
     """Return optax's `init_value` if a warmup starts there; otherwise it is the base."""
-    return _level(value, given) if "peak_value" in given else None
+    return _level(value, arguments) if "peak_value" in arguments else None
 
 
 def _without_value(*_: object) -> str:
@@ -503,7 +503,7 @@ _LIBRARIES: Final = (
         "create_scheduler create_scheduler_v2",
     ),
 )
-NAMES_OF_LIBRARIES: Final = {one.title: tuple(one.names.split()) for one in _LIBRARIES}
+NAMES_OF_LIBRARIES: Final = {library.title: tuple(library.names.split()) for library in _LIBRARIES}
 _RATE_FINDERS: Final = frozenset({"lr_find", "lr_finder", "LRFinder", "LearningRateFinder"})
 
 
@@ -517,7 +517,7 @@ def answer_to_name(name: str) -> str | None:
     """
     if name in _RATE_FINDERS:
         return f"{name} is ps.find_lr here"
-    found = [one for one in _LIBRARIES if name in NAMES_OF_LIBRARIES[one.title]]
+    found = [library for library in _LIBRARIES if name in NAMES_OF_LIBRARIES[library.title]]
     if not found:
         return None
     ways = [f"from paramsched.{one.package} import {name}" for one in found if one.package is not None]

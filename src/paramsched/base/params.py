@@ -152,8 +152,8 @@ def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
         signature = inspect.signature(function)
         hints = get_type_hints(function, include_extras=True)
         return {
-            name: _param(name, hints.get(name, Any), one.default, one.kind)
-            for name, one in signature.parameters.items()
+            name: _param(name, hints.get(name, Any), parameter.default, parameter.kind)
+            for name, parameter in signature.parameters.items()
         }
     try:
         signature = inspect.signature(function, eval_str=True)
@@ -161,20 +161,23 @@ def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
         return {}
     except (NameError, SyntaxError, TypeError, AttributeError):  # the annotation can only be read by a type checker
         signature = inspect.signature(function)
-    return {name: _param(name, one.annotation, one.default, one.kind) for name, one in signature.parameters.items()}
+    return {
+        name: _param(name, parameter.annotation, parameter.default, parameter.kind)
+        for name, parameter in signature.parameters.items()
+    }
 
 
 def _param(
     name: str, annotation: Any, default: Any = inspect.Parameter.empty, form: Any = inspect.Parameter.KEYWORD_ONLY
 ) -> Param:
-    several = [one for one in union_members(annotation) if one is not NoneType]
+    several = [member for member in union_members(annotation) if member is not NoneType]
     none = default is None or NoneType in union_members(annotation)
     meta = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    named = next((kind for base, kind in _KINDS.items() for one in several if _is_subclass(one, base)), None)
+    named = next((kind for base, kind in _KINDS.items() for element in several if _is_subclass(element, base)), None)
     if named is not None:
         return Param(name, named, default, form, none, meta)
-    if len(several) == 2 and any(_is_array(one) for one in several):  # a list or a NumPy array
-        several = [one for one in several if not _is_array(one)]
+    if len(several) == 2 and any(_is_array(element) for element in several):  # a list or a NumPy array
+        several = [element for element in several if not _is_array(element)]
     only = several[0] if len(several) == 1 else None
     if get_origin(only) is Literal:
         return Param(name, "choice", default, form, none, meta, get_args(only))
@@ -183,24 +186,24 @@ def _param(
             item = _param(name, items[0])
             return Param(name, "pairs" if len(item.items) > 1 else "list", default, form, none, meta, (), (item,))
         return Param(name, "list", default, form, none, meta, (), tuple(_param(name, one) for one in items))
-    choices = tuple(one for member in several if get_origin(member) is Literal for one in get_args(member))
+    choices = tuple(choice for member in several if get_origin(member) is Literal for choice in get_args(member))
     if len(several) == 1:
         return Param(name, _PLAIN.get(only, "any"), default, form, none, meta)
-    members = tuple(_param("", one) for one in several if not _is_array(one) and not _is_function(one))
+    members = tuple(_param("", element) for element in several if not _is_array(element) and not _is_function(element))
     return Param(name, "any", default, form, none, meta, choices, (), members)
 
 
-def _is_subclass(one: Any, base: type) -> bool:
-    return isinstance(one, type) and issubclass(one, base)
+def _is_subclass(annotation: Any, base: type) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, base)
 
 
-def _is_array(one: Any) -> bool:
-    kind = get_origin(one) or one
+def _is_array(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
     return isinstance(kind, type) and kind.__module__ == "numpy"
 
 
-def _is_function(one: Any) -> bool:
-    return Callable in (one, get_origin(one))
+def _is_function(annotation: Any) -> bool:
+    return Callable in (annotation, get_origin(annotation))
 
 
 def union_members(annotation: Any) -> tuple[Any, ...]:
@@ -242,7 +245,7 @@ def params_of_record(record: type) -> Mapping[str, Param]:
 
 def required_names(function: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the arguments that a call must pass."""
-    return tuple(name for name, one in params_of(function).items() if one.required)
+    return tuple(name for name, param in params_of(function).items() if param.required)
 
 
 _NAMES: dict[str, frozenset[Any]] = {}
@@ -275,20 +278,20 @@ def readable(function: _Function, of: Callable[..., Any] | None = None) -> _Func
     """
     signature = inspect.signature(of or function)
     shown: list[inspect.Parameter] = []
-    for one in signature.parameters.values():
-        facts = next(iter(get_args(one.annotation)), None) if get_origin(one.annotation) is Unpack else None
-        if one.annotation is Never:  # it is there to answer a call of a wrong form
+    for parameter in signature.parameters.values():
+        facts = next(iter(get_args(parameter.annotation)), None) if get_origin(parameter.annotation) is Unpack else None
+        if parameter.annotation is Never:  # it is there to answer a call of a wrong form
             continue
-        if one.name == "self":
+        if parameter.name == "self":
             # A class is called without it. inspect removes it from the signature of a bound method.
-            shown += [] if of is not None else [one]
+            shown += [] if of is not None else [parameter]
         elif facts is not None and is_typeddict(facts):
             shown += [
-                inspect.Parameter(name, one.KEYWORD_ONLY, default=None, annotation=_Text(annotation_text(hint)))
+                inspect.Parameter(name, parameter.KEYWORD_ONLY, default=None, annotation=_Text(annotation_text(hint)))
                 for name, hint in get_type_hints(facts).items()
             ]
         else:
-            shown.append(one.replace(annotation=_Text(annotation_text(one.annotation))))
+            shown.append(parameter.replace(annotation=_Text(annotation_text(parameter.annotation))))
     returns = signature.empty if of is not None else _Text(annotation_text(signature.return_annotation))
     function.__signature__ = inspect.Signature(shown, return_annotation=returns)  # type: ignore[attr-defined]  # inspect reads it
     return function
@@ -308,21 +311,21 @@ def annotation_text(annotation: Any) -> str:
     for name, union in _NAMES.items():
         if union <= {*members}:
             words.append(name)
-            members = [one for one in members if one not in union]
-    words += [_text_of_one(one) for one in members if one not in (None, NoneType)]
-    return " | ".join(words + ["None"] * any(one in (None, NoneType) for one in members))
+            members = [member for member in members if member not in union]
+    words += [_text_of_one(member) for member in members if member not in (None, NoneType)]
+    return " | ".join(words + ["None"] * any(member in (None, NoneType) for member in members))
 
 
-def _text_of_one(one: Any) -> str:
+def _text_of_one(annotation: Any) -> str:
     """Return the text of an annotation that is not a union."""
-    if one is ...:
+    if annotation is ...:
         return "..."
-    if isinstance(one, list):  # the arguments of a Callable
-        return f"[{', '.join(map(annotation_text, one))}]"
-    arguments = get_args(one)
-    if get_origin(one) is Literal:
+    if isinstance(annotation, list):  # the arguments of a Callable
+        return f"[{', '.join(map(annotation_text, annotation))}]"
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
         return " | ".join(f'"{choice}"' for choice in arguments)
-    name = getattr(one, "__name__", None) or str(one).rpartition(".")[2]
+    name = getattr(annotation, "__name__", None) or str(annotation).rpartition(".")[2]
     if not arguments:
         return name
     inner = (

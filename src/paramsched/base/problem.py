@@ -183,15 +183,15 @@ class Problem:
         }
 
 
-def with_advice(found: str, advice: str) -> str:
+def with_advice(message: str, advice: str) -> str:
     """Return the description of a problem, followed by the advice.
 
     >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'For example: "5 epochs"')
     'unknown unit "epoks"; did you mean "epochs"? For example: "5 epochs"'
     """
     if not advice:
-        return found
-    return f"{found} {advice}" if found.endswith(("?", "!", ".")) else f"{found}. {advice}"
+        return message
+    return f"{message} {advice}" if message.endswith(("?", "!", ".")) else f"{message}. {advice}"
 
 
 def _one_line(text: str) -> str:
@@ -211,7 +211,7 @@ class TextLines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+        self.begins = [0, *(match.end() for match in _BREAK.finditer(text))]
         self._last = 0, ""  # the last line that was asked for: its problems share it, because it may have a megabyte
 
     def of(self, offset: int) -> tuple[int, int]:
@@ -227,10 +227,10 @@ class TextLines:
             self._last = number, self.text[begin:end].rstrip("\r\n")
         return self._last[1]
 
-    def problem_at(self, offset: int, found: str, advice: str = "", path: str = "") -> Problem:
+    def problem_at(self, offset: int, message: str, advice: str = "", path: str = "") -> Problem:
         """Return a problem with the line and the column of an offset."""
         line, column = self.of(offset)
-        return Problem(path, found, advice, line=line, column=column, text=self.line(line), code=SYNTAX)
+        return Problem(path, message, advice, line=line, column=column, text=self.line(line), code=SYNTAX)
 
     def offset_of(self, number: int, column: int) -> int:
         """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""

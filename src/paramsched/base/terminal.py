@@ -77,7 +77,7 @@ def terminal_text(lines: Iterable[Line], width: int, *, color: bool) -> str:
         longer than the run.
         Shorten it
     """
-    rows = [row for line in lines for one in _at_newlines(line) for row in _fitted(one, width)]
+    rows = [row for line in lines for newline in _at_newlines(line) for row in _fitted(newline, width)]
     return "\n".join(painted((c, style if color else None) for c, style in row) for row in rows)
 
 

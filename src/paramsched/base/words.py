@@ -35,13 +35,13 @@ def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True
         if not allow_nan:
             raise
         text = dumps(_with_nulls(data))
-    return _NOT_ASCII.sub(lambda one: one[0] if one[0].isprintable() else json.dumps(one[0])[1:-1], text)
+    return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
 def _with_nulls(data: object) -> object:
     """Return data for JSON with None in place of each number that is not finite."""
     if isinstance(data, Mapping):
-        return {key: _with_nulls(one) for key, one in data.items()}
+        return {key: _with_nulls(element) for key, element in data.items()}
     if isinstance(data, (list, tuple)):
         return list(map(_with_nulls, data))
     return None if isinstance(data, float) and not isfinite(data) else data
@@ -145,10 +145,10 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     """
     from difflib import get_close_matches  # only messages need it, so it is not imported with the module
 
-    if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
+    if (same := next((text for text in known if text.lower() == name.lower()), None)) is not None:
         return same
     close = get_close_matches(name, known, n=5, cutoff=_SIMILAR)
-    return next((one for one in close if _is_typing_error(_words(name), _words(one))), None)
+    return next((text for text in close if _is_typing_error(_words(name), _words(text))), None)
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\w\s]+")
@@ -167,21 +167,21 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
     """Return whether the words differ by a few letters, an abbreviation, one word too many, or their separation."""
     from difflib import SequenceMatcher
 
-    def ratio(one: str, other: str) -> float:
-        return SequenceMatcher(None, one, other).ratio()
+    def ratio(word: str, other: str) -> float:
+        return SequenceMatcher(None, word, other).ratio()
 
     if len(typed) != len(meant):
         whole, letters = "".join(meant), iter("".join(meant))
-        is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(one in letters for one in typed[0])  # invsqrt
+        is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(text in letters for text in typed[0])  # invsqrt
         has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
         is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
         return is_short or has_more or is_part or ratio("".join(typed), whole) > 0.9
 
-    def is_near(one: str, other: str) -> bool:
-        is_letter = len(one) == len(other) == 1 and one.isalpha() and other.isalpha()  # t/m for t/n
-        is_begin = other.startswith(one) and (len(one) > 2 or len(other) - len(one) == 1)  # l for lr
-        is_doubled = one.startswith(other) and len(one) - len(other) == 1
-        return is_letter or is_begin or is_doubled or ratio(one, other) >= _NEAR
+    def is_near(word: str, other: str) -> bool:
+        is_letter = len(word) == len(other) == 1 and word.isalpha() and other.isalpha()  # t/m for t/n
+        is_begin = other.startswith(word) and (len(word) > 2 or len(other) - len(word) == 1)  # l for lr
+        is_doubled = word.startswith(other) and len(word) - len(other) == 1
+        return is_letter or is_begin or is_doubled or ratio(word, other) >= _NEAR
 
     return all(map(is_near, typed, meant))
 

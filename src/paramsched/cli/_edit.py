@@ -88,7 +88,7 @@ class Editor:
             "TEXT": TEMPLATES.get(self.format, "") if data is None else self._text(data),
         }
         page = _PAGE.read_text(encoding="utf-8")
-        return _FIELD.sub(lambda found: html.escape(fields[found[1]]), page)  # a name or a text may contain $TEXT
+        return _FIELD.sub(lambda match: html.escape(fields[match[1]]), page)  # a name or a text may contain $TEXT
 
     def save(self, text: str, digest: str) -> dict[str, Any]:
         """Write the text into the file, unless it has another content than the page began with."""
@@ -168,16 +168,16 @@ def _data_of(text: str, like: bytes) -> bytes:
     lines, old = _with_newlines(text).split("\n"), like.decode("utf-8-sig", "replace")
     ends = _LINE_END.findall(old)
     usual = Counter(ends).most_common(1)[0][0] if ends else "\n"
-    found = [usual] * len(lines)
+    texts = [usual] * len(lines)
     if len(set(ends)) > 1:
-        found = [""] * len(lines)
+        texts = [""] * len(lines)
         matcher = SequenceMatcher(None, _LINE_END.split(old), lines)
         for _, begin, end, first, last in matcher.get_opcodes():
             size = min(end - begin, last - first)
-            found[first : first + size] = [*ends, ""][begin : begin + size]
-        for i, one in enumerate(found):
-            found[i] = one or (found[i - 1] if i else usual)
-    written = "".join(line + end for line, end in zip(lines, [*found[:-1], ""], strict=True))
+            texts[first : first + size] = [*ends, ""][begin : begin + size]
+        for i, one in enumerate(texts):
+            texts[i] = one or (texts[i - 1] if i else usual)
+    written = "".join(line + end for line, end in zip(lines, [*texts[:-1], ""], strict=True))
     data = like[: len(_MARK)] * like.startswith(_MARK) + written.encode()
     if len(data) > MOST_BYTES:
         raise ConfigError("the text", [f"{len(data):,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
@@ -187,7 +187,7 @@ def _data_of(text: str, like: bytes) -> bytes:
 
 
 MOST_SECONDS: Final = 20.0
-_DRAWN_MARK: Final = b"\x1e"  # begins an answer, because a module of the user may print something else
+_ANSWER_MARK: Final = b"\x1e"  # begins an answer, because a module of the user may print something else
 _START: Final = """\
 import json, sys
 sys.path[:] = json.loads(sys.argv.pop(1))
@@ -250,9 +250,9 @@ def _answer(process: subprocess.Popen[bytes], asked: str) -> dict[str, Any] | No
         process.stdin.write(f"{asked}\n".encode())
         process.stdin.flush()
         for line in process.stdout:
-            if line.startswith(_DRAWN_MARK) and line.endswith(b"\n"):
-                found: dict[str, Any] = json.loads(line.removeprefix(_DRAWN_MARK))
-                return found
+            if line.startswith(_ANSWER_MARK) and line.endswith(b"\n"):
+                data: dict[str, Any] = json.loads(line.removeprefix(_ANSWER_MARK))
+                return data
     return None
 
 
@@ -266,7 +266,7 @@ def answer_drawings(file: Path, options: CommandOptions) -> None:
     """Draw the texts of standard input, each in a line, until it is closed: the program of a `DrawingProcess`."""
     for line in sys.stdin.buffer:
         answer = draw(file, options, *json.loads(line))
-        sys.stdout.buffer.write(_DRAWN_MARK + json.dumps(answer).encode() + b"\n")
+        sys.stdout.buffer.write(_ANSWER_MARK + json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 
@@ -287,7 +287,9 @@ def draw(file: Path, options: CommandOptions, text: str, facts: str, bases: str)
             read = replace(read, options=replace(read.options, bases=used))
             trace, assumed = _curves(read)
         said = [
-            str(one.message) for one in reported if isinstance(one.message, PlanWarning) and one.message.problem.path
+            str(report.message)
+            for report in reported
+            if isinstance(report.message, PlanWarning) and report.message.problem.path
         ]
         problems = "\n".join([*_problems_of(read), *said, *unused, assumed])
         return {"page": show.html(trace, title=file.name), "problems": problems}
@@ -297,7 +299,7 @@ def draw(file: Path, options: CommandOptions, text: str, facts: str, bases: str)
 
 def _facts(text: str) -> Mapping[str, Any]:
     """Return the run facts of a text such as `total=900 steps_per_epoch=30`."""
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -306,10 +308,10 @@ def _facts(text: str) -> Mapping[str, Any]:
         name, equals, value = word.partition("=")
         if not equals or name not in UNIT_FACTS:
             raise InvalidArgument(f"run facts {word!r}", did_you_mean(name, UNIT_FACTS), example="steps_per_epoch=500")
-        found[name] = value
+        facts[name] = value
         with suppress(ValueError):  # a length with a unit stays text
-            found[name] = value if name == "total" else float(value) if set(value) & set(".eE") else int(value)
-    return found
+            facts[name] = value if name == "total" else float(value) if set(value) & set(".eE") else int(value)
+    return facts
 
 
 def _text_for_page(text: str) -> str:
@@ -350,8 +352,8 @@ def _problems_of(read: PlanInput) -> list[str]:
     except ModuleNotFoundError:
         return []
     groups = groups_to_check(read.loaded, read.options.bases)
-    found = read.placed(check(read.plan, facts=facts_if_known(read.known), groups=groups))
-    return [f"{one.location('')}: {one}".lstrip(":") + f" [{one.code}]" for one in found]
+    problems = read.placed(check(read.plan, facts=facts_if_known(read.known), groups=groups))
+    return [f"{problem.location('')}: {problem}".lstrip(":") + f" [{problem.code}]" for problem in problems]
 
 
 _MOST_ASKED: Final = 2 * MOST_BYTES  # bytes of a request: JSON escapes characters
@@ -383,8 +385,8 @@ class Server(ThreadingHTTPServer):
         try:
             ThreadingHTTPServer.__init__(self, ("127.0.0.1", port), _Handler)
         except OSError as error:
-            found = str(error.strerror or error)
-            raise WrongUsage(f"--port {port}", found, "Leave --port out for a free one") from None
+            message = str(error.strerror or error)
+            raise WrongUsage(f"--port {port}", message, "Leave --port out for a free one") from None
 
     @property
     def address(self) -> str:
@@ -406,7 +408,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds without a byte, after which the standard library closes a connection
 
     def do_GET(self) -> None:  # the name that the standard library calls
-        if not self._is_ours(""):
+        if not self._is_own_class(""):
             return
         try:
             page = self.server.editor.page()
@@ -419,7 +421,7 @@ class _Handler(BaseHTTPRequestHandler):
         what = self.path.rpartition("/")[2]
         if what not in self.server.answers:
             return self.send_error(HTTPStatus.NOT_FOUND)
-        if not self._is_ours(what):
+        if not self._is_own_class(what):
             return None
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdecimal()):
@@ -436,7 +438,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self.send_error(HTTPStatus.BAD_REQUEST, f"expected {', '.join(names)} as texts of whole characters")
         return self._reply(json.dumps(answer(*texts)), "application/json")
 
-    def _is_ours(self, what: str) -> bool:
+    def _is_own_class(self, what: str) -> bool:
         """Return whether a request is from the page; otherwise send an error."""
         hosts = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}
         origin = self.headers.get("Origin", f"http://127.0.0.1:{self.server.server_port}")

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 _NUMBER: Final = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
 
 
-def names_a_file(given: str) -> bool:
+def names_a_file(argument: str) -> bool:
     """Return whether an argument names a file, rather than standard input, a recipe or a line of text."""
-    return given != "-" and os.path.exists(given)  # noqa: PTH110  # Path.exists raises an error for a long text
+    return argument != "-" and os.path.exists(argument)  # noqa: PTH110  # Path.exists raises an error for a long text
 
 
 def length_from_option(text: str, option: str) -> Duration:
@@ -131,12 +131,12 @@ class PlanInput:
         return tuple(problems) if self.source is None else self.source.placed(problems)
 
 
-def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
+def text_of_plan_input(argument: str, format: str | None) -> PlanText | None:
     """Read the text of a plan from its file or standard input. Returns None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
         names = config.formats()
         raise WrongUsage("", f'Unknown format "{format}"; {did_you_mean(format, names)}')
-    if given == "-":
+    if argument == "-":
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed", "standard input")
         with naming_errors("standard input"):
@@ -145,42 +145,42 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
             return PlanText("standard input", data.decode("utf-8-sig"), format or "yaml")
         except UnicodeDecodeError as error:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
-    if given.startswith(_RECIPE):
+    if argument.startswith(_RECIPE):
         return None
-    if os.path.exists(given):  # noqa: PTH110  # Path.exists raises an error for a long text
-        refuse_config(given)
-        return open_plan(Path(given), format)
-    if _PATH.fullmatch(given):
-        raise FileNotFoundError(2, "no such file", given)
+    if os.path.exists(argument):  # noqa: PTH110  # Path.exists raises an error for a long text
+        refuse_config(argument)
+        return open_plan(Path(argument), format)
+    if _PATH.fullmatch(argument):
+        raise FileNotFoundError(2, "no such file", argument)
     return None
 
 
-def read_plan_input(given: str, options: CommandOptions, *, source: PlanText | None = None) -> PlanInput:
+def read_plan_input(argument: str, options: CommandOptions, *, source: PlanText | None = None) -> PlanInput:
     """Read a plan from a file, standard input, the published recipes or a line of text.
 
     If the text of the file or of standard input has been read already, it is `source`.
     """
-    source = source or text_of_plan_input(given, options.format)  # read once, because a pipe cannot be read again
+    source = source or text_of_plan_input(argument, options.format)  # read once, because a pipe cannot be read again
     if source is None:
-        return PlanInput(given, _loaded_text(given, options), None, options)
+        return PlanInput(argument, _loaded_text(argument, options), None, options)
     facts_if_known(options)  # raises an error for invalid facts
     loaded = source.loaded()
-    names = dict.fromkeys(one.name for one in loaded.plan.bindings)
+    names = dict.fromkeys(binding.name for binding in loaded.plan.bindings)
     if options.field not in ("lr", *names):
-        echo_note(f"--field {options.field}: {given} schedules {', '.join(names)}")
-    return PlanInput(given, loaded, source, options)
+        echo_note(f"--field {options.field}: {argument} schedules {', '.join(names)}")
+    return PlanInput(argument, loaded, source, options)
 
 
-def recipe_named(given: str) -> "Recipe":
+def recipe_named(argument: str) -> "Recipe":
     """Return the recipe of an argument `recipe:NAME`."""
-    name, known = given.removeprefix(_RECIPE), _recipes()
+    name, known = argument.removeprefix(_RECIPE), _recipes()
     try:
         return known[name]
     except KeyError as error:
         names = list(known)
         near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
-        found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
-        raise UnknownRecipe(given, found, f"Write {_RECIPE}{near}" if near else _ALL_RECIPES) from error
+        message = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
+        raise UnknownRecipe(argument, message, f"Write {_RECIPE}{near}" if near else _ALL_RECIPES) from error
 
 
 def _recipes() -> "Mapping[str, Recipe]":
@@ -190,32 +190,32 @@ def _recipes() -> "Mapping[str, Recipe]":
     return recipes
 
 
-def _loaded_text(given: str, options: CommandOptions) -> Loaded:
+def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
     """Read a recipe or a line of text."""
     facts_if_known(options)  # raises an error for invalid facts
-    if given.startswith(_RECIPE):
-        recipe, total = recipe_named(given), total_from_options(options)
+    if argument.startswith(_RECIPE):
+        recipe, total = recipe_named(argument), total_from_options(options)
         plan = recipe.plan if total is None else Plan(*recipe.plan.as_written(), total=total, clock=recipe.plan.clock)
         return Loaded(plan, Bases(recipe.bases), facts=recipe.facts)
     names = list(_recipes())
-    if given in names:
-        raise WrongUsage(given, "no such file", f"Write {_RECIPE}{given}")
-    if (misspelled := _MISSPELLED_RECIPE.fullmatch(given)) is not None:
+    if argument in names:
+        raise WrongUsage(argument, "no such file", f"Write {_RECIPE}{argument}")
+    if (misspelled := _MISSPELLED_RECIPE.fullmatch(argument)) is not None:
         near = next((one for one in names if one.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names)
-        raise WrongUsage(given, "no such file", f"Write {_RECIPE}{name}" if name else _ALL_RECIPES)
-    if given.isidentifier() and given not in SHAPES:
+        raise WrongUsage(argument, "no such file", f"Write {_RECIPE}{name}" if name else _ALL_RECIPES)
+    if argument.isidentifier() and argument not in SHAPES:
         for suffix in (".yaml", ".yml", ".toml", ".json"):
-            if os.path.isfile(given + suffix):  # noqa: PTH113  # as above
-                raise WrongUsage(given, "no such file", f"Write {given}{suffix}")
-    schedule = schedule_from_text(given, options.field)
+            if os.path.isfile(argument + suffix):  # noqa: PTH113  # as above
+                raise WrongUsage(argument, "no such file", f"Write {argument}{suffix}")
+    schedule = schedule_from_text(argument, options.field)
     return Loaded(Plan(Binding(options.field, schedule), total=total_from_options(options)))
 
 
-def title_of_plans(given: Sequence[str]) -> str:
+def title_of_plans(arguments: Sequence[str]) -> str:
     """Return the title of a picture: the names of the plan files, or "Plan"."""
-    names = [Path(one).name for one in given if names_a_file(one)]
-    return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
+    names = [Path(text).name for text in arguments if names_a_file(text)]
+    return ", ".join(names) or ("Plan" if len(arguments) == 1 else "Plans")
 
 
 _ALTERNATIVES = {  # a fact passed as an option, and the facts of a recipe that it replaces
@@ -323,22 +323,22 @@ class Config:
         return tuple(problems) if self.source is None else self.source.placed(problems)
 
 
-def config_in(given: str) -> Config | None:
+def config_in(argument: str) -> Config | None:
     """Return the config of MMEngine in a file; None if the argument is something else, such as a plan.
 
     Raises:
         WrongUsage: it is a Python file, and `--run-config` was not passed.
         ConfigError: the file cannot be read.
     """
-    if not names_a_file(given) or not is_installed("paramsched.mmengine"):
+    if not names_a_file(argument) or not is_installed("paramsched.mmengine"):
         return None
     from paramsched.mmengine.config_file import CONFIG_KEYS, load_config, runs_code
 
-    path = Path(given)
+    path = Path(argument)
     if path.suffix == ".py":
         if not runs_configs():
-            raise _code_is_not_run(given)
-        return Config(given, load_config(path), None)
+            raise _code_is_not_run(argument)
+        return Config(argument, load_config(path), None)
     syntax = SUFFIXES.get(path.suffix.lower())
     if syntax is None or syntax == "toml":
         return None
@@ -347,32 +347,32 @@ def config_in(given: str) -> Config | None:
         return None
     data = None
     with suppress(ConfigError):  # the reader of plans reports it
-        data = read_data(text, syntax, given)
+        data = read_data(text, syntax, argument)
     if not isinstance(data, Mapping) or not any(key in data for key in CONFIG_KEYS):
         return None
     if runs_code(path) and not runs_configs():
-        raise _code_is_not_run(given)
+        raise _code_is_not_run(argument)
     is_whole = "_base_" not in text and "{{" not in text
-    return Config(given, load_config(path), PlanText(given, text, syntax) if is_whole else None)
+    return Config(argument, load_config(path), PlanText(argument, text, syntax) if is_whole else None)
 
 
-def _code_is_not_run(given: str) -> WrongUsage:
+def _code_is_not_run(argument: str) -> WrongUsage:
     """Return the error of a config of MMEngine in Python, or with a base in Python."""
     from paramsched.mmengine.config_file import IS_CODE
 
-    advice = f"To draw it, write paramsched show {shlex.quote(given)} --run-config"
+    advice = f"To draw it, write paramsched show {shlex.quote(argument)} --run-config"
     if click.get_current_context().info_name in _COMMANDS:
         advice = "Pass --run-config to run it, only for files that you trust"
-    return WrongUsage(given, IS_CODE, advice)
+    return WrongUsage(argument, IS_CODE, advice)
 
 
-def refuse_config(given: str) -> None:
+def refuse_config(argument: str) -> None:
     """Raise an error for a config of MMEngine in place of a plan."""
-    if config_in(given) is not None:
-        advice = f"To draw its values write paramsched show {shlex.quote(given)}"
+    if config_in(argument) is not None:
+        advice = f"To draw its values write paramsched show {shlex.quote(argument)}"
         if click.get_current_context().info_name == "show":
             advice = "Leave --table and --groups out"
-        raise WrongUsage(given, "it is a config of MMEngine, and this needs a plan", advice)
+        raise WrongUsage(argument, "it is a config of MMEngine, and this needs a plan", advice)
 
 
 def check_config(config: Config, options: CommandOptions) -> None:

@@ -41,7 +41,7 @@ def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
     from paramsched.core.plan import amount_clock
     from paramsched.tools.audit import AmountColumn, compare_with_plan, read_log
 
-    fields = list(dict.fromkeys(one.name for one in plan.bindings))
+    fields = list(dict.fromkeys(binding.name for binding in plan.bindings))
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
     last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
     yield from _beyond_the_plan(plan, facts, last, "log")
@@ -51,18 +51,20 @@ def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
         advice = f"For example: paramsched audit {log} --plan plan.yaml --group head"
         raise error.changed(site=log, advice=advice) from None
     if report.first is not None:
-        one = report.first
-        found = f"at update {one.t} the run used {one.field}={one.logged!r}, but the plan has {one.planned!r}"
+        first = report.first
+        message = f"at update {first.t} the run used {first.field}={first.logged!r}, but the plan has {first.planned!r}"
         cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
-        yield Problem(entry_path(one.field), found, cause, code=codes.LOG_DIFFERS)
+        yield Problem(entry_path(first.field), message, cause, code=codes.LOG_DIFFERS)
 
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Problem]:
     """Yield a problem for each metric rule whose metric is missing in the log, if the log has other metrics."""
     from paramsched.tools.audit import read_metrics
 
-    waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
-    measured = [one.name for one in read_metrics(log)] if waiting else []
+    waiting = [
+        (binding_path(binding), rule.metric) for binding in plan.bindings for rule in binding.schedule.metric_rules
+    ]
+    measured = [logged_metric.name for logged_metric in read_metrics(log)] if waiting else []
     for path, metric in waiting:
         # The log may use a longer name: `val/loss_epoch` for `val_loss`.
         if not measured or any(_plain_name(metric) in _plain_name(name) for name in measured):
@@ -70,8 +72,8 @@ def _never_logged(log: Path, plan: Plan) -> Iterator[Problem]:
         with suppress(UnreadableLog):
             if read_metrics(log, names=[metric]):
                 continue
-        found = f"the rule observes {metric}, but the log has {', '.join(measured)}"
-        yield Problem(path, found, "Use the name of the metric as it is logged", code=codes.METRIC_NOT_LOGGED)
+        message = f"the rule observes {metric}, but the log has {', '.join(measured)}"
+        yield Problem(path, message, "Use the name of the metric as it is logged", code=codes.METRIC_NOT_LOGGED)
 
 
 def _plain_name(metric: str) -> str:
@@ -89,9 +91,9 @@ def _beyond_the_plan(plan: Plan, facts: RunFacts, updates: int | None, source: s
     except (MissingFact, InvalidArgument):
         return
     if updates > total:
-        found = f"the {source} is from update {updates}, but the plan ends at {total}"
+        message = f"the {source} is from update {updates}, but the plan ends at {total}"
         advice = "Give the total in optimizer updates: batches divided by accumulation, of all processes together"
-        yield Problem(entry_path("total"), found, advice, code=codes.BEYOND_THE_PLAN)
+        yield Problem(entry_path("total"), message, advice, code=codes.BEYOND_THE_PLAN)
 
 
 @final
@@ -113,7 +115,7 @@ class CheckedPlan:
 
 
 def checked_plan(
-    given: str,
+    argument: str,
     options: CommandOptions,
     *,
     checkpoint: str | None = None,
@@ -122,7 +124,7 @@ def checked_plan(
     """Check a plan passed to a command, or a config of MMEngine.
 
     Args:
-        given: the argument.
+        argument: the argument.
         options: the options.
         checkpoint: the path of a checkpoint to compare the plan with, or None.
         log: the path of a log to compare the plan with, or None.
@@ -131,11 +133,11 @@ def checked_plan(
         OSError: a file is missing.
         WrongUsage: a config was passed with a checkpoint or a log.
     """
-    if (config := config_in(given)) is not None:
-        mismatch = f"expected a plan, got a config of MMEngine: {given}"
+    if (config := config_in(argument)) is not None:
+        mismatch = f"expected a plan, got a config of MMEngine: {argument}"
         if log is not None:
             raise WrongUsage(
-                "--log", mismatch, f"Write paramsched audit {shlex.quote(log)} --plan {shlex.quote(given)}"
+                "--log", mismatch, f"Write paramsched audit {shlex.quote(log)} --plan {shlex.quote(argument)}"
             )
         if checkpoint is not None:
             raise WrongUsage("--checkpoint", mismatch, "Leave --checkpoint out")
@@ -143,32 +145,34 @@ def checked_plan(
     usage, note, several = False, "", list[Problem]()
     source: PlanText | None = None
     try:
-        source = text_of_plan_input(given, options.format)
+        source = text_of_plan_input(argument, options.format)
         with _collected_warnings(several):
-            read = read_plan_input(given, options, source=source)
+            read = read_plan_input(argument, options, source=source)
         for one in _problems_in(read, options, checkpoint, log):  # one by one, because it may raise after some
             several.append(one)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*error.problems, *warned]
-        found = [one.changed(file=given) for one in several]
+        problems = [element.changed(file=argument) for element in several]
     except InvalidArgument as error:
         usage = isinstance(error, MissingFact)
         # The location of the problem is the argument itself, so an error about it need not repeat the name.
         said = problem_with_options(error)
         code = codes.MISSING_FACT if usage else codes.REFUSED_VALUE
-        problem = Problem("", said.found if said.site == given else said.summary, said.advice, code=code, file=given)
+        problem = Problem(
+            "", said.found if said.site == argument else said.summary, said.advice, code=code, file=argument
+        )
         others = tuple(dict.fromkeys(several))
         others = others if source is None else source.placed(others)
-        found = [problem, *(one.changed(file=one.file or given) for one in others)]
+        problems = [problem, *(one.changed(file=one.file or argument) for one in others)]
     except MissingDependency as error:
-        found, usage = [Problem("", str(error), code=codes.UNREADABLE, file=given)], True
+        problems, usage = [Problem("", str(error), code=codes.UNREADABLE, file=argument)], True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
-        found = [one.changed(file=given) for one in placed]
+        problems = [one.changed(file=argument) for one in placed]
         note = note_of_first_update(read.plan)
-    text = source.text if source is not None and names_a_file(given) else None
-    return CheckedPlan(tuple(found), text, usage, note)
+    text = source.text if source is not None and names_a_file(argument) else None
+    return CheckedPlan(tuple(problems), text, usage, note)
 
 
 def _checked_config(config: Config, options: CommandOptions) -> CheckedPlan:
@@ -177,23 +181,23 @@ def _checked_config(config: Config, options: CommandOptions) -> CheckedPlan:
     try:
         check_config(config, options)
     except ConfigError as error:
-        found = tuple(one.changed(file=config.name) for one in error.problems)
-        return CheckedPlan(found, None if config.source is None else config.source.text, note=note)
+        problems = tuple(problem.changed(file=config.name) for problem in error.problems)
+        return CheckedPlan(problems, None if config.source is None else config.source.text, note=note)
     return CheckedPlan((), note=note)
 
 
 @contextmanager
-def _collected_warnings(found: list[Problem]) -> Iterator[None]:
-    """Add the problems of warnings in the `with` block to `found`, also if the block raises an error."""
+def _collected_warnings(problems: list[Problem]) -> Iterator[None]:
+    """Add the problems of warnings in the `with` block to `problems`, also if the block raises an error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
         finally:
-            found += [one.message.problem for one in caught if _is_of_entry(one.message)]
-    for one in caught:
-        if not _is_of_entry(one.message):
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+            problems += [one.message.problem for one in caught if _is_of_entry(one.message)]
+    for warning in caught:
+        if not _is_of_entry(warning.message):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
@@ -218,9 +222,9 @@ def _problems_in(
         saved = read_groups(Path(checkpoint))
     groups = () if saved is None else saved.groups
     known = groups or groups_to_check(loaded, options.bases)
-    found = check(read.plan, facts=facts, groups=known, whole=bool(groups))
-    yield from found
-    if any(one.severity == "error" for one in found):
+    problems = check(read.plan, facts=facts, groups=known, whole=bool(groups))
+    yield from problems
+    if any(problem.severity == "error" for problem in problems):
         return
     if options.facts:
         read.plan.resolve(facts=facts_from_options(with_facts_beside(loaded, options)))
@@ -235,28 +239,28 @@ def _problems_in(
 def problems_as_lines(problems: Sequence[Problem]) -> list[Line]:
     """Return problems as lines: location, message and code, and the line with a caret if it is known."""
     lines: list[Line] = []
-    for one in problems:
-        style = SEVERITY_STYLES[one.severity]
-        parts: list[Part] = [(f"{one.location()}: ", "bold")]
-        if one.path:
-            parts.append((f"{one.path}: ", "bad" if one.severity == "error" else None))
-        if one.severity != "error":
-            parts.append((f"{one.severity}: ", style))
-        if one.advice:
+    for problem in problems:
+        style = SEVERITY_STYLES[problem.severity]
+        parts: list[Part] = [(f"{problem.location()}: ", "bold")]
+        if problem.path:
+            parts.append((f"{problem.path}: ", "bad" if problem.severity == "error" else None))
+        if problem.severity != "error":
+            parts.append((f"{problem.severity}: ", style))
+        if problem.advice:
             parts += [
-                (one.before_advice, None),
+                (problem.before_advice, None),
                 BREAK,
-                (one.advice, "good"),
+                (problem.advice, "good"),
             ]
         else:
-            parts.append((one.found, None))
-        lines.append([*parts, (f" [{one.code}]", "dim")])
-        if one.pointer:
-            excerpt, caret = one.pointer.split("\n")
+            parts.append((problem.found, None))
+        lines.append([*parts, (f" [{problem.code}]", "dim")])
+        if problem.pointer:
+            excerpt, caret = problem.pointer.split("\n")
             lines += [[(excerpt, None)], [(caret, style)]]
     return lines
 
 
 def problems_as_json(problems: Sequence[Problem]) -> str:
     """Return a JSON list of objects: plan, path, line, column, code, rule, severity, message, found, advice."""
-    return json_text([one.as_data() for one in problems])
+    return json_text([problem.as_data() for problem in problems])

@@ -243,9 +243,9 @@ format_option = click.option(
 )
 
 
-def check_numbers_of_bases(given: tuple[str, ...]) -> tuple[str, ...]:
+def check_numbers_of_bases(entries: tuple[str, ...]) -> tuple[str, ...]:
     """Return the bases as they were passed. Raise an error for one that is not a number."""
-    for entry in (part for text in given for part in text.split(",")):
+    for entry in (part for text in entries for part in text.split(",")):
         number = entry.rpartition("=")[2]
         try:
             is_number = isfinite(float(number))
@@ -255,7 +255,7 @@ def check_numbers_of_bases(given: tuple[str, ...]) -> tuple[str, ...]:
             raise WrongUsage(
                 f"--base {entry}", f'expected a finite number, got "{number}"', "For example: --base lr=0.1"
             )
-    return given
+    return entries
 
 
 new_base_option = partial(
@@ -329,8 +329,8 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options by section."""
-        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
-        shown = [(one, record) for one in options if (record := one.get_help_record(ctx)) is not None]
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        shown = [(option, record) for option in options if (record := option.get_help_record(ctx)) is not None]
         for kind, title in SECTIONS.items():
             rows = [record for one, record in shown if type(one) is kind]
             if rows:

@@ -98,8 +98,8 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
 
 
 def _usage_error(message: str, context: click.Context | None) -> click.UsageError:
-    lead = "Error: "  # which click prints
-    return click.UsageError(fitting(lead + message, err=True).removeprefix(lead), context)
+    prefix = "Error: "  # which click prints
+    return click.UsageError(fitting(prefix + message, err=True).removeprefix(prefix), context)
 
 
 def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
@@ -263,10 +263,12 @@ def echo_yaml(text: str, comments: Sequence[str] = ()) -> None:
 
     width = terminal_width()
     if width is not None:
-        rows = [wrap(one, max(width - 4, 1), break_long_words=False, break_on_hyphens=False) for one in comments]
+        rows = [
+            wrap(comment, max(width - 4, 1), break_long_words=False, break_on_hyphens=False) for comment in comments
+        ]
         comments = ["\n#   ".join(row) for row in rows]
         text = folded_yaml(text, width)
-    echo_data("\n".join([*(f"# {one}" for one in comments), text.rstrip("\n")]))
+    echo_data("\n".join([*(f"# {comment}" for comment in comments), text.rstrip("\n")]))
 
 
 _HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
@@ -320,15 +322,15 @@ def stage_table(
         reported = "is the progress that its loop reports"
         lines.append(f"Its clock {reported if plan.clock == PROGRESS else f'counts {clock_text(plan.clock)}'}.")
     as_written = {(isinstance(one.field, Target), one.name, one.groups): one for one in plan.bindings}
-    for one in (plan if resolved is None else counted_plan(resolved)).bindings:
+    for binding in (plan if resolved is None else counted_plan(resolved)).bindings:
         # Resolving a field that follows another field may add bindings for its groups.
-        written = as_written.get((isinstance(one.field, Target), one.name, one.groups), one)
+        written = as_written.get((isinstance(binding.field, Target), binding.name, binding.groups), binding)
         lines += ["", *_heading(written, bases)]
         end, unit = plan.total if total is None else Duration.of(total), "updates"
-        if resolved is not None and is_by_amount(plan.clock, one.name):
-            unit = clock_of_field(plan.clock, one.name)
+        if resolved is not None and is_by_amount(plan.clock, binding.name):
+            unit = clock_of_field(plan.clock, binding.name)
             end = Duration.of_updates(WHOLE) if unit == PROGRESS else _end_by_amount(resolved.total, amounts, unit)
-        rows = [_HEAD, *_rows(one.schedule, end, unit)]
+        rows = [_HEAD, *_rows(binding.schedule, end, unit)]
         width = terminal_width()
         if width is None or max(map(len, table_rows(rows))) + 2 <= width:
             lines += [f"  {row}" for row in aligned_rows(rows, right=_NUMBERS, indent=2)]

@@ -66,8 +66,8 @@ _MOST_WRITTEN = 10_000_000  # values of a table; they take 20 seconds
 
 def too_many_values(count: int, use: str) -> click.UsageError:
     """Return the error for a run that is too long to draw or to print."""
-    found = f"{count:,} values are too many to {use}"
-    return WrongUsage("", found, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
+    message = f"{count:,} values are too many to {use}"
+    return WrongUsage("", message, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
 def _trace_plan(loaded: Loaded, options: CommandOptions, beside: Sequence[Plan] = ()) -> Trace:
@@ -115,31 +115,31 @@ def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
     """Return the number of values in a trace, and that of updates; 0 and 0 if the total is unknown."""
     resolved = plan.resolve(facts=facts)
     total = known_total(resolved, facts) or 0
-    return total * max(groups, 1) * len({one.name for one in plan.bindings}), total
+    return total * max(groups, 1) * len({binding.name for binding in plan.bindings}), total
 
 
 def trace_plan_inputs(
-    given: Sequence[str],
+    arguments: Sequence[str],
     options: CommandOptions,
     other: str | None = None,
     *,
     branches: bool = False,
 ) -> "tuple[show.Curves, show.Curves | None]":
     """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
-    if other is not None and len(given) > 1:
+    if other is not None and len(arguments) > 1:
         raise WrongUsage(
-            "", f"--other compares with one plan, but {len(given)} were passed", "Pass it as one more plan"
+            "", f"--other compares with one plan, but {len(arguments)} were passed", "Pass it as one more plan"
         )
-    named = [("", one) if names_a_file(one) else _name_and_plan(one) for one in given]
-    given = [one for _, one in named]
-    inputs = [(one, options.format) for one in given] + ([] if other is None else [(other, None)])
+    named = [("", text) if names_a_file(text) else _name_and_plan(text) for text in arguments]
+    arguments = [one for _, one in named]
+    inputs = [(text, options.format) for text in arguments] + ([] if other is None else [(other, None)])
     traces = _curves_of_all(inputs, options)
-    if len(given) == 1:
+    if len(arguments) == 1:
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
 
     # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
-    names = [Path(one).name if names_a_file(one) else one for one in given]
+    names = [Path(text).name if names_a_file(text) else text for text in arguments]
     chosen = [
         own or (name if names.count(name) == 1 else whole) for (own, whole), name in zip(named, names, strict=True)
     ]
@@ -151,68 +151,68 @@ def trace_plan_inputs(
 _NAMED = re.compile(r"(?P<name>[^()\[\]{}=:'\"*/+<>]+)=(?P<plan>[^=].*)", re.DOTALL)
 
 
-def _name_and_plan(given: str) -> tuple[str, str]:
+def _name_and_plan(argument: str) -> tuple[str, str]:
     """Return the name of a plan in a legend and the plan: those of `NAME=PLAN`, or "" and the whole text.
 
     >>> _name_and_plan("cosine=warmup(over=5)"), _name_and_plan("cosine(to=0.1)")
     (('cosine', 'warmup(over=5)'), ('', 'cosine(to=0.1)'))
     """
-    match = _NAMED.fullmatch(given)
-    return (match["name"].strip(), match["plan"]) if match else ("", given)
+    match = _NAMED.fullmatch(argument)
+    return (match["name"].strip(), match["plan"]) if match else ("", argument)
 
 
-def _curves_of_all(given: Sequence[tuple[str, str | None]], known: CommandOptions) -> "list[show.Curves]":
-    """Return the values of several plans and configs; `given` contains the name of each and its format."""
-    configs = {index: found for index, (name, _) in enumerate(given) if (found := config_in(name)) is not None}
-    plans = {index: one for index, one in enumerate(given) if index not in configs}
+def _curves_of_all(arguments: Sequence[tuple[str, str | None]], known: CommandOptions) -> "list[show.Curves]":
+    """Return the values of several plans and configs; `arguments` contains the name of each and its format."""
+    configs = {index: found for index, (name, _) in enumerate(arguments) if (found := config_in(name)) is not None}
+    plans = {index: element for index, element in enumerate(arguments) if index not in configs}
     curves: dict[int, show.Curves] = {}
     for index, config in configs.items():
         curves[index] = curves_of_config(config, known, assumes_epoch=True)
     if plans:
         traces = _trace_plans(list(plans.values()), known)
         curves |= dict(zip(plans, traces, strict=True))
-    return [curves[index] for index in range(len(given))]
+    return [curves[index] for index in range(len(arguments))]
 
 
-def _trace_plans(given: Sequence[tuple[str, str | None]], known: CommandOptions) -> list[Trace]:
+def _trace_plans(arguments: Sequence[tuple[str, str | None]], known: CommandOptions) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
-    `given` contains the name of each plan and its format.
+    `arguments` contains the name of each plan and its format.
 
     A fact that is assumed for one plan is assumed for all, so that their curves can be compared. A plan without a
     length gets the length of the longest plan.
     """
     plans = list[Loaded]()
-    for name, its_format in given:
+    for name, its_format in arguments:
         read = read_plan_input(name, replace(known, format=its_format))
         known = read.options
         plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known))]
     # --total is for plans without a total. If the first plan has one too, an error is raised, as for one plan.
-    facts_of = [known, *(known if one.plan.total is None else known.with_facts(total=None) for one in plans[1:])]
-    facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
+    facts_of = [known, *(known if plan.plan.total is None else known.with_facts(total=None) for plan in plans[1:])]
+    facts_of = [with_facts_beside(plan, command_options) for plan, command_options in zip(plans, facts_of, strict=True)]
     assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
-    for one, its_facts in zip(plans, facts_of, strict=True):
-        if (found := assumed_fact(one.plan, its_facts)) is not None:
+    for loaded, its_facts in zip(plans, facts_of, strict=True):
+        if (found := assumed_fact(loaded.plan, its_facts)) is not None:
             assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
     for fact, value in assumed.items():
         echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
-        facts_of = [one.with_facts(**{fact: value}) for one in facts_of]
+        facts_of = [command_options.with_facts(**{fact: value}) for command_options in facts_of]
     lengthless = [
-        one.plan.total is None and its_facts.total is None and known_length(one.plan, its_facts) is None
-        for one, its_facts in zip(plans, facts_of, strict=True)
+        plan.plan.total is None and its_facts.total is None and known_length(plan.plan, its_facts) is None
+        for plan, its_facts in zip(plans, facts_of, strict=True)
     ]
-    drawn: dict[int, Trace] = {}
+    plotted: dict[int, Trace] = {}
     # Plans with a length come first, because plans without a length get the longest of their lengths.
     for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
-        if lengthless[index] and drawn:
-            longest = max(one.total for one in drawn.values())
+        if lengthless[index] and plotted:
+            longest = max(one.total for one in plotted.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
-            echo_note(f"no total given for {given[index][0]}; taken to be {whose}, {longest} updates")
+            echo_note(f"no total given for {arguments[index][0]}; taken to be {whose}, {longest} updates")
             facts_of[index] = facts_of[index].with_facts(total=str(longest))
-        drawn[index] = _trace_plan(plans[index], facts_of[index], [one.plan for one in plans])
-    return [drawn[index] for index in range(len(plans))]
+        plotted[index] = _trace_plan(plans[index], facts_of[index], [plan.plan for plan in plans])
+    return [plotted[index] for index in range(len(plans))]
 
 
 _MOST_GROUPS = 1_000
@@ -290,25 +290,27 @@ def groups_with_bases(
         groups = groups_of_selectors(selecting)
     assumed: set[tuple[str, str | int]] = set()
     of_selector: dict[Any, dict[int, Binding]] = {}
-    for place, one in enumerate(bindings):
-        of_selector.setdefault(one.groups, {})[place] = one
+    for place, binding in enumerate(bindings):
+        of_selector.setdefault(binding.groups, {})[place] = binding
     for index, group in enumerate(groups):
         label = group.get("name", index)
         own = loaded.bases.of(group.get("name"))
         selected = {place: one for key in (None, index, label) for place, one in of_selector.get(key, {}).items()}
-        for one in (selected[place] for place in sorted(selected)):
-            field = Field.of(one.name)
+        for binding in (selected[place] for place in sorted(selected)):
+            field = Field.of(binding.name)
             # An option takes precedence over the file, and a base for one group over a base for all.
-            value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
+            value = values.get(
+                (binding.name, str(label)), values.get((binding.name, None), loaded.bases.value(own, field))
+            )
             if value is None:
-                assumed.add((one.name, label))
+                assumed.add((binding.name, label))
                 value = 1.0
             field.fill(group, value)
     return groups, assumed
 
 
 def _field_bindings(plan: Plan) -> list[Binding]:
-    return [one for one in plan.bindings if not isinstance(one.field, Target)]
+    return [binding for binding in plan.bindings if not isinstance(binding.field, Target)]
 
 
 def groups_to_check(loaded: Loaded, bases: tuple[str, ...]) -> Sequence[Mapping[str, Any]]:
@@ -324,7 +326,7 @@ def groups_to_check(loaded: Loaded, bases: tuple[str, ...]) -> Sequence[Mapping[
 
 def given_bases(
     plan: Plan,
-    given: tuple[str, ...],
+    entries: tuple[str, ...],
     beside: Sequence[Plan] = (),
     groups: Collection[str] = (),
     logged: Iterable[str | None] = (),
@@ -333,7 +335,7 @@ def given_bases(
 
     Args:
         plan: the plan.
-        given: the options.
+        entries: the options.
         beside: other plans.
         groups: the labels of all groups. Default: those that the plans select, those of `logged`, and all numbers.
         logged: the names of the groups of a log; None for a group without a name.
@@ -341,12 +343,12 @@ def given_bases(
     Raises:
         UsageError: no plan of the picture has the field or group.
     """
-    bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
-    fields = list(dict.fromkeys(one.name for one in bindings))
-    selected = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
-    labels = set(groups) or selected | {one for one in logged if one is not None}
+    bindings = [binding for each in (plan, *beside) for binding in _field_bindings(each)]
+    fields = list(dict.fromkeys(binding.name for binding in bindings))
+    selected = {selector_text(binding.groups) for binding in bindings if binding.groups is not None} | {"default"}
+    labels = set(groups) or selected | {text for text in logged if text is not None}
     values: dict[tuple[str, str | None], float] = {}
-    for entry in (part for text in given for part in text.split(",")):
+    for entry in (part for text in entries for part in text.split(",")):
         place, equals, number = entry.rpartition("=")
         field, at, group = place.strip().partition("@")
         if not equals:
@@ -358,81 +360,89 @@ def given_bases(
             raise WrongUsage(f"--base {entry}", f'the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
         key = field, group if at else None
         if key in values:
-            found = f"{field} has two bases; the decimal separator is a point"
-            raise WrongUsage(f"--base {','.join(given)}", found, f"For example: --base {place.strip() or field}=0.1")
+            message = f"{field} has two bases; the decimal separator is a point"
+            raise WrongUsage(
+                f"--base {','.join(entries)}", message, f"For example: --base {place.strip() or field}=0.1"
+            )
         values[key] = float(number)
     return values
 
 
 def runs_to_draw(
-    given: Sequence[str],
+    arguments: Sequence[str],
     metrics: Sequence[str],
-    drawn: "show.Curves",
+    plotted: "show.Curves",
     tolerance: float | None = None,
 ) -> "tuple[show.LoggedRun, ...]":
     """Return the values and metrics of runs, each with a unique name.
 
     Args:
-        given: paths of logs; `baseline=run.csv` gives a log the name baseline.
+        arguments: paths of logs; `baseline=run.csv` gives a log the name baseline.
         metrics: columns to draw. If empty, the columns that are named like metrics are drawn.
         tolerance: as in `read_log`.
 
     Raises:
         UsageError: a log cannot be read, has no values to draw, or the plan is drawn as multiples of an unknown base.
     """
-    if metrics and not given:
+    if metrics and not arguments:
         raise WrongUsage(f"--metric {metrics[0]}", "it needs a log", "Write --used run.csv")
-    if not given:
+    if not arguments:
         return ()
     from paramsched import show
 
-    if isinstance(drawn, show.PlansTogether):
-        raise WrongUsage("", f"--used needs a single plan, but {len(drawn.plans)} were passed")
-    return tuple(_run_to_draw(name, log, metrics, drawn, tolerance) for name, log in _names_of_logs(given).items())
+    if isinstance(plotted, show.PlansTogether):
+        raise WrongUsage("", f"--used needs a single plan, but {len(plotted.plans)} were passed")
+    return tuple(
+        _run_to_draw(name, log, metrics, plotted, tolerance) for name, log in _names_of_logs(arguments).items()
+    )
 
 
-def named_traces(drawn: "show.Curves", alone: str) -> "dict[str, show.Curves]":
+def named_traces(plotted: "show.Curves", alone: str) -> "dict[str, show.Curves]":
     """Return the curves of a picture by the names of their plans; `alone` is the name of a single plan."""
     from paramsched import show
 
-    return dict(drawn.plans) if isinstance(drawn, show.PlansTogether) else {alone: drawn}
+    return dict(plotted.plans) if isinstance(plotted, show.PlansTogether) else {alone: plotted}
 
 
-def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
+def _names_of_logs(arguments: Sequence[str]) -> dict[str, str]:
     """Return a dict from the name of each log in the legend to its path.
 
     A name has as many folders as are necessary to make it unique.
     """
-    parts = [("", one) if Path(one).exists() else one.rpartition("=")[::2] for one in given]
+    parts = [("", text) if Path(text).exists() else text.rpartition("=")[::2] for text in arguments]
     files = [Path(log) for _, log in parts]
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for (name, log), file in zip(parts, files, strict=True):
         depth = next(
-            (d for d in range(1, len(file.parts)) if sum(one.parts[-d:] == file.parts[-d:] for one in files) == 1),
+            (d for d in range(1, len(file.parts)) if sum(path.parts[-d:] == file.parts[-d:] for path in files) == 1),
             len(file.parts),
         )
         label = name or "/".join(file.parts[-depth:])
-        if label in found:
+        if label in names:
             raise WrongUsage(
                 "", f"--used {label} was passed twice", f"Pass each log once, or give it a name: --used first={log}"
             )
-        found[label] = log
-    return found
+        names[label] = log
+    return names
 
 
 def _run_to_draw(
-    name: str, log: str, metrics: Sequence[str], drawn: "show.Curves", tolerance: float | None
+    name: str, log: str, metrics: Sequence[str], plotted: "show.Curves", tolerance: float | None
 ) -> "show.LoggedRun":
     """Read the values and metrics of one log. A log with metrics alone is drawn too."""
     from paramsched import show
     from paramsched.tools.audit import read_metrics
 
-    fields = dict.fromkeys(field for field, _ in drawn.keys())
+    fields = dict.fromkeys(field for field, _ in plotted.keys())
     try:
-        found = read_metrics(log, names=metrics)
-        measured = {one.name: (one.t, one.values) for one in found if metrics or one.name not in fields}
+        logged_metrics = read_metrics(log, names=metrics)
+        measured = {
+            logged_metric.name: (logged_metric.t, logged_metric.values)
+            for logged_metric in logged_metrics
+            if metrics or logged_metric.name not in fields
+        }
         try:
-            used, tolerance = _used_values(log, fields, drawn, tolerance)
+            used, tolerance = _used_values(log, fields, plotted, tolerance)
         except UnreadableLog as error:
             if not measured:
                 raise
@@ -441,8 +451,8 @@ def _run_to_draw(
     except UnreadableLog as error:
         raise error.changed(site=f"--used: {error.problem.site}") from None
     together: dict[str, list[str]] = {}
-    for one in measured:
-        together.setdefault(metric_word(one) or one, []).append(one)
+    for text in measured:
+        together.setdefault(metric_word(text) or text, []).append(text)
     return show.LoggedRun(name, used, measured, together, tolerance or 0.0)
 
 
@@ -458,7 +468,7 @@ def _fitted_base(column: "LogColumn", multiples: Floats) -> float:
 
 
 def _used_values(
-    log: str, fields: Iterable[str], drawn: "show.Curves", tolerance: float | None
+    log: str, fields: Iterable[str], plotted: "show.Curves", tolerance: float | None
 ) -> "tuple[show.Log, float]":
     """Return a dict from (field, group) to logged times and values, and the tolerance of the log.
 
@@ -470,17 +480,17 @@ def _used_values(
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
         name = logged.name_of(column.group)
-        mine = [group for field, group in drawn.keys() if field == column.field]
+        mine = [group for field, group in plotted.keys() if field == column.field]
         group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
         if group is None:
             continue
-        base = drawn.base(column.field, group) if isinstance(drawn, Trace) else None  # a config has values, no base
+        base = plotted.base(column.field, group) if isinstance(plotted, Trace) else None  # a config has values, no base
         if base is not None and base.value is None and base.share != "none":
             label = column.field if len(mine) == 1 else f"{column.field}@{group}"
-            baseless[label] = _fitted_base(column, drawn[column.field, group]) if base.share == "all" else 0.1
+            baseless[label] = _fitted_base(column, plotted[column.field, group]) if base.share == "all" else 0.1
         else:
             # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
-            planned, values = drawn[column.field, group], column.values.copy()
+            planned, values = plotted[column.field, group], column.values.copy()
             inside = column.t < planned.size
             at = planned[column.t[inside]]
             values[inside] = np.where(column.equals(at, np.flatnonzero(inside)), at, values[inside])
@@ -492,7 +502,7 @@ def _used_values(
             raise UnreadableLog(log, what, instead)
         echo_note(f"--used {log}: {what}. {instead}")
     elif not found:
-        known = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
+        known = ", ".join(f"{field} of group {group}" for field, group in plotted.keys())
         raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {known}")
     return found, max(column.tolerance for column in logged.columns)
 
@@ -536,7 +546,7 @@ def group_table(rows: Sequence[GroupValues]) -> str:
     for row in rows:
         optimizer = f"{row.optimizer}, " if row.optimizer else ""
         lines += ["", printable(f"{optimizer}group {row.group}: {row.field}, base {row.base:.6g}")]
-        lines += [printable(f"  {text}") for text in (*(f"from {one}" for one in row.decided_by), row.note) if text]
+        lines += [printable(f"  {text}") for text in (*(f"from {text}" for text in row.decided_by), row.note) if text]
         factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
         table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
         lines += [f"  {line}" for line in aligned_rows([("update", "value", "factor"), *table], right=3, indent=2)]
@@ -577,8 +587,8 @@ class _Places:
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=codes.UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
-            given.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
-            for given, place in zip(wanted, read.placed(wanted), strict=True)
+            problem.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
+            for problem, place in zip(wanted, read.placed(wanted), strict=True)
         }
         self._paths: dict[int, dict[tuple[str, int], str]] = {}
 
@@ -588,7 +598,7 @@ class _Places:
 
         if id(plan) not in self._paths:
             lines = reversed(plan.bindings)  # of equal lines the first
-            self._paths[id(plan)] = {(one.name, id(one.schedule)): binding_path(one) for one in lines}
+            self._paths[id(plan)] = {(line.name, id(line.schedule)): binding_path(line) for line in lines}
         return self._paths[id(plan)].get((bound.name, id(bound.schedule)), "")
 
     def text(self, path: str) -> str:

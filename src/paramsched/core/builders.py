@@ -25,7 +25,7 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
         if begin >= 0 and (end := _closing_bracket(line, begin)) is not None:
             return name + line[begin + len(last) : end]
     required = (param for param in params_of(builder).values() if param.required)
-    return f"{name}({', '.join(_example_argument(one) for one in required)})"
+    return f"{name}({', '.join(_example_argument(param) for param in required)})"
 
 
 _EXAMPLES: Final = {"number": "1.0", "count": "1", "text": '"x"', "bool": "True", "length": "100", "list": "[1.0]"}
@@ -75,8 +75,8 @@ def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Bu
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
     if not inspect.isfunction(builder):
-        found = f"expected a function, got {type(builder).__name__}"
-        raise InvalidArgument(f"{kind} {shown(builder)}", found, f"Write @ps.extend.{kind} above a def")
+        message = f"expected a function, got {type(builder).__name__}"
+        raise InvalidArgument(f"{kind} {shown(builder)}", message, f"Write @ps.extend.{kind} above a def")
     name = builder.__name__
     require_free_name(table, builder, kind=kind)
     if not isinstance(built_class(builder), type):
@@ -118,7 +118,8 @@ def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Par
     made.__annotations__ = {**known.__init__.__annotations__, "return": known}
     signature, own = inspect.signature(known), known.__annotations__
     parameters = sorted(
-        signature.parameters.values(), key=lambda one: one.kind is one.KEYWORD_ONLY and one.name not in own
+        signature.parameters.values(),
+        key=lambda parameter: parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in own,
     )
     made.__signature__ = signature.replace(parameters=parameters, return_annotation=known)
     return build
@@ -136,7 +137,7 @@ def builder_like(
         made: the class of the values.
     """
     builder = cast(Any, wraps(function)(build))
-    builder.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": made}
+    builder.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": made}
     builder.__signature__ = inspect.Signature(parameters, return_annotation=made)
     return builder
 

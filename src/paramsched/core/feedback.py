@@ -97,8 +97,8 @@ def _time_of_run(site: CallSite, after: Any) -> Duration:
     except InvalidArgument as refusal:
         raise refusal.changed(site=site_with_value(site, after), refused=after) from None
     if time.until:
-        found = '"until" is only valid as the length of a stage'
-        raise InvalidArgument(site_with_value(site, after), found, example=f'after="{Duration(time.terms)}"')
+        message = '"until" is only valid as the length of a stage'
+        raise InvalidArgument(site_with_value(site, after), message, example=f'after="{Duration(time.terms)}"')
     return time
 
 
@@ -222,8 +222,8 @@ def ignored_metrics(
         advice = rule._advice_if_ignored(value)
         if advice is not None and rule.metric not in reported:
             reported.add(rule.metric)
-            found = f"{rule.metric} is {value} after {t} updates: {rule} ignores it, and later ones without a warning"
-            yield Problem(site=call, found=found, advice=advice)
+            message = f"{rule.metric} is {value} after {t} updates: {rule} ignores it, and later ones without a warning"
+            yield Problem(site=call, found=message, advice=advice)
 
 
 def misplaced_metric(call: str, value: Any, rules: Iterable[MetricRule[Any]]) -> InvalidCall:
@@ -249,8 +249,8 @@ def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> s
     """Check that `metric` is the name of a metric: a string that is not empty. `example` has valid arguments."""
     if isinstance(metric, str) and metric:
         return metric
-    found = "expected the name of a metric"
-    raise InvalidArgument(site_with_value(site, metric), found, example=f"{site.call}{example}")
+    message = "expected the name of a metric"
+    raise InvalidArgument(site_with_value(site, metric), message, example=f"{site.call}{example}")
 
 
 def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
@@ -262,8 +262,8 @@ def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
             raise refusal.changed(site=site_with_value(site, level), refused=level) from None
         return level
     if not isinstance(level, (int, float)):
-        found = "expected a multiple of base or an absolute value such as absolute(1e-5)"
-        raise InvalidArgument(site_with_value(site, level), found)
+        message = "expected a multiple of base or an absolute value such as absolute(1e-5)"
+        raise InvalidArgument(site_with_value(site, level), message)
     return not_negative(site, level)
 
 
@@ -285,8 +285,8 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
     except OverflowError:  # an integer of more than 308 digits
         number = math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
-        found = f"expected a number, got {type(value).__name__}"
-        raise InvalidArgument(f"observe({metric}=…)", found, example=f"observe({metric}=float(value))") from None
+        message = f"expected a number, got {type(value).__name__}"
+        raise InvalidArgument(f"observe({metric}=…)", message, example=f"observe({metric}=float(value))") from None
     if not math.isfinite(number):
         if nonfinite == "raise":
             instead = f'Use {name}(…, nonfinite="ignore") to skip it'
@@ -400,11 +400,11 @@ class HoldState:
 def _band(site: CallSite, bands: object) -> tuple[float, float]:
     """Check the pair (a, b) of a band: both are greater than 0, and a is at most b."""
     if isinstance(bands, (list, tuple)) and len(bands) == 2:
-        low, high = (finite_number(site, one) for one in bands)
+        low, high = (finite_number(site, band) for band in bands)
         if 0 < low <= high:
             return low, high
-    found = "expected two numbers greater than 0, the smaller one first"
-    raise InvalidArgument(site_with_value(site, bands), found, example="bands=[0.5, 2.0]")
+    message = "expected two numbers greater than 0, the smaller one first"
+    raise InvalidArgument(site_with_value(site, bands), message, example="bands=[0.5, 2.0]")
 
 
 @final
@@ -473,9 +473,9 @@ class Hold(MetricRule[HoldState]):
         forms = {"gain": self.gain, "factor": self.factor, "add": self.add}
         chosen = [name for name, number in forms.items() if number is not None]
         if len(chosen) != 1:
-            found = f"expected one of gain, factor and add, got {' and '.join(chosen) or 'none'}"
+            message = f"expected one of gain, factor and add, got {' and '.join(chosen) or 'none'}"
             raise InvalidArgument(
-                f"hold({shown(self.metric)}, at={self.at})", found, example=self._example("gain=0.01")
+                f"hold({shown(self.metric)}, at={self.at})", message, example=self._example("gain=0.01")
             )
         if self.add is None and self.at <= 0:
             raise self._refusal(
@@ -484,24 +484,24 @@ class Hold(MetricRule[HoldState]):
         if self.factor is not None and self.factor <= 1:
             raise self._refusal("factor", "must be greater than 1", sample=1.5)
         if self.gain is not None and self.gain * self.limit >= 1:
-            found = (
+            message = (
                 f"gain * limit must be less than 1, so that the factor stays above 0; it is {self.gain * self.limit:g}"
             )
-            raise self._refusal("gain", found, sample=0.1)
+            raise self._refusal("gain", message, sample=0.1)
         if self.factor is None and self.bands is not None:
             raise self._refusal("bands", f"{chosen[0]} has no band; only factor has one", self._example("factor=1.5"))
         if self.gain is None and self.limit != _LIMIT:
             raise self._refusal("limit", f"{chosen[0]} has no limit; only gain has one", self._example("gain=0.01"))
         start = "because the factor is 1 at the start"
         if self.low is not None and not (self.low <= 1 and (self.low >= 0 or self.add is not None)):
-            found = f"expected a multiple of at most 1, {start}, and at least 0 unless add is passed"
-            raise self._refusal("low", found, sample=0.1)
+            message = f"expected a multiple of at most 1, {start}, and at least 0 unless add is passed"
+            raise self._refusal("low", message, sample=0.1)
         if self.high is not None and self.high < 1:
             raise self._refusal("high", f"expected a multiple of at least 1, {start}", sample=10.0)
 
-    def _refusal(self, argument: str, found: str, write: str = "", sample: float = 0.1) -> InvalidArgument:
+    def _refusal(self, argument: str, message: str, write: str = "", sample: float = 0.1) -> InvalidArgument:
         site = CallSite("hold", argument, shown(getattr(self, argument)))
-        return InvalidArgument(site, found, example=write or f"{argument}={sample}")
+        return InvalidArgument(site, message, example=write or f"{argument}={sample}")
 
     def _example(self, form: str) -> str:
         return f'hold("{self.metric}", at={self.at if self.at > 0 else 6.0}, {form})'

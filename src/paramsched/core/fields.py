@@ -80,14 +80,14 @@ class Field:
         Raises:
             InvalidArgument: `name` is not the name of a field, or the field is not a hyperparameter.
         """
-        found = _NAME.fullmatch(name) if isinstance(name, str) else None
-        if found is None:
+        match = _NAME.fullmatch(name) if isinstance(name, str) else None
+        if match is None:
             example = "" if "(" in str(name) else _of_one_group(str(name)) or 'For example: "lr"'  # "(": a schedule
             raise InvalidArgument(f"field {name!r}", "expected the name of a field", example)
-        key = found["key"]
+        key = match["key"]
         if key == "params" or is_own(key):
             raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'For example: "lr"')
-        return Field(key, None if found["index"] is None else int(found["index"]))
+        return Field(key, None if match["index"] is None else int(match["index"]))
 
     @property
     def slot(self) -> str:
@@ -128,19 +128,19 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
         if self.key not in group:
             names = numeric(group)
-            near = next((one for one in names if one == ELSEWHERE.get(self.key)), None) or closest(str(self), names)
+            near = next((name for name in names if name == ELSEWHERE.get(self.key)), None) or closest(str(self), names)
             meant = did_you_mean(near or str(self), names)
-            found = f"unknown field; {meant}" if names else "the group has no numeric field"
+            message = f"unknown field; {meant}" if names else "the group has no numeric field"
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
             instead = instead if near is None and self.index is None else ""  # a name of a target has no index
             raise UnknownField(
-                f'"{self}" in {where}', found, instead if names else f'For example: group["{self.key}"] = 0.1'
+                f'"{self}" in {where}', message, instead if names else f'For example: group["{self.key}"] = 0.1'
             )
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
-                found = f"{self.key} is {entry!r}, not a single number"
-                raise PlanError(f'"{self}" in {where}', found, f'For example: "{self.key}[0]"')
+                message = f"{self.key} is {entry!r}, not a single number"
+                raise PlanError(f'"{self}" in {where}', message, f'For example: "{self.key}[0]"')
         elif not isinstance(entry, (tuple, list)):
             instead = f'For example: "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
@@ -181,8 +181,8 @@ def recorded_base(group: Group, slot: str) -> Any:
 
 def recorded_bases(group: Group) -> dict[str, Any]:
     """Return the dict from `Field.slot` to base that a plan recorded in `group`; empty if it is missing or invalid."""
-    found = entry_of(group)
-    bases = found.get("bases") if isinstance(found, dict) else None
+    entry = entry_of(group)
+    bases = entry.get("bases") if isinstance(entry, dict) else None
     return bases if isinstance(bases, dict) else {}
 
 
@@ -288,7 +288,7 @@ def known_field(name: str) -> str | None:
     if (known := ELSEWHERE.get(key.lower())) not in (None, "lr"):  # an optimizer may have a field learning_rate
         return known
     letters = key.lower().replace("_", "")
-    if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
+    if (same := next((text for text in KNOWN if text.replace("_", "") == letters), None)) is not None:
         return same
     near = closest(key, KNOWN)
     # Short names need a stricter test, because they resemble many others: "wd" and "d", "steps" and "eps".

@@ -65,14 +65,14 @@ def unknown_argument(
         args, kwargs: the arguments of the call.
     """
     params = params_of(builder)
-    found = f'unknown argument "{shortened_text(key)}"'
-    known = {one: value for one, value in kwargs.items() if one in params or foreign_argument(name, one)}
+    message = f'unknown argument "{shortened_text(key)}"'
+    known = {text: value for text, value in kwargs.items() if text in params or foreign_argument(name, text)}
     is_schedule = "." not in name  # unlike curves.polynomial
     advice = _advice_of_shape(name, params, tuple(args), known) if is_schedule and key in known else None
     if advice is not None:
-        return InvalidCall(CallSite(name, key), found, str(advice))
+        return InvalidCall(CallSite(name, key), message, str(advice))
     return InvalidCall(
-        CallSite(name, key), f"{found}; {did_you_mean(key, params)}", example=example_call(builder, name)
+        CallSite(name, key), f"{message}; {did_you_mean(key, params)}", example=example_call(builder, name)
     )
 
 
@@ -89,13 +89,15 @@ def foreign_fact(key: str, value: Any) -> tuple[str, str] | None:
     return None
 
 
-def foreign_line(given: Given) -> Advice | None:
+def foreign_line(arguments: Given) -> Advice | None:
     """Return the schedule to which arguments of another library belong; None if they belong to none.
 
     >>> print(foreign_line({"num_warmup_steps": 500, "min_lr": 1e-6}))
     Write warmup(500) >> cosine(to=absolute(1e-06))
     """
-    return next(filter(None, (_advice(home, params_of(SHAPES[home]), (), given) for home in _homes("", given))), None)
+    return next(
+        filter(None, (_advice(home, params_of(SHAPES[home]), (), arguments) for home in _homes("", arguments))), None
+    )
 
 
 def foreign_option(name: str, value: Any) -> tuple[str, str] | None:
@@ -144,12 +146,12 @@ def answer_to_entry(name: str, value: Any) -> str:
 # ---- shapes
 
 
-def _advice_of_shape(name: str, params: Mapping[str, Param], args: Sequence[Any], given: Given) -> Advice | None:
+def _advice_of_shape(name: str, params: Mapping[str, Param], args: Sequence[Any], arguments: Given) -> Advice | None:
     """Return the call of a shape; if it cannot use the arguments, that of another shape that has them."""
-    if (advice := _advice(name, params, args, given)) is not None:
+    if (advice := _advice(name, params, args, arguments)) is not None:
         return advice
-    named = {**dict(zip(params, args, strict=False)), **given}
-    for home in _homes(name, given):
+    named = {**dict(zip(params, args, strict=False)), **arguments}
+    for home in _homes(name, arguments):
         others = params_of(SHAPES[home])
         kept = {key: value for key, value in named.items() if key in others or foreign_argument(home, key)}
         if (advice := _advice(home, others, (), kept)) is not None:
@@ -157,29 +159,29 @@ def _advice_of_shape(name: str, params: Mapping[str, Param], args: Sequence[Any]
     return None
 
 
-def _homes(name: str, given: Given) -> Iterable[str]:
+def _homes(name: str, arguments: Given) -> Iterable[str]:
     """Return the shapes to which arguments belong, without the function itself."""
-    rows = (foreign_argument(name, key) for key in given)
+    rows = (foreign_argument(name, key) for key in arguments)
     homes = dict.fromkeys(home for row in rows if row is not None for home in row.homes)
     specific = [home for home in homes if home != "cosine"]  # because most arguments of a cosine belong to others too
     return [home for home in (*specific, *homes.keys() - specific) if home != name and home in SHAPES]
 
 
-def _advice(name: str, params: Mapping[str, Param], args: Sequence[Any], given: Given) -> Advice | None:
+def _advice(name: str, params: Mapping[str, Param], args: Sequence[Any], arguments: Given) -> Advice | None:
     """Return the call of a shape with our arguments; None if an argument cannot be written."""
     by_place = dict(zip(params, map(text_of, args), strict=False))
-    named: dict[str, str | None] = {key: text_of(value) for key, value in given.items() if key in params}
-    chosen = _chosen_ways(name, params, {*by_place, *named}, given)
+    named: dict[str, str | None] = {key: text_of(value) for key, value in arguments.items() if key in params}
+    chosen = _chosen_ways(name, params, {*by_place, *named}, arguments)
     if chosen is None:
         return None
     warmup, hold, run = (
         {way.argument: text for way, text in chosen if way.belongs == place} for place in ("warmup", "hold", "run")
     )
-    overlays = any(way.overlays for way, _ in chosen) and given.get("warmup_prefix") is not True
+    overlays = any(way.overlays for way, _ in chosen) and arguments.get("warmup_prefix") is not True
     for way, text in chosen:
         if way.argument and not way.belongs:
             named[way.argument] = _until(text) if way.until and warmup and not overlays else text
-    required = {key for key, one in params.items() if one.required}
+    required = {key for key, param in params.items() if param.required}
     if required - {*by_place, *named} or None in (*by_place.values(), *named.values()):
         return None
     line = f"{name}({', '.join([*map(str, by_place.values()), *_in_order(params, by_place, named)])})"
@@ -203,26 +205,26 @@ def _advice(name: str, params: Mapping[str, Param], args: Sequence[Any], given: 
 
 
 def _chosen_ways(
-    name: str, params: Mapping[str, Param], taken: Iterable[str], given: Given
+    name: str, params: Mapping[str, Param], taken: Iterable[str], arguments: Given
 ) -> list[tuple[Way, str]] | None:
     """Return a way and the text of the value for each argument of another library; None if there is none for one."""
     free, chosen = [key for key in params if key not in taken], list[tuple[Way, str]]()
-    for key in (key for key in given if key not in params):
+    for key in (key for key in arguments if key not in params):
         row = foreign_argument(name, key)
-        way = None if row is None else _way(name, row, params, free, given[key], given)
+        way = None if row is None else _way(name, row, params, free, arguments[key], arguments)
         if way is None:
             return None
-        free = [one for one in free if way[0].belongs or one != way[0].argument]
+        free = [text for text in free if way[0].belongs or text != way[0].argument]
         chosen.append(way)
     return chosen
 
 
 def _way(
-    name: str, row: Foreign, params: Mapping[str, Param], free: Iterable[str], value: Any, given: Given
+    name: str, row: Foreign, params: Mapping[str, Param], free: Iterable[str], value: Any, arguments: Given
 ) -> tuple[Way, str] | None:
     """Return the first way that a function can use, with the text of the value."""
     for way in row.ways:
-        text = way.form(value, given)
+        text = way.form(value, arguments)
         if text is None or (way.until and name == "warmup"):  # the length of a run is not that of its warmup
             continue
         if way.belongs == "warmup":
@@ -284,16 +286,16 @@ def unknown_keyword(
         known: other arguments that the function has.
     """
     names = [*_names_of(function), *known]
-    key = next((one for one in kwargs if one not in names), None)
+    key = next((argument for argument in kwargs if argument not in names), None)
     if key is None:
         return None
-    found = f'unknown argument "{shortened_text(key)}"'
-    given = {one: value for one, value in kwargs.items() if one in names or foreign_argument(call, one)}
+    message = f'unknown argument "{shortened_text(key)}"'
+    given = {text: value for text, value in kwargs.items() if text in names or foreign_argument(call, text)}
     advice = _advice_of_function(call, names, args, given) if key in given else None
     site = CallSite(_site(prefix, call), key)
     if advice is None:
-        return InvalidCall(site, f"{found}; {did_you_mean(key, names)}")
-    return InvalidCall(site, found, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
+        return InvalidCall(site, f"{message}; {did_you_mean(key, names)}")
+    return InvalidCall(site, message, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
 
 
 def _site(prefix: str, call: str) -> str:
@@ -331,19 +333,25 @@ def wrong_form(
         prefix: what is written before the name of the function.
         examples: the text of arguments that a call needs, by name.
     """
-    signature = [one for name, one in inspect.signature(function).parameters.items() if name != "self"]
-    by_place = [one.name for one in signature if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    has_all = any(one.kind is one.VAR_POSITIONAL for one in signature)
+    signature = [parameter for name, parameter in inspect.signature(function).parameters.items() if name != "self"]
+    by_place = [
+        parameter.name
+        for parameter in signature
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    has_all = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature)
     given = [_variable(name, value) for name, value in zip(by_place, args, strict=False)]
     written = {name: _variable(name, value) for name, value in kwargs.items()}
-    required = [one.name for one in signature if one.default is one.empty and one.name in by_place]
+    required = [
+        parameter.name for parameter in signature if parameter.default is parameter.empty and parameter.name in by_place
+    ]
     missing = [name for name in required[len(args) :] if name not in kwargs]
     if missing:
         begins = [written.pop(name) if name in written else examples.get(name, name) for name in required[len(args) :]]
         lines_to_change = _keywords(written) or [*filter(None, [_CHANGES.get(f"{prefix}{call}")])]
         line = f"{prefix}{call}({', '.join([*given, *begins, *lines_to_change])})"
-        found = f"missing argument {' and '.join(map(repr, missing))}"
-        return InvalidCall(f"{_site(prefix, call)}(…)", found, example=line)
+        message = f"missing argument {' and '.join(map(repr, missing))}"
+        return InvalidCall(f"{_site(prefix, call)}(…)", message, example=line)
     extra = args[len(by_place) :]
     if not extra or has_all:
         return None
@@ -352,10 +360,10 @@ def wrong_form(
         name = _keyword_of(value, function)
         if name is None or name in named or name in kwargs:
             count = f"{len(by_place)} argument{'s' * (len(by_place) != 1)}"
-            found = f"expected {count} without a name, got {len(args)}"
+            message = f"expected {count} without a name, got {len(args)}"
             line = f"{prefix}{call}({', '.join([*given, *_keywords(written)])})"
             site, advice = f"{_site(prefix, call)}(…, {shown(value)})", Advice(line, {}, _notes_on(call))
-            return InvalidCall(site, found, str(advice))
+            return InvalidCall(site, message, str(advice))
         named[name] = _variable(name, value)
     line = f"{prefix}{call}({', '.join([*given, *_keywords(written | named)])})"
     texts = ", ".join(map(shown, extra))
@@ -376,13 +384,13 @@ def _keyword_of(value: Any, function: Callable[..., Any]) -> str | None:
         name = "total"
     elif isinstance(value, Mapping):
         name = "bases"
-    elif isinstance(value, (list, tuple)) and value and all(isinstance(one, Mapping) for one in value):
+    elif isinstance(value, (list, tuple)) and value and all(isinstance(element, Mapping) for element in value):
         name = "groups"
     return name if name in names else None
 
 
 def _classes_in(annotation: Any) -> tuple[type, ...]:
-    return tuple(one for one in union_members(annotation) if isinstance(one, type))
+    return tuple(member for member in union_members(annotation) if isinstance(member, type))
 
 
 def answering(function: _Function) -> _Function:
@@ -441,35 +449,39 @@ def _answering(
 
 def _takes_all_keywords(function: Callable[..., Any]) -> bool:
     """Return whether a function has keywords of any name, such as the fields of a plan, and not only the run facts."""
-    keywords = [one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_KEYWORD]
-    return any(not is_typeddict(next(iter(get_args(one.annotation)), None)) for one in keywords)
+    keywords = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is parameter.VAR_KEYWORD
+    ]
+    return any(not is_typeddict(next(iter(get_args(keyword.annotation)), None)) for keyword in keywords)
 
 
 def _names_of(function: Callable[..., Any]) -> list[str]:
     """Return the names of the arguments of a function; of run facts as keywords, their names."""
     names = list[str]()
-    for name, one in inspect.signature(function).parameters.items():
-        facts = next(iter(get_args(one.annotation)), None)
+    for name, parameter in inspect.signature(function).parameters.items():
+        facts = next(iter(get_args(parameter.annotation)), None)
         if is_typeddict(facts):
             names += facts.__annotations__
-        elif name != "self" and one.kind is not one.VAR_KEYWORD:
+        elif name != "self" and parameter.kind is not parameter.VAR_KEYWORD:
             names.append(name)
     return names
 
 
-def _advice_of_function(call: str, names: Sequence[str], args: Sequence[Any], given: Given) -> Advice | None:
+def _advice_of_function(call: str, names: Sequence[str], args: Sequence[Any], arguments: Given) -> Advice | None:
     """Return the call of a function that is not a shape, with our arguments.
 
     What belongs to a schedule changes its plan, and what is a run fact is passed as one.
     """
     by_place = {name: _variable(name, value) for name, value in zip(names, args, strict=False)}
-    written = {name: _variable(name, value) for name, value in given.items() if name in names}
+    written = {name: _variable(name, value) for name, value in arguments.items() if name in names}
     of_plan, run, notes = dict[str, Any](), dict[str, str](), list[str]()
-    for key, value in given.items():
+    for key, value in arguments.items():
         if key in names:
             continue
         row = foreign_argument(call, key)
-        own = None if row is None else _way(call, _own_ways(row), dict.fromkeys(names, _ANY), names, value, given)
+        own = None if row is None else _way(call, _own_ways(row), dict.fromkeys(names, _ANY), names, value, arguments)
         if own is not None and own[0].argument not in {*by_place, *written}:
             if own[0].argument:
                 written[own[0].argument] = own[1]
@@ -480,7 +492,7 @@ def _advice_of_function(call: str, names: Sequence[str], args: Sequence[Any], gi
             of_plan[key] = value
     if of_plan:
         place = next((name for name in _PLANS if name in names), "lr" if call == "Plan" else "")
-        line = _line_with(dict(zip(names, args, strict=False)).get(place, given.get(place)), of_plan)
+        line = _line_with(dict(zip(names, args, strict=False)).get(place, arguments.get(place)), of_plan)
         if line is None or not place:
             return None
         run |= line.run
@@ -501,16 +513,16 @@ def _own_ways(row: Foreign) -> Foreign:
     return Foreign(tuple(way for way in ways if way.argument or len(row.ways) == len(ways)))
 
 
-def _line_with(plan: Any, given: Given) -> Advice | None:
+def _line_with(plan: Any, arguments: Given) -> Advice | None:
     """Return a line with the arguments of another library: the call that a text is, or a shape that has them."""
     if isinstance(plan, str):
         with suppress(SyntaxError, ValueError):
             call = ast.parse(plan, mode="eval").body
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SHAPES:
-                name, args = call.func.id, [ast.literal_eval(one) for one in call.args]
-                kwargs = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
-                return _advice_of_shape(name, params_of(SHAPES[name]), args, {**kwargs, **given})
-    return foreign_line(given)
+                name, args = call.func.id, [ast.literal_eval(argument) for argument in call.args]
+                kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+                return _advice_of_shape(name, params_of(SHAPES[name]), args, {**kwargs, **arguments})
+    return foreign_line(arguments)
 
 
 def _variable(name: str, value: Any) -> str:

@@ -82,9 +82,9 @@ class LineForm:
             args = rise.args
             form = replace(form, ramp=(args["curve"], args["index"]), levels=(first_level(rise), last_level(rise), 0.0))
         top = form.levels[1]
-        if is_anneal(last) and last.kind == "anneal" and all(one.kind == "constant" for one in holds):
+        if is_anneal(last) and last.kind == "anneal" and all(hold.kind == "constant" for hold in holds):
             start = first_level(last)
-            if all(constant_level(one) == start for one in holds) and (not ramp or start == top):
+            if all(constant_level(hold) == start for hold in holds) and (not ramp or start == top):
                 tail = (last.args["curve"], last.args["index"])
                 form = replace(form, tail=tail, levels=(form.levels[0], start, last_level(last)), is_planned=True)
                 return form, Lengths(0, *lengths)
@@ -100,7 +100,7 @@ class LineForm:
 
     def weights(self, t: Floats, lengths: Lengths) -> Floats:
         """Return the weights of the three levels; shape (3, lengths, rows)."""
-        start, ramp, hold, tail = (np.asarray(one, dtype=np.float64)[..., np.newaxis] for one in lengths)
+        start, ramp, hold, tail = (np.asarray(length, dtype=np.float64)[..., np.newaxis] for length in lengths)
         rises = np.where(ramp > 0, _progress(*self.ramp, t - start, ramp), 1.0)
         falls = 0.0 * rises if self.tail is None else _progress(*self.tail, t - start - ramp - hold, tail)
         return np.stack([1 - rises, rises * (1 - falls), rises * falls])

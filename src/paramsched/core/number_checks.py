@@ -15,9 +15,9 @@ MOST_COUNT = 10**18
 """The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
-def _refusal(site: str | CallSite, number: object, found: str) -> InvalidArgument:
+def _refusal(site: str | CallSite, number: object, message: str) -> InvalidArgument:
     """Return the error for an invalid number."""
-    return InvalidArgument(site_with_value(site, number), found, refused=number)
+    return InvalidArgument(site_with_value(site, number), message, refused=number)
 
 
 def finite_number(site: str | CallSite, number: object) -> float:
@@ -53,8 +53,8 @@ def proper_share(site: CallSite, number: object, *, whole: bool = False) -> floa
     """Return a number above 0 and below 1 as a float; `whole` allows 1."""
     value = finite_number(site, number)
     if not (0 < value < 1 or (whole and value == 1)):
-        found = "must be above 0 and at most 1" if whole else "must be greater than 0 and less than 1"
-        raise InvalidArgument(site_with_value(site, number), found)
+        message = "must be above 0 and at most 1" if whole else "must be greater than 0 and less than 1"
+        raise InvalidArgument(site_with_value(site, number), message)
     return value
 
 
@@ -73,12 +73,12 @@ def whole_number(site: str | CallSite, number: object, least: int = 1, most: int
         whole = math.floor(number)
         if whole == number:
             return whole
-    found = f"expected an integer of at least {least}"
+    message = f"expected an integer of at least {least}"
     if most < MOST_COUNT:
-        found = f"expected an integer from {least} to {most}"
+        message = f"expected an integer from {least} to {most}"
     elif isinstance(number, (int, float)) and number > most:
-        found = f"expected an integer from {least} to 1e18, the largest count of a clock"
-    raise _refusal(site, number, found)
+        message = f"expected an integer from {least} to 1e18, the largest count of a clock"
+    raise _refusal(site, number, message)
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
@@ -98,9 +98,9 @@ def checked(check: Callable[..., object], **limits: Any) -> dict[str, Any]:
 def one_of(choices: Any, what: str = "") -> dict[str, Any]:
     """Return metadata for a field whose value is one of the choices of a `Literal`; `what` is its name in an error."""
 
-    def check(site: CallSite, given: object) -> object:
-        require_choice(site, given, choices, f"unknown {what or site.argument}")
-        return given
+    def check(site: CallSite, value: object) -> object:
+        require_choice(site, value, choices, f"unknown {what or site.argument}")
+        return value
 
     return checked(check)
 
@@ -114,22 +114,22 @@ def check_fields(value: Any, call: str) -> None:
 
 @cache
 def _checks_of(kind: Any) -> list[tuple[str, Callable[..., object], bool]]:
-    checks = ((one, one.metadata.get("check")) for one in fields(kind))
+    checks = ((field, field.metadata.get("check")) for field in fields(kind))
     # A text, so that it also works under `from __future__ import annotations`.
-    known = [(one.name, check, str(one.type)) for one, check in checks if check is not None]
+    known = [(field.name, check, str(field.type)) for field, check in checks if check is not None]
     return [(name, check, "None" in kind or "Optional" in kind) for name, check, kind in known]
 
 
-def require_choice(site: CallSite, given: object, choices: Any, found: str) -> None:
+def require_choice(site: CallSite, value: object, choices: Any, message: str) -> None:
     """Raise InvalidArgument if a value is not one of the choices of a `Literal`.
 
     Args:
         site: the call and the argument.
-        given: the value.
+        value: the value.
         choices: the `Literal`; its first choice is the suggested value.
-        found: the start of the message, such as "unknown mode".
+        message: the start of the message, such as "unknown mode".
     """
     known = get_args(choices)
-    if not isinstance(given, str) or given not in known:
-        site, found = replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}"
-        raise InvalidArgument(site, found, example=f'{site.argument}="{known[0]}"', refused=given)
+    if not isinstance(value, str) or value not in known:
+        site, message = replace(site, value=repr(value)), f"{message}; {did_you_mean(str(value), known)}"
+        raise InvalidArgument(site, message, example=f'{site.argument}="{known[0]}"', refused=value)

@@ -87,8 +87,10 @@ class Values(Mapping[str, float]):
         self._strict, self._facts = strict, facts_of_call("ps.Values(plan)", facts, run_facts)
         self._plan = plan_in_run(plan, "ps.Values", self._facts)
         if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
-            found = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
-            raise PlanError("ps.Values(plan)", found, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
+            message = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
+            raise PlanError(
+                "ps.Values(plan)", message, "Use ps.Scheduler(optimizer, plan), which has groups and clocks"
+            )
         given = dict(bases or {})
         self._lines: dict[str, tuple[Schedule, float]] = {}
         resolved = self._plan.resolve(facts=self._facts)
@@ -97,23 +99,29 @@ class Values(Mapping[str, float]):
             own = line.field.initial if isinstance(line.field, Target) else 1.0
             is_field = line.name.partition("[")[0] in _FIELDS and own == 1.0 and not line.schedule.has_absolute
             if is_field and line.name not in given:
-                found = f"the base of {line.name}, which its line multiplies, is missing"
-                raise PlanError("ps.Values(plan)", found, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})')
+                message = f"the base of {line.name}, which its line multiplies, is missing"
+                raise PlanError(
+                    "ps.Values(plan)", message, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})'
+                )
             if self._end is not None:
                 require_values_until(line.schedule, self._end)
             base = finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
             require_positive_base(line.schedule, base, f"ps.Values(plan): {line.name}")
             self._lines[line.name] = line.schedule, base
         if given:
-            found = did_you_mean(str(next(iter(given))), self._lines)
-            raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {found}")
+            message = did_you_mean(str(next(iter(given))), self._lines)
+            raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {message}")
         for problem in self._probable_mistakes():
             self._warn(problem)
         self._states: dict[MetricRule[Any], Any] = {
             rule: rule.init() for line, _ in self._lines.values() for rule in line.metric_rules
         }
         self._ignored = set[str]()  # the metrics of which an ignored value was reported
-        self._targets = [one.field for one in self._plan.bindings if isinstance(one.field, Target) and one.field.write]
+        self._targets = [
+            binding.field
+            for binding in self._plan.bindings
+            if isinstance(binding.field, Target) and binding.field.write
+        ]
         self._warned_of_end = False
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write()
@@ -203,9 +211,9 @@ class Values(Mapping[str, float]):
             try:
                 numbers[name] = float(value)
             except (TypeError, ValueError):
-                found = f"expected a number, got {type(value).__name__}"
-                raise InvalidArgument(f"values.observe({name}={shown(value)})", found) from None
-        begun = [one for one in self._states if one.after is None or Duration.of(one.after).count <= self._t]
+                message = f"expected a number, got {type(value).__name__}"
+                raise InvalidArgument(f"values.observe({name}={shown(value)})", message) from None
+        begun = [state for state in self._states if state.after is None or Duration.of(state.after).count <= self._t]
         observed = {
             rule: rule.observe(self._states[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers
         }
@@ -221,7 +229,8 @@ class Values(Mapping[str, float]):
             "paramsched_values": _VERSION,
             "t": self._t,
             "rules": {
-                key: {one.name: getattr(state, one.name) for one in fields(state)} for key, state in states.items()
+                key: {field.name: getattr(state, field.name) for field in fields(state)}
+                for key, state in states.items()
             },
             "bases": {name: base for name, (_, base) in self._lines.items()},
             "lines": {line.name: str(line.schedule) for line in self._plan.bindings},
@@ -256,9 +265,9 @@ class Values(Mapping[str, float]):
         """Return the problem of more updates than the plan has; None if it was reported."""
         if self._end is None or t <= self._end or self._warned_of_end:
             return None
-        found = f"the plan is over after {self._end} updates, and the run goes on: it has completed {t}"
+        message = f"the plan is over after {self._end} updates, and the run goes on: it has completed {t}"
         advice = "Pass the length of the run as total"
-        return Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=found, advice=advice)
+        return Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=message, advice=advice)
 
     def _write(self) -> None:
         for target in self._targets:
@@ -292,10 +301,10 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
         yield f"base of {name}: {change}"
 
 
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any], part: str) -> Iterator[tuple[str, str]]:
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each entry of a part of two states that differs."""
-    saved = before.get(part)
-    was, now = saved if isinstance(saved, Mapping) else {}, after[part]
+    saved = before.get(pattern)
+    was, now = saved if isinstance(saved, Mapping) else {}, after[pattern]
     for name in dict.fromkeys([*now, *was]):
         if was.get(name) != now.get(name):
             yield name, f"{was.get(name)} -> {now.get(name)}"

@@ -65,8 +65,8 @@ def without_optimizer(line: str, *, most: int) -> Callable[[_Adapter], _Adapter]
         @wraps(adapter)
         def called(*args: Any, **options: Any) -> Any:
             if len(args) > most:
-                found = "too many arguments; the Trainer has the optimizer"
-                raise InvalidCall(f"{line.partition('(')[0]}(…)", found, f"Write {line}")
+                message = "too many arguments; the Trainer has the optimizer"
+                raise InvalidCall(f"{line.partition('(')[0]}(…)", message, f"Write {line}")
             try:
                 return adapter(*args, **options)
             except ParamschedError as error:
@@ -86,49 +86,49 @@ def check_plan(call: str, plan: PlanLike, names: Collection[str] = ()) -> None:
     PlanSource.of(plan, call, names)
 
 
-def check_kinds(call: str, **given: Any) -> None:
+def check_kinds(call: str, **arguments: Any) -> None:
     """Raise if an argument has a wrong kind; if the arguments are in another order, with the corrected call.
 
     Args:
         call: the user's call, such as `accelerate.scheduler`.
-        given: its positional arguments, by name and in order.
+        arguments: its positional arguments, by name and in order.
     """
-    wrong = [name for name, value in given.items() if not _KINDS[name][0](value)]
+    wrong = [name for name, value in arguments.items() if not _KINDS[name][0](value)]
     if not wrong:
         return
-    for values in permutations(given.values()):
-        if all(_KINDS[name][0](value) for name, value in zip(given, values, strict=True)):
-            texts = map(_text, given, values)
-            found = f"the order of the arguments is {', '.join(given)}"
-            raise InvalidArgument(f"{call}(…)", found, example=f"{call}({', '.join(texts)})")
+    for values in permutations(arguments.values()):
+        if all(_KINDS[name][0](value) for name, value in zip(arguments, values, strict=True)):
+            texts = map(_text, arguments, values)
+            message = f"the order of the arguments is {', '.join(arguments)}"
+            raise InvalidArgument(f"{call}(…)", message, example=f"{call}({', '.join(texts)})")
     name = wrong[0]
     if name == "optimizer":
-        unwrapped_optimizers(given[name])  # raises
+        unwrapped_optimizers(arguments[name])  # raises
     if name == "plan":
-        check_plan(call, given[name])  # raises
-    found = f"expected {_KINDS[name][1]}, got {type(given[name]).__name__}"
-    raise InvalidArgument(CallSite(call, name, shown(given[name])), found)
+        check_plan(call, arguments[name])  # raises
+    message = f"expected {_KINDS[name][1]}, got {type(arguments[name]).__name__}"
+    raise InvalidArgument(CallSite(call, name, shown(arguments[name])), message)
 
 
 def _text(name: str, value: Any) -> str:
     return repr(value) if isinstance(value, str) else value.__name__ if isinstance(value, type) else name
 
 
-def _is_optimizer(given: Any) -> bool:
+def _is_optimizer(argument: Any) -> bool:
     with suppress(InvalidArgument):
-        unwrapped_optimizers(given)
+        unwrapped_optimizers(argument)
         return True
     return False
 
 
-def _is_plan(given: Any) -> bool:
-    return isinstance(given, FORMS) and not (isinstance(given, Mapping) and given and _is_optimizer(given))
+def _is_plan(argument: Any) -> bool:
+    return isinstance(argument, FORMS) and not (isinstance(argument, Mapping) and argument and _is_optimizer(argument))
 
 
-def _is_loader(given: Any) -> bool:
+def _is_loader(argument: Any) -> bool:
     # Engines wrap loaders in classes without a common base, so a loader is what has a length, items or a dataset.
-    is_sized = hasattr(given, "__len__") or hasattr(given, "__iter__") or hasattr(given, "dataset")
-    return is_sized and not isinstance(given, FORMS)
+    is_sized = hasattr(argument, "__len__") or hasattr(argument, "__iter__") or hasattr(argument, "dataset")
+    return is_sized and not isinstance(argument, FORMS)
 
 
 _KINDS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
@@ -160,7 +160,11 @@ def refuse_untrained_sizes(call: str, plan: Plan, facts: RunFacts, fixed: Collec
     Raises:
         InvalidArgument: a planned size differs at an update of the run, or follows a metric.
     """
-    targets = (one.name for one in plan.bindings if isinstance(one.field, Target) and one.name in SIZES_OF_BATCHES)
+    targets = (
+        binding.name
+        for binding in plan.bindings
+        if isinstance(binding.field, Target) and binding.name in SIZES_OF_BATCHES
+    )
     names = [name for name in targets if name in fixed]
     if not names:
         return
@@ -186,13 +190,13 @@ def _compare(call: str, resolved: ResolvedPlan, name: str, size: int | None) -> 
     if low == high == size and not rules:
         return
     sizes = f"{low:g} to {high:g}" if low < high else f"{low:g}"
-    found = f"the plan schedules {name}={sizes}{' until a metric changes it' if rules else ''}"
+    message = f"the plan schedules {name}={sizes}{' until a metric changes it' if rules else ''}"
     advice = f"Omit the target {name}, or train the planned sizes in a loop of your own, as in {_PAGE}"
     if size is not None:
-        raise InvalidArgument(call, f"{found}, but the engine trains {name}={size} at every update", advice)
+        raise InvalidArgument(call, f"{message}, but the engine trains {name}={size} at every update", advice)
     if low == high and not rules:
         advice = f"Omit the target {name}, or pass the run fact {name}={low:g} if the loader has this size"
-    raise InvalidArgument(call, f"{found}, but the engine trains one {name}, which is unknown here", advice)
+    raise InvalidArgument(call, f"{message}, but the engine trains one {name}, which is unknown here", advice)
 
 
 def _sizes(resolved: ResolvedPlan, target: SizeTarget) -> Any:
@@ -288,7 +292,7 @@ def with_named_options(adapter: _Adapter) -> _Adapter:
     written = signature(adapter)
     *own, options = written.parameters.values()
     (kind,) = get_args(options.annotation)
-    defaults = {one.name: one.default for one in fields(PlanOptions)}
+    defaults = {field.name: field.default for field in fields(PlanOptions)}
     named = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=type_)
         for name, type_ in get_type_hints(kind).items()
@@ -305,7 +309,9 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
         InvalidArgument: an option has a wrong type, or run facts are invalid or passed twice.
     """
     # The annotation of `**options` is checked by type checkers only.
-    required = [one for one in signature(adapter).parameters.values() if one.default is one.empty]
+    required = [
+        parameter for parameter in signature(adapter).parameters.values() if parameter.default is parameter.empty
+    ]
     if (error := unknown_keyword(call, adapter, [adapter] * len(required), given, prefix="")) is not None:
         raise error
     options: dict[str, Any] = {name: value for name, value in given.items() if name not in Facts.__annotations__}
@@ -392,10 +398,10 @@ class EngineFacts:
                 own = None if by_amount else ceil(facts.exact(total, site=f'total "{total}"'))
                 is_longer = own is not None and engine is not None and own > _LONGER * engine
                 if is_longer:
-                    found = f'total "{total}" of the plan is {own} updates, but {self.call} counts {engine}'
+                    message = f'total "{total}" of the plan is {own} updates, but {self.call} counts {engine}'
                     advice = "Omit the total, to take that of the engine"
                     processes.warn(
-                        Problem(code=codes.BEYOND_TOTAL, found=f"{found}: the run ends first", advice=advice)
+                        Problem(code=codes.BEYOND_TOTAL, found=f"{message}: the run ends first", advice=advice)
                     )
                 elif own is not None and engine is not None and engine != own:
                     processes.log(
@@ -434,7 +440,7 @@ class EngineFacts:
     def merged(self, user_facts: RunFacts | None = None, *, tokens_per_sample: float | None = None) -> RunFacts:
         """Return the run facts of the engine and the user; the user's take precedence."""
         user_facts = user_facts or RunFacts()
-        facts = {one.name: getattr(user_facts, one.name) for one in fields(user_facts)}
+        facts = {field.name: getattr(user_facts, field.name) for field in fields(user_facts)}
         given = {name: fact for name, fact in facts.items() if fact is not None}
         # The batch size of RunFacts is the sum over all processes.
         samples = None if self.batch_size is None else self.batch_size * self.processes
@@ -457,26 +463,26 @@ class EngineFacts:
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
         return RunFacts(**merged)
 
-    def _check_epoch(self, given: RunFacts, processes: Processes) -> None:
+    def _check_epoch(self, facts: RunFacts, processes: Processes) -> None:
         """Warn if the updates of an epoch are its batches, although several batches are one update."""
-        batches = given.steps_per_epoch
-        if batches is None or batches != self.batches or self.accumulation == 1 or given.accumulation is not None:
+        batches = facts.steps_per_epoch
+        if batches is None or batches != self.batches or self.accumulation == 1 or facts.accumulation is not None:
             return
-        found = (
+        message = (
             f"steps_per_epoch={batches} counts updates, but {self.call} has {batches} batches in an epoch, and "
             f"{self.accumulation} of them are one update"
         )
         instead = f"Omit it, or write steps_per_epoch={-(-batches // self.accumulation)}"
-        processes.warn(Problem(code=codes.ACCUMULATION_UNUSED, found=found, advice=instead))
+        processes.warn(Problem(code=codes.ACCUMULATION_UNUSED, found=message, advice=instead))
 
     def _reason_for(self, fact: str) -> str:
         same = "steps_per_epoch" if fact == "batches_per_epoch" else fact  # both are the length of an epoch
         return self.why.get(same, f"{self.call.partition('.')[0]} does not provide {fact}")
 
-    def _missing_fact(self, site: str, found: str, fact: str, example: str) -> MissingFact:
+    def _missing_fact(self, site: str, message: str, fact: str, example: str) -> MissingFact:
         takes_samples = fact == "tokens_per_step" and self.has_tokens_per_sample
         line = "tokens_per_sample=1024" if takes_samples else f"{fact}={example}"
-        return MissingFact(site, found, f"For example: {self.call}(..., {line})", fact=fact, example=example)
+        return MissingFact(site, message, f"For example: {self.call}(..., {line})", fact=fact, example=example)
 
 
 def length_of(loader: Any) -> int | None:

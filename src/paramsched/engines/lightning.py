@@ -317,7 +317,11 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
 
 def _updates_of_changing_accumulation(trainer: Any) -> float | None:
     """Return the updates of a run whose accumulation a callback of Lightning changes; None if it does not."""
-    plans = [one.scheduling for one in trainer.callbacks if type(one).__name__ == "GradientAccumulationScheduler"]
+    plans = [
+        callback.scheduling
+        for callback in trainer.callbacks
+        if type(callback).__name__ == "GradientAccumulationScheduler"
+    ]
     batches, epochs = trainer.num_training_batches, trainer.max_epochs
     if not plans or len(set(plans[0].values())) < 2 or not (0 < batches < float("inf") and epochs and epochs > 0):
         return None
@@ -334,10 +338,10 @@ def _refuse_other_plans(present: Sequence[Any], optimizers: Sequence[Any]) -> No
     """
     for one in present:
         if isinstance(one, Scheduler) and any(
-            mine is other for mine in one.optimizers.values() for other in optimizers
+            optimizer is other for optimizer in one.optimizers.values() for other in optimizers
         ):
-            found = "it returns a ps.Scheduler, and the plan of PlanCallback would replace its plan"
-            raise InvalidArgument("configure_optimizers", found, "Remove the Scheduler, or PlanCallback")
+            message = "it returns a ps.Scheduler, and the plan of PlanCallback would replace its plan"
+            raise InvalidArgument("configure_optimizers", message, "Remove the Scheduler, or PlanCallback")
 
 
 def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
@@ -374,7 +378,7 @@ def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
 
 def _is_out_of_time(trainer: Any) -> bool:
     """Return whether a `Timer` of either of the two packages of Lightning, as with `max_time`, has ended the run."""
-    limits = [one.time_remaining() for one in trainer.callbacks if type(one).__name__ == "Timer"]
+    limits = [callback.time_remaining() for callback in trainer.callbacks if type(callback).__name__ == "Timer"]
     return any(seconds is not None and seconds <= 0 for seconds in limits)
 
 

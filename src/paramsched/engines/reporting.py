@@ -85,12 +85,14 @@ class MetricRelay:
             ):
                 continue
             if evaluations:
-                found = f"its patience is not less than the number of evaluations in the run, {evaluations}"
+                message = f"its patience is not less than the number of evaluations in the run, {evaluations}"
                 advice = f"For example: patience={min(5, evaluations // 4)}"
             else:
-                found, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
+                message, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
                 self._warned.add(rule.metric)
-            problem = Problem(code=codes.PATIENCE_BEYOND_RUN, found=found, site=f"{self._call}, {rule}", advice=advice)
+            problem = Problem(
+                code=codes.PATIENCE_BEYOND_RUN, found=message, site=f"{self._call}, {rule}", advice=advice
+            )
             EngineHandle(scheduler).processes.warn(problem)
 
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
@@ -120,10 +122,10 @@ class MetricRelay:
         self._warned |= set(missed)
         EngineHandle(scheduler).take_over_metrics()  # it would report them again at the end
         names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
-        found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
+        message = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
         near = did_you_mean(missed[0], names) if names else ""
         problem = Problem(
-            code=codes.METRIC_NOT_LOGGED, found=found, site=self._call, advice=f"{near[:1].upper()}{near[1:]}"
+            code=codes.METRIC_NOT_LOGGED, found=message, site=self._call, advice=f"{near[:1].upper()}{near[1:]}"
         )
         EngineHandle(scheduler).processes.warn(problem)
 
@@ -133,12 +135,12 @@ class MetricRelay:
         handle.take_over_metrics()
         missed = sorted({rule.metric for rule in handle.idle_rules()} - self._warned)
         if missed:
-            found = (
+            message = (
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
                 f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
             )
             advice = "Use one of these names in plateau(…)"
-            EngineHandle(scheduler).processes.warn(Problem(site=self._call, found=found, advice=advice))
+            EngineHandle(scheduler).processes.warn(Problem(site=self._call, found=message, advice=advice))
 
 
 @final
@@ -166,11 +168,11 @@ class PlannedColumns:
         if taken:
             self._taken |= taken
             renamed = ", ".join(f"{name} as planned/{name}" for name in sorted(taken))
-            found = (
+            message = (
                 "the engine logs other values under the names of planned ones, which are logged under another name: "
                 f"{renamed}"
             )
-            processes.warn(Problem(site=self._call, found=found, advice="Rename the targets"))
+            processes.warn(Problem(site=self._call, found=message, advice="Rename the targets"))
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
 
 
@@ -291,12 +293,12 @@ class BatchAmounts:
             now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()
             if after - now != amount:
                 self._has_warned = True
-                found = (
+                message = (
                     f"the plan schedules {after - now} {unit} for it, but the engine's batches contain {amount}; "
                     "the plan's number is counted"
                 )
                 instead = "Draw batches of the planned sizes, as on the page how-to/growing-batch"
-                problem = Problem(site=f"update {t}", found=found, advice=instead)
+                problem = Problem(site=f"update {t}", found=message, advice=instead)
                 EngineHandle(self.scheduler).processes.warn(problem)
 
     def saved_state(self) -> dict[str, float]:
@@ -373,9 +375,9 @@ def samples_in(batch: Any) -> int:
     """
     sizes = set(_sizes_in(batch))
     if len(sizes) != 1:
-        found = f"its tensors and lists have the lengths {sorted(sizes)}" if sizes else "it contains no tensor"
+        message = f"its tensors and lists have the lengths {sorted(sizes)}" if sizes else "it contains no tensor"
         site = f"the number of samples in a {type(batch).__name__}"
-        raise InvalidArgument(site, found, "Use amount_of=lambda batch: … in the call with the plan")
+        raise InvalidArgument(site, message, "Use amount_of=lambda batch: … in the call with the plan")
     return sizes.pop()
 
 

@@ -30,7 +30,7 @@ class RunEnd:
             call: the user's call.
             early: True if other code ended the run on purpose, as by early stopping. A limit of time is no such code.
         """
-        for one in self.schedulers:
-            handle = EngineHandle(one)
+        for scheduler in self.schedulers:
+            handle = EngineHandle(scheduler)
             for problem in handle.problems_of_end(early=early, unmoved_advice=_UNMOVED):
                 handle.processes.warn(problem.changed(site=call))

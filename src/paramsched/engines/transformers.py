@@ -112,8 +112,8 @@ def planned(
     end_callback, resume_callback = end_callback_class(), resume_callback_class()
 
     if issubclass(trainer, _HasPlan):
-        found = "it has a plan already"
-        raise InvalidArgument(f"planned({trainer.__name__}, …)", found, "Pass the Trainer without its plan")
+        message = "it has a plan already"
+        raise InvalidArgument(f"planned({trainer.__name__}, …)", message, "Pass the Trainer without its plan")
 
     class Planned(trainer, _HasPlan):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         lr_scheduler: Any
@@ -265,7 +265,7 @@ def resume_callback_class() -> type[Any]:
             unit, amount = self._scheduler.plan.clock, dict[str, int]()
             if unit == "tokens" and self._copies and state.num_input_tokens_seen:
                 amount = {unit: state.num_input_tokens_seen // self._copies}
-            found = (
+            message = (
                 f"the run continues after update {state.global_step:,} from a checkpoint without optimizer.pt or "
                 "scheduler.pt, as with save_only_model"
             )
@@ -276,11 +276,11 @@ def resume_callback_class() -> type[Any]:
                     "Resume from a checkpoint with these files. To begin the plan again, load the weights and train "
                     "without resume_from_checkpoint"
                 )
-                found = f"{found}, and the number of {unit} consumed so far is unknown"
-                raise MissingFact(self._call, found, instead, fact=error.fact, example=error.example) from None
+                message = f"{message}, and the number of {unit} consumed so far is unknown"
+                raise MissingFact(self._call, message, instead, fact=error.fact, example=error.example) from None
             EngineHandle(self._scheduler).processes.log(
                 "%s: %s. The plan continues at this update, with new states of the optimizer and of metric rules",
-                self._call, found,
+                self._call, message,
             )  # fmt: skip
 
     return ResumeCallback
@@ -378,10 +378,10 @@ def _refuse_other_scheduler(trainer: Any, advice: str) -> None:
     if any(one is present for one in trainer._paramsched_made or ()):
         return
     if trainer.is_deepspeed_enabled:
-        found, advice = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
+        message, advice = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
     else:
-        found = f"the Trainer has a scheduler of its own, {type(present).__name__}"
-    raise InvalidArgument("transformers.planned", f"{found}, and the plan would not be used", advice)
+        message = f"the Trainer has a scheduler of its own, {type(present).__name__}"
+    raise InvalidArgument("transformers.planned", f"{message}, and the plan would not be used", advice)
 
 
 _REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio")
@@ -391,11 +391,11 @@ _REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", 
 def _log_replaced_arguments(args: Any) -> None:
     """Log the arguments of a scheduler that the plan replaces, if they differ from the defaults of their class."""
     changed = []
-    for one in fields(args):
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        value = getattr(args, one.name)
-        if one.name in _REPLACED and value != default and (value or default):
-            changed.append(f"{one.name}={getattr(value, 'value', value)!r}")
+    for field in fields(args):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        value = getattr(args, field.name)
+        if field.name in _REPLACED and value != default and (value or default):
+            changed.append(f"{field.name}={getattr(value, 'value', value)!r}")
     if changed:
         WORLD.log("transformers.planned: the plan replaces %s of the Trainer's arguments", ", ".join(changed))
 

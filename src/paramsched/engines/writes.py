@@ -101,22 +101,24 @@ class TrainedOptimizers:
         groups = {id(group) for one in trained for group in getattr(one, "param_groups", ())}
         other = [one for one in trained if isinstance(one, torch.optim.Optimizer) and hooks_on(one) is None]
         for scheduler in self._schedulers:
-            for mine in scheduler.optimizers.values():
-                is_trained = any(one is mine for one in trained) or any(id(one) in groups for one in mine.param_groups)
+            for optimizer in scheduler.optimizers.values():
+                is_trained = any(one is optimizer for one in trained) or any(
+                    id(group) in groups for group in optimizer.param_groups
+                )
                 if not is_trained and other and not EngineHandle(scheduler).is_manual:
-                    self._warn(scheduler, mine, other[0])
+                    self._warn(scheduler, optimizer, other[0])
                     return
 
-    def _warn(self, scheduler: Scheduler, mine: Any, other: Any) -> None:
+    def _warn(self, scheduler: Scheduler, groups: Any, other: Any) -> None:
         self._has_warned, handle = True, EngineHandle(scheduler)
         handle.take_over_unmoved()  # that the plan does not move is a consequence
-        one, planned = type(other).__name__, type(mine).__name__
-        found = (
+        one, planned = type(other).__name__, type(groups).__name__
+        message = (
             f"from update {scheduler.t} on the engine trains another optimizer, {one}, than the plan's {planned}: no "
             "plan writes its values"
         )
         advice = f"Where it is constructed, write ps.Scheduler(optimizer, plan, t={scheduler.t})"
-        handle.processes.warn(Problem(site=self._call, found=found, advice=advice))
+        handle.processes.warn(Problem(site=self._call, found=message, advice=advice))
 
 
 def _inside(wrapper: Any) -> Iterator[Any]:
@@ -180,13 +182,13 @@ class TargetWrites:
     def __post_init__(self) -> None:
         given = self.paths
         if not isinstance(given, Mapping) or not all(
-            isinstance(name, str) and (isinstance(one, str) or (isinstance(one, Sequence) and one and all(
-                isinstance(path, str) for path in one)))
-            for name, one in given.items()
+            isinstance(name, str) and (isinstance(element, str) or (isinstance(element, Sequence) and element and all(
+                isinstance(path, str) for path in element)))
+            for name, element in given.items()
         ):  # fmt: skip
-            found = "expected a dict from names of targets to paths"
+            message = "expected a dict from names of targets to paths"
             raise InvalidArgument(
-                f"{self.call}(write={shown(given)})", found, 'For example: write={"entropy_coef": "entropy_coef"}'
+                f"{self.call}(write={shown(given)})", message, 'For example: write={"entropy_coef": "entropy_coef"}'
             )
 
     def begin(self, root: Any, scheduler: Scheduler) -> None:
@@ -198,7 +200,7 @@ class TargetWrites:
         """
         targets = [name for name, group in EngineHandle(scheduler).values() if group == ""]
         listed = [path for _, path in self._pairs()]
-        found: list[Attribute] = []
+        attributes: list[Attribute] = []
         for target, path in self._pairs():
             site = f"{self.call}(write={{{target!r}: {path!r}}})"
             if target not in targets:
@@ -206,36 +208,37 @@ class TargetWrites:
                 raise InvalidArgument(site, text)
             if listed.count(path) > 1:
                 raise InvalidArgument(site, "the path is listed twice")
-            one = self._attribute(site, target, path, root)
+            attribute = self._attribute(site, target, path, root)
             arguments, _, name = path.rpartition(".")
             copy = getattr(root, name, _NONE) if arguments == "args" else _NONE
-            if name not in listed and _is_number(copy) and copy == one.written:
+            if name not in listed and _is_number(copy) and copy == attribute.written:
                 both = f"write={{{target!r}: ({name!r}, {path!r})}}"
                 text = f"the {self.root} has a copy of this argument, {self.root}.{name}, which would keep its value"
                 raise InvalidArgument(site, text, f"Write {both}")
-            found.append(one)
-        self._attributes, self._has_warned = found, False
+            attributes.append(attribute)
+        self._attributes, self._has_warned = attributes, False
 
     def write(self, scheduler: Scheduler) -> None:
         """Write the values of the next update, before its forward pass."""
         if not self._attributes:
             return
         values = EngineHandle(scheduler).values()
-        for one in self._attributes:
-            value = values.get((one.target, ""))
+        for attribute in self._attributes:
+            value = values.get((attribute.target, ""))
             if value is None:  # the plan of a resume no longer has this target
                 continue
-            present = getattr(one.owner, one.name)
-            if present != one.written and not self._has_warned:
+            present = getattr(attribute.owner, attribute.name)
+            if present != attribute.written and not self._has_warned:
                 self._has_warned = True
-                found = (
-                    f"{self.root}.{one.path} is {shown(present)}, but the plan has written {shown(one.written)}. "
-                    f"The value of the target {one.target!r} is written before each update"
+                message = (
+                    f"{self.root}.{attribute.path} is {shown(present)}, "
+                    f"but the plan has written {shown(attribute.written)}. "
+                    f"The value of the target {attribute.target!r} is written before each update"
                 )
-                advice = f"Delete the other write, or omit {one.path!r} in write="
-                EngineHandle(scheduler).processes.warn(Problem(site=self.call, found=found, advice=advice))
-            one.written = int(value) if one.whole and value.is_integer() else value
-            setattr(one.owner, one.name, one.written)
+                advice = f"Delete the other write, or omit {attribute.path!r} in write="
+                EngineHandle(scheduler).processes.warn(Problem(site=self.call, found=message, advice=advice))
+            attribute.written = int(value) if attribute.whole and value.is_integer() else value
+            setattr(attribute.owner, attribute.name, attribute.written)
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """Yield each target with each of its paths."""

@@ -66,9 +66,9 @@ def _train(config: str, chosen: dict[str, object]) -> None:
 
     entries = config_as_dict(config)
     if all(entries.get(name) is None for name in FOR_TRAINING):  # a Runner without them may evaluate
-        found = "it is missing, and a training needs it"
+        message = "it is missing, and a training needs it"
         raise ConfigError(
-            "Runner", [Problem(entry_path(name), found, code=codes.WRONG_ARGUMENT) for name in FOR_TRAINING]
+            "Runner", [Problem(entry_path(name), message, code=codes.WRONG_ARGUMENT) for name in FOR_TRAINING]
         )
     path = sys.path[:]
     if entries.get("custom_imports") is not None:  # otherwise no module of the folder may be imported

@@ -128,7 +128,7 @@ def _refuse_special_files(path: Path, seen: set[Path]) -> None:
 def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
     """Return a dict, list or tuple with a function applied to its values; any other value is unchanged."""
     if isinstance(value, dict):
-        return {key: change(one) for key, one in value.items()}
+        return {key: change(element) for key, element in value.items()}
     return type(value)(map(change, value)) if isinstance(value, (list, tuple)) else value
 
 
@@ -164,10 +164,10 @@ def _entries_of_data(text: str, path: Path) -> dict[str, Any]:
 
 
 def _refuse_variables(text: str, path: Path) -> None:
-    found, advice = "{{ variables }} are read by MMEngine only", "Write the value, or use a .py file with MMEngine"
+    message, advice = "{{ variables }} are read by MMEngine only", "Write the value, or use a .py file with MMEngine"
     for number, line in enumerate(text.splitlines(), start=1):
         if _VARIABLE.search(line):
-            raise ConfigError(str(path), [Problem("", found, advice, code=codes.UNREADABLE, line=number)])
+            raise ConfigError(str(path), [Problem("", message, advice, code=codes.UNREADABLE, line=number)])
 
 
 def _bases_of(entries: Mapping[str, Any], path: Path) -> Iterator[Path]:
@@ -189,17 +189,17 @@ def _merged(over: Mapping[str, Any], base: Mapping[str, Any], path: Path, place:
             continue
         kept = {} if value.get("_delete_") or key not in merged else merged[key]
         if not isinstance(kept, dict):
-            found = f"expected {type_name_of(kept)} as in the base, got a dict"
+            message = f"expected {type_name_of(kept)} as in the base, got a dict"
             advice = "Write _delete_=True in the dict to replace what the base has"
-            raise ConfigError(str(path), [Problem(child_path(place, key), found, advice, code=codes.UNREADABLE)])
-        own = {name: one for name, one in value.items() if name != "_delete_" or key not in base}
+            raise ConfigError(str(path), [Problem(child_path(place, key), message, advice, code=codes.UNREADABLE)])
+        own = {name: element for name, element in value.items() if name != "_delete_" or key not in base}
         merged[key] = _merged(own, kept, path, child_path(place, key))
     return merged
 
 
-def _base_error(path: Path, found: str, advice: str = "") -> ConfigError:
+def _base_error(path: Path, message: str, advice: str = "") -> ConfigError:
     """Return an error of a config's `_base_`."""
-    return ConfigError(str(path), [Problem(entry_path("_base_"), found, advice, code=codes.UNREADABLE)])
+    return ConfigError(str(path), [Problem(entry_path("_base_"), message, advice, code=codes.UNREADABLE)])
 
 
 def _error_of_code(error: BaseException, path: Path) -> ConfigError:
@@ -212,7 +212,7 @@ def _error_of_code(error: BaseException, path: Path) -> ConfigError:
         return ConfigError(error.filename or str(path), [problem])
     lines = [frame.lineno for frame in frames if frame.filename == file]
     cause = error.args[0] if isinstance(error, KeyError) and error.args else error
-    found = f"running it raised {type(error).__name__}: {cause}"
+    message = f"running it raised {type(error).__name__}: {cause}"
     return ConfigError(
-        file or str(path), [Problem("", found, code=codes.UNREADABLE, line=lines[-1] if lines else None)]
+        file or str(path), [Problem("", message, code=codes.UNREADABLE, line=lines[-1] if lines else None)]
     )

@@ -237,8 +237,8 @@ class _AmountHook:
         _warn_of_others(runner)
         own = [] if self._own is None else [self._own]
         self._amounts = [
-            BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
-            for one in [*own, *(one.scheduler for one in _plan_schedulers(runner))]
+            BatchAmounts(scheduler, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
+            for scheduler in [*own, *(scheduler.scheduler for scheduler in _plan_schedulers(runner))]
         ]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -274,13 +274,13 @@ def _fields_of_others(wrapper: Any, inner: Any) -> list[Field]:
     if inner is None or not getattr(wrapper.step, "_with_counter", False):
         return []
     prefix = "initial_"
-    found = {
+    fields = {
         base.field_of_group(group, key.removeprefix(prefix))
         for group in inner.param_groups
         for key in group
         if str(key).startswith(prefix)
     }
-    return sorted(found, key=str)
+    return sorted(fields, key=str)
 
 
 def _warn_of_others(runner: Any) -> None:

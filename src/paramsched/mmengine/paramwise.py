@@ -178,16 +178,16 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
     """Report the values that MMEngine refuses, and those that are no numbers."""
     custom = config.get("custom_keys", {})
     if not isinstance(custom, Mapping):
-        found = f"expected a dict, got {type_name_of(custom)}"
-        problems.add(child_path(path, "custom_keys"), found, _EXAMPLE, code=codes.WRONG_TYPE)
+        message = f"expected a dict, got {type_name_of(custom)}"
+        problems.add(child_path(path, "custom_keys"), message, _EXAMPLE, code=codes.WRONG_TYPE)
         custom = {}
     factors = [(name, config, path) for name in (*_LR_FACTORS, *_DECAY_FACTORS)]
     for key, entries in custom.items():
         place = child_path(path, "custom_keys", key)
         if not isinstance(key, str) or not isinstance(entries, Mapping):
             wrong = entries if isinstance(key, str) else key
-            found = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
-            problems.add(place, found, _EXAMPLE, code=codes.WRONG_TYPE)
+            message = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
+            problems.add(place, message, _EXAMPLE, code=codes.WRONG_TYPE)
         else:
             numbers = [name for name, value in values.items() if is_factor(value) and name in entries]
             factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
@@ -195,14 +195,14 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
     for name, entries, place in factors:
         factor = entries.get(name)
         if not is_factor(factor) and (factor is not None or (name in entries and entries is not config)):
-            found = f"expected a number, got {short_json(factor)}"
-            problems.add(child_path(place, name), found, "For example: 0.1", code=codes.WRONG_TYPE)
+            message = f"expected a number, got {short_json(factor)}"
+            problems.add(child_path(place, name), message, "For example: 0.1", code=codes.WRONG_TYPE)
         elif name in entries:
             multiplied["lr"] |= name in _LR_FACTORS and factor is not None
             multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")  # MMEngine requires it for None, too
     for field, is_multiplied in multiplied.items():
         if is_multiplied and values.get(field) is None:
             when = " if a parameter matches" if field == "lr" else ""  # MMEngine requires weight_decay for any model
-            found = f"it multiplies {field}{when}, and the optimizer has no {field}"
+            message = f"it multiplies {field}{when}, and the optimizer has no {field}"
             example = f"For example: optimizer=dict(type='AdamW', {field}=0.01)"
-            problems.add(path, found, example, code=codes.REFUSED_VALUE)
+            problems.add(path, message, example, code=codes.REFUSED_VALUE)

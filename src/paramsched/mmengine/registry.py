@@ -177,10 +177,10 @@ def report_error(error: Exception, path: str, problems: ProblemCollector, of: st
             return
         # The path names the argument, so the call is left out.
         value = call.got or call.value.replace("…", "")
-        found = (
+        message = (
             error.problem.found if not value or "got" in error.problem.found else f"{error.problem.found}, got {value}"
         )
-        problems.add(child_path(path, call.argument), found, error.problem.advice, code=error.problem.code)
+        problems.add(child_path(path, call.argument), message, error.problem.advice, code=error.problem.code)
     else:
         # The `str` of a KeyError would add quotes.
         text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
@@ -210,10 +210,12 @@ def check_names(
     title = title or _title(function)
     if not takes_others:
         problems.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
-    missing = [name for name, one in known.items() if one.default is one.empty and name not in arguments]
+    missing = [
+        name for name, parameter in known.items() if parameter.default is parameter.empty and name not in arguments
+    ]
     for name in missing:
-        found = f"it is missing: an argument of {title}"
-        problems.add(child_path(path, name), found, f"Pass {name}=…", code=codes.WRONG_ARGUMENT)
+        message = f"it is missing: an argument of {title}"
+        problems.add(child_path(path, name), message, f"Pass {name}=…", code=codes.WRONG_ARGUMENT)
     return not missing
 
 
@@ -230,8 +232,8 @@ def _parameters(function: Callable[..., Any]) -> tuple[dict[str, inspect.Paramet
     except (TypeError, ValueError):  # some classes written in C have no signature
         return {}, True
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    known = {one.name: one for one in parameters if one.kind in by_name}
-    return known, any(one.kind is one.VAR_KEYWORD for one in parameters)
+    known = {parameter.name: parameter for parameter in parameters if parameter.kind in by_name}
+    return known, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def build_call(
@@ -289,8 +291,8 @@ def _report_more(
 def class_of(config: Mapping[str, Any], registry: Registry, path: str, problems: ProblemCollector) -> Any:
     """Return the class or function that a dict names by `type`; report a missing or unknown name and return None."""
     if "type" not in config:
-        found = "it is missing"
-        problems.add(child_path(path, "type"), found, "For example: dict(type='…')", code=codes.WRONG_ARGUMENT)
+        message = "it is missing"
+        problems.add(child_path(path, "type"), message, "For example: dict(type='…')", code=codes.WRONG_ARGUMENT)
         return None
     try:
         return config["type"] if callable(config["type"]) else registry.find(config["type"])

@@ -150,7 +150,7 @@ class _SimulatedRun:
         """Yield the key of each curve, the name of its optimizer, and the index of its group."""
         for name, schedulers in self.schedulers.items():
             groups = self.optimizers[name].param_groups
-            entries = dict.fromkeys(["lr", *(one.param_name for one in schedulers)])
+            entries = dict.fromkeys(["lr", *(scheduler.param_name for scheduler in schedulers)])
             if any(group.get("weight_decay") != groups[0].get("weight_decay") for group in groups):
                 entries["weight_decay"] = None
             for index, label in enumerate([name or 0, *self.labels[name]]):
@@ -196,7 +196,8 @@ def _build_run(
         given = {**_dict_of_optimizer(wrapper), **bases, **wrong}
         groups[name] = paramwise_groups(wrapper, given, path, problems) if paramwise else []
     optimizers = {
-        name: ValuesOnly([one, *({**one, **group.entries} for group in groups[name])]) for name, one in values.items()
+        name: ValuesOnly([value, *({**value, **group.entries} for group in groups[name])])
+        for name, value in values.items()
     }
     _check_hook(config, problems)
     omitted = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
@@ -240,8 +241,8 @@ def _run_length(
     if train is None:
         return RunLength(steps_per_epoch, None, total)
     if not isinstance(train, Mapping):
-        found = f"expected a dict, got {type_name_of(train)}"
-        problems.add(path, found, "For example: dict(max_epochs=12)", code=codes.WRONG_TYPE)
+        message = f"expected a dict, got {type_name_of(train)}"
+        problems.add(path, message, "For example: dict(max_epochs=12)", code=codes.WRONG_TYPE)
         return RunLength(steps_per_epoch)
     lengths = read_lengths(train, path, problems)
     if list(lengths.values()) == [None, None]:
@@ -253,22 +254,22 @@ def _warn_of_ignored(config: Mapping[str, Any], run: _SimulatedRun, *, paramwise
     """Warn of the settings and schedulers of a config that change values in a run, but not in a simulation."""
     scaling = config.get("auto_scale_lr")
     if isinstance(scaling, Mapping) and scaling.get("enable"):
-        found = "it multiplies lr by the batch size over base_batch_size, and the simulation does not"
+        message = "it multiplies lr by the batch size over base_batch_size, and the simulation does not"
         advice = "Pass the scaled rate, as bases={'lr': 0.04} or --base lr=0.04"
-        warn_user(Problem(site="auto_scale_lr", found=found, advice=advice))
+        warn_user(Problem(site="auto_scale_lr", found=message, advice=advice))
     wrappers = _wrappers_of(config, ProblemCollector())
     divided = [(one, path, run.labels[name] if paramwise else None) for name, (one, path) in wrappers.items()]
     outer = config.get("optim_wrapper")
     if isinstance(outer, Mapping) and "" not in wrappers:
         divided.insert(0, (outer, entry_path("optim_wrapper"), None))
     for wrapper, path, labels in divided:
-        found = _found_in_paramwise(wrapper, labels)
-        if found:
-            warn_user(Problem(site=f"{path.removeprefix('$.')}.paramwise_cfg", found=found))
-    for one in (one for several in run.schedulers.values() for one in several):
+        message = _found_in_paramwise(wrapper, labels)
+        if message:
+            warn_user(Problem(site=f"{path.removeprefix('$.')}.paramwise_cfg", found=message))
+    for one in (element for several in run.schedulers.values() for element in several):
         if getattr(one, "need_val_args", False):
-            found = "it follows a metric, so that the simulation leaves the value as it is"
-            warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=found))
+            message = "it follows a metric, so that the simulation leaves the value as it is"
+            warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=message))
 
 
 def _found_in_paramwise(wrapper: Mapping[str, Any], labels: Sequence[str] | None) -> str:
@@ -280,12 +281,12 @@ def _found_in_paramwise(wrapper: Mapping[str, Any], labels: Sequence[str] | None
     """
     if not wrapper.get("paramwise_cfg"):
         return ""
-    constructor, others = constructor_of(wrapper), keys_not_read(wrapper)
+    constructor, texts = constructor_of(wrapper), keys_not_read(wrapper)
     if constructor is not None or labels is None:
         found = "the values are those of the parameters without factors of their own"
         return found if constructor is None else f"{found}, because {constructor} needs the model"
     found = f"the model decides which of these groups exist: {'; '.join(labels)}" if labels else ""
-    ignored = f"{', '.join(others)}: the default constructor does not read this" if others else ""
+    ignored = f"{', '.join(texts)}: the default constructor does not read this" if texts else ""
     return ". ".join(filter(None, [found, ignored]))
 
 
@@ -327,14 +328,16 @@ def _iterations_of(run: _SimulatedRun) -> int:
     Raises:
         MissingFact: the length of the run or of an epoch is unknown.
     """
-    length, schedulers = run.length, [one for several in run.schedulers.values() for one in several]
+    length, schedulers = run.length, [element for several in run.schedulers.values() for element in several]
     if length.max_epochs is None and length.max_iters is None:
         advice = "For example: train_cfg=dict(max_epochs=12)"
         raise MissingFact("train_cfg", "the length of the run is unknown", advice, fact="total", example="90_000")
-    if length.epoch_length is None and (length.max_epochs is not None or any(one.by_epoch for one in schedulers)):
+    if length.epoch_length is None and (
+        length.max_epochs is not None or any(scheduler.by_epoch for scheduler in schedulers)
+    ):
         site = "train_cfg.max_epochs" if length.max_iters is None else "param_scheduler, by_epoch=True"
-        found, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
-        raise MissingFact(site, found, advice, fact="steps_per_epoch", example="100")
+        message, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
+        raise MissingFact(site, message, advice, fact="steps_per_epoch", example="100")
     return length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
 
 
@@ -342,13 +345,13 @@ def _refuse_costly(run: _SimulatedRun, iterations: int, source: str) -> None:
     """Raise a ConfigError if a simulation would take too much time or memory."""
     groups = sum(len(optimizer.param_groups) for optimizer in run.optimizers.values())
     if groups > _MOST_GROUPS:
-        found = f"expected at most {_MOST_GROUPS:,} groups, got {groups:,}"
+        message = f"expected at most {_MOST_GROUPS:,} groups, got {groups:,}"
         advice = "Leave out paramwise_cfg for the values of the parameters without factors of their own"
-        raise ConfigError(source, [Problem(entry_path("optim_wrapper"), found, advice, code=codes.REFUSED_VALUE)])
+        raise ConfigError(source, [Problem(entry_path("optim_wrapper"), message, advice, code=codes.REFUSED_VALUE)])
     values, epochs = run.values_per_iteration(), run.length.max_epochs
     most = max(min(_MOST, _MOST_VALUES // values), 1)
     if iterations > most:
-        found = f"expected at most {most:,} iterations, got {iterations:,} (values per iteration: {values:,})"
+        message = f"expected at most {most:,} iterations, got {iterations:,} (values per iteration: {values:,})"
         advice = f"For example: train_cfg=dict(max_iters={most})"
         if epochs is not None and epochs <= most:
             length = most // epochs
@@ -356,7 +359,7 @@ def _refuse_costly(run: _SimulatedRun, iterations: int, source: str) -> None:
                 f"Pass steps_per_epoch={length}, or --steps-per-epoch {length} on the command line; "
                 "the values of schedulers by epoch do not depend on it"
             )
-        raise ConfigError(source, [Problem(entry_path("train_cfg"), found, advice, code=codes.REFUSED_VALUE)])
+        raise ConfigError(source, [Problem(entry_path("train_cfg"), message, advice, code=codes.REFUSED_VALUE)])
 
 
 def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
@@ -366,13 +369,13 @@ def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
         return
     path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
     if hook is None:
-        found, advice = "None: no hook steps the schedulers, so every value stays constant", "Leave it out"
-        problems.add(path, found, advice, code=codes.REFUSED_VALUE)
+        message, advice = "None: no hook steps the schedulers, so every value stays constant", "Leave it out"
+        problems.add(path, message, advice, code=codes.REFUSED_VALUE)
         return
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else type(hook).__name__
     if name != "ParamSchedulerHook":
-        found = "this hook steps the schedulers differently, so that their values are unknown"
-        problems.add(path, found, "For example: dict(type='ParamSchedulerHook')", code=codes.REFUSED_VALUE)
+        message = "this hook steps the schedulers differently, so that their values are unknown"
+        problems.add(path, message, "For example: dict(type='ParamSchedulerHook')", code=codes.REFUSED_VALUE)
 
 
 def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[str, tuple[Mapping[str, Any], str]]:
@@ -387,8 +390,8 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
         names = list(given) if isinstance(given, Mapping) and "type" not in given else [""]
         return {str(name): ({}, path) for name in names}
     if not isinstance(wrapper, Mapping):
-        found = f"expected a dict, got {type_name_of(wrapper)}"
-        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
+        message = f"expected a dict, got {type_name_of(wrapper)}"
+        problems.add(path, message, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return {"": ({}, path)}
     shared = {} if wrapper.get("constructor") is None else {"constructor": wrapper["constructor"]}
     of_name: dict[str, tuple[Mapping[str, Any], str]] = {
@@ -419,10 +422,10 @@ def _dict_of_optimizer(wrapper: Mapping[str, Any]) -> Mapping[str, Any]:
 def _refuse_without_rate(wrapper: Mapping[str, Any], path: str, problems: ProblemCollector) -> None:
     own = _dict_of_optimizer(wrapper)
     place = child_path(path, "optimizer")
-    found = "it is missing, so that the values of the schedulers are unknown"
+    message = "it is missing, so that the values of the schedulers are unknown"
     problems.add(
         child_path(place, "lr") if own else place,
-        found,
+        message,
         f"For example: {_RATE if own else _OPTIMIZER}",
         code=codes.WRONG_ARGUMENT,
     )
@@ -441,9 +444,9 @@ def _refused_values(values: Mapping[str, Any], path: str, problems: ProblemColle
         value = values.get(field)
         is_missing = value is None and field == "weight_decay"  # not every optimizer has a weight decay
         if not is_factor(value) and not is_missing:
-            found = f"expected a number, got {short_json(value)}"
+            message = f"expected a number, got {short_json(value)}"
             place = child_path(path, "optimizer", field)
-            problems.add(place, found, f"For example: {field}=0.01", code=codes.WRONG_TYPE)
+            problems.add(place, message, f"For example: {field}=0.01", code=codes.WRONG_TYPE)
             refused[field] = _UNKNOWN[field]
     return refused
 
@@ -456,7 +459,11 @@ def _values_of(wrapper: Mapping[str, Any], bases: Mapping[str, float]) -> dict[s
     values: dict[str, Any] = {}
     if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
         parameters = inspect.signature(cls).parameters.values()
-        values = {one.name: one.default for one in parameters if isinstance(one.default, (int, float, tuple))}
+        values = {
+            parameter.name: parameter.default
+            for parameter in parameters
+            if isinstance(parameter.default, (int, float, tuple))
+        }
     values |= {key: value for key, value in optimizer.items() if key not in ("type", "params", "_scope_")}
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()} | dict(bases)
 
@@ -473,9 +480,9 @@ def _step(scheduler: Any, source: str) -> None:
         raise
     except Exception as error:  # a class of the user may raise anything
         name = type(scheduler).__name__
-        found = f"{name}.step() raised {type(error).__name__}: {printable(str(error))[:_SHOWN]}"
+        message = f"{name}.step() raised {type(error).__name__}: {printable(str(error))[:_SHOWN]}"
         advice = f"If {name} reads a metric of the run, only the run has its values: leave it out of the config"
-        raise ConfigError(source, [Problem(_SCHEDULERS, found, advice, code=codes.REFUSED_VALUE)]) from error
+        raise ConfigError(source, [Problem(_SCHEDULERS, message, advice, code=codes.REFUSED_VALUE)]) from error
 
 
 def _stepped(
@@ -483,11 +490,11 @@ def _stepped(
 ) -> dict[_Key, "array[float]"]:
     """Step the schedulers as MMEngine's hook does, and return the values of each iteration."""
     columns = [(key, run.optimizers[name].param_groups[index], array("d")) for key, name, index in run.columns()]
-    schedulers = [one for several in run.schedulers.values() for one in several]
+    schedulers = [element for several in run.schedulers.values() for element in several]
     for optimizer in run.optimizers.values():
         optimizer.step()  # a scheduler warns if it is stepped before its optimizer
-    by_iteration = [one for one in schedulers if not one.by_epoch]
-    by_epoch = [one for one in schedulers if one.by_epoch]
+    by_iteration = [scheduler for scheduler in schedulers if not scheduler.by_epoch]
+    by_epoch = [scheduler for scheduler in schedulers if scheduler.by_epoch]
     length = run.length.epoch_length
     for t in range(1, iterations + 1):
         for (entry, _), group, values in columns:

@@ -42,8 +42,8 @@ def read_lengths(train: Mapping[str, Any], path: str, problems: ProblemCollector
             try:
                 lengths[name] = whole_number(name, train[name])
             except InvalidArgument:
-                found = f"expected an integer of at least 1, got {short_json(train[name])}"
-                problems.add(child_path(path, name), found, f"For example: {name}=12", code=codes.WRONG_TYPE)
+                message = f"expected an integer of at least 1, got {short_json(train[name])}"
+                problems.add(child_path(path, name), message, f"For example: {name}=12", code=codes.WRONG_TYPE)
     if all(train.get(name) is not None for name in lengths):
         problems.add(path, "max_epochs and max_iters exclude each other", "Omit one of them", code=codes.SAID_TWICE)
     elif train.get("type") is not None and train.get("by_epoch") is not None:

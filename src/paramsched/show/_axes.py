@@ -209,11 +209,11 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     lowest, most = float(finite.min()), float(finite.max())
     if np.isinf(every).any() and lowest == most:
         lowest, most = min(lowest, 0.0), max(most, 0.0)
-    room = max(most - lowest, abs(most)) / 4  # room for infinities, which are drawn at the edges
-    if np.isposinf(every).any() and math.isfinite(most + room):
-        most += room
-    if np.isneginf(every).any() and math.isfinite(lowest - room):
-        lowest -= room
+    space = max(most - lowest, abs(most)) / 4  # room for infinities, which are drawn at the edges
+    if np.isposinf(every).any() and math.isfinite(most + space):
+        most += space
+    if np.isneginf(every).any() and math.isfinite(lowest - space):
+        lowest -= space
     # The lowest value in each column of the picture represents all of its values: accurate enough, and much faster.
     # In a column with a value that is not positive, the highest one represents the others.
     shown = [np.where(e.low > 0, e.low, e.high) for e in envelopes]
@@ -339,7 +339,7 @@ class TimeAxis:
 
     @property
     def main(self) -> TimeUnit:
-        return next(one for one in self.units if one.name == self.unit)
+        return next(time_unit for time_unit in self.units if time_unit.name == self.unit)
 
     @property
     def is_even(self) -> bool:
@@ -360,8 +360,8 @@ class TimeAxis:
         times = np.asarray(updates, dtype=np.float64)
         if self.is_even:
             return times / self.total
-        found: Floats = self.main.at(times) / self.main.amounts[-1]
-        return found
+        place: Floats = self.main.at(times) / self.main.amounts[-1]
+        return place
 
     def update_at(self, places: ArrayLike) -> Floats:
         """Return the updates at positions from 0 (left) to 1 (right): the inverse of `place`."""
@@ -405,14 +405,14 @@ class TimeAxis:
     @property
     def steps_per_epoch(self) -> int:
         """Updates per epoch; 0 if epochs differ in length or are not an integer number of updates."""
-        epochs = next((one for one in self.units if one.name == "epochs" and one.is_even), None)
+        epochs = next((time_unit for time_unit in self.units if time_unit.name == "epochs" and time_unit.is_even), None)
         steps = 0.0 if epochs is None else self.total / float(epochs.amounts[-1])
         return round(steps) if abs(steps - round(steps)) < 1e-6 else 0
 
     def _tick_text(self, unit: str, updates: float) -> str:
         if not unit:
             return ""
-        amount = float(next(one for one in self.units if one.name == unit).at(updates))
+        amount = float(next(time_unit for time_unit in self.units if time_unit.name == unit).at(updates))
         return format_amount(unit, amount)
 
 
@@ -522,15 +522,15 @@ AS_VALUES_ASK: Final = View()
 def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis:
     """Return the time axis for all these curves, from update 0 to update `total`."""
     units = (even_unit("updates", total, 1.0), *_shared_units(traces, total))
-    names = [one.name for one in units]
+    names = [unit.name for unit in units]
     if view.unit not in names:
-        if any(one.name == view.unit for trace in traces for one in _units_of_curves(trace)):
-            found = f"the plans differ in the {view.unit} per update"
-            raise InvalidArgument(f'unit "{view.unit}"', found, "Draw each plan separately")
+        if any(unit.name == view.unit for trace in traces for unit in _units_of_curves(trace)):
+            message = f"the plans differ in the {view.unit} per update"
+            raise InvalidArgument(f'unit "{view.unit}"', message, "Draw each plan separately")
         site = f'unit "{view.unit}"'
         RunFacts().exact(Duration.of(f"1 {view.unit}"), site=site)  # its error names the missing fact
-        found = f"the {view.unit} per update are unknown"
-        raise MissingFact(site, found, fact="accumulation", example="4")
+        message = f"the {view.unit} per update are unknown"
+        raise MissingFact(site, message, fact="accumulation", example="4")
     second = "epochs"
     (*others, trace) = traces
     if not others and isinstance(trace, Trace) and trace.total_amount is not None:
@@ -549,11 +549,11 @@ def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
 
     Curves without units, such as recorded values, are ignored.
     """
-    found = [[one.until(total) for one in _units_of_curves(trace)] for trace in traces]
+    found = [[unit.until(total) for unit in _units_of_curves(trace)] for trace in traces]
     telling = [some for some in found if some]
     for name in TIME_UNITS:
-        units = [one for some in telling for one in some if one.name == name]
-        ends = [one.amounts[-1] for one in units]
-        alike = all(one.is_even for one in units) and np.allclose(ends, ends[:1], rtol=1e-12)
+        units = [time_unit for some in telling for time_unit in some if time_unit.name == name]
+        ends = [unit.amounts[-1] for unit in units]
+        alike = all(unit.is_even for unit in units) and np.allclose(ends, ends[:1], rtol=1e-12)
         if units and len(units) == len(telling) and (alike or len(traces) == 1):
             yield units[0]

@@ -98,7 +98,7 @@ def _draw(chart: Picture, given: "Sequence[Axes]", own: bool, label: str | None 
     if own:
         given[-1].xaxis.set_major_formatter(lambda at, _: f"{at:,.10g}")
     if own and chart.axis.second:
-        main, second = chart.axis.main, next(one for one in chart.axis.units if one.name == chart.axis.second)
+        main, second = chart.axis.main, next(unit for unit in chart.axis.units if unit.name == chart.axis.second)
         there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
         given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
 
@@ -107,14 +107,14 @@ def plan_axes(
     plan: PlanLike,
     bases: Any = None,
     facts: RunFacts | None = None,
-    given: "Axes | Sequence[Axes] | None" = None,
+    value: "Axes | Sequence[Axes] | None" = None,
     view: View = AS_VALUES_ASK,
     label: str | None = None,
 ) -> "tuple[Axes, ...]":
     """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel of a new figure."""
-    drawn, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, facts)
-    found = axes(drawn, given, view=view, label=label)
-    if assumed and given is None:
+    trace, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, facts)
+    found = axes(trace, value, view=view, label=label)
+    if assumed and value is None:
         found[0].figure.suptitle(assumed, fontsize="small", color="0.4")
     return found
 
@@ -132,11 +132,11 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...
     low, high = panel.scale.low, panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
-        room = (high / low) ** 0.04
-        ax.set_ylim(max(low / room, 5e-324), min(high * room, 1e308))
+        space = (high / low) ** 0.04
+        ax.set_ylim(max(low / space, 5e-324), min(high * space, 1e308))
     else:
-        room = high * 0.04 - low * 0.04
-        ax.set_ylim(low - room, high + room)
+        space = high * 0.04 - low * 0.04
+        ax.set_ylim(low - space, high + space)
     ax.set_xlim(*chart.axis.main.at([0, chart.axis.total]).tolist())
     ax.set_ylabel(_literal(clip_text(panel.title, 26)))
     ax.grid(True, axis="y", alpha=0.3)
@@ -167,7 +167,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, ow
     below_log = panel.has_log and curve.kind == "plan"
     name = entry.label
     if curve.kind == "log":  # of the curves of a run only the first has a label
-        name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
+        name = entry.owner if any(curve is legend_entry.curve for legend_entry in panel.log_legend) else ""
     elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
     if label is not None and curve.kind == "plan":

@@ -73,9 +73,9 @@ def figure(
         trace = curves_of_plan(plan_of_schedule(trace))[0]
     elif not isinstance(trace, Curves):
         trace = curves_of_plan(plan_of(trace, "ps.show.figure"))[0]
-    for one in (trace, other):
-        if one is not None and not isinstance(one, Curves):
-            raise InvalidArgument(f"figure({type(one).__name__})", "it has no curves", "Use ps.show.figure(trace)")
+    for curves in (trace, other):
+        if curves is not None and not isinstance(curves, Curves):
+            raise InvalidArgument(f"figure({type(curves).__name__})", "it has no curves", "Use ps.show.figure(trace)")
     return Figure(trace, title, log, other, view)
 
 
@@ -83,11 +83,11 @@ _MOST_VALUES = 8  # in the heading of a Scheduler
 _MAX_UPDATES = 2_000_000  # plans with more updates are not drawn, because that would take seconds per cell
 
 
-Drawn: TypeAlias = Plan | PublishedPlan | Schedule | Trace | Figure
+Displayable: TypeAlias = Plan | PublishedPlan | Schedule | Trace | Figure
 """A value with curves, which a notebook draws."""
 
 
-def mime_bundle(value: Drawn | Diff | RunFacts | MetricRule[Any]) -> dict[str, str]:
+def mime_bundle(value: Displayable | Diff | RunFacts | MetricRule[Any]) -> dict[str, str]:
     """Return what a notebook shows of a value, by MIME type; empty if it cannot be drawn, so that its text is shown.
 
     Diffs, run facts and metric rules are tables.
@@ -104,20 +104,20 @@ def mime_bundle(value: Drawn | Diff | RunFacts | MetricRule[Any]) -> dict[str, s
     if isinstance(value, (RunFacts, MetricRule)):
         return {"text/html": _table_of_fields(value)}
     try:
-        drawn: Curves
+        curves: Curves
         if isinstance(value, Figure):
-            drawn, title = value.trace, ""
+            curves, title = value.trace, ""
         elif isinstance(value, Trace):
-            drawn, title = value, ""
+            curves, title = value, ""
         elif isinstance(value, PublishedPlan):
-            drawn, title = curves_of_plan(value.plan, value.bases, value.facts)[0], repr(value)[1:-1]
+            curves, title = curves_of_plan(value.plan, value.bases, value.facts)[0], repr(value)[1:-1]
         else:
-            drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
+            curves, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
             kind = "Plan" if isinstance(value, Plan) else "Schedule"
             title = f"{kind}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
-    return _pictures(value if isinstance(value, Figure) else Figure(drawn, title, None, None), title)
+    return _pictures(value if isinstance(value, Figure) else Figure(curves, title, None, None), title)
 
 
 def bundle_of_run(
@@ -129,20 +129,20 @@ def bundle_of_run(
     metric has changed the values, or the updates consumed other amounts than planned.
     """
     try:
-        drawn = trace(plan, optimizers, facts=facts)
+        plotted = trace(plan, optimizers, facts=facts)
     except ParamschedError:  # the length of the run, or of an update on its clock, is unknown
         return {}
-    if t < drawn.total and any(drawn[key][t] != value for key, value in values.items()):
+    if t < plotted.total and any(plotted[key][t] != value for key, value in values.items()):
         return {}
-    named = [f"{_label(drawn, *key)} {short_number(value)}" for key, value in [*values.items()][:_MOST_VALUES]]
+    named = [f"{_label(plotted, *key)} {short_number(value)}" for key, value in [*values.items()][:_MOST_VALUES]]
     coming = ", ".join([*named, "…"] if len(values) > _MOST_VALUES else named)
-    heading = f"Scheduler at update {t:,} of {drawn.total:,}, next {coming}"
-    return _pictures(Figure(drawn, heading, None, None), heading)
+    heading = f"Scheduler at update {t:,} of {plotted.total:,}, next {coming}"
+    return _pictures(Figure(plotted, heading, None, None), heading)
 
 
-def _label(drawn: Curves, field: str, group: str | int) -> str:
+def _label(plotted: Curves, field: str, group: str | int) -> str:
     """Return the name of a curve, with its group if the field has several."""
-    return field if sum(one == field for one, _ in drawn.keys()) == 1 else f"{field} of {group}"
+    return field if sum(one == field for one, _ in plotted.keys()) == 1 else f"{field} of {group}"
 
 
 def _pictures(figure: Figure, title: str) -> dict[str, str]:
@@ -249,5 +249,5 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
 def format_of_file(file: str | Path) -> PictureFormat | None:
     """Return the function for the longest matching suffix of a file's name; None if there is none."""
     name = Path(file).name.lower()
-    found = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
-    return FORMATS[max(found, key=len)] if found else None
+    texts = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
+    return FORMATS[max(texts, key=len)] if texts else None

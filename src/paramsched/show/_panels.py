@@ -88,29 +88,29 @@ def picture(
             is unknown or empty, has invalid updates, or has different numbers of updates and values.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
-    for _, one in plans if other is None else (*plans, ("", other)):
-        if not isinstance(one, Curves):
-            found = f"expected the curves of a plan, got {type(one).__name__}"
-            call = "ps.show.simulate(scheduler, 100)" if hasattr(one, "step") else "ps.show.figure(plan)"
-            raise InvalidArgument("show(trace)", found, f"For example: {call}")
-        if one.total < 1 or not one.keys():
-            found = f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates"
+    for _, curves in plans if other is None else (*plans, ("", other)):
+        if not isinstance(curves, Curves):
+            message = f"expected the curves of a plan, got {type(curves).__name__}"
+            call = "ps.show.simulate(scheduler, 100)" if hasattr(curves, "step") else "ps.show.figure(plan)"
+            raise InvalidArgument("show(trace)", message, f"For example: {call}")
+        if curves.total < 1 or not curves.keys():
+            message = f"nothing can be drawn from {len(curves.keys())} curves of {curves.total} updates"
             instead = 'For example: trace(Plan(lr=linear(1, 0)), bases={"lr": 0.1}, total=100).'
-            raise InvalidArgument("show(trace)", found, instead)
+            raise InvalidArgument("show(trace)", message, instead)
     if other is not None and len(plans) > 1:
-        found = f"{len(plans)} plans are already drawn together"
+        message = f"{len(plans)} plans are already drawn together"
         instead = 'Add the other plan to them: together({…, "other": other})'
-        raise InvalidArgument("show(together(…), other=…)", found, instead)
+        raise InvalidArgument("show(together(…), other=…)", message, instead)
     branches = isinstance(trace, PlansTogether) and trace.branches
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
-    drawn = [*(one for _, one in plans), *([] if other is None else [other])]
-    ends = [one.total for one in drawn]
+    plotted = [*(one for _, one in plans), *([] if other is None else [other])]
+    ends = [one.total for one in plotted]
     ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]
     ends += [int(times[-1]) for run in runs for times, _ in run.measured.values()]
     total = max(ends)
-    fields = list(dict.fromkeys(field for one in drawn for field, _ in one.keys()))
-    axis = axis_of_curves(drawn, total, view)
+    fields = list(dict.fromkeys(field for one in plotted for field, _ in one.keys()))
+    axis = axis_of_curves(plotted, total, view)
     panels = [_make_panel(field, plans, runs, other, axis, view, branches) for field in fields[:_MAX_PANELS]]
     verdicts: list[Note] = []
     for run in runs:
@@ -126,11 +126,16 @@ def picture(
     if len(fields) > _MAX_PANELS:
         verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
     # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.
-    first = max(len(one.curves) for one in panels)
+    first = max(len(panel.curves) for panel in panels)
     of_plans = {curve.owner: curve.color for curve in panels[0].curves if curve.owner}
     colors = {run.name: of_plans.get(run.name, first + at) for at, run in enumerate(runs)} if len(runs) > 1 else {}
     panels = [
-        replace(panel, overlays=tuple(replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays))
+        replace(
+            panel,
+            overlays=tuple(
+                replace(overlay, color=colors.get(overlay.owner, overlay.color)) for overlay in panel.overlays
+            ),
+        )
         for panel in panels
     ]
     length = _length_summary([one for _, one in plans])
@@ -154,9 +159,9 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _DrawnRun:
     return _DrawnRun(run.name, used, measured, run.together, run.tolerance, updates, *compared)
 
 
-def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
+def _checked_points(site: str, at: ArrayLike, points: ArrayLike) -> _Points:
     """Check the points of a log and sort them by time; of two points at the same time, keep the later one."""
-    times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
+    times, values = np.asarray(at), np.asarray(points, dtype=np.float64)
     if (
         times.ndim != 1
         or times.size == 0
@@ -176,7 +181,7 @@ def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
 
 def _length_summary(traces: Sequence[Curves]) -> str:
     """Describe the longest run: `460 updates · 20 epochs of 23`."""
-    trace = max(traces, key=lambda one: one.total)
+    trace = max(traces, key=lambda curves: curves.total)
     parts = [f"{trace.total:,} update{'s' if trace.total > 1 else ''}"]
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
@@ -230,8 +235,8 @@ def _make_panel(
     compared = [_compare_log(field, trace, run, curves, run.name if len(runs) > 1 else "") for run in runs]
     for index in range(1, len(plans)):
         before = plans[:index] if branches else ()
-        drawn, note = _leaving_curves(field, plans[index], before, len(curves))
-        curves += drawn
+        curves_shown, note = _leaving_curves(field, plans[index], before, len(curves))
+        curves += curves_shown
         compared.append(_Comparison(notes=note))
     if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
         curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the name of the plan is enough
@@ -268,21 +273,21 @@ def _leaving_curves(
     for group in _groups_of_field(trace, field):
         times, values = _planned(trace, (field, group))
         begin, whose = 0, ""
-        for earlier, one in before:
-            if (field, group) in one.keys():
-                shared = _shared_updates(values, np.asarray(one[field, group]))
+        for earlier, curves in before:
+            if (field, group) in curves.keys():
+                shared = _shared_updates(values, np.asarray(curves[field, group]))
                 begin, whose = (shared, earlier) if shared > begin else (begin, whose)
         if begin:
             left.append((begin, whose))
         if begin < values.size:
             first = max(begin - 1, 0)  # so that the line starts on the curve from which it diverges
             members.append((group, times[first:], values[first:]))
-    drawn = _merge_groups("plan", members, trace, field, first_color=first_color, owner=name)
+    curves_shown = _merge_groups("plan", members, trace, field, first_color=first_color, owner=name)
     if not left:
-        return drawn, ()
+        return curves_shown, ()
     begin, whose = min(left)
-    text = f"{name} diverges from {whose} at update {begin:,}" if drawn else f"{name} is identical to {whose}"
-    return drawn, (Note(text),)
+    text = f"{name} diverges from {whose} at update {begin:,}" if curves_shown else f"{name} is identical to {whose}"
+    return curves_shown, (Note(text),)
 
 
 def _shared_updates(values: Floats, other: Floats) -> int:

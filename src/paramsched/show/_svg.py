@@ -66,12 +66,13 @@ def html(
     chart = picture(trace, log=log, other=other, view=view)
     width = _WIDTH - _LEFT - _RIGHT
     ticks = chart.axis.ticks(width // 100)
-    units = (f'<option value="{one.name}">{one.name}</option>' for one in chart.axis.units)
+    units = (f'<option value="{unit.name}">{unit.name}</option>' for unit in chart.axis.units)
     body: list[str] = []
     for index, panel in enumerate(chart.panels):
         body += _panel_section(index, panel, chart, ticks, width)
     verdicts = (
-        f'\n<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in chart.verdicts
+        f'\n<p class="verdict {"bad" if verdict.differs else "good"}">{escaped(verdict.text)}</p>'
+        for verdict in chart.verdicts
     )
     return Template(_page_file("report.html")).substitute(
         title=escaped(title),
@@ -136,7 +137,9 @@ def _script_data(chart: Picture, width: int) -> dict[str, object]:
     return {
         "total": chart.axis.total,
         "axis": {None: "auto", True: "log", False: "linear"}[chart.panels[0].log],
-        "units": {one.name: {"t": one.updates.tolist(), "v": _json_numbers(one.amounts)} for one in chart.axis.units},
+        "units": {
+            unit.name: {"t": unit.updates.tolist(), "v": _json_numbers(unit.amounts)} for unit in chart.axis.units
+        },
         "unit": chart.axis.unit,
         "second": chart.axis.second_unit,
         "epoch": chart.axis.steps_per_epoch,
@@ -148,9 +151,9 @@ def _script_data(chart: Picture, width: int) -> dict[str, object]:
         "panels": [
             {
                 "scales": [
-                    {"low": one.low, "high": one.high, "log": one.log, "ticks": one.ticks}
-                    for one in (panel.scales.linear, panel.scales.log)
-                    if one is not None
+                    {"low": scale.low, "high": scale.high, "log": scale.log, "ticks": scale.ticks}
+                    for scale in (panel.scales.linear, panel.scales.log)
+                    if scale is not None
                 ],
                 "asks": int(panel.scales.choose(None).log),
                 "curves": [
@@ -221,11 +224,11 @@ def svg(
         body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(verdict.text)}</text>')
         y += _ROW
     y += 8 if chart.verdicts else 0
-    room = int((width - 32) / _CHARACTER)
+    space = int((width - 32) / _CHARACTER)
     for panel in chart.panels:
         y += 16
-        body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, room * 2 // 3))}</text>')
-        for row in wrap_text(panel.heading, room) if panel.heading else ():
+        body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, space * 2 // 3))}</text>')
+        for row in wrap_text(panel.heading, space) if panel.heading else ():
             y += _ROW
             body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
         y += 16
@@ -238,7 +241,7 @@ def svg(
             y += 15
             body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{chart.axis.second}</text>')
         y += 8
-        for row in _legend_rows(panel, room - 10):
+        for row in _legend_rows(panel, space - 10):
             y += _ROW
             body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
         y += 22
@@ -256,16 +259,16 @@ def svg(
     )
 
 
-def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
+def _legend_rows(panel: Panel, space: int) -> Iterator[str]:
     """Yield the SVG of each row below a plot: curves, breakpoints and notes."""
     entries = panel.plan_legend
     for entry in entries[:_MAX_ENTRIES]:
         texts = list(filter(None, [entry.owner, entry.name, entry.levels, entry.schedule]))
         sample = _line_sample(panel, entry)
-        if len("   ".join(texts)) > room and len(texts) > 1:  # in a narrow picture, the group has its own row
-            yield _legend_row(sample, clip_text(texts.pop(0), room))
+        if len("   ".join(texts)) > space and len(texts) > 1:  # in a narrow picture, the group has its own row
+            yield _legend_row(sample, clip_text(texts.pop(0), space))
             sample = '<path d="M0 0"/>'
-        yield _legend_row(sample, clip_text("   ".join(texts), room))
+        yield _legend_row(sample, clip_text("   ".join(texts), space))
     if len(entries) > _MAX_ENTRIES:
         yield _legend_row("", f"… and {len(entries) - _MAX_ENTRIES} more curves")
     for entry in panel.log_legend:

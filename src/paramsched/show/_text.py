@@ -90,14 +90,14 @@ class TerminalLines:
 
     def add_headed(self, name: str, text: str, style: Style, *, indent: int = 0) -> None:
         """Add a name with a text to its right, or below it if they do not fit in one row."""
-        rest, room = self.glyph("…"), self.width - indent
-        label, tail = clip_text(self.safe(name), room, rest), self.safe(text)
+        rest, space = self.glyph("…"), self.width - indent
+        label, tail = clip_text(self.safe(name), space, rest), self.safe(text)
         head: list[Cell] = [*self.cells(" " * indent), *((c, style) for c in label)]
-        if not tail or cell_width(label) + 3 + cell_width(tail) <= room:
+        if not tail or cell_width(label) + 3 + cell_width(tail) <= space:
             self.add_line(*head, *((c, None) for c in "   " * bool(label) + tail))
             return
         self.add_line(*head)
-        for row in wrap_text(tail, room - 2, ellipsis=rest):
+        for row in wrap_text(tail, space - 2, ellipsis=rest):
             self.add_line(*self.cells(" " * (indent + 2)), *((c, None) for c in row))
 
     def text(self) -> str:
@@ -436,8 +436,8 @@ def loss_by_rate(
     down, across = (1, 1) if ascii else (4, 2)
     logs = np.log10(rates)
     places = np.linspace(logs[0], logs[-1], columns * across)
-    drawn = scale.fraction(np.interp(places, logs, losses))
-    filled = dots_of_curve(drawn, drawn, height * down)
+    plotted = scale.fraction(np.interp(places, logs, losses))
+    filled = dots_of_curve(plotted, plotted, height * down)
     rows = ascii_characters(filled, "*") if ascii else braille_characters(filled)
     ticks = {
         round((1 - float(scale.fraction(np.array([value]))[0])) * (height - 1)): label for value, label in scale.ticks

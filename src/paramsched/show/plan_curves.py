@@ -436,8 +436,8 @@ def curves_of_plan(plan: Plan, bases: Any = None, facts: RunFacts | None = None)
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     groups = groups_of_selectors(bindings)
     for group in groups:
-        for one in bindings:
-            Field.of(one.name).fill(group, 1.0)
+        for binding in bindings:
+            Field.of(binding.name).fill(group, 1.0)
     found = trace(plan, groups, facts=known)
     return found.with_assumed_bases(key for key in found.keys() if key[1] != ""), assumed
 
@@ -477,11 +477,13 @@ def length_of_plan(plan: Plan, facts: RunFacts) -> int | None:
     100
     """
     try:
-        lengths = [resolve(one.schedule, facts=facts).length for one in plan.bindings if one.schedule.has_length]
+        lengths = [
+            resolve(binding.schedule, facts=facts).length for binding in plan.bindings if binding.schedule.has_length
+        ]
     except (MissingFact, InvalidArgument):
         return None
     complete = len(lengths) == len(plan.bindings)
-    return max((ceil(one) for one in lengths if one is not None), default=0) or None if complete else None
+    return max((ceil(length) for length in lengths if length is not None), default=0) or None if complete else None
 
 
 def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
@@ -490,11 +492,11 @@ def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
     >>> groups_of_selectors([Binding("lr", "cosine()"), Binding("lr", "constant()", groups="head")])
     [{'name': 'default'}, {'name': 'head'}]
     """
-    indices = {one.groups for one in bindings if isinstance(one.groups, int)}
-    names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
+    indices = {binding.groups for binding in bindings if isinstance(binding.groups, int)}
+    names = list(dict.fromkeys(binding.groups for binding in bindings if isinstance(binding.groups, str)))
     groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
     # Bindings without a selector need a group that no selector matches, called "default" next to named groups.
-    if len(groups) == len(indices) and any(one.groups is None for one in bindings):
+    if len(groups) == len(indices) and any(binding.groups is None for binding in bindings):
         alone = not groups and not names
         groups.append({} if alone or "default" in names else {"name": "default"})
     return groups + [{"name": name} for name in names]
@@ -537,15 +539,15 @@ def simulate(
     1.0
     """
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
-        found = "expected a positive number of updates"
-        raise InvalidArgument(f"simulate(…, {updates!r})", found, "For example: simulate(s, 100)")
+        message = "expected a positive number of updates"
+        raise InvalidArgument(f"simulate(…, {updates!r})", message, "For example: simulate(s, 100)")
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
-        found = f"expected one metric per step, {updates - 1} in total, got {len(metrics)}"
-        raise InvalidArgument(f"simulate(…, {updates}, metrics=…)", found, "Pass one metric per step")
+        message = f"expected one metric per step, {updates - 1} in total, got {len(metrics)}"
+        raise InvalidArgument(f"simulate(…, {updates}, metrics=…)", message, "Pass one metric per step")
     if metrics is None and any(kind.__name__ == "ReduceLROnPlateau" for kind in type(scheduler).__mro__):
-        found = "the scheduler follows a metric, so each step needs one"
+        message = "the scheduler follows a metric, so each step needs one"
         raise InvalidArgument(
-            f"simulate({type(scheduler).__name__}, …)", found, f"For example: metrics=[1.0] * {updates}"
+            f"simulate({type(scheduler).__name__}, …)", message, f"For example: metrics=[1.0] * {updates}"
         )
     copied = _copy_of_scheduler(scheduler)
     groups = groups_of(copied.optimizer)

@@ -210,8 +210,8 @@ class TrainingSnapshot:
             elif callable(getattr(one, "state_dict", None)) and callable(getattr(one, "load_state_dict", None)):
                 put_back(one.load_state_dict, copy.deepcopy(one.state_dict()))
             else:
-                found = f"expected an object with state_dict and load_state_dict, got {type(one).__name__}"
-                raise InvalidArgument("find_lr(…, restore=…)", found, "Use restore=model, or restore=(model, scaler)")
+                message = f"expected an object with state_dict and load_state_dict, got {type(one).__name__}"
+                raise InvalidArgument("find_lr(…, restore=…)", message, "Use restore=model, or restore=(model, scaler)")
 
         self.groups: list[dict[str, Any]] = list(optimizer.param_groups)
         trained = [parameter for group in self.groups for parameter in group["params"]]
@@ -276,9 +276,9 @@ def _with_own_containers(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value
     if isinstance(value, dict):
-        return {key: _with_own_containers(one) for key, one in value.items()}
+        return {key: _with_own_containers(element) for key, element in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_with_own_containers(one) for one in value)
+        return type(value)(_with_own_containers(element) for element in value)
     return copy.deepcopy(value)
 
 
@@ -415,15 +415,15 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     """
     first, last = (positive_number(CallSite("find_lr", name), value) for name, value in (("low", low), ("high", high)))
     if not first < last:
-        found = "low must be less than high"
-        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", found, "For example: low=1e-7, high=10")
+        message = "low must be less than high"
+        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", message, "For example: low=1e-7, high=10")
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 2:
-        found = "expected an integer of at least 2"
-        raise InvalidArgument(f"find_lr(updates={shown(updates)})", found, "For example: updates=100")
+        message = "expected an integer of at least 2"
+        raise InvalidArgument(f"find_lr(updates={shown(updates)})", message, "For example: updates=100")
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list):
-        found = f"expected an optimizer, got {shown(optimizer)}"
-        raise InvalidArgument("find_lr(optimizer, …)", found, _A_CALL)
+        message = f"expected an optimizer, got {shown(optimizer)}"
+        raise InvalidArgument("find_lr(optimizer, …)", message, _A_CALL)
     if any(is_own(key) for group in groups for key in group):
         raise ParamschedError(
             "find_lr(…): a plan is attached to this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
@@ -431,8 +431,8 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
         )
     bases = [base_of("lr", _LR.within(group, "an optimizer").read(group)) for group in groups]
     if not bases or max(bases) <= 0:
-        found = f"lr must be greater than 0 in at least one group, got {bases}"
-        raise InvalidArgument("find_lr(optimizer, …)", found, "For example: SGD(…, lr=0.1)")
+        message = f"lr must be greater than 0 in at least one group, got {bases}"
+        raise InvalidArgument("find_lr(optimizer, …)", message, "For example: SGD(…, lr=0.1)")
     sweep = Plan(lr=geometric(first / max(bases), last / max(bases), over=updates - 1), total=updates)
     columns = trace(sweep, [{"lr": base} for base in bases])
     return np.stack([columns["lr", index] for index in range(len(bases))], axis=1)
@@ -487,11 +487,11 @@ def _sweep(
             ending = "diverged"
             break
     if not losses:
-        found = "the first loss is not finite, at the lowest rate"
-        raise InvalidArgument("find_lr(…)", found, "Check the model and the data first")
+        message = "the first loss is not finite, at the lowest rate"
+        raise InvalidArgument("find_lr(…)", message, "Check the model and the data first")
     if not snapshot.parameters_moved():
-        found = "no parameter has changed"
-        raise InvalidArgument("find_lr(optimizer, step)", found, _A_STEP)
+        message = "no parameter has changed"
+        raise InvalidArgument("find_lr(optimizer, step)", message, _A_STEP)
     return RangeTest(rates[: len(losses)].max(axis=1), np.array(losses), np.array(smoothed), ending)
 
 

@@ -436,5 +436,5 @@ def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
         run(scheduler.step)
         for index, (call, epoch) in enumerate(program.calls):
             scheduler = after_call(call, scheduler, epoch, partial(program.built, program.rates[-1]))
-            *_, expected, found = rows(scheduler)
-            assert same(found, expected), (seed, program.ramp, program.description, at, program.calls[: index + 1])
+            *_, expected, actual = rows(scheduler)
+            assert same(actual, expected), (seed, program.ramp, program.description, at, program.calls[: index + 1])

@@ -199,7 +199,10 @@ def test_a_decay_of_a_third_of_its_period_is_accepted():
     assert [period["decay_steps"] for period in scheduler.get_decay_info()] == [10, 10]
 
 
-@table("act", [int, float, lambda one: one < 1, lambda one: one <= 1, lambda one: one > 1, lambda one: [0][one]])
+@table(
+    "act",
+    [int, float, lambda value: value < 1, lambda value: value <= 1, lambda value: value > 1, lambda value: [0][value]],
+)
 def test_a_placeholder_that_is_used_as_a_number_names_itself(act):
     for one in (TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2):
         with pytest.raises(InvalidArgument, match="NUM_EPOCHS is a placeholder for"):
@@ -316,9 +319,9 @@ def kinds(m):
         def load_state_dict(self, state):
             super(m.StatefulSchedulerBase, self).load_state_dict(state)
 
-    for kind in (found := (NeverBuilt, OwnBases, StepsItself)):
+    for kind in (actual := (NeverBuilt, OwnBases, StepsItself)):
         kind.__qualname__ = f"{'ON_DROP_IN' if m is drop_in else 'ON_LIBRARY'}.{kind.__name__}"
-    return type("Kinds", (), {kind.__name__: kind for kind in found})
+    return type("Kinds", (), {kind.__name__: kind for kind in actual})
 
 
 ON_LIBRARY, ON_DROP_IN = kinds(original), kinds(drop_in)

@@ -198,7 +198,7 @@ def test_the_table_has_every_error_that_torch_raises():
 
 @pytest.mark.parametrize("groups", [[{}], [{}, {}]])
 def test_the_advised_line_for_a_state_without_initial_lr_resumes_with_the_base_of_the_code(groups):
-    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **one} for one in groups], lr=0.1)
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **group} for group in groups], lr=0.1)
     saved = optimizer.state_dict()
     for one in saved["param_groups"]:
         one["lr"] = 0.05
@@ -246,7 +246,7 @@ def happened(module, name, situation):
                 gradient = torch.tensor([1.0, math.inf if "infinite" in event else 2.0])
                 parameter.grad = gradient.to_sparse() if "sparse" in event else gradient
             rates.append(optimizer.param_groups[0]["lr"])
-    return [str(one.message)[:40] for one in caught], rates
+    return [str(warning.message)[:40] for warning in caught], rates
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -406,6 +406,6 @@ def test_an_infinite_length_behaves_as_in_torch(name, option, length):
     ],
 )
 def test_numbers_of_every_type_are_accepted_as_in_torch(name, options):
-    found, expected = rates_of_a_run(drop_in, name, options), rates_of_a_run(lr_scheduler, name, options)
+    actual, expected = rates_of_a_run(drop_in, name, options), rates_of_a_run(lr_scheduler, name, options)
 
-    assert np.allclose(found, expected, rtol=1e-12, atol=1e-16)
+    assert np.allclose(actual, expected, rtol=1e-12, atol=1e-16)

@@ -103,11 +103,11 @@ def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch
         own = own_class(of_member)(optimizer)
         members = [module.LinearLR(optimizer, 0.2, 1.0, 4), own, module.ExponentialLR(optimizer, 0.9)]
         sequence = module.SequentialLR(optimizer, members, [3, 8])
-        found = []
+        values = []
         for _ in range(11):
             quiet_step(sequence)
-            found.append((*rates_of(optimizer), own.steps, own.last_epoch))
-        return found
+            values.append((*rates_of(optimizer), own.steps, own.last_epoch))
+        return values
 
     for actual, expected in zip(values(DROP_IN, of_member), values(TORCH, TORCH), strict=True):
         assert actual == pytest.approx(expected, rel=1e-14)
@@ -183,11 +183,11 @@ def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_la
         stages = DROP_IN.SequentialLR(optimizer, [first(optimizer), DROP_IN.ExponentialLR(optimizer, 0.9)], [2])
         members = [stages, DROP_IN.CosineAnnealingLR(optimizer, 4)]
         scheduler = DROP_IN.ChainedScheduler(members[::-1] if is_last else members)
-        found = []
+        rates = []
         for _ in range(9):
             quiet_step(scheduler)
-            found += rates_of(optimizer)
-        return found
+            rates += rates_of(optimizer)
+        return rates
 
     with_zero, without = rates(lambda o: DROP_IN.CosineAnnealingLR(o, 1)), rates(lambda o: DROP_IN.ConstantLR(o, 1.0))
 

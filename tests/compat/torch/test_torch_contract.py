@@ -216,8 +216,8 @@ def test_the_values_that_a_method_returns_have_the_types_of_the_groups_as_in_tor
             scheduler = built(module, name, optimizer)
             for _ in range(steps):
                 quiet_step(scheduler)
-            found = getattr(scheduler, method, None)
-            kinds.append(None if found is None else [type(value) for value in found()])
+            actual = getattr(scheduler, method, None)
+            kinds.append(None if actual is None else [type(value) for value in actual()])
         assert kinds[1] in (None, kinds[0])
 
 
@@ -329,8 +329,8 @@ def test_tensors_replace_numbers_in_every_group_also_an_empty_one():
 
     for group in optimizer.param_groups:
         values = [group["lr"], *group["betas"], group["weight_decay"]]
-        assert [type(one) for one in values] == [torch.Tensor] * 4
-        assert [one.item() for one in values] == pytest.approx([0.1, 0.9, 0.999, 0.0])
+        assert [type(value) for value in values] == [torch.Tensor] * 4
+        assert [value.item() for value in values] == pytest.approx([0.1, 0.9, 0.999, 0.0])
 
 
 def test_the_value_of_an_epoch_follows_an_attribute_that_was_set():
@@ -367,7 +367,7 @@ def test_steps_to_an_epoch_warn_once():
         warnings.simplefilter("always")
         chain.step(3)
 
-    assert [str(one.message)[:13] for one in caught] == ["The epoch par"]
+    assert [str(warning.message)[:13] for warning in caught] == ["The epoch par"]
 
 
 class OwnAnneal(drop_in.OneCycleLR):
@@ -379,16 +379,16 @@ class OwnAnneal(drop_in.OneCycleLR):
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.45])
 def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
     for steps in range(2, 12):
-        found = []
+        actual = []
         for kind in (original.OneCycleLR, drop_in.OneCycleLR, OwnAnneal):
             options = {"total_steps": steps, "pct_start": share, "three_phase": three_phase}
             try:
                 scheduler = kind(sgd(1.0), 0.5, **options)
-                found.append([*rates_before(scheduler, steps - 1), scheduler.optimizer.param_groups[0]["momentum"]])
+                actual.append([*rates_before(scheduler, steps - 1), scheduler.optimizer.param_groups[0]["momentum"]])
             except ZeroDivisionError:  # row 16 of docs/reference/divergences.md
                 break
-        for one in found[1:]:
-            assert one == pytest.approx(found[0]), options
+        for one in actual[1:]:
+            assert one == pytest.approx(actual[0]), options
     short = OwnAnneal(sgd(1.0, 0.5), 0.5, total_steps=1)
     assert short.get_last_lr() == pytest.approx([2e-6, 2e-6])
     assert [group["momentum"] for group in short.optimizer.param_groups] == [0.95, 0.95]

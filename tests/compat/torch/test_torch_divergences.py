@@ -93,7 +93,7 @@ def warm_restarts_find_the_cycle_of_a_position(m):
 
 @row(4)
 def warm_restarts_find_the_cycle_exactly(m):
-    found = []
+    actual = []
     for first in range(1, 12):
         for mult in range(2, 8):
             optimizer = one()
@@ -101,9 +101,9 @@ def warm_restarts_find_the_cycle_exactly(m):
             begin, size = 0, first
             while begin < 1500:
                 quiet_step(s, begin)
-                found += rates_of(optimizer)
+                actual += rates_of(optimizer)
                 begin, size = begin + size, size * mult
-    assert set(found) == {1.0}
+    assert set(actual) == {1.0}
 
 
 def plus(c):

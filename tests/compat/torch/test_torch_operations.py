@@ -41,26 +41,26 @@ def operations_of(draw: Draw, name: str) -> list[Any]:
         "CyclicLR": ["write max_lrs", "write base_momentums", "write max_momentums"],
         "ReduceLROnPlateau": ["write min_lrs"],
     }.get(name, [])
-    found: list[Any] = []
+    actual: list[Any] = []
     for _ in range(draw.randint(4, 16)):
         at = draw.randrange(draw.groups)
         match draw.choice(kinds):
             case "set":
                 key = draw.choice([*attributes])
-                found.append(("set", key, attributes[key](draw)))
+                actual.append(("set", key, attributes[key](draw)))
             case "step to":
-                found.append(("step to", draw.randint(0, 9) + (0.25 if draw.flag() and name not in WHOLE else 0)))
+                actual.append(("step to", draw.randint(0, 9) + (0.25 if draw.flag() and name not in WHOLE else 0)))
             case "step":
-                found.append(("step", draw.choice([draw.lr(), draw.count()])))
+                actual.append(("step", draw.choice([draw.lr(), draw.count()])))
             case "replace the bases":
-                found.append(("replace the bases", [draw.lr() for _ in range(draw.groups)]))
+                actual.append(("replace the bases", [draw.lr() for _ in range(draw.groups)]))
             case "write last_epoch" | "write _step_count" | "add a milestone" as kind:
-                found.append((kind, draw.randint(0, 2) if "count" in kind else draw.randint(0, 12)))
+                actual.append((kind, draw.randint(0, 2) if "count" in kind else draw.randint(0, 12)))
             case "replace a function":
-                found.append(("write lr_lambdas", at, draw.function()))
+                actual.append(("write lr_lambdas", at, draw.function()))
             case kind:
-                found.append((kind, at, draw.lr()) if kind.startswith("write") else (kind,))
-    return found
+                actual.append((kind, at, draw.lr()) if kind.startswith("write") else (kind,))
+    return actual
 
 
 class Run:
@@ -124,7 +124,7 @@ class Run:
             case ("copy",):
                 self.scheduler = copy.deepcopy(scheduler)
                 self.optimizer = self.scheduler.optimizer
-            case ("pickle",) if not self.own and not any(callable(one) for one in vars(scheduler).values()):
+            case ("pickle",) if not self.own and not any(callable(var) for var in vars(scheduler).values()):
                 self.scheduler = pickle.loads(pickle.dumps(scheduler))
                 self.optimizer = self.scheduler.optimizer
             case ("load",):
@@ -154,7 +154,7 @@ def differences(actual: Run, expected: Run) -> dict[str, Any]:
     state = actual.scheduler.state_dict()
     for key in expected.attributes:
         value, held = getattr(expected.scheduler, key), getattr(actual.scheduler, key, None)
-        is_row = isinstance(value, list) and all(isinstance(one, (int, float)) for one in value)
+        is_row = isinstance(value, list) and all(isinstance(element, (int, float)) for element in value)
         if (is_row or isinstance(value, (int, float, str))) and (key not in state or not same(held, value)):
             found[key] = held, value
     return found

@@ -267,7 +267,7 @@ def test_a_state_has_the_attributes_of_a_callable_object_and_no_function(name, s
 
 
 def test_a_loaded_mode_decides_which_metric_is_worse():
-    found = []
+    actual = []
     for library in (DROP_IN, TORCH):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         saved = library.ReduceLROnPlateau(optimizer, mode="max", patience=0).state_dict()
@@ -276,9 +276,9 @@ def test_a_loaded_mode_decides_which_metric_is_worse():
         scheduler.load_state_dict(saved)
         for metric in (1.0, 2.0, 1.5, 3.0):
             scheduler.step(metric)
-        found.append((scheduler.mode, scheduler.mode_worse, scheduler.best, optimizer.param_groups[0]["lr"]))
+        actual.append((scheduler.mode, scheduler.mode_worse, scheduler.best, optimizer.param_groups[0]["lr"]))
 
-    assert found[0] == found[1]
+    assert actual[0] == actual[1]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -293,12 +293,12 @@ def kinds(m):
         def report(self):
             return [member._last_lr for member in self._schedulers]
 
-    found = types.SimpleNamespace(
+    actual = types.SimpleNamespace(
         **{name: value for name, value in locals().items() if isinstance(value, type) and name != "Mixed"}
     )
-    for name, kind in vars(found).items():
+    for name, kind in vars(actual).items():
         kind.__qualname__ = f"{'ON_DROP_INS' if m is DROP_IN else 'ON_TORCH'}.{name}"
-    return found
+    return actual
 
 
 TORCH._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
@@ -399,8 +399,8 @@ def test_a_run_resumes_from_torch_in_paramsched_and_from_paramsched_in_torch(nam
 @each
 def test_saving_copying_and_pickling_work_if_they_work_in_torch(name):
     done = []
-    for found in (ON_TORCH, ON_DROP_INS):
-        scheduler = Training(getattr(found, name)).scheduler
+    for actual in (ON_TORCH, ON_DROP_INS):
+        scheduler = Training(getattr(actual, name)).scheduler
         scheduler.step()
         outcomes = {}
         for what, save in {

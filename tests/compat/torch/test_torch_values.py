@@ -200,14 +200,14 @@ def rates_of_run(module: Any, build: Any, steps: int, *rates: float, change: Any
     """Return the lr of each group at construction and after each step; `change` is called after two steps."""
     optimizer = optimizer_of(*(rates or (1.0,)))
     scheduler = build(module, optimizer)
-    found = [[group["lr"] for group in optimizer.param_groups]]
+    actual = [[group["lr"] for group in optimizer.param_groups]]
     for step in range(steps):
         if step == 2 and change is not None:
             change(scheduler)
         optimizer.step()
         scheduler.step()
-        found.append([group["lr"] for group in optimizer.param_groups])
-    return found
+        actual.append([group["lr"] for group in optimizer.param_groups])
+    return actual
 
 
 def with_initial_rates(optimizer: Any) -> Any:

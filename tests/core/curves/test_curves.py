@@ -108,7 +108,9 @@ def test_a_curve_is_within_four_units_in_the_last_place_of_1(text, formula):
 
     with mpmath.workprec(250):
         exact = evaluated(formula, mpmath, mpmath.mpf)
-        errors = [abs(mpmath.mpf(one) - exact(mpmath.mpf(u))) for u, one in zip(SHARES, values.tolist(), strict=True)]
+        errors = [
+            abs(mpmath.mpf(value) - exact(mpmath.mpf(u))) for u, value in zip(SHARES, values.tolist(), strict=True)
+        ]
     assert max(errors) <= 4 * 2**-52, SHARES[int(np.argmax(errors))]
 
 
@@ -119,8 +121,8 @@ def test_a_number_has_the_bits_that_it_has_in_any_array(text):
     columns[:, 1] = SHARES
     unaligned = np.frombuffer(b"x" + SHARES.tobytes(), dtype=np.uint8)[1:].view(np.float64)
 
-    assert np.array([curve(one) for one in SHARES.tolist()]).tobytes() == bits
-    assert np.array([curve(np.array(one)) for one in SHARES.tolist()]).tobytes() == bits
+    assert np.array([curve(value) for value in SHARES.tolist()]).tobytes() == bits
+    assert np.array([curve(np.array(value)) for value in SHARES.tolist()]).tobytes() == bits
     assert np.concatenate([curve(SHARES[:3]), curve(SHARES[3:100]), curve(SHARES[100:])]).tobytes() == bits
     assert curve(SHARES[::-1])[::-1].tobytes() == bits
     assert curve(columns[:, 1]).tobytes() == bits
@@ -185,7 +187,7 @@ def test_interpolation_is_that_of_numpy_up_to_rounding(points):
     values = np.cumsum(np.arange(points.size) + 0.3)
     x = np.array([[-5.0, 0.0, 0.05, 0.5], [1.0, 2.5, 9.0, nan]])
 
-    found = interpolated(x, points, values)
+    actual = interpolated(x, points, values)
 
-    np.testing.assert_allclose(found, np.where(x == x, np.interp(x, points, values), found), rtol=1e-15)
+    np.testing.assert_allclose(actual, np.where(x == x, np.interp(x, points, values), actual), rtol=1e-15)
     assert interpolated(points, points, values)[-1] == values[-1]

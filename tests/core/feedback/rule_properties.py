@@ -38,8 +38,8 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
     state = rule.init()
     for value in _VALUES:
         if rule.apply(state, value) != value:
-            found = f"{value!r} became {rule.apply(state, value)!r}"
-            raise BrokenProperty("in its initial state a rule changes no value", rule, "at the start", found)
+            message = f"{value!r} became {rule.apply(state, value)!r}"
+            raise BrokenProperty("in its initial state a rule changes no value", rule, "at the start", message)
     _require_plain_state(rule, state, "at the start")
     for place, metric in enumerate(metrics):
         where = f"metric {place}, {metric!r}"
@@ -48,15 +48,15 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
         if repr(previous) != text:
             raise BrokenProperty("observe does not modify its state", rule, where, f"{text} became {previous!r}")
         if rule.observe(previous, metric) != state:
-            found = f"{state!r}, a second time {rule.observe(previous, metric)!r}"
-            raise BrokenProperty("the same state and metric give the same state", rule, where, found)
+            message = f"{state!r}, a second time {rule.observe(previous, metric)!r}"
+            raise BrokenProperty("the same state and metric give the same state", rule, where, message)
         _require_plain_state(rule, state, where)
         text = repr(state)
         for value in _VALUES:
             first, second = rule.apply(state, value, 0.1), rule.apply(state, value, 0.1)
             if first != second or repr(state) != text:
-                found = f"{value!r} became {first!r}, a second time {second!r}"
-                raise BrokenProperty("apply is deterministic and does not modify its state", rule, where, found)
+                message = f"{value!r} became {first!r}, a second time {second!r}"
+                raise BrokenProperty("apply is deterministic and does not modify its state", rule, where, message)
             if not abs(first) < float("inf"):
                 raise BrokenProperty("apply returns a finite number", rule, where, f"{value!r} became {first!r}")
     for metric in (float("nan"), float("inf"), float("-inf")):

@@ -46,13 +46,13 @@ def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
     rule = EVERY[name]()
     state, values = after(rule, metrics), np.array([0.0, 0.01, 0.5, 4.0])
 
-    found = rule.apply(state, values, base)
+    actual = rule.apply(state, values, base)
     of_bases = rule.apply(state, values, np.full(4, base))
 
-    assert np.asarray(found).tolist() == [rule.apply(state, value, base) for value in values.tolist()]
-    assert np.asarray(of_bases).tolist() == np.asarray(found).tolist()
+    assert np.asarray(actual).tolist() == [rule.apply(state, value, base) for value in values.tolist()]
+    assert np.asarray(of_bases).tolist() == np.asarray(actual).tolist()
     bases = np.array([base, 2 * base])
-    each = [rule.apply(state, 0.5, one) for one in bases.tolist()]
+    each = [rule.apply(state, 0.5, value) for value in bases.tolist()]
     assert np.broadcast_to(rule.apply(state, 0.5, bases), 2).tolist() == each
     assert {type(one) for one in each} == {float}
     assert rule.apply(rule.init(), values, base) is values
@@ -86,7 +86,7 @@ def test_a_run_warns_once_of_ignored_values_and_raises_nothing(name, values, sta
         for value in values * 3:
             run.observe(**{rule.metric: value})
 
-    assert [(one.category, one.filename) for one in caught] == [(ps.PlanWarning, __file__)]
+    assert [(warning.category, warning.filename) for warning in caught] == [(ps.PlanWarning, __file__)]
     expected = after(rule, [value for value in values * 3 if math.isfinite(value)])
     value, base = (run["x"], 1.0) if isinstance(run, ps.Values) else (run.value("lr"), 0.1)
     assert value == rule.apply(expected, base, base)
@@ -97,7 +97,7 @@ def test_the_highest_values_are_the_best_as_the_lowest_of_the_negated_metric(nam
     lowest, highest = RULES[name](mode="min"), RULES[name](mode="max")
 
     for count in range(len(metrics) + 1):
-        states = after(lowest, metrics[:count]), after(highest, [-one for one in metrics[:count]])
+        states = after(lowest, metrics[:count]), after(highest, [-metric for metric in metrics[:count]])
         assert lowest.apply(states[0], 0.5, 0.4) == highest.apply(states[1], 0.5, 0.4)
 
 

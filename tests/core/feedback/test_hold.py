@@ -154,7 +154,7 @@ def test_lowering_is_the_inverse_of_raising(values, form):
 
 
 @table("options", [{"gain": 0.5}, {"factor": 2.0}, {"add": 0.5}, {"add": 0.5, "low": -3.0, "high": 1.5}])
-def test_every_law_of_metric_rules_is_kept(options):
+def test_every_rule_of_metric_rules_is_kept(options):
     check_rule(hold("kl", at=0.5, **options))
 
 

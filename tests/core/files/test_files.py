@@ -342,7 +342,7 @@ def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, for
 def test_values_are_visited_in_the_order_of_the_text():
     data = {"a": [1, {"b": 2}, []], "c": {"d": [3, [4]], "e": 5}}
 
-    assert [one for one in values_in(data) if isinstance(one, int)] == [1, 2, 3, 4, 5]
+    assert [value for value in values_in(data) if isinstance(value, int)] == [1, 2, 3, 4, 5]
     assert [*values_in(read_json('{"x": {"y": 1}, "x": 2}', ""))][-2:] == [1, 2]
     assert next(values_in(data)) is data
 
@@ -352,7 +352,7 @@ def test_wrong_values_are_reported_in_the_order_of_the_text():
 
     plain_data({"a": [1j, {"b": {1}}], "c": {"d": [float("nan")], "e": 1j}, "f": 1j}, problems)
 
-    assert [one.path for one in problems.found()] == ["$.a[0]", "$.a[1].b", "$.c.d[0]", "$.c.e", "$.f"]
+    assert [problem.path for problem in problems.found()] == ["$.a[0]", "$.a[1].b", "$.c.d[0]", "$.c.e", "$.f"]
 
 
 @table(
@@ -388,7 +388,7 @@ def test_tensors_in_place_of_a_plan_are_called_so(tmp_path):
 
 @given(st.lists(st.text("a \t#", min_size=1, max_size=9), max_size=3), st.integers(14, 20))
 def test_lines_that_fit_are_not_changed(comments, width):
-    lines = [f"#{one} "[:width].ljust(width) for one in comments]
+    lines = [f"#{comment} "[:width].ljust(width) for comment in comments]
 
     folded = folded_yaml("\n".join(["lr: warmup(5) >> cosine()", *lines]), width).split("\n")
 

@@ -229,10 +229,10 @@ def test_a_valid_config_has_no_errors():
 @pytest.mark.heavy
 @table(("place", "value"), VALUES)
 def test_a_wrong_value_is_reported_once_with_its_path(place, value):
-    found = problems(changed(place, value))
+    actual = problems(changed(place, value))
 
-    assert len(found) == 1
-    assert found[0].startswith(path(place))
+    assert len(actual) == 1
+    assert actual[0].startswith(path(place))
 
 
 def test_all_errors_of_a_file_are_reported_at_once():
@@ -248,9 +248,9 @@ def test_all_errors_of_a_file_are_reported_at_once():
             inner = inner[part]
         inner[place[-1]] = True
 
-    found = problems(data)
+    actual = problems(data)
 
-    assert {line.partition(": ")[0] for line in found} == set(map(path, places))
+    assert {line.partition(": ")[0] for line in actual} == set(map(path, places))
 
 
 def test_a_structure_that_contains_itself_is_reported():

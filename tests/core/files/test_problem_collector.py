@@ -17,10 +17,10 @@ def problems(data):
 
 
 def test_five_thousand_errors_are_counted_instead_of_listed():
-    found = problems({f"x{index}": True for index in range(5_000)})
+    actual = problems({f"x{index}": True for index in range(5_000)})
 
-    assert len(found) == 201
-    assert found[-1] == "and 4800 more"
+    assert len(actual) == 201
+    assert actual[-1] == "and 4800 more"
 
 
 def test_a_structure_that_contains_itself_is_reported():
@@ -86,4 +86,4 @@ def test_a_key_is_an_integer_of_a_machine_word(key, found):
     collector = ProblemCollector()
     plain_data({key: 1}, collector)
 
-    assert [one.found for one in collector.found()] == ([] if found is None else [found])
+    assert [problem.found for problem in collector.found()] == ([] if found is None else [found])

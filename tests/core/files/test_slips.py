@@ -98,8 +98,8 @@ def test_each_of_several_problems_has_its_place_in_the_users_text(text, problems
     with pytest.raises(ConfigError) as refusal:
         ps.loads(text)
 
-    assert [(one.line, advised(one)) for one in refusal.value.problems] == problems
-    assert all(one.text == text.split("\n")[one.line - 1] for one in refusal.value.problems)
+    assert [(problem.line, advised(problem)) for problem in refusal.value.problems] == problems
+    assert all(problem.text == text.split("\n")[problem.line - 1] for problem in refusal.value.problems)
 
 
 SLIPS = [
@@ -144,10 +144,10 @@ def test_each_slip_and_no_other_line_is_mended(entries, groups):
         "\n".join(text for text, _ in [*entries[:place], ("", "")]).count("\n") + 1 for place in range(len(entries))
     ]
 
-    found = problems_of_slips(text, lambda text: open_plan(text).loaded())
+    problems = problems_of_slips(text, lambda text: open_plan(text).loaded())
 
     expected = [(begin, mended) for begin, (_, mended) in zip(begins, entries, strict=True) if mended]
-    assert [(one.line, advised(one)) for one in found] == expected
+    assert [(problem.line, advised(problem)) for problem in problems] == expected
     assert open_plan("\n".join(mended or text for text, mended in entries)).loaded()
 
 
@@ -180,13 +180,13 @@ def test_a_mended_line_in_a_damaged_text_leaves_fewer_problems(entries, groups, 
     place = data.draw(st.integers(0, len(text) - 1))
     text = text[:place] + damage + text[place + data.draw(st.integers(0, 1)) :]
     problems = problems_of(text)
-    slips = [one for one in problems if advised(one) and not one.path and "column" not in one.found]
+    slips = [problem for problem in problems if advised(problem) and not problem.path and "column" not in problem.found]
     assume(slips)
 
     for slip in slips:
         rest = problems_of(pasted(text, slip))
 
-        is_yaml = not any(one.found.startswith("YAML") for one in problems)
+        is_yaml = not any(problem.found.startswith("YAML") for problem in problems)
         assert len(rest) < len(problems) if is_yaml else slip.line not in {one.line for one in rest}
 
 
@@ -257,4 +257,4 @@ def test_another_mistake_keeps_its_message_and_place(text):
     with pytest.raises(ConfigError) as refusal:
         ps.loads(text)
 
-    assert all("rite" not in one.advice for one in refusal.value.problems)
+    assert all("rite" not in problem.advice for problem in refusal.value.problems)

@@ -26,12 +26,12 @@ def optimizer_of(*rates):
 
 
 def values_of(optimizer, scheduler, updates):
-    found = []
+    values = []
     for _ in range(updates):
-        found.append([group["lr"] for group in optimizer.param_groups])
+        values.append([group["lr"] for group in optimizer.param_groups])
         optimizer.step()
         scheduler.step()
-    return found
+    return values
 
 
 @given(strategies.cases(fixed=False, affine=True, depth=2), strategies.bases())

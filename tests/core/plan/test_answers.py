@@ -23,7 +23,7 @@ TWO = {"a": [{"lr": 0.5, "momentum": 0.5}], "b": GROUPS}
 def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> str:
     """Return the values of a plan, with the times at which each formula changes."""
     trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, facts=ps.RunFacts(**facts), amounts=amounts)
-    rows = [f"{trace.total} {trace.clock} {' '.join(f'{one:.7g}' for one in trace.amounts)}"]
+    rows = [f"{trace.total} {trace.clock} {' '.join(f'{amount:.7g}' for amount in trace.amounts)}"]
     for name, group in trace.keys():
         numbers = " ".join(f"{one:.7g}" for one in trace[name, group])
         base = trace.base(name, group)
@@ -46,7 +46,7 @@ def unlikely(line: str, field: str = "lr", base: float | None = None, groups: An
     ps.resolve(binding.schedule, total=100, steps_per_epoch=10)
     bases = () if base is None else (base,)
     problems = [problem_of_levels(binding, bases, **facts) for facts in ({}, {"total": 100, "steps_per_epoch": 10})]
-    return " | ".join("none" if one is None else one.code for one in problems)
+    return " | ".join("none" if problem is None else problem.code for problem in problems)
 
 
 NAMES = {

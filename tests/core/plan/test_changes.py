@@ -188,7 +188,9 @@ def differences(plans, name):
     columns = []
     for plan in plans:
         clock = plan.clock if isinstance(plan.clock, str) else plan.clock.get(name, "updates")
-        (schedule,) = (one.schedule for one in counted_plan(plan.resolve(facts=FACTS)).bindings if one.name == name)
+        (schedule,) = (
+            binding.schedule for binding in counted_plan(plan.resolve(facts=FACTS)).bindings if binding.name == name
+        )
         columns.append(
             [
                 schedule(t * int(RATES[clock] * counts_in_unit(clock)))
@@ -202,17 +204,17 @@ def differences(plans, name):
 def test_a_change_is_that_of_the_values_update_by_update(names, data):
     both = data.draw(plans(names)), data.draw(plans(names))
 
-    found = {change.name: change for change in diff(*both, facts=FACTS)}
+    actual = {change.name: change for change in diff(*both, facts=FACTS)}
 
     for name in names:
-        lines = [next(str(one.schedule) for one in plan.bindings if one.name == name) for plan in both]
+        lines = [next(str(binding.schedule) for binding in plan.bindings if binding.name == name) for plan in both]
         apart = differences(both, name)
-        assert (name in found) == (lines[0] != lines[1])
-        if name in found:
+        assert (name in actual) == (lines[0] != lines[1])
+        if name in actual:
             expected = (
                 (int(np.flatnonzero(apart)[0]), apart.max(), "updates") if apart.any() else (None, None, "updates")
             )
-            assert (found[name].when, found[name].by, found[name].unit) == expected
+            assert (actual[name].when, actual[name].by, actual[name].unit) == expected
 
 
 @given(st.integers(1, 9_999), st.sampled_from(LEVELS[:3]))

@@ -136,11 +136,11 @@ def test_the_rate_of_a_growing_batch_follows_its_size():
     plan = ps.loads(GPT3.replace("300B", "1B").replace("375M", "100M").replace("12B", "500M"))
     alone = Plan(lr='warmup("100M tokens") >> cosine(to=0.1)', clock="tokens", total="1B tokens")
 
-    found = ps.trace(plan, {"lr": 0.1}, facts=TOKENS)
-    factors = counted_plan(alone.resolve(facts=TOKENS)).bindings[0].schedule(found.amounts)
+    trace = ps.trace(plan, {"lr": 0.1}, facts=TOKENS)
+    factors = counted_plan(alone.resolve(facts=TOKENS)).bindings[0].schedule(trace.amounts)
 
-    assert len(set(found["batch_size"])) > 50
-    np.testing.assert_allclose(found["lr"], 0.1 * factors * (found["batch_size"] / 256) ** 0.5, rtol=1e-14)
+    assert len(set(trace["batch_size"])) > 50
+    np.testing.assert_allclose(trace["lr"], 0.1 * factors * (trace["batch_size"] / 256) ** 0.5, rtol=1e-14)
 
 
 def test_two_spellings_of_a_target_give_one_rate():

@@ -103,9 +103,9 @@ def test_a_bare_number_means_updates_on_every_clock():
 @table("total", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
 def test_the_total_ends_with_the_first_update_that_starts_at_or_after_it(total):
     plan = ps.Plan(lr="linear(1, 0)", clock="tokens", total=total)
-    found = ps.trace(plan, {"lr": 1.0}, tokens_per_step=128)
+    trace = ps.trace(plan, {"lr": 1.0}, tokens_per_step=128)
     end = int(total.split()[0])
-    assert found.amounts[-1] < end <= found.amounts[-1] + 128
+    assert trace.amounts[-1] < end <= trace.amounts[-1] + 128
 
 
 def test_a_csv_has_the_amounts_after_the_updates(tmp_path):
@@ -316,15 +316,15 @@ def test_each_unit_converts_updates_like_a_count(name):
 
     assert units.keys() == rates.keys()
     for unit, rate in rates.items():
-        found = units[unit]
+        actual = units[unit]
         if name == "an amount":  # the last of the 26 updates is longer than the run
             expected = np.minimum(updates * 4.0, 101.0)
         else:
             expected = consumed(plan, facts, unit) if rate is None else updates * float(rate)
-        np.testing.assert_allclose(found.at(updates), expected, rtol=1e-12)
-        np.testing.assert_allclose(found.update_of(expected), updates, rtol=1e-12)
-        assert found.at(0.5 * (updates[-1] + updates[-2])) == pytest.approx(0.5 * (expected[-1] + expected[-2]))
-        assert found.is_even == (name in ("by updates", "accumulation", "one update"))
+        np.testing.assert_allclose(actual.at(updates), expected, rtol=1e-12)
+        np.testing.assert_allclose(actual.update_of(expected), updates, rtol=1e-12)
+        assert actual.at(0.5 * (updates[-1] + updates[-2])) == pytest.approx(0.5 * (expected[-1] + expected[-2]))
+        assert actual.is_even == (name in ("by updates", "accumulation", "one update"))
 
 
 @table("name", RUNS)

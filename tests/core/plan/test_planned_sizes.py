@@ -63,10 +63,10 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
         binding = ps.Binding(ps.Target("batch_size", 1), line)
         return ps.trace(ps.Plan(binding, lr="linear()", total="5k samples", clock="samples"), {"lr": 1.0})
 
-    with pytest.raises(ps.errors.PlanError, match="at update 286 it is 0") as found:
+    with pytest.raises(ps.errors.PlanError, match="at update 286 it is 0") as actual:
         trace(schedule)
 
-    advice = str(found.value).partition("For example: ")[2]
+    advice = str(actual.value).partition("For example: ")[2]
     assert trace(advice).amounts[-1] == 4999
 
 
@@ -148,11 +148,11 @@ def test_amounts_equal_those_counted_update_by_update(size, line):
     )
     resolved = plan.resolve()
     amounts = amounts_of_run(resolved, ps.RunFacts())
-    schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "batch_size")
+    schedule = next(binding.schedule for binding in counted_plan(resolved).bindings if binding.name == "batch_size")
 
-    found = [0]
-    while found[-1] < 300 * size:
-        found.append(found[-1] + int(np.rint(schedule(found[-1], float(size)))))
+    actual = [0]
+    while actual[-1] < 300 * size:
+        actual.append(actual[-1] + int(np.rint(schedule(actual[-1], float(size)))))
 
-    assert amounts.updates_until(300 * size) == len(found) - 1
-    assert amounts.amounts_from(0, 0, len(found)).tolist() == found
+    assert amounts.updates_until(300 * size) == len(actual) - 1
+    assert amounts.amounts_from(0, 0, len(actual)).tolist() == actual

@@ -31,5 +31,5 @@ def test_a_mistake_is_reported_with_those_of_other_fields(given, reported):
     with pytest.raises(pydantic.ValidationError) as refused:
         Run(plan=given, seed="x")
 
-    assert [one["loc"] for one in refused.value.errors()] == [("plan",), ("seed",)]
+    assert [error["loc"] for error in refused.value.errors()] == [("plan",), ("seed",)]
     assert reported in refused.value.errors()[0]["msg"]

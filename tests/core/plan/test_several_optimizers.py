@@ -25,10 +25,10 @@ GROUPS = ["muon/0", "adamw/embed", "adamw/rest", "adamw/2"]
 def scheduled(*bindings, bases=BASES, **fields):
     """The groups in which a plan schedules each field."""
     shown = ps.trace(ps.Plan(*bindings, total=4, **fields), bases)
-    found = {}
+    actual = {}
     for field, group in shown.keys():  # a Trace is not a mapping
-        found.setdefault(field, []).append(group)
-    return found
+        actual.setdefault(field, []).append(group)
+    return actual
 
 
 @table(
@@ -74,19 +74,19 @@ def test_a_line_for_all_means_the_same_groups_of_one_optimizer_as_of_several(gro
         some = [ps.Binding("lr", "cosine()", groups="last")]
         bases[-1]["name"] = "last"
 
-    def found(bases):
+    def groups_or_error(bases):
         try:
             return scheduled(*some, bases=bases, lr="linear()", **plan)
         except PlanError as refusal:
             return type(refusal)
 
-    several = found({f"o{index}": [group] for index, group in enumerate(bases)})
+    several = groups_or_error({f"o{index}": [group] for index, group in enumerate(bases)})
     if isinstance(several, dict):
         several = {
             name: [one.partition("/")[2] if one.endswith("last") else int(one[1]) for one in mine]
             for name, mine in several.items()
         }
-    assert found(bases) == several
+    assert groups_or_error(bases) == several
 
 
 def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_first_beta():

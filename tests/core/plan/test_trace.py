@@ -142,8 +142,10 @@ def test_a_difference_is_found_on_the_clock_of_its_field():
     third = plan("constant()", "constant(1.0, '500 tokens') >> constant(0.5)")
     fourth = plan("constant()", "constant()")
 
-    assert [(one.what, one.when, one.by) for one in ps.diff(first, second, facts=facts).changes] == [("lr", 15, 0.5)]
-    assert [(one.what, one.when, one.by) for one in ps.diff(third, fourth, facts=facts).changes] == [
+    assert [(change.what, change.when, change.by) for change in ps.diff(first, second, facts=facts).changes] == [
+        ("lr", 15, 0.5)
+    ]
+    assert [(change.what, change.when, change.by) for change in ps.diff(third, fourth, facts=facts).changes] == [
         ("weight_decay", 5, 0.5)
     ]
 
@@ -332,7 +334,7 @@ def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases
         warnings.simplefilter("always")
         changed.load_state_dict(state)
 
-    assert [one.message.problem.found.partition(":")[0] for one in caught] == changes
+    assert [warning.message.problem.found.partition(":")[0] for warning in caught] == changes
     assert changed.t == 5
     with pytest.raises(ps.PlanWarning) if changes else contextlib.nullcontext():
         strict.load_state_dict(state)
@@ -347,7 +349,7 @@ def test_updates_after_the_end_of_the_plan_are_warned_of_once(updates, expected)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             values.advance(count)
-        warned_at += [values.t] * sum(one.message.problem.code == "PS406" for one in caught)
+        warned_at += [values.t] * sum(warning.message.problem.code == "PS406" for warning in caught)
         try:
             strict.advance(count)
         except ps.PlanWarning:
@@ -388,7 +390,7 @@ def test_a_resume_of_the_same_length_in_other_units_is_silent(before, after, cha
         warnings.simplefilter("always")
         ps.Values(new_plan, **new_facts).load_state_dict(state)
 
-    assert [one.message.problem.found.partition(":")[0] for one in caught] == changes
+    assert [warning.message.problem.found.partition(":")[0] for warning in caught] == changes
 
 
 @table(
@@ -406,7 +408,7 @@ def test_values_are_checked_as_the_lines_of_a_scheduler(plan, bases, code):
         warnings.simplefilter("always")
         ps.Values(plan, bases=bases, total=10)
 
-    assert [one.message.problem.code for one in caught] == [code] * (code is not None)
+    assert [warning.message.problem.code for warning in caught] == [code] * (code is not None)
     with pytest.raises(ps.PlanWarning) if code else contextlib.nullcontext():
         ps.Values(plan, bases=bases, total=10, strict=True)
 
@@ -454,10 +456,13 @@ def test_other_bases_are_refused_with_a_line_that_works(arguments):
 def test_a_check_with_bases_finds_what_it_finds_with_groups():
     plan = Plan(lr="cosine()", weight_decay="linear()", total=9)
 
-    found = [[one.code for one in ps.check(plan, **given)] for given in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})]
+    actual = [
+        [problem.code for problem in ps.check(plan, **given)]
+        for given in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})
+    ]
 
-    assert found == [["PS403"]] * 2
+    assert actual == [["PS403"]] * 2
     of_head = Plan(Binding("lr", "linear(0.1, 0.01)", groups="head"), total=9)
-    assert [one.code for one in ps.check(of_head, bases={"lr": 0.1})] == [
-        one.code for one in ps.check(of_head, groups=[{"lr": 0.1, "name": "head"}])
+    assert [problem.code for problem in ps.check(of_head, bases={"lr": 0.1})] == [
+        problem.code for problem in ps.check(of_head, groups=[{"lr": 0.1, "name": "head"}])
     ]

@@ -96,5 +96,5 @@ def test_values_equal_those_worked_out_by_hand(case):
     for key, formula in case["values"].items():
         value = eval(f"lambda t, a: {formula}", globals())
         expected = [float(value(t, int(amount))) for t, amount in enumerate(amounts)]
-        found = trace[tuple(key.split("/")) if "/" in key else key]
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+        actual = trace[tuple(key.split("/")) if "/" in key else key]
+        np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-13)

@@ -36,7 +36,7 @@ def disturb(run: DisturbedRun, event: str) -> None:
         case "reload optimizer state":
             run.optimizer.load_state_dict(copy.deepcopy(run.optimizer.state_dict()))
         case "copies of the groups":
-            run.optimizer.param_groups = [dict(one) for one in run.optimizer.param_groups]
+            run.optimizer.param_groups = [dict(group) for group in run.optimizer.param_groups]
         case "query":
             run.scheduler._values(), run.scheduler.get_last_lr(), run.scheduler.step()
         case "resume: copy":
@@ -49,8 +49,8 @@ def disturb(run: DisturbedRun, event: str) -> None:
 
 def reported(scheduler: ps.Scheduler) -> str:
     """Return what a scheduler reports of its run, as text."""
-    found = scheduler.t, scheduler.amount, scheduler.total, scheduler.base_lrs, scheduler.states, scheduler.history
-    return "\n".join(map(repr, (*found, scheduler._values(), scheduler.scalars(), scheduler.scalars("coming"))))
+    actual = scheduler.t, scheduler.amount, scheduler.total, scheduler.base_lrs, scheduler.states, scheduler.history
+    return "\n".join(map(repr, (*actual, scheduler._values(), scheduler.scalars(), scheduler.scalars("coming"))))
 
 
 def _resume(run: DisturbedRun, event: str) -> None:

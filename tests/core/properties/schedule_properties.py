@@ -34,8 +34,8 @@ def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
     values = _values(schedule, times, base)
     alone = np.array([schedule(t, base) for t in times.tolist()])
     statement = "an array of times gives the same values as each time alone"
-    found = f"alone {{0!r}}, in an array of {times.size} times {{1!r}}"
-    _require(_same_numbers(alone, values), statement, schedule, times, base, found, alone, values)
+    message = f"alone {{0!r}}, in an array of {times.size} times {{1!r}}"
+    _require(_same_numbers(alone, values), statement, schedule, times, base, message, alone, values)
 
 
 def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
@@ -50,8 +50,8 @@ def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
     }
     statement = "a value does not depend on the order of the times or on other times"
     for how, again in others.items():
-        found = f"{{0!r}} at first, {how} {{1!r}}"
-        _require(_same_numbers(values, again), statement, schedule, times, base, found, values, again)
+        message = f"{{0!r}} at first, {how} {{1!r}}"
+        _require(_same_numbers(values, again), statement, schedule, times, base, message, values, again)
 
 
 def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
@@ -65,8 +65,8 @@ def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
         # The tolerance is a few rounding errors of the largest number.
         holds = ~(np.isfinite(scale) & (np.abs(value - line) > 1e-15 * 8 * scale + 1e-300))
     statement = "a schedule whose `affine` is True is a multiple of base plus an absolute value"
-    found = "{0!r}, but the line through the values at base 0 and 1 gives {1!r}"
-    _require(holds, statement, schedule, times, base, found, value, line)
+    message = "{0!r}, but the line through the values at base 0 and 1 gives {1!r}"
+    _require(holds, statement, schedule, times, base, message, value, line)
 
 
 def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
@@ -76,8 +76,8 @@ def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
     values = _values(schedule, times, base)
     applied = rows_at(schedule, times, np.array([base]))[:, 0]
     statement = "the factors and absolute values of a schedule, applied to base, give its values"
-    found = "{0!r}, but its factor and absolute value give {1!r}"
-    _require(_same_numbers(values, applied), statement, schedule, times, base, found, values, applied)
+    message = "{0!r}, but its factor and absolute value give {1!r}"
+    _require(_same_numbers(values, applied), statement, schedule, times, base, message, values, applied)
 
 
 def text_reads_back(schedule: Schedule) -> None:

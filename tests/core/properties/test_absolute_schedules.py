@@ -61,7 +61,7 @@ class Run:
 
     def used(self, event):
         """Return the lr and the weight decay of each group in sixty updates, with an event before every seventh."""
-        found = []
+        actual = []
         for t in range(60):
             if t % 7 == 3 and event:
                 disturb(self, event)
@@ -69,8 +69,8 @@ class Run:
                 self.scheduler.observe(loss=LOSSES[t // 5 % len(LOSSES)])
             self.optimizer.step()
             now = self.optimizer.used[-1]
-            found.append([(one["lr"], one["weight_decay"]) for one in now])
-        return found
+            actual.append([(one["lr"], one["weight_decay"]) for one in now])
+        return actual
 
 
 LINES = [

@@ -47,7 +47,7 @@ class AmountRun:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
         self.facts = world.facts if source != "reported" else None
         self.rate, self.accumulation = world.batch * world.accumulation, world.accumulation
-        sizes = [one for one in counted_plan(plan).bindings if one.name == "batch_size"]
+        sizes = [binding for binding in counted_plan(plan).bindings if binding.name == "batch_size"]
         self.size = sizes[0] if source.startswith("planned") else None
         self.size_is_by_amount = clock_of_field(plan.clock, "batch_size") == "samples"
         self.used: list[tuple[int, int, list[dict]]] = []
@@ -163,10 +163,10 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
 
     assert reported(run.scheduler) == before
     for t, amount, groups in run.used:
-        for index, found in enumerate(groups):
+        for index, actual in enumerate(groups):
             for one in bound[index]:
                 expected = one.schedule(amount if one.by_amount else t, one.field.base(GROUPS[index]))
-                assert repr(one.field.read(found)) == repr(float(expected)), (t, amount, one.name, index)
+                assert repr(one.field.read(actual)) == repr(float(expected)), (t, amount, one.name, index)
 
 
 @given(st.data())
@@ -181,7 +181,7 @@ def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     for t, amount, groups in run.used:
         assert amount == shown.amounts[t]
         for index, bounds in enumerate(bind(plan, GROUPS)):
-            for one in bounds:
+            for bound in bounds:
                 label = GROUPS[index].get("name", index)
                 # + 0.0: of two zeros, NumPy's minimum of a block may keep the other's sign.
-                assert repr(one.field.read(groups[index]) + 0.0) == repr(float(shown[one.name, label][t]) + 0.0)
+                assert repr(bound.field.read(groups[index]) + 0.0) == repr(float(shown[bound.name, label][t]) + 0.0)

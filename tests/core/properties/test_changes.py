@@ -44,7 +44,7 @@ def planned(draw, *, joined=False, follow=True):
     world = draw(strategies.worlds())
     assume(world.total > 1)
     plan = draw(strategies.plans(world, follow=follow, affine=joined, attachable=True))
-    assume(not joined or all(one.schedule.affine for one in plan.bindings))
+    assume(not joined or all(binding.schedule.affine for binding in plan.bindings))
     return world, plan
 
 
@@ -54,7 +54,7 @@ def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
     at = draw(st.integers(0, world.total - 1))
     longer = draw(st.sampled_from([at + 1, world.total + 1, 2 * world.total + 3]) | st.integers(at + 1, at + 5000))
     total = world.total if plan.total is None else draw(st.sampled_from([world.total, longer]))
-    names = sorted({one.name for one in plan.bindings})
+    names = sorted({binding.name for binding in plan.bindings})
     fields = draw(st.dictionaries(st.sampled_from(names), st.sampled_from(lines), min_size=1))
     return at, total, fields
 
@@ -66,7 +66,7 @@ def assert_same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
 
 def follows_another(plan: Plan, name: str) -> bool:
     """Return whether a field follows another field, which may be changed."""
-    return any(one.name == name and "like(" in str(one.schedule) for one in plan.bindings)
+    return any(binding.name == name and "like(" in str(binding.schedule) for binding in plan.bindings)
 
 
 def traced(plan: Plan, world: World, total: int) -> ps.extend.Trace:
@@ -168,7 +168,7 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
 def test_a_scaled_field_is_its_old_value_times_the_factors(data):
     world, plan = data.draw(planned())
     times = sorted(data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=4)))
-    name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
+    name = data.draw(st.sampled_from(sorted({binding.name for binding in plan.bindings})))
     scaled, factors = plan, np.ones(world.total)
     for at in times:
         factor = data.draw(st.sampled_from([0.5, 2.0, 0.25]))
@@ -228,7 +228,7 @@ def test_a_change_on_a_sample_clock_keeps_the_past(data):
         reject()
     at = data.draw(st.integers(0, total - 1))
     longer = data.draw(st.integers(at + 1, total + 1000))
-    name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
+    name = data.draw(st.sampled_from(sorted({binding.name for binding in plan.bindings})))
 
     changed = counted.change(f"{at} samples", total=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
 

@@ -43,7 +43,7 @@ def plan_text(clock, random):
     return "\n".join(lines) + "\n"
 
 
-class Walk:
+class History:
     """A run whose file is edited and which is killed at any moment, with the plan of each update."""
 
     def __init__(self, folder, clock, random):
@@ -110,7 +110,10 @@ class Walk:
                 lambda: (scheduler.base_lrs, scheduler.states, repr(scheduler), scheduler.history),
                 lambda: [scheduler.value("lr", name) for name in NAMES],
                 lambda: scheduler.load_state_dict(copy.deepcopy(scheduler.state_dict())),
-                lambda: [one.load_state_dict(copy.deepcopy(one.state_dict())) for one in self.optimizers.values()],
+                lambda: [
+                    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+                    for optimizer in self.optimizers.values()
+                ],
                 lambda: scheduler.observe(**{rule.metric: 1.0 for rule in scheduler.states}),
             ]
         )
@@ -119,7 +122,7 @@ class Walk:
     def kill(self):
         """Resume from checkpoints, in any order; the file may have been edited before the restart."""
         random = self.random
-        states = {name: copy.deepcopy(one.state_dict()) for name, one in self.optimizers.items()}
+        states = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in self.optimizers.items()}
         state = copy.deepcopy(self.scheduler.state_dict())
         loaded = random.choice([("own",), ("state",), ("own", "state"), ("state", "own")])
         if random.random() < 0.4:
@@ -147,24 +150,24 @@ class Walk:
 def test_each_step_has_the_plan_in_force_and_the_history_names_each_plan(seed, clock, is_even):
     random = Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        walk = Walk(folder, clock, random)
+        history = History(folder, clock, random)
         pending = []
         for _ in range(60):
             event = random.random()
             if event < 0.15:
-                walk.file.write_text(plan_text(clock, random))
+                history.file.write_text(plan_text(clock, random))
             elif event < 0.3:
-                walk.kill()
+                history.kill()
             elif event < 0.6:
-                walk.use()
+                history.use()
             if is_even or clock == "progress":  # each optimizer takes part in each update
                 pending = pending or random.sample(NAMES, len(NAMES))
-                walk.step(pending.pop())
+                history.step(pending.pop())
             else:
-                walk.step(random.choices(NAMES, [4, 2, 1])[0])
-        if walk.complete:
-            assert [(begin, text) for begin, _, text, *_ in walk.scheduler.history] == [
-                (begin, plan.text) for begin, plan in walk.plans
+                history.step(random.choices(NAMES, [4, 2, 1])[0])
+        if history.complete:
+            assert [(begin, text) for begin, _, text, *_ in history.scheduler.history] == [
+                (begin, plan.text) for begin, plan in history.plans
             ]
 
 
@@ -233,11 +236,11 @@ class Model:
         for name, optimizer in self.optimizers.items():
             t = self.t + (name == self.ahead)
             lr, momentum = (float(self.planned[field](t)) for field in ("lr", "momentum"))
-            for one in () if self.has_late else optimizer.param_groups:  # a late group has its value after one step
-                expected = self.written.get(one["number"], self.bases[one["number"]] * lr)
+            for group in () if self.has_late else optimizer.param_groups:  # a late group has its value after one step
+                expected = self.written.get(group["number"], self.bases[group["number"]] * lr)
                 rounding = 1e-6 if self.is_tensor else 1e-12  # the tensors are of single precision
-                assert float(one["lr"]) == pytest.approx(expected, rel=rounding, abs=1e-15)
-                assert one["betas"][0] == pytest.approx(0.9 * momentum, rel=1e-12)
+                assert float(group["lr"]) == pytest.approx(expected, rel=rounding, abs=1e-15)
+                assert group["betas"][0] == pytest.approx(0.9 * momentum, rel=1e-12)
 
     # ---------------------------------------------------------------- operations
 
@@ -302,7 +305,7 @@ class Model:
         numbers = {
             name: [one["number"] for one in optimizer.param_groups] for name, optimizer in self.optimizers.items()
         }
-        self.optimizers = {name: self.optimizer([*map(self.group, mine)]) for name, mine in numbers.items()}
+        self.optimizers = {name: self.optimizer([*map(self.group, number)]) for name, number in numbers.items()}
         loads = [lambda: [one.load_state_dict(saved[name]) for name, one in self.optimizers.items()]]
         if self.draw.random() < 1 / 2:
             loads.pop()()  # before the Scheduler is constructed

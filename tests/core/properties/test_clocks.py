@@ -44,11 +44,11 @@ def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
     facts = {"tokens": "tokens_per_step", "samples": "batch_size", "frames": "frames_per_step"}[unit]
     plan = ps.Plan(lr=with_unit(case.resolved, unit), clock=unit, total=f"{case.world.total} {unit}")
 
-    found = ps.trace(plan, {"lr": 1.0}, facts=ps.RunFacts(**{facts: rate}))
+    trace = ps.trace(plan, {"lr": 1.0}, facts=ps.RunFacts(**{facts: rate}))
 
     amounts = np.arange(0, case.world.total, rate)
-    assert found.amounts.tolist() == amounts.tolist()
-    assert np.array_equal(found["lr"], case.resolved(amounts), equal_nan=True)
+    assert trace.amounts.tolist() == amounts.tolist()
+    assert np.array_equal(trace["lr"], case.resolved(amounts), equal_nan=True)
 
 
 @st.composite
@@ -71,11 +71,11 @@ def test_planned_amounts_equal_a_count_update_by_update(generated, accumulation)
         size = schedule(amounts[-1] if by_amount else len(amounts) - 1)
         amounts.append(amounts[-1] + round(size) * accumulation)
     try:
-        found = ps.trace(plan, {"lr": 1.0}, accumulation=accumulation)
+        trace = ps.trace(plan, {"lr": 1.0}, accumulation=accumulation)
     except PlanError:  # lr fills: on updates its total depends on the sizes, which is valid; nan sizes are not
         assume(False)
 
-    assert found.amounts.tolist() == amounts[:-1]
+    assert trace.amounts.tolist() == amounts[:-1]
 
 
 @given(planned_sizes())
@@ -84,7 +84,7 @@ def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
     assume(by_amount)
     ends = take(with_unit(schedule, "samples"), f"{total} samples") >> constant(0.0)
     other = ps.Plan(
-        *(replace_schedule(one, ends) if one.name == "batch_size" else one for one in plan.bindings),
+        *(replace_schedule(binding, ends) if binding.name == "batch_size" else binding for binding in plan.bindings),
         total=plan.total,
         clock=plan.clock,
     )

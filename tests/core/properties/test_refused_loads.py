@@ -51,8 +51,8 @@ def saved_states(names, plan, count, changes):
     optimizers = optimizers_of(names, changes.get("lr", 0.1))
     scheduler = scheduler_of(optimizers, plan)
     for _ in range(count):
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
     states = {name: one.state_dict() for name, one in optimizers.items()}
     for state in states.values():
         for key, value in changes.items():
@@ -91,8 +91,8 @@ def test_what_raises_in_a_load_or_a_takeover_has_changed_nothing(names, are_erro
         optimizers = optimizers_of(names)
         scheduler = scheduler_of(optimizers, PLAN, **CHOICES[choice])
         for _ in range(5):
-            for one in optimizers.values():
-                one.step()
+            for optimizer in optimizers.values():
+                optimizer.step()
         optimizers["a"].param_groups.reverse()  # the running Scheduler has not seen it yet
         scheduler.observe(loss=1.0)
     calls = attempts(what, optimizers, scheduler, states, state, CHOICES[choice])
@@ -114,19 +114,24 @@ def entries_of(optimizers):
     """Return the entries of all groups, in their order."""
     return [
         {key: value for key, value in group.items() if key != "params"}
-        for one in optimizers.values()
-        for group in one.param_groups
+        for optimizer in optimizers.values()
+        for group in optimizer.param_groups
     ]
 
 
 def hooks_of(optimizers):
-    return [list(value) for one in optimizers.values() for key, value in sorted(vars(one).items()) if "_hooks" in key]
+    return [
+        list(value)
+        for optimizer in optimizers.values()
+        for key, value in sorted(vars(optimizer).items())
+        if "_hooks" in key
+    ]
 
 
 def continued(optimizers, scheduler):
     """Return the position, the states and the values of the run and of its next updates."""
     now = scheduler.t, scheduler._values(), dict(scheduler.states), scheduler.history
     for _ in range(3):
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
     return now, scheduler.t, [used(one, index=index)[-3:] for one in optimizers.values() for index in (0, 1)]

@@ -37,7 +37,7 @@ def runs(draw, clock=None):
     clock = clock or draw(st.sampled_from([*RATES, *PLANNED, *PLANNED]))
     if clock in RATES:
         whole = clock in ("samples", "batches", "progress")
-        rate = draw(st.integers(1, 500) if whole else st.integers(1, 500_000).map(lambda one: one / 1000))
+        rate = draw(st.integers(1, 500) if whole else st.integers(1, 500_000).map(lambda value: value / 1000))
         return planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: rate}))
     over, counted, facts = "'40 samples'", "samples", ps.RunFacts(sequence_length=8)
     if clock == "sizes by updates":
@@ -58,7 +58,7 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
     kind = float if run.clock in ("seconds", "progress") else int  # plain numbers, for checkpoints
     assert {type(run.amount_at(one)) for one in range(COUNT)} == {kind}
     assert run.amounts_from(t, run.amount_at(t), 3).tolist() == amounts[t : t + 3].tolist()
-    between = data.draw(st.integers(0, round(amounts[-1].item() * 10**9)).map(lambda one: one / 10**9))
+    between = data.draw(st.integers(0, round(amounts[-1].item() * 10**9)).map(lambda value: value / 10**9))
     for amount in amounts[t].item(), amounts[t].item() + 1e-9, between:
         if amount <= amounts[-1]:
             assert run.updates_until(amount) == np.searchsorted(amounts, amount)
@@ -70,10 +70,10 @@ def test_amounts_continue_from_any_consumed_amount(data, t, more):
         run = data.draw(runs(clock))
         start = run.amount_at(t) + (more if clock != "progress" else 0)
 
-        found = run.amounts_from(t, start, 5).tolist()
+        actual = run.amounts_from(t, start, 5).tolist()
 
-        assert found[0] == pytest.approx(start, rel=1e-12)  # because seconds are floats
-        assert run.amounts_from(t + 1, found[1], 4).tolist() == pytest.approx(found[1:], rel=1e-12)
+        assert actual[0] == pytest.approx(start, rel=1e-12)  # because seconds are floats
+        assert run.amounts_from(t + 1, actual[1], 4).tolist() == pytest.approx(actual[1:], rel=1e-12)
 
 
 @given(st.decimals(0, 10**9, places=9, allow_nan=False).filter(bool))
@@ -96,9 +96,9 @@ def test_the_rate_of_a_run_is_the_decimal_number_as_written(written):
 def test_amounts_within_half_of_what_they_are_rounded_to_are_the_same(clock, fact, rate, rounded_to):
     run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**fact))
 
-    found = [run.updates_until(7 * rate + Fraction(more, 10 * rounded_to)) for more in (-6, -4, 4, 6)]
+    actual = [run.updates_until(7 * rate + Fraction(more, 10 * rounded_to)) for more in (-6, -4, 4, 6)]
 
-    assert found == [7, 7, 7, 8]
+    assert actual == [7, 7, 7, 8]
     if clock == "progress":  # without a rate, the update is interpolated
         assert run.update_of(7 * rate + Fraction(4, 10 * rounded_to)) == 7
 
@@ -109,9 +109,9 @@ def test_a_fraction_of_an_update_is_found_again_from_its_amount(run, place):
     amount = run.exact_at(place)
 
     if amount < (1 if run.clock == "progress" else amount + 1):
-        found = run.update_of(amount)
-        assert found == pytest.approx(place, abs=1e-9)
-        assert type(found) is Fraction  # so that what is computed from it stays exact
+        update = run.update_of(amount)
+        assert update == pytest.approx(place, abs=1e-9)
+        assert type(update) is Fraction  # so that what is computed from it stays exact
 
 
 @table("clock", list(RATES))
@@ -160,16 +160,16 @@ class Counted:
             samples.append(samples[-1] + size(len(samples) - 1, samples[-1]))
         per_update = {"steps": 1, "epochs": Fraction(1, 7), "batches": 1, "frames": 5, "seconds": Fraction(1, 2)}
         self.amounts = {unit: [Fraction(t * rate) for t in range(250)] for unit, rate in per_update.items()}
-        self.amounts |= {"samples": samples, "tokens": [8 * one for one in samples]}
+        self.amounts |= {"samples": samples, "tokens": [8 * sample for sample in samples]}
 
     def update_of(self, unit, amount):
-        found = self.amounts[unit]
-        t = next(t for t in range(1, 250) if found[t] >= amount)
-        return t - 1 + Fraction(amount - found[t - 1]) / (found[t] - found[t - 1])
+        actual = self.amounts[unit]
+        t = next(t for t in range(1, 250) if actual[t] >= amount)
+        return t - 1 + Fraction(amount - actual[t - 1]) / (actual[t] - actual[t - 1])
 
     def amount_of(self, unit, update):
-        found, t = self.amounts[unit], int(update)
-        return found[t] + (found[t + 1] - found[t]) * (update - t)
+        actual, t = self.amounts[unit], int(update)
+        return actual[t] + (actual[t + 1] - actual[t]) * (update - t)
 
     def end(self, clock, begin, length):
         """Return the end of a length on a clock; a length in another unit is counted from the update at its start."""
@@ -201,7 +201,7 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amou
 
     ends = [counted.end(clock, 0, first)]
     ends.append(counted.end(clock, ends[0], second))
-    schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "lr")
+    schedule = next(binding.schedule for binding in counted_plan(resolved).bindings if binding.name == "lr")
     counts = counts_in_unit(clock.replace("steps", "updates"))
     ends = [ceil(end * counts) for end in ends]
     for end in ends:

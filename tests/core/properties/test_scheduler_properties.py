@@ -99,13 +99,13 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
 
     assert reported(run.scheduler) == before
     for t, groups in run.used:
-        for index, found in enumerate(groups):
+        for index, actual in enumerate(groups):
             for one in bound[index]:
                 label = [*GROUPS, LATE][index].get("name", index)
                 base = one.field.base([*GROUPS, LATE][index])
                 expected = shown[one.name, label][t] if t < world.total else one.schedule(t, base)
                 # The sign of a zero is not promised.
-                assert repr(one.field.read(found) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
+                assert repr(one.field.read(actual) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
 
 
 @given(st.data())
@@ -118,7 +118,7 @@ def test_unplanned_fields_are_not_changed(data):
         optimizer.step()
 
     for index, bounds in enumerate(bind(resolved, GROUPS)):
-        planned = {one.field.key for one in bounds}
+        planned = {bound.field.key for bound in bounds}
         for key in GROUPS[index].keys() - planned:
             assert [one[index][key] for one in optimizer.used] == [GROUPS[index][key]] * 3
 
@@ -127,7 +127,7 @@ def test_unplanned_fields_are_not_changed(data):
 def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     world, plan, resolved = attachable(data)
     tensors = [{**one, "lr": torch.tensor(one["lr"], dtype=dtype)} for one in GROUPS]
-    bases = [{**one, "lr": one["lr"].item()} for one in tensors]
+    bases = [{**tensor, "lr": tensor["lr"].item()} for tensor in tensors]
     optimizer = probe(*tensors)
     ps.Scheduler(optimizer, plan, facts=world.facts)
 
@@ -137,7 +137,7 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
 
     shown = ps.trace(plan, bases, facts=world.facts)
     for index, bounds in enumerate(bind(resolved, bases)):
-        if any(one.name == "lr" for one in bounds):
+        if any(bound.name == "lr" for bound in bounds):
             expected = torch.from_numpy(shown["lr", index][:count].copy()).to(dtype).tolist()
             np.testing.assert_array_equal([one[index]["lr"] for one in optimizer.used], expected)
 

@@ -79,7 +79,7 @@ class History:
         self.scheduler.value("lr")  # writes the values of the repaired group
 
     def save(self):
-        states = {name: copy.deepcopy(one.state_dict()) for name, one in self.optimizers.items()}
+        states = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in self.optimizers.items()}
         self.saved.append((states, copy.deepcopy(self.scheduler.state_dict()), self.model.number))
 
     def load(self):
@@ -157,7 +157,7 @@ def test_loads_in_any_order_restore_the_states_of_metric_rules_and_the_plan(is_n
     scheduler.observe(loss=1.0)
     if count:
         scheduler.observe(loss=2.0)
-    saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+    saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
     saved["scheduler"] = copy.deepcopy(scheduler.state_dict())
     expected = scheduler.t, scheduler._values(), scheduler.states
     for name in itertools.islice(stepped, more):
@@ -208,7 +208,7 @@ def test_a_field_that_a_plan_leaves_out_returns_with_its_base(names, first, seco
         one.step()
 
     for loaded, plan in ((first, WITHOUT), (second, FIELDS)):
-        saved, state = {name: one.state_dict() for name, one in optimizers.items()}, scheduler.state_dict()
+        saved, state = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}, scheduler.state_dict()
         optimizers = probes(names)
         for one in optimizers.values():
             one.param_groups[0]["weight_decay"] = 7.0  # the code has another value
@@ -219,7 +219,7 @@ def test_a_field_that_a_plan_leaves_out_returns_with_its_base(names, first, seco
         if loaded != "optimizer":
             scheduler.load_state_dict(copy.deepcopy(state))
 
-    assert [one.param_groups[0]["weight_decay"] for one in optimizers.values()] == [
+    assert [optimizer.param_groups[0]["weight_decay"] for optimizer in optimizers.values()] == [
         pytest.approx(0.01 * (1 - 0.5 / 20))
     ] * len(names)
 
@@ -227,8 +227,8 @@ def test_a_field_that_a_plan_leaves_out_returns_with_its_base(names, first, seco
 def test_a_load_that_raises_in_one_of_several_optimizers_is_a_load_of_none():
     optimizers = probes(NAMES[:2])
     scheduler = ps.Scheduler(optimizers, PLANS["updates"])
-    for one in optimizers.values():
-        one.step()
+    for optimizer in optimizers.values():
+        optimizer.step()
     before = scheduler.t, scheduler._values()
     damaged = copy.deepcopy(optimizers["critic"].state_dict())
     damaged["param_groups"][0]["paramsched_t"] = "three"

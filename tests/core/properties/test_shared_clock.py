@@ -108,7 +108,9 @@ def test_a_driver_counts_its_own_updates_and_moves_all(steps):
         assert used(optimizers[name])[-1] == planned[name][count]
         now = count + (name == "adamw")
         assert scheduler.t == now
-        assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][now] for name in NAMES]
+        assert [optimizer.param_groups[0]["lr"] for optimizer in optimizers.values()] == [
+            planned[name][now] for name in NAMES
+        ]
 
 
 @given(st.lists(st.sampled_from([*NAMES, "step()"]), max_size=40))
@@ -120,7 +122,9 @@ def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
         (scheduler if name == "step()" else optimizers[name]).step()
         now = steps[: index + 1].count("step()")
         assert scheduler.t == now
-        assert [one.param_groups[0]["lr"] for one in optimizers.values()] == [planned[name][now] for name in NAMES]
+        assert [optimizer.param_groups[0]["lr"] for optimizer in optimizers.values()] == [
+            planned[name][now] for name in NAMES
+        ]
 
 
 BY_AMOUNT = {
@@ -180,7 +184,9 @@ def test_steps_inside_backward_are_one_update_per_iteration():
 
     for count in range(1, 6):
         sum(one.sum() for one in parameters.values()).backward()
-        assert {scheduler.t, *(one.param_groups[0]["paramsched_t"] for one in optimizers.values())} == {count}
+        assert {scheduler.t, *(optimizer.param_groups[0]["paramsched_t"] for optimizer in optimizers.values())} == {
+            count
+        }
 
 
 def test_a_step_of_a_closure_optimizer_that_steps_another_in_its_closure_is_one_update():
@@ -193,15 +199,17 @@ def test_a_step_of_a_closure_optimizer_that_steps_another_in_its_closure_is_one_
 
     for count in range(1, 4):
         optimizers["lbfgs"].step(closure)
-        assert {scheduler.t, *(one.param_groups[0]["paramsched_t"] for one in optimizers.values())} == {count}
+        assert {scheduler.t, *(optimizer.param_groups[0]["paramsched_t"] for optimizer in optimizers.values())} == {
+            count
+        }
 
 
 def test_the_first_update_that_ends_without_an_optimizer_is_logged_once(caplog):
     optimizers = probes(list("abcdefgh"))
     ps.Scheduler(optimizers, PLAN)
     with caplog.at_level(logging.WARNING, "paramsched"):
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
         for _ in range(3):
             optimizers["a"].step()
             optimizers["h"].step()
@@ -220,9 +228,9 @@ def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(at, na
     try:
         scheduler = ps.Scheduler(optimizers, PLAN)
         for iteration in range(12):
-            for name, one in optimizers.items():
+            for name, optimizer in optimizers.items():
                 if (name, iteration) != ("a", at):
-                    one.step()
+                    optimizer.step()
     finally:
         logging.getLogger("paramsched").removeHandler(handler)
 
@@ -240,7 +248,7 @@ def test_a_loop_without_a_skipped_step_has_no_line_of_one(loop, caplog):
     for name in loop:
         optimizers[name].step()
 
-    assert not [one for one in caplog.messages if "has started the updates" in one]
+    assert not [message for message in caplog.messages if "has started the updates" in message]
 
 
 @pytest.mark.parametrize("drive", ["a", "manual"])

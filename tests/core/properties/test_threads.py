@@ -41,10 +41,10 @@ def test_threads_that_share_a_schedule_have_equal_values(case, base):
     fresh = copy.deepcopy(case.resolved)  # without cached properties, which the threads compute
     times = np.arange(case.world.total + 3)
 
-    found = in_threads(lambda number: [fresh(times, base), fresh.breakpoints(case.world.total), str(fresh)])
+    actual = in_threads(lambda number: [fresh(times, base), fresh.breakpoints(case.world.total), str(fresh)])
 
     wanted = [case.resolved(times, base), case.resolved.breakpoints(case.world.total), str(case.resolved)]
-    for values, *texts in found:
+    for values, *texts in actual:
         np.testing.assert_array_equal(values, wanted[0])
         assert texts == wanted[1:]
 

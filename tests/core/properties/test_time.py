@@ -390,7 +390,7 @@ def seconds_run(lr, durations, **facts):
 
 def levels(stages, inner):
     """Return a plan of constant stages, and the exact values at a time in milliseconds."""
-    text = " >> ".join(f'constant({place + 2}.0, "{one / 1000} s")' for place, one in enumerate(stages))
+    text = " >> ".join(f'constant({place + 2}.0, "{stage / 1000} s")' for place, stage in enumerate(stages))
     ends = list(itertools.accumulate(stages))
 
     def at(time):
@@ -405,7 +405,7 @@ def test_every_boundary_in_milliseconds_is_met_by_sums_of_floats(stages, inner, 
     lr, at = levels(stages, inner)
     ends = [*stages, inner, inner, inner]  # steps that end exactly at the boundaries
     for steps in (durations, ends):
-        _, values, _ = seconds_run(lr, [one / 1000 for one in steps])
+        _, values, _ = seconds_run(lr, [step / 1000 for step in steps])
         assert values == [at(time) for time in itertools.accumulate(steps, initial=0)]
 
 

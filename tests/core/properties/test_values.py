@@ -249,11 +249,11 @@ def test_a_start_is_refused_exactly_if_a_value_of_the_run_is_outside_with_the_fi
         warnings.simplefilter("ignore")
         try:
             ps.Scheduler(optimizer, plan, facts=replace(case.world.facts, total=None))
-            found = None
+            actual = None
         except PlanError as refused:
-            found = int(re.search(r"at update (\d+)", str(refused))[1])
+            actual = int(re.search(r"at update (\d+)", str(refused))[1])
 
-    assert found == (outside[0] if outside.size else None)
+    assert actual == (outside[0] if outside.size else None)
 
 
 EMPTY = ("constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(start=3, to=absolute(9), over={})")
@@ -286,9 +286,9 @@ def test_a_stage_of_no_updates_changes_no_value(data):
         expected = ps.trace(ps.Plan(lr=plain), GROUP, facts=facts)
     except InvalidArgument:  # no updates remain for a stage
         reject()
-    found = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
-    assert np.array_equal(found["lr"], expected["lr"], equal_nan=True)
-    assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
+    trace = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
+    assert np.array_equal(trace["lr"], expected["lr"], equal_nan=True)
+    assert trace.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
 
 @table("empty", [text.format(length) for text in EMPTY for length in NOTHING])
@@ -301,9 +301,9 @@ def test_neighbor_levels_and_open_stages_skip_a_stage_of_no_updates(empty):
         both = [plain.replace("|", f"{empty} >>"), plain.replace("| ", "")]
         plans = [ps.Plan(lr=text, total=40) for text in both]
 
-        found, expected = (ps.trace(plan, GROUP, facts=FACTS) for plan in plans)
-        assert found["lr"].tolist() == expected["lr"].tolist(), both
-        assert found.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
+        actual, expected = (ps.trace(plan, GROUP, facts=FACTS) for plan in plans)
+        assert actual["lr"].tolist() == expected["lr"].tolist(), both
+        assert actual.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
 
 def bits(values: np.ndarray) -> bytes:

@@ -20,7 +20,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the problems of its plan."""
     question = {key: value for key, value in question.items() if key != "found"}
     plan, options = plan_of(question)
-    return {**question, "found": [shown(one) for one in check(plan, **options)]}
+    return {**question, "found": [shown(problem) for problem in check(plan, **options)]}
 
 
 def plan_of(question: dict[str, Any]) -> tuple[ps.Plan, dict[str, Any]]:

@@ -81,25 +81,25 @@ def test_a_valid_plan_has_no_problems(text):
     ],
 )
 def test_problems_have_their_location(text, severity, path, message):
-    found = check(config.loads(text))
+    problems = check(config.loads(text))
 
     if severity is None:  # only the facts of the run convert this unit
-        assert found == ()
+        assert problems == ()
         return
-    assert [(one.severity, one.path) for one in found] == [(severity, path)]
-    assert message in found[0].message
+    assert [(problem.severity, problem.path) for problem in problems] == [(severity, path)]
+    assert message in problems[0].message
 
 
 def test_problems_of_targets_and_indices_have_the_path_in_the_file():
     plan = Plan(Binding(Target("t", 1), "cosine() >> cosine()"), Binding("lr", "cosine() >> cosine()", groups=2))
 
-    assert [found.path for found in check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
+    assert [problem.path for problem in check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
 
 
 def test_a_warning_is_labeled_as_a_warning():
-    (found,) = check(Plan(lr=cosine(over=30), total=20))
+    (actual,) = check(Plan(lr=cosine(over=30), total=20))
 
-    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the total, so the run ends first"
+    assert str(actual) == "$.lr: warning: cosine(over=30) takes 150% of the total, so the run ends first"
 
 
 def test_plans_without_text_can_be_checked():
@@ -111,9 +111,9 @@ WORLD = World(total=200, epoch=20, batch=32, accumulation=1)
 
 @given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.facts]))
 def test_any_plan_can_be_checked(plan, facts):
-    for found in check(plan, facts=facts, groups=GROUPS):
-        assert found.severity in ("error", "warning", "info")
-        assert found.path.startswith("$")
+    for actual in check(plan, facts=facts, groups=GROUPS):
+        assert actual.severity in ("error", "warning", "info")
+        assert actual.path.startswith("$")
 
 
 @given(plans(WORLD), st.sampled_from([None, WORLD.facts]))
@@ -140,7 +140,7 @@ def test_problems_do_not_depend_on_the_order_of_lines(plan):
 def test_the_message_shows_the_time_and_the_total_in_the_same_unit(facts, expected):
     plan = Plan(lr='warmup("20 epochs") >> constant()', total="21 epochs")
 
-    assert expected in " ".join(one.found for one in check(plan, facts=facts))
+    assert expected in " ".join(problem.found for problem in check(plan, facts=facts))
 
 
 FOLLOWING = """
@@ -165,15 +165,15 @@ GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
     ],
 )
 def test_lines_that_follow_a_target_are_checked(lr, size, codes, facts):
-    assert [one.code for one in check(config.loads(FOLLOWING.format(lr, size)), facts=facts)] == codes
+    assert [problem.code for problem in check(config.loads(FOLLOWING.format(lr, size)), facts=facts)] == codes
 
 
 def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
     plan = config.loads(FOLLOWING.format('warmup("375M tokens") >> cosine() * like("batch_size")', GROWING))
 
-    (found,) = check(plan)
+    (actual,) = check(plan)
 
-    assert (found.code, found.advice) == (
+    assert (actual.code, actual.advice) == (
         "PS206",
         'Write (warmup("375M tokens") >> cosine()) * like("batch_size")',
     )
@@ -193,15 +193,15 @@ def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
 )  # fmt: skip
 def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code, when):
     plan = config.loads(f"{line}\ntotal: 90 epochs")
-    found = {one.code: str(one) for one in check(plan)}
+    actual = {problem.code: str(problem) for problem in check(plan)}
 
-    assert [*found] == ([] if code is None else [code])
-    assert code is None or when in found[code]
+    assert [*actual] == ([] if code is None else [code])
+    assert code is None or when in actual[code]
     for epoch in (800, 1000, 1200):
-        known = {one.code: str(one) for one in check(plan, steps_per_epoch=epoch)}
+        known = {problem.code: str(problem) for problem in check(plan, steps_per_epoch=epoch)}
         assert code is None or {code, "PS310" if code == "PS318" else code} & {*known}  # it may grow to infinity
         if "at update" in when:
-            assert known[code] == found[code]
+            assert known[code] == actual[code]
 
 
 BEGIN_AT_ZERO = [  # the plan, the line
@@ -238,11 +238,11 @@ BEGIN_ABOVE = [
 @table(("text", "line"), BEGIN_AT_ZERO)
 def test_a_short_warmup_from_zero_has_a_line_that_begins_above_zero_when_pasted(text, line):
     plan = ps.loads(text)
-    found = re.fullmatch(r"the lr of the first update is 0\. To begin .* write (.*)", note_of_first_update(plan))
+    match = re.fullmatch(r"the lr of the first update is 0\. To begin .* write (.*)", note_of_first_update(plan))
 
-    assert line is None or found[1] == line
-    schedules = plan.bindings[0].schedule, ps.parse(found[1])
-    before, pasted = (ps.resolve(one, total=100) for one in schedules)
+    assert line is None or match[1] == line
+    schedules = plan.bindings[0].schedule, ps.parse(match[1])
+    before, pasted = (ps.resolve(schedule, total=100) for schedule in schedules)
     assert before(0) == 0 < pasted(0)
     assert pasted(99) == before(99)
 
@@ -314,12 +314,12 @@ def test_an_unknown_code_is_rejected_with_the_nearest_name_or_examples_of_codes(
 def codes(name, initial, line, **options):
     """Return the codes of a plan with a target, by the check and by a start; they are the same."""
     plan = ps.Plan(ps.Binding(ps.Target(name, initial, **options), line), total=100)
-    checked = [one.code for one in ps.check(plan)]
+    checked = [problem.code for problem in ps.check(plan)]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ps.Scheduler(optimizer, plan)
-    assert [str(one.message).rpartition("[")[2].rstrip("]") for one in caught] == checked
+    assert [str(warning.message).rpartition("[")[2].rstrip("]") for warning in caught] == checked
     return checked
 
 
@@ -379,7 +379,7 @@ def test_a_target_that_is_written_may_have_the_name_of_a_field():
 
 
 def problems_of(line, field="lr"):
-    return [one.message for one in check(Plan(**{field: parse(line)})) if one.severity == "warning"]
+    return [problem.message for problem in check(Plan(**{field: parse(line)})) if problem.severity == "warning"]
 
 
 @table(
@@ -451,13 +451,13 @@ def test_no_plan_in_the_documentation_has_problems():
     plans = list(documented())
 
     assert len(plans) >= 3
-    assert [found for plan in plans for found in check(plan)] == []
+    assert [problem for plan in plans for problem in check(plan)] == []
 
 
 def test_a_likely_mistake_is_reported_at_its_location():
-    (found,) = check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
+    (actual,) = check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
 
-    assert (found.severity, found.path) == ("warning", "$.groups.head.lr")
+    assert (actual.severity, actual.path) == ("warning", "$.groups.head.lr")
 
 
 GROUP = {"lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5}
@@ -491,19 +491,19 @@ INSIDE = [
 
 def reported(field, line, total):
     plan = ps.Plan(ps.Binding(field, line), total=total)
-    return [one for one in check(plan, groups=[GROUP]) if one.code in ("PS311", "PS312")]
+    return [problem for problem in check(plan, groups=[GROUP]) if problem.code in ("PS311", "PS312")]
 
 
 @pytest.mark.parametrize(("field", "line", "total", "update"), OUTSIDE)
 def test_the_first_update_outside_is_reported_as_an_error(field, line, total, update):
-    (found,) = reported(field, line, total)
+    (actual,) = reported(field, line, total)
 
     schedule = ps.resolve(ps.parse(line), total=total)
     base = GROUP["betas"][int(field[6])] if field.startswith("betas") else GROUP[field]
     below = 1.0 if field.startswith(("betas", "momentum", "dampening")) else float("inf")
     first = next(t for t in range(total) if not -1e-9 * base <= schedule(t, base=base) < below)
-    assert (found.severity, first) == ("error", update)
-    assert f"at update {update}." in str(found)
+    assert (actual.severity, first) == ("error", update)
+    assert f"at update {update}." in str(actual)
 
 
 @pytest.mark.parametrize(("field", "line"), INSIDE)
@@ -512,17 +512,17 @@ def test_values_inside_and_values_after_the_end_are_silent(field, line):
 
 
 def test_the_advice_for_a_negative_line_is_accepted():
-    (found,) = reported("lr", "linear(1.0, -1.0)", 100)
+    (actual,) = reported("lr", "linear(1.0, -1.0)", 100)
 
-    assert reported("lr", str(found.advice).removeprefix("For example: "), 100) == []
+    assert reported("lr", str(actual.advice).removeprefix("For example: "), 100) == []
 
 
 def test_the_base_of_each_group_counts():
     plan = ps.loads("betas[0]: linear(1, 1.2)\ntotal: 100")
 
     def outside(*betas):
-        found = ps.check(plan, groups=[{"betas": (beta, 0.999)} for beta in betas])
-        return [str(one) for one in found if one.code == "PS312"]
+        problems = ps.check(plan, groups=[{"betas": (beta, 0.999)} for beta in betas])
+        return [str(problem) for problem in problems if problem.code == "PS312"]
 
     assert outside(0.5) == outside(0.5, 0.6) == []
     assert [["at update 56" in one for one in outside(*betas)] for betas in [(0.5, 0.9), (0.9, 0.5)]] == [[True]] * 2
@@ -537,9 +537,9 @@ def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(p
         def dip(t):
             return -1.0 if t == place else 1.0 - t / total
 
-        (found,) = check(ps.Plan(lr=dip(), total=total))
+        (actual,) = check(ps.Plan(lr=dip(), total=total))
 
-    assert f"-1 × base at update {place}" in found.message
+    assert f"-1 × base at update {place}" in actual.message
 
 
 @table(
@@ -551,21 +551,21 @@ def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(p
     ],
 )
 def test_one_update_is_no_plural(plan, found):
-    assert any(found in str(one) for one in ps.check(ps.Plan(**plan), steps_per_epoch=500))
+    assert any(found in str(problem) for problem in ps.check(ps.Plan(**plan), steps_per_epoch=500))
 
 
 def test_a_base_of_1_in_one_group_does_not_hide_the_other_groups():
     groups = [{"weight_decay": 1.0}, {"weight_decay": 0.1}]
     plan = ps.Plan(weight_decay="linear(0.1, 0.05)")
 
-    assert [one.code for one in ps.check(plan, groups=groups, total=100)] == ["PS301"]
+    assert [problem.code for problem in ps.check(plan, groups=groups, total=100)] == ["PS301"]
     assert ps.check(plan, groups=groups[:1], total=100) == ()
 
 
 def test_one_kind_of_report_is_silenced_in_check_in_the_command_and_in_a_run():
     line = "cosine(over=30)"
 
-    assert [one.code for one in ps.check(line, total=20)] == ["PS201"]
+    assert [problem.code for problem in ps.check(line, total=20)] == ["PS201"]
     for ignore in ("PS201", "beyond-total", "PS2", ["PS201", "PS305"]):
         assert ps.check(line, total=20, ignore=ignore) == ()
     for wrong in ("PS999", 201, [201]):

@@ -39,7 +39,11 @@ def functions():
 )
 def test_a_function_that_fails_during_the_run_is_an_error_of_its_line(line, facts, codes):
     for field in ("lr", "weight_decay"):
-        found = [one for one in check(ps.Plan(**{field: line}), facts=ps.RunFacts(**facts)) if one.severity == "error"]
+        actual = [
+            problem
+            for problem in check(ps.Plan(**{field: line}), facts=ps.RunFacts(**facts))
+            if problem.severity == "error"
+        ]
 
-        assert [one.code for one in found] == codes
-        assert {one.path for one in found} <= {f"$.{field}"}
+        assert [one.code for one in actual] == codes
+        assert {one.path for one in actual} <= {f"$.{field}"}

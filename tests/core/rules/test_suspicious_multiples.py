@@ -28,7 +28,7 @@ ONE_WARNING = ("PS301", "PS302", "PS315", "PS318")
 
 def found_in(line):
     plan = ps.loads(f"{line}\ntotal: 100")
-    return [one for one in ps.check(plan, groups=GROUPS) if one.code in ONE_WARNING]
+    return [problem for problem in ps.check(plan, groups=GROUPS) if problem.code in ONE_WARNING]
 
 
 def with_schedule(line, schedule):
@@ -127,7 +127,7 @@ SUSPICIOUS = {
 }
 
 
-@table(("row", "line", "values"), [(row, *one) for row, lines in SUSPICIOUS.items() for one in lines])
+@table(("row", "line", "values"), [(row, *line) for row, lines in SUSPICIOUS.items() for line in lines])
 def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_silent(row, line, values):
     (one,) = found_in(line)
 
@@ -260,8 +260,10 @@ def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_i
 
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
-        found = ps.check(recipe.plan, facts=recipe.facts)
-        assert not [one for one in found if one.code == "PS301" and one.severity == "warning"], recipe.name
+        problems = ps.check(recipe.plan, facts=recipe.facts)
+        assert not [problem for problem in problems if problem.code == "PS301" and problem.severity == "warning"], (
+            recipe.name
+        )
 
 
 @table("line", [line for lines in SUSPICIOUS.values() for line, _ in lines if "dampening" not in line])
@@ -278,7 +280,7 @@ def test_the_scheduler_warns_once_of_a_suspicious_line(line):
         with suppress(ps.errors.PlanError):  # of a sum that reaches 1, after its warning
             ps.Scheduler(optimizer, ps.loads(f"{line}\ntotal: 100"))
 
-    (warned,) = [str(one.message) for one in caught]
+    (warned,) = [str(warning.message) for warning in caught]
     assert "[PS301]" in warned
     assert "× base 0" in warned or "× base 1e-08" in warned
 

@@ -19,19 +19,19 @@ UNIT = re.compile(r"(update|epoch) ([\d.]+)")
 def test_a_rate_is_nearly_0_from_the_first_update_on_that_an_evaluation_of_all_finds(total, share, shape):
     plan = ps.Plan(lr=shape.format(round(total * share)), total=total)
 
-    (found,) = [one for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: ())]
+    (actual,) = [one for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: ())]
 
     values = ps.trace(plan, {"lr": 1.0})["lr"]
     first = np.flatnonzero(values > 1e-5 * values.max())[-1] + 1
-    assert int(UNIT.search(found.message)[2]) == first
+    assert int(UNIT.search(actual.message)[2]) == first
 
 
 @table("line", ["linear(1, -1, 100)", "exponential(1.5, 1)", "step(1000, 1.5)"])
 def test_a_problem_in_a_run_of_unknown_epochs_has_no_time(line):
-    (found,) = check(ps.Plan(lr=line, total="10 epochs"))
+    (actual,) = check(ps.Plan(lr=line, total="10 epochs"))
 
-    assert found.severity in ("error", "warning")
-    assert "at a time that depends on steps_per_epoch" in found.message
+    assert actual.severity in ("error", "warning")
+    assert "at a time that depends on steps_per_epoch" in actual.message
 
 
 REST = "skip(cosine(over=2000), 10)"
@@ -50,9 +50,9 @@ REST = "skip(cosine(over=2000), 10)"
 def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
     plan = ps.Plan(lr=line, total=1000)
 
-    found = {one.code for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: (), counted=plan.resolve())}
+    actual = {one.code for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: (), counted=plan.resolve())}
 
-    assert (BEYOND_TOTAL in found) == is_beyond
+    assert (BEYOND_TOTAL in actual) == is_beyond
 
 
 @table(("total", "found"), [(1000, []), (None, ["PS211"])])

@@ -64,5 +64,5 @@ def test_a_start_asks_about_the_lowest_base_of_a_weight_decay(bases):
         return [*enumerate(bases)]
 
     assert not has_nothing_to_ask(plan, counted, facts, groups_of)
-    (found,) = [one for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)]
-    assert f"of group {bases.index(0.05)} ends at 0.02" in found.found
+    (actual,) = [one for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)]
+    assert f"of group {bases.index(0.05)} ends at 0.02" in actual.found

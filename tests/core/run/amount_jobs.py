@@ -153,9 +153,9 @@ JOBS: dict[str, Callable[[int], dict[str, Any]]] = {
 def main() -> None:
     address, rank, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    found = {name: job(rank) for name, job in JOBS.items()}
-    found |= {clock: trained_and_resumed(clock, rank, folder) for clock in REDUCED}
-    (folder / f"{rank}.json").write_text(json.dumps(found), encoding="utf-8")
+    actual = {name: job(rank) for name, job in JOBS.items()}
+    actual |= {clock: trained_and_resumed(clock, rank, folder) for clock in REDUCED}
+    (folder / f"{rank}.json").write_text(json.dumps(actual), encoding="utf-8")
     dist.barrier()
     dist.destroy_process_group()
 

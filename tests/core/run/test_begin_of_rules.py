@@ -44,7 +44,7 @@ def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_b
 
     scheduler, events = observed(plan, metrics, **FACTS)
 
-    expected = replay(line.format(RULES[name]()), [one for one in events if one[0] >= at])
+    expected = replay(line.format(RULES[name]()), [event for event in events if event[0] >= at])
     assert [*scheduler.states.values()] == [*expected.values()]
     assert scheduler.states == replay(plan, events, facts=facts)
     assert [*replay(plan.resolve(facts=facts), events).values()] == [*expected.values()]
@@ -183,8 +183,8 @@ def test_several_optimizers_and_copies_share_the_begin():
     for t in range(6):
         scheduler.observe(val=1.0)
         assert scheduler.states[rule].factor == 0.5 ** max(0, t - 4)  # at 4 the best one is observed
-        for one in optimizers.values():
-            run(one, 1)
+        for optimizer in optimizers.values():
+            run(optimizer, 1)
 
     copied = copy.deepcopy(scheduler)
 

@@ -33,7 +33,7 @@ WARM = 3  # no compilation is allowed after this number of updates
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name, tensor):
-    plan, graphs, found = PLANS[name], [], []
+    plan, graphs, actual = PLANS[name], [], []
     parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
     optimizer = torch.optim.AdamW([{"params": [one]} for one in parameters], lr=torch.tensor(0.1) if tensor else 0.1)
     torch._dynamo.reset()
@@ -47,13 +47,13 @@ def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name
     for t in range(45):  # the blocks of the table end at 1 and 33
         for parameter in parameters:
             parameter.grad = torch.ones(3)
-        found.append(float(optimizer.param_groups[1]["lr"]))
+        actual.append(float(optimizer.param_groups[1]["lr"]))
         with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
             step()
 
     base = torch.tensor(0.1).item() if tensor else 0.1
     whole = torch.tensor(planned(plan, [{"lr": base, "weight_decay": 0.01}] * 2, "lr", 1), dtype=torch.float64)
-    assert found == (whole.float() if tensor else whole).tolist()[:45]
+    assert actual == (whole.float() if tensor else whole).tolist()[:45]
     assert scheduler.last_epoch == 45
     # A float that changes is seen at the second update; a tensor lr is compiled once, as without a plan.
     assert len(graphs) == (1 if tensor and name != "two fields" else 2)
@@ -93,22 +93,22 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
         optimizers[name] = torch.optim.SGD([parameter], lr=0.1)
     scheduler = ps.Scheduler(optimizers, PLANS["lr"], drive=drive)
     steps = [torch.compile(one.step, backend="eager") for one in optimizers.values()]
-    found = []
+    actual = []
     for t in range(40):
         with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
-            for one, step in zip(optimizers.values(), steps, strict=True):
-                found.append(one.param_groups[0]["lr"])
+            for optimizer, step in zip(optimizers.values(), steps, strict=True):
+                actual.append(optimizer.param_groups[0]["lr"])
                 step()
 
     expected = planned(PLANS["lr"], {"lr": 0.1})[:40]
-    assert (found[::2], found[1::2], scheduler.t) == (expected, expected, 40)
+    assert (actual[::2], actual[1::2], scheduler.t) == (expected, expected, 40)
 
 
 @pytest.mark.parametrize("reported", [False, True], ids=["constant", "reported"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_token_clock_causes_no_extra_compilations(reported):
     plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", total="9000 tokens")
-    graphs, found, amounts = [], [], []
+    graphs, actual, amounts = [], [], []
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.AdamW([weight], lr=0.1)
     torch._dynamo.reset()
@@ -121,7 +121,7 @@ def test_a_token_clock_causes_no_extra_compilations(reported):
     step = torch.compile(optimizer.step, backend=counting)
     for t in range(45):
         weight.grad = torch.ones(3)
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
         amounts.append(scheduler.amount)
         if reported:
             scheduler.consumed(tokens=10 + t % 3)
@@ -129,7 +129,7 @@ def test_a_token_clock_causes_no_extra_compilations(reported):
             step()
 
     lr = plan.resolve().bindings[0].schedule
-    assert found == [without_unit(lr, "tokens")(amount, 0.1) for amount in amounts]
+    assert actual == [without_unit(lr, "tokens")(amount, 0.1) for amount in amounts]
     assert (scheduler.t, len(graphs)) == (45, 2)
 
 

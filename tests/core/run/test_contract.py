@@ -47,7 +47,7 @@ def test_group_entries_are_plain_values():
 def test_only_the_first_group_has_the_record_and_each_its_own_bases():
     optimizer = probe({"lr": 0.5}, {"lr": 0.25}, {"lr": 0.5})
     ps.Scheduler(optimizer, PLAN)
-    live = [dict(one) for one in run(optimizer, 3).param_groups]
+    live = [dict(group) for group in run(optimizer, 3).param_groups]
 
     first, *others = optimizer.state_dict()["param_groups"]
 
@@ -125,7 +125,9 @@ class Container(torch.optim.Optimizer):
 
     def __init__(self, *optimizers):
         self.parts = list(optimizers)
-        super().__init__([p for one in optimizers for group in one.param_groups for p in group["params"]], {})
+        super().__init__(
+            [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]], {}
+        )
 
 
 class Titan(torch.optim.Optimizer):
@@ -133,11 +135,13 @@ class Titan(torch.optim.Optimizer):
 
     def __init__(self, *optimizers):
         self.optimizers = list(optimizers)
-        super().__init__([p for one in optimizers for group in one.param_groups for p in group["params"]], {"lr": 0.1})
+        super().__init__(
+            [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]], {"lr": 0.1}
+        )
 
     def step(self, closure=None):
-        for one in self.optimizers:
-            one.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def lr_of(optimizer):
 def test_a_step_that_calls_its_parents_step_is_one_update():
     parents = [torch.optim.SGD([group()["params"][0]], lr=0.1), Parent(**group(), lr=0.1)]
     optimizer = Child(**group(), lr=0.1)
-    assert all(type(one).step.hooked for one in parents)
+    assert all(type(parent).step.hooked for parent in parents)
     scheduler = ps.Scheduler(optimizer, PLAN)
 
     for t in range(10):
@@ -82,7 +82,7 @@ def test_a_closure_that_steps_another_optimizer_advances_each_plan_once():
     for _ in range(4):
         outer.step(inner.step)
 
-    assert [one.last_epoch for one in schedulers] == [4, 4]
+    assert [scheduler.last_epoch for scheduler in schedulers] == [4, 4]
     assert used(inner) == used(outer) == LR[:4]
 
 

@@ -58,12 +58,12 @@ def report(scheduler, t):
 
 
 def run(model, optimizer, scheduler, updates):
-    found = []
+    actual = []
     for _ in range(updates):
-        found += train(model, optimizer, 1, before=lambda: report(scheduler, scheduler.t))
+        actual += train(model, optimizer, 1, before=lambda: report(scheduler, scheduler.t))
         if scheduler.plan.metric_rules:
             scheduler.observe(loss=float(scheduler.t % 4))
-    return found
+    return actual
 
 
 def outcome(call):
@@ -173,17 +173,17 @@ def test_two_optimizers_resume_from_dcp_also_after_a_kill_between_their_steps(fl
         return model, both, ps.Scheduler(both, plan)
 
     def steps(model, both, scheduler, several):
-        found = []
+        steps = []
         for step in several:
             if step % 2 == 0:
                 sum(model[name](torch.ones(1, 2)).sum() for name in parts).backward()
                 if clock == "tokens":
                     scheduler.consumed(tokens=30 + step)
             one = both[parts[step % 2]]
-            found.append((one.param_groups[0]["lr"], scheduler.t, scheduler.amount))
+            steps.append((one.param_groups[0]["lr"], scheduler.t, scheduler.amount))
             one.step()
             one.zero_grad()
-        return found
+        return steps
 
     def state_of(model, both, scheduler):
         state = {"optimizer": get_optimizer_state_dict(model, tuple(both.values()), options=options)}
@@ -277,7 +277,7 @@ def test_a_new_run_causes_no_warning(t, tmp_path, recwarn):
 
     load(tmp_path, model, optimizer)
 
-    assert [str(one.message) for one in recwarn if "count" in str(one.message)] == []
+    assert [str(warning.message) for warning in recwarn if "count" in str(warning.message)] == []
 
 
 # ---------------------------------------------------------------------- torch's ZeroRedundancyOptimizer
@@ -298,15 +298,15 @@ def zero():
 
 
 def train_zero(model, optimizer, updates):
-    found = []
+    actual = []
     for _ in range(updates):
         model(torch.ones(1, 2)).sum().backward()
         inner = optimizer.optim
-        hook = inner.register_step_pre_hook(lambda one, *_: found.append(one.param_groups[0]["lr"]))
+        hook = inner.register_step_pre_hook(lambda value, *_: actual.append(value.param_groups[0]["lr"]))
         optimizer.step()
         hook.remove()
         optimizer.zero_grad()
-    return found
+    return actual
 
 
 def test_zero_uses_the_planned_values_in_its_inner_optimizer(single_process):

@@ -123,8 +123,8 @@ def main() -> None:
         for name in CASES:
             save(name, world, folder)
     else:
-        found = {name: load(name, world, folder) for name in CASES}
-        (folder / f"{rank}.json").write_text(json.dumps(found))
+        actual = {name: load(name, world, folder) for name in CASES}
+        (folder / f"{rank}.json").write_text(json.dumps(actual))
     dist.destroy_process_group()
 
 

@@ -87,7 +87,9 @@ def train(kind: str, unit: str, folder: Path, resumes: bool) -> list[list[float]
         model(torch.ones(BATCH, 2)).sum().backward()
         before = scheduler.amount
         hook = inner.register_step_pre_hook(
-            lambda one, *_, before=before: seen.append([before, *map(one.param_groups[0].get, ("lr", "weight_decay"))])
+            lambda value, *_, before=before: seen.append(
+                [before, *map(value.param_groups[0].get, ("lr", "weight_decay"))]
+            )
         )
         optimizer.step()
         hook.remove()
@@ -103,10 +105,10 @@ def main() -> None:
     messages: list[logging.LogRecord] = []
     logging.getLogger("paramsched").addHandler(handler := logging.Handler())
     handler.emit = messages.append  # type: ignore[method-assign]
-    found: dict[str, Any] = {f"{kind} {unit}": train(kind, unit, folder, run == "again") for kind, unit in CASES}
-    found["messages"] = [one.getMessage() for one in messages]
+    actual: dict[str, Any] = {f"{kind} {unit}": train(kind, unit, folder, run == "again") for kind, unit in CASES}
+    actual["messages"] = [message.getMessage() for message in messages]
     logging.getLogger("paramsched").removeHandler(handler)
-    (folder / f"{run} {dist.get_rank()}.json").write_text(json.dumps(found))
+    (folder / f"{run} {dist.get_rank()}.json").write_text(json.dumps(actual))
     dist.barrier()
     if run == "first":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -144,7 +146,7 @@ def test_every_update_uses_the_value_of_its_amount(kind, unit, ranks):
     name = f"{kind} {unit}"
     seen = np.array(first[0][name] + again[0][name])
     amounts = seen[:, 0]
-    schedules = {one.name: one.schedule for one in counted_plan(PLANS[unit].resolve()).bindings}
+    schedules = {binding.name: binding.schedule for binding in counted_plan(PLANS[unit].resolve()).bindings}
     lr, decay = schedules["lr"](amounts, 0.1), schedules["weight_decay"](amounts, 0.01)
 
     assert all(one[name] == first[0][name] for one in first)
@@ -152,7 +154,7 @@ def test_every_update_uses_the_value_of_its_amount(kind, unit, ranks):
     assert (seen[:, 1].tolist(), seen[:, 2].tolist()) == (lr.tolist(), decay.tolist())
     if unit == "samples":
         steps = [range(0, SAVED_AT, BATCH * worlds[0]), range(SAVED_AT, 640, BATCH * worlds[1])]
-        assert amounts.tolist() == [amount for one in steps for amount in one]
+        assert amounts.tolist() == [amount for step in steps for amount in step]
 
 
 def test_equal_ranks_log_nothing(ranks):

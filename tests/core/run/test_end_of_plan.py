@@ -55,13 +55,13 @@ def by_amounts():
 
 def reported_at(step, updates):
     """Return the updates after which there was a warning of the end of the plan."""
-    found = []
+    actual = []
     for update in range(1, updates + 1):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             step()
-        found += [update] * sum("[PS406]" in str(one.message) for one in caught)
-    return found
+        actual += [update] * sum("[PS406]" in str(warning.message) for warning in caught)
+    return actual
 
 
 @pytest.mark.parametrize("begin", [by_hooks, by_hand, by_several, by_reports, by_amounts])
@@ -120,9 +120,9 @@ def continued_with_the_plan_of_the_checkpoint():
 )
 def test_a_run_that_ends_before_its_plan_is_reported_with_its_last_value_and_that_of_the_plan(make, parts):
     scheduler = make()
-    found = ShortRun(scheduler._run).problem()
+    problem = ShortRun(scheduler._run).problem()
 
-    assert [part for part in parts if part not in found] == []
+    assert [part for part in parts if part not in problem] == []
 
 
 def detached():
@@ -270,9 +270,9 @@ def train(observed=(), **facts):
 def test_the_normal_end_of_a_process_names_once_the_rules_that_observed_nothing(code, idle, tmp_path):
     ran = python("-c", WATCHING + code, folder=tmp_path)
 
-    found = [line for line in ran.stderr.splitlines() if "was ever reported" in line]
-    assert len(found) == bool(idle)
-    assert [name for name in ("val_loss", "kl") if f"{name}=…" in "".join(found)] == idle
+    actual = [line for line in ran.stderr.splitlines() if "was ever reported" in line]
+    assert len(actual) == bool(idle)
+    assert [name for name in ("val_loss", "kl") if f"{name}=…" in "".join(actual)] == idle
 
 
 GROWING = """
@@ -310,9 +310,9 @@ def train(*added, updates=30, optimizer=None, plan="{total: 50, lr: linear(), la
 def test_the_normal_end_of_a_process_names_once_the_optional_lines_without_a_group(code, missing, tmp_path):
     ran = python("-c", GROWING + code, folder=tmp_path)
 
-    found = [line for line in ran.stderr.splitlines() if "optional lines" in line]
-    assert len(found) == bool(missing)
-    assert [one for one in ("lr @ head", "lr @ tail") if one in "".join(found)] == missing
+    actual = [line for line in ran.stderr.splitlines() if "optional lines" in line]
+    assert len(actual) == bool(missing)
+    assert [one for one in ("lr @ head", "lr @ tail") if one in "".join(actual)] == missing
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])

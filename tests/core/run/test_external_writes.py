@@ -61,7 +61,7 @@ def test_a_scheduler_that_was_left_in_place_is_reported_once_and_its_values_are_
                 step()
                 other[t + 1] = optimizer.param_groups[0]["lr"]
 
-    assert sum("instead of the planned" in str(one.message) for one in caught) == 1
+    assert sum("instead of the planned" in str(warning.message) for warning in caught) == 1
     assert used(optimizer) == [other.get(t, value) for t, value in enumerate(expected)]
     assert scheduler.should_stop
     assert caplog.messages == []
@@ -78,17 +78,17 @@ def test_each_field_that_other_code_writes_is_reported_once():
             run(written(optimizer, 0, "lr", 0.7), 1)
             run(written(written(optimizer, 0, "lr", 0.6), 0, "betas", (0.5, 0.9)), 1)
 
-    texts = [str(one.message) for one in caught if "instead of the planned" in str(one.message)]
+    texts = [str(warning.message) for warning in caught if "instead of the planned" in str(warning.message)]
     assert [text.partition(" of ")[0] for text in texts] == ["lr", "betas[0]"]
 
 
 CHANGES = {
-    "nothing": lambda one: None,
-    "add": lambda one: one.add_param_group(group(lr=0.5)),
-    "remove": lambda one: one.param_groups.pop(2),
-    "reorder": lambda one: one.param_groups.__setitem__(slice(1, None), one.param_groups[:0:-1]),
-    "begin with another": lambda one: one.param_groups.reverse(),
-    "overwrite the count": lambda one: one.param_groups[0].update(paramsched_t=99),
+    "nothing": lambda value: None,
+    "add": lambda value: value.add_param_group(group(lr=0.5)),
+    "remove": lambda value: value.param_groups.pop(2),
+    "reorder": lambda value: value.param_groups.__setitem__(slice(1, None), value.param_groups[:0:-1]),
+    "begin with another": lambda value: value.param_groups.reverse(),
+    "overwrite the count": lambda value: value.param_groups[0].update(paramsched_t=99),
 }
 
 
@@ -171,13 +171,13 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
     run(optimizer, after)
     field, name = ("lr" if entry == "lr" else "betas[0]"), groups[index].get("name", index)
     before = optimizer.param_groups[index][entry]
-    value, found = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
+    value, actual = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
 
     with pytest.warns(UserWarning, match="other code wrote it") as reported:
         run(written(optimizer, index, entry, value), 1)
 
-    text = f"{field} of group {name!r} was 0.7 at update {after} instead of the planned {found!r}"
-    assert [str(one.message)[: len(text)] for one in reported] == [text]
+    text = f"{field} of group {name!r} was 0.7 at update {after} instead of the planned {actual!r}"
+    assert [str(report.message)[: len(text)] for report in reported] == [text]
     assert used(optimizer, field, index)[-1] == 0.7
     run(optimizer, 1)
     scheduler.seek(after + 1)

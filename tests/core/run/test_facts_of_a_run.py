@@ -17,7 +17,7 @@ from support.updates import probe, used
 
 
 def test_run_facts_have_the_facts_of_the_record_with_the_same_types():
-    assert [one.name for one in fields(ps.RunFacts)] == list(Facts.__annotations__)
+    assert [field.name for field in fields(ps.RunFacts)] == list(Facts.__annotations__)
     assert get_type_hints(ps.RunFacts) == get_type_hints(Facts)
 
 

@@ -98,7 +98,7 @@ def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_
     )
     optimizers = probes(names)
     scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
-    found = {name: [] for name in names}
+    actual = {name: [] for name in names}
 
     for step in range(30):
         optimizers[names[step % 2]].step()
@@ -106,14 +106,14 @@ def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_
         assert scheduler.amount == shown.amounts[scheduler.t]
         if step == 14:  # after the step of the first one
             saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
-            found = {name: used(one) for name, one in optimizers.items()}
+            actual = {name: used(one) for name, one in optimizers.items()}
             optimizers = probes(names)
-            for name, one in optimizers.items():
-                one.load_state_dict(saved[name])
+            for name, optimizer in optimizers.items():
+                optimizer.load_state_dict(saved[name])
             scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
     sizes = shown["batch_size"][:15]
 
-    assert {name: found[name] + used(one) for name, one in optimizers.items()} == {
+    assert {name: actual[name] + used(one) for name, one in optimizers.items()} == {
         name: planned_values[name][:15] for name in names
     }
     assert planned_values["adamw"][:15] == pytest.approx(list(0.2 * (sizes / 4) ** 0.5), rel=1e-15)

@@ -33,7 +33,7 @@ def test_the_present_lr_of_an_added_group_is_its_base_and_the_group_is_logged_on
 
     assert scheduler.base_lrs == [0.1, 0.05]
     assert [groups[1]["lr"] for groups in optimizer.used[-3:]] == [value / 2 for value in LR[40:43]]
-    assert sum("was added at update 40" in one for one in caplog.messages) == 1
+    assert sum("was added at update 40" in message for message in caplog.messages) == 1
 
 
 def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base():
@@ -113,7 +113,9 @@ def test_an_optional_line_applies_from_the_update_on_at_which_its_group_is_added
 
 
 def test_an_optional_line_whose_group_is_there_is_a_line_of_groups():
-    required = ps.Plan(*(ps.Binding(*(one.field, one.schedule, one.groups)) for one in LATER.bindings), total=20)
+    required = ps.Plan(
+        *(ps.Binding(*(binding.field, binding.schedule, binding.groups)) for binding in LATER.bindings), total=20
+    )
     pairs = [(LATER, required), (LATER, LATER)]
     runs = [[probe({"lr": 0.1}, ADDED, {"name": "tail"}) for _ in pair] for pair in pairs]
     for pair, optimizers in zip(pairs, runs, strict=True):
@@ -174,8 +176,8 @@ def test_an_optional_line_of_several_optimizers_waits_for_a_group_of_the_named_o
 
     shown = ps.trace(plan, {name: [one.param_groups[0] | {"lr": 0.0}, ADDED] for name, one in optimizers.items()})
     for name, optimizer in optimizers.items():
-        found = [one[1] for one in values_of(optimizer, 8)]
-        assert found == [
+        actual = [one[1] for one in values_of(optimizer, 8)]
+        assert actual == [
             (shown["lr", f"{name}/head"][t], shown["weight_decay", f"{name}/head"][t]) for t in range(8, 20)
         ]
     with pytest.raises(PlanError, match="an index"):
@@ -224,7 +226,7 @@ def warned(optimizer, plan=PLAN_OF_FACTORS_IN_GROUPS):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ps.Scheduler(optimizer, plan, total=100)
-    return [str(one.message) for one in caught]
+    return [str(warning.message) for warning in caught]
 
 
 @table(
@@ -245,8 +247,8 @@ def test_factors_that_nothing_applies_are_reported_with_a_line_that_applies_them
 
     assert [(re.match(r"\w+", one)[0], one[-7:]) for one in reported] == [(name, "[PS404]") for name in named]
     corrected = adamw(*groups)
-    for one in reported:
-        exec(re.search(r"for group in .*(?= \[PS404\])", one)[0], {"optimizer": corrected})
+    for report in reported:
+        exec(re.search(r"for group in .*(?= \[PS404\])", report)[0], {"optimizer": corrected})
     assert warned(corrected) == []
 
 

@@ -32,7 +32,7 @@ def test_an_external_write_is_warned_of_once_at_the_line_of_the_user():
     with pytest.warns(UserWarning, match="lr of group 0 was 0.7") as reported:
         write_and_step()
 
-    assert [one.filename for one in reported] == [__file__]
+    assert [report.filename for report in reported] == [__file__]
 
 
 class TwoProcesses:
@@ -86,10 +86,10 @@ def test_last_scalars_belong_to_the_last_update_and_next_scalars_to_the_next(sch
 
 @given(st.lists(st.text(max_size=3), min_size=1, max_size=5))
 def test_every_logger_accepts_the_names_and_they_are_unique(names):
-    found = [f"lr{ending}" for ending in flat_groups([{"name": name} for name in names])]
+    actual = [f"lr{ending}" for ending in flat_groups([{"name": name} for name in names])]
 
-    assert len(set(found)) == len(names)
-    assert all(FOR_EVERY_LOGGER.fullmatch(name) for name in found)
+    assert len(set(actual)) == len(names)
+    assert all(FOR_EVERY_LOGGER.fullmatch(name) for name in actual)
 
 
 # ---------------------------------------------------------------------- a plan as it is written
@@ -109,8 +109,8 @@ def test_detaching_gives_each_group_a_tensor_with_its_own_storage():
     scheduler.detach()
 
     tensors = [one["lr"] for one in optimizer.param_groups]
-    assert [one.item() for one in tensors] == values
-    assert [one.untyped_storage().nbytes() for one in tensors] == [4, 4]
+    assert [tensor.item() for tensor in tensors] == values
+    assert [tensor.untyped_storage().nbytes() for tensor in tensors] == [4, 4]
     tensors[0].fill_(0.7)
     assert tensors[1].item() == values[1]
 
@@ -164,7 +164,7 @@ def test_a_long_history_keeps_its_first_and_last_plans_the_bases_in_force_and_th
 
     entries = bounded.entries
     assert len(entries) == min(MOST, len(whole.entries))
-    assert sum(1 + one.left_out for one in entries) == len(whole.entries)
+    assert sum(1 + entry.left_out for entry in entries) == len(whole.entries)
     assert entries[:10] == whole.entries[:10]
     assert entries[-89:] == whole.entries[-89:]
     assert state._last_of(entries) == state._last_of(whole.entries)
@@ -174,7 +174,7 @@ def test_a_long_history_keeps_its_first_and_last_plans_the_bases_in_force_and_th
 @given(CHANGES, st.integers(1, 2000))
 def test_a_run_that_is_rewound_to_before_the_gap_still_reports_it(changes, rewind):
     history = resumed(changes)
-    gap = next((place for place, one in enumerate(history.entries) if one.left_out), None)
+    gap = next((place for place, entry in enumerate(history.entries) if entry.left_out), None)
     rewound = resumed(changes, rewind=rewind)
 
     if gap is not None and history.entries[9].update < rewound.entries[-1].update <= history.entries[gap].update:

@@ -39,7 +39,7 @@ BASES = [{"lr": {"0": 1e-3}}, {"lr": {"0": 5e-4}}]
 
 
 def texts(warned):
-    return [str(one.message) for one in warned]
+    return [str(warning.message) for warning in warned]
 
 
 def bases_in(history):
@@ -68,12 +68,12 @@ def test_the_history_replays_every_past_value():
     second, scheduler = resumed(third, ("scheduler", "optimizer"), lr=2e-4)
     run(second, 20)
 
-    found, base = [], None
+    actual, base = [], None
     entries = json.loads(json.dumps(scheduler.history))
     for entry, after in itertools.pairwise([*entries, [80]]):
         base = entry[3]["bases"]["lr"]["0"]
-        found += planned(ps.Plan.of_text(entry[2]), {"lr": base, "weight_decay": 0.01})[entry[0] : after[0]]
-    assert found == OLD[:40] + used(first) + used(second)
+        actual += planned(ps.Plan.of_text(entry[2]), {"lr": base, "weight_decay": 0.01})[entry[0] : after[0]]
+    assert actual == OLD[:40] + used(first) + used(second)
     assert bases_in(scheduler.history) == [(0, BASES[0]), (40, BASES[1]), (60, {"lr": {"0": 2e-4}})]
 
 
@@ -105,9 +105,9 @@ def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(
     optimizer = resumed_with_decay()
 
     assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(base * 0.6, rel=1e-12)
-    assert [one.partition(":")[0] for one in caplog.messages + texts(recwarn) if one.startswith("base of")] == [
-        "base of weight_decay in group 0"
-    ]
+    assert [
+        message.partition(":")[0] for message in caplog.messages + texts(recwarn) if message.startswith("base of")
+    ] == ["base of weight_decay in group 0"]
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
@@ -204,7 +204,7 @@ def warned_by(action):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = action()
-    return result, [one for one in texts(caught) if EDITED in one]
+    return result, [text for text in texts(caught) if EDITED in text]
 
 
 def begun(order, saved, state, change, new, attach):
@@ -263,15 +263,15 @@ def test_an_edited_entry_is_reported_in_every_order(order, entries, numbers, kin
     run(first, 5)
     saved, state = copy.deepcopy((first.state_dict(), scheduler.state_dict()))
 
-    optimizer, found = warned_by(
+    optimizer, actual = warned_by(
         lambda: begun(
             order, saved, state, lambda groups: edited(groups, entries, KINDS[kind]), new,
-            lambda one: ps.Scheduler(one, plan),
+            lambda value: ps.Scheduler(value, plan),
         )
     )  # fmt: skip
 
-    assert [one.partition(" at update 5: ")[0] for one in found] == [numbers] * (numbers is not None)
-    assert all('on_base="code"' in one for one in found)
+    assert [one.partition(" at update 5: ")[0] for one in actual] == [numbers] * (numbers is not None)
+    assert all('on_base="code"' in one for one in actual)
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(0.005, rel=1e-6)
 
 
@@ -291,12 +291,12 @@ def test_an_edited_number_is_the_base_with_on_base_code(order, entries, base, ki
         attached.append(ps.Scheduler(one, plan, on_base="code"))
         return attached[-1]
 
-    optimizer, found = warned_by(
+    optimizer, actual = warned_by(
         lambda: begun(order, saved, state, lambda groups: edited(groups, entries, KINDS[kind]), new, attach)
     )
     run(optimizer, 2)
 
-    assert found == []
+    assert actual == []
     assert attached[-1].base_lrs == pytest.approx([base, 0.03], rel=1e-6)
     assert used(optimizer) == pytest.approx([base * 0.5, base * 0.4], rel=1e-6)
     assert used(optimizer, index=1) == pytest.approx([0.015, 0.012], rel=1e-6)
@@ -326,11 +326,11 @@ def test_an_edit_of_an_absolute_line_is_reported_with_the_level_to_write(on_base
     optimizer.load_state_dict(saved)
     optimizer.param_groups[0]["lr"] = 0.0125
 
-    _, found = warned_by(
+    _, actual = warned_by(
         lambda: ps.Scheduler(optimizer, ps.Plan(lr="absolute(linear(0.2, 0))", total=100), on_base=on_base)
     )
 
-    assert [one.partition("write it there: ")[2] for one in found] == ['lr="absolute(0.0125)"']
+    assert [one.partition("write it there: ")[2] for one in actual] == ['lr="absolute(0.0125)"']
 
 
 def written_at_the_save(optimizer, scheduler):
@@ -373,9 +373,9 @@ def test_what_is_no_edit_is_silent(happens, updates, order, kind):
     def own(groups):  # of the user: a field that the plan does not write
         groups[0]["weight_decay"] = 0.5
 
-    optimizer, found = warned_by(lambda: begun(order, saved, state, own, new, lambda one: ps.Scheduler(one, plan)))
+    optimizer, actual = warned_by(lambda: begun(order, saved, state, own, new, lambda value: ps.Scheduler(value, plan)))
 
-    assert found == []
+    assert actual == []
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(scheduler.value("lr"), rel=1e-6)
     assert optimizer.param_groups[0]["weight_decay"] == 0.5
 
@@ -404,9 +404,9 @@ def test_an_edit_of_one_of_two_optimizers_is_reported_at_its_group(behind, early
         if early:
             ps.Scheduler(both, PLAN)
 
-    _, found = warned_by(resume)
+    _, actual = warned_by(resume)
     label = {"a": "a/0", "b": "b/x", None: ""}[changed]
-    assert [one.partition(" is ")[0] for one in found] == [f"lr in group {label}"] * (changed is not None)
+    assert [one.partition(" is ")[0] for one in actual] == [f"lr in group {label}"] * (changed is not None)
 
 
 def test_a_state_whose_tensors_were_filled_by_an_earlier_state_is_not_edited():

@@ -54,7 +54,7 @@ def plan(lr: Any, **options: Any) -> ps.Plan:
 
 
 def by_function(lr: str) -> ps.Plan:
-    return ps.Plan(ps.Binding("lr", lr, groups=lambda one: True), weight_decay=ps.linear(1.0, 0.5), total=20)
+    return ps.Plan(ps.Binding("lr", lr, groups=lambda value: True), weight_decay=ps.linear(1.0, 0.5), total=20)
 
 
 HALF = ps.constant(0.5)
@@ -97,14 +97,14 @@ class Run:
         for t in range(begin, end):
             if self.scheduler.plan.clock == "tokens":
                 self.scheduler.consumed(tokens=100 + t)
-            for one in self.optimizers.values():
-                one.step()
+            for optimizer in self.optimizers.values():
+                optimizer.step()
             if self.scheduler.states:
                 self.scheduler.observe(loss=t % 5)
         return self
 
     def used(self) -> list[list[float]]:
-        return [used(one, field) for one in self.optimizers.values() for field in ("lr", "weight_decay")]
+        return [used(optimizer, field) for optimizer in self.optimizers.values() for field in ("lr", "weight_decay")]
 
 
 def reference(kind: Kind, new: ps.Plan, *, later: bool = False) -> list[list[float]]:
@@ -117,7 +117,9 @@ def saved(kind: Kind) -> tuple[dict[str, Any], Any]:
     run = Run(kind)
     run.construct(kind.old)
     run.go(0, AT)
-    return copy.deepcopy(({name: one.state_dict() for name, one in run.optimizers.items()}, run.scheduler.state_dict()))
+    return copy.deepcopy(
+        ({name: optimizer.state_dict() for name, optimizer in run.optimizers.items()}, run.scheduler.state_dict())
+    )
 
 
 def resumed(
@@ -130,8 +132,8 @@ def resumed(
         elif action == "R":
             run.scheduler.load_state_dict(states[1])
         else:
-            for name, one in run.optimizers.items():
-                one.load_state_dict(states[0][name])
+            for name, optimizer in run.optimizers.items():
+                optimizer.load_state_dict(states[0][name])
     return run
 
 
@@ -161,7 +163,11 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
     if not differs:
         assert caplog.messages == []
     elif not kind.has_text:
-        assert sum("cannot be compared with the code's" in one for one in caplog.messages) == len(caplog.messages) == 1
+        assert (
+            sum("cannot be compared with the code's" in message for message in caplog.messages)
+            == len(caplog.messages)
+            == 1
+        )
     else:
         reported, *others = caplog.messages
         assert reported.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
@@ -207,14 +213,16 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
     base = entries.get("initial_lr", 0.025 if order == "OS" else 0.1)
     assert (scheduler.t, scheduler.base_lrs) == (t or 0, [base])
     assert optimizer.param_groups[0]["lr"] == base * (1 - (t or 0) / 20)
-    reported = [str(one.message) for one in recwarn]
+    reported = [str(warning.message) for warning in recwarn]
     if order == "OS" and t and not entries:
-        assert any("with the present values as bases (lr 0.025" in one for one in reported)
+        assert any("with the present values as bases (lr 0.025" in report for report in reported)
     if order == "SO" and t is None:
-        assert sum("no update count found" in one for one in reported) == 1
+        assert sum("no update count found" in report for report in reported) == 1
 
 
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "way", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))], ids=["copy", "pickle"]
+)
 @pytest.mark.parametrize("name", [name for name in KINDS if name not in ("several", "function", "other epochs")])
 @table(("choice", "changed"), list(itertools.product(["new", "checkpoint", "error"], [False, True])))
 def test_a_copy_has_the_plan_the_count_and_the_bases_and_says_what_it_lacks(caplog, way, name, choice, changed):
@@ -235,8 +243,8 @@ def test_a_copy_has_the_plan_the_count_and_the_bases_and_says_what_it_lacks(capl
     scheduler = copied.scheduler
     assert (scheduler.t, scheduler.base_lrs) == (AT, [0.1])
     assert scheduler.plan == (kind.old if choice == "checkpoint" else new)
-    assert sum("the plan differs" in one for one in caplog.messages) == changed
-    assert sum("copied without state_dict()" in one for one in caplog.messages) == (name == "rules")
+    assert sum("the plan differs" in message for message in caplog.messages) == changed
+    assert sum("copied without state_dict()" in message for message in caplog.messages) == (name == "rules")
     assert len(caplog.messages) == changed + (name == "rules")
 
 
@@ -254,7 +262,7 @@ def test_a_count_without_a_record_has_an_unknown_plan(caplog, order, choice):
     run = resumed(kind, kind.old, order, (states, None))
 
     assert (run.scheduler.t, run.optimizers["optimizer"].param_groups[0]["initial_lr"]) == (AT, 0.1)
-    assert [one for one in caplog.messages if "its plan is unknown" in one] == caplog.messages != []
+    assert [message for message in caplog.messages if "its plan is unknown" in message] == caplog.messages != []
 
 
 def assign_entries(optimizer: Any, groups: list[dict[str, Any]]) -> None:
@@ -305,7 +313,7 @@ def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_ste
     keeps = choice == "checkpoint" or choice == {"lr": "checkpoint"}
     assert run.used() == reference(kind, kind.old if keeps else new)
     assert run.scheduler.t == AT + REST
-    assert [one[:30] for one in caplog.messages] == ["the plan differs from the chec"] * changed
+    assert [message[:30] for message in caplog.messages] == ["the plan differs from the chec"] * changed
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -424,7 +432,7 @@ def test_a_change_that_is_an_error_is_raised_before_anything_is_written(name, pa
 def test_a_state_with_another_number_of_groups_is_logged_and_common_groups_keep_their_bases(caplog, groups):
     state = of_two_groups(AT)[3]
     bases = [*BASES, {"lr": 0.9, "weight_decay": 0.03}]
-    optimizer, scheduler, *_ = of_two_groups(bases=[{**one, "lr": one["lr"] * 2} for one in bases[:groups]])
+    optimizer, scheduler, *_ = of_two_groups(bases=[{**base, "lr": base["lr"] * 2} for base in bases[:groups]])
 
     scheduler.load_state_dict(state)
     run(optimizer, REST)
@@ -440,7 +448,7 @@ def test_a_state_with_another_number_of_groups_is_logged_and_common_groups_keep_
     ("spoil", "error"),
     [
         (lambda groups: groups.pop(), ValueError),  # by torch
-        (lambda groups: [one.pop("weight_decay") for one in groups], ps.errors.UnknownField),
+        (lambda groups: [group.pop("weight_decay") for group in groups], ps.errors.UnknownField),
     ],
 )
 def test_a_checkpoint_that_lacks_a_group_or_a_field_changes_nothing(spoil, error):
@@ -510,4 +518,4 @@ def test_a_count_that_another_library_has_stored_as_another_type_is_read(value, 
         optimizer.load_state_dict(state)
 
     assert scheduler.t == AT
-    assert [type(one["paramsched_t"]) for one in optimizer.param_groups] == [int] * len(BASES)
+    assert [type(group["paramsched_t"]) for group in optimizer.param_groups] == [int] * len(BASES)

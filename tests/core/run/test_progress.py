@@ -126,8 +126,8 @@ def test_a_report_reaches_all_optimizers(drive):
     for place in (0.0, 0.3, 0.3, 0.8):
         scheduler.report(progress=place)
         assert [lr_of(one) for one in optimizers.values()] == [lr_at(place), lr_at(place, base=0.2)]
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
         scheduler.step()
 
     assert (scheduler.t, scheduler.amount) == (4, 0.8)
@@ -148,7 +148,7 @@ def test_any_order_of_steps_reports_and_restarts(actions, data):
             progress = max(progress, data.draw(st.integers(1, 100)) / 100)
             scheduler.report(progress=progress)
         elif action in ("optimizers", "scheduler") and model.t:
-            states = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+            states = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
             of_run = copy.deepcopy(scheduler.state_dict())
             optimizers = probes("ab")
             scheduler = ps.Scheduler(optimizers, plan)

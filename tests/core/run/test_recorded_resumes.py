@@ -105,12 +105,12 @@ def checkpoint(optimizers, scheduler):
 def checkpoints(name):
     """Return the checkpoints of an uninterrupted run, as JSON has them."""
     optimizers, scheduler = started(name)
-    found = {}
+    actual = {}
     for update in range(max(UPDATES) + 1):
         if update in UPDATES:
-            found[str(update)] = json.loads(json.dumps(checkpoint(optimizers, scheduler)))
+            actual[str(update)] = json.loads(json.dumps(checkpoint(optimizers, scheduler)))
         step(name, optimizers, scheduler, update)
-    return found
+    return actual
 
 
 def digest_of_resume(name, saved, source):

@@ -13,23 +13,23 @@ from support.updates import group, probe, run
 
 PLAN = ps.Plan(lr="linear() * plateau('loss')", total=10)
 USES = {
-    "t": lambda one: one.t,
-    "last_epoch": lambda one: one.last_epoch,
-    "amount": lambda one: one.amount,
-    "should_stop": lambda one: one.should_stop,
-    "value": lambda one: one.value("lr"),
-    "scalars": lambda one: one.scalars(),
-    "get_last_lr": lambda one: one.get_last_lr(),
-    "get_lr": lambda one: one.get_lr(),
-    "base_lrs": lambda one: one.base_lrs,
-    "states": lambda one: one.states,
-    "history": lambda one: one.history,
-    "a copy": lambda one: copy.deepcopy(one).t,
-    "step": lambda one: one.step(),
-    "seek": lambda one: one.seek(0),
-    "observe": lambda one: one.observe(loss=1.0),
-    "state_dict": lambda one: one.state_dict(),
-    "load_state_dict": lambda one: one.load_state_dict({}),
+    "t": lambda value: value.t,
+    "last_epoch": lambda value: value.last_epoch,
+    "amount": lambda value: value.amount,
+    "should_stop": lambda value: value.should_stop,
+    "value": lambda value: value.value("lr"),
+    "scalars": lambda value: value.scalars(),
+    "get_last_lr": lambda value: value.get_last_lr(),
+    "get_lr": lambda value: value.get_lr(),
+    "base_lrs": lambda value: value.base_lrs,
+    "states": lambda value: value.states,
+    "history": lambda value: value.history,
+    "a copy": lambda value: copy.deepcopy(value).t,
+    "step": lambda value: value.step(),
+    "seek": lambda value: value.seek(0),
+    "observe": lambda value: value.observe(loss=1.0),
+    "state_dict": lambda value: value.state_dict(),
+    "load_state_dict": lambda value: value.load_state_dict({}),
 }
 
 
@@ -51,13 +51,13 @@ def test_a_replaced_scheduler_raises_at_every_use_and_changes_nothing(use):
 @table(
     "call",
     [
-        lambda one: setattr(one, "last_epoch", 7),
-        lambda one: setattr(one, "last_epoch", 0),
-        lambda one: setattr(one, "last_epoch", -1),
-        lambda one: one.step(7),
-        lambda one: one.step(np.int64(7)),
-        lambda one: one.step(None, 7),
-        lambda one: one.step(epoch=7),
+        lambda value: setattr(value, "last_epoch", 7),
+        lambda value: setattr(value, "last_epoch", 0),
+        lambda value: setattr(value, "last_epoch", -1),
+        lambda value: value.step(7),
+        lambda value: value.step(np.int64(7)),
+        lambda value: value.step(None, 7),
+        lambda value: value.step(epoch=7),
     ],
 )
 def test_a_number_of_updates_that_would_have_no_effect_is_refused_with_seek(call):
@@ -70,7 +70,14 @@ def test_a_number_of_updates_that_would_have_no_effect_is_refused_with_seek(call
     assert scheduler.t == 3
 
 
-@table("call", [lambda one: one.step(), lambda one: one.step(0.25), lambda one: setattr(one, "last_epoch", one.t + 1)])
+@table(
+    "call",
+    [
+        lambda value: value.step(),
+        lambda value: value.step(0.25),
+        lambda value: setattr(value, "last_epoch", value.t + 1),
+    ],
+)
 def test_calls_of_engines_are_accepted_and_do_not_advance_the_plan(call):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))
@@ -98,8 +105,8 @@ def test_a_load_that_goes_back_in_a_running_process_is_one_line(count, caplog):
     scheduler = ps.Scheduler(optimizers if count == 2 else optimizers["a"], PLAN)
 
     def step():
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
 
     step()
     saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
@@ -107,8 +114,8 @@ def test_a_load_that_goes_back_in_a_running_process_is_one_line(count, caplog):
     for _ in range(3):
         step()
     caplog.clear()
-    for name, one in optimizers.items():
-        one.load_state_dict(saved[name])
+    for name, optimizer in optimizers.items():
+        optimizer.load_state_dict(saved[name])
     scheduler.load_state_dict(state)
 
     assert caplog.messages == ["update 4 -> 1, from the loaded state"]
@@ -135,7 +142,7 @@ def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(order, c
 
     assert after.param_groups[0]["lr"] == pytest.approx(before.param_groups[0]["lr"], rel=1e-12)
     assert scheduler.t == 40
-    assert not any("in the code" in text for text in [*caplog.messages, *(str(one.message) for one in recwarn)])
+    assert not any("in the code" in text for text in [*caplog.messages, *(str(warning.message) for warning in recwarn)])
     assert not any("base of lr" in text for text in caplog.messages)
 
 

@@ -123,8 +123,8 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
 
     def from_optimizers(optimizers, scheduler):
         again = new()
-        for name, one in optimizers.items():
-            again[0][name].load_state_dict(one.state_dict())
+        for name, optimizer in optimizers.items():
+            again[0][name].load_state_dict(optimizer.state_dict())
         return again
 
     def copied(*run):
@@ -133,24 +133,24 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
     def uninterrupted(*run):
         return run
 
-    found = set()
+    actual = set()
     for resume in (uninterrupted, from_state, from_optimizers, copied):
         optimizers, scheduler = new()
         for amount, call in zip((30, 20), calls, strict=True):
             getattr(scheduler, call)(tokens=amount)
             optimizers, scheduler = resume(optimizers, scheduler)
-        for one in optimizers.values():
-            one.step()
-        found.add(scheduler.amount)
+        for optimizer in optimizers.values():
+            optimizer.step()
+        actual.add(scheduler.amount)
         assert optimizers["a"].param_groups[0]["lr"] == scheduler.value("lr")
         scheduler._measured(tokens=3)
         scheduler._measured(tokens=4)
-        for one in optimizers.values():
-            one.step()
-        found.add(scheduler.amount - 7)
+        for optimizer in optimizers.values():
+            optimizer.step()
+        actual.add(scheduler.amount - 7)
 
     loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
-    assert found == {sum(loop) if loop else 50}
+    assert actual == {sum(loop) if loop else 50}
 
 
 @table(("reported", "each"), [(range(100, 3000, 100), "100"), ([100] * 29, ""), ([100, 900, 50] * 9, "")])

@@ -57,9 +57,9 @@ def test_reported_consumption_is_counted_once_per_update(drive):
         assert scheduler.amount == amount
         assert scheduler.scalars()["consumed_tokens"] == amount - tokens
         records = [record_in(one.state_dict()) for one in optimizers.values()]
-        assert [(one["amount"], one["last_amount"]) for one in records] == [(amount, amount - tokens)] * 2
-    for base, one in zip((0.1, 0.2), optimizers.values(), strict=True):
-        assert used(one) == pytest.approx([base * factor for factor in expected], rel=1e-12)
+        assert [(record["amount"], record["last_amount"]) for record in records] == [(amount, amount - tokens)] * 2
+    for base, optimizer in zip((0.1, 0.2), optimizers.values(), strict=True):
+        assert used(optimizer) == pytest.approx([base * factor for factor in expected], rel=1e-12)
 
 
 def test_missing_consumption_is_an_error_only_from_the_step_that_starts_an_update():
@@ -76,14 +76,14 @@ def test_missing_consumption_is_an_error_only_from_the_step_that_starts_an_updat
     assert (scheduler.t, scheduler.amount) == (1, 10)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
 @pytest.mark.parametrize("drive", ["optimizer", "b"])
 def test_a_copy_continues_at_the_same_numbers(copied, drive):
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
     for _ in range(3):
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
     optimizers["a"].step()
     other = copied(scheduler)
     for made in (scheduler, other):
@@ -91,18 +91,18 @@ def test_a_copy_continues_at_the_same_numbers(copied, drive):
         made.optimizers["a"].step()
 
     assert (other.t, other._values()) == (scheduler.t, scheduler._values())
-    found = [
+    actual = [
         [(one.param_groups[0]["paramsched_t"], one.param_groups[0]["lr"]) for one in made.optimizers.values()]
         for made in (other, scheduler)
     ]
-    assert found[0] == found[1]
+    assert actual[0] == actual[1]
 
 
 def test_deleting_the_optimizers_frees_their_memory_at_once():
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, PLAN)
     run(optimizers["a"], 2)
-    freed = [weakref.ref(one.param_groups[0]["params"][0]) for one in optimizers.values()]
+    freed = [weakref.ref(optimizer.param_groups[0]["params"][0]) for optimizer in optimizers.values()]
     gc.disable()
     try:
         del optimizers, scheduler
@@ -114,13 +114,13 @@ def test_deleting_the_optimizers_frees_their_memory_at_once():
 def test_deleting_one_optimizer_frees_its_memory_and_the_other_one_continues():
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, PLAN)
-    for one in optimizers.values():
-        run(one, 1)
+    for optimizer in optimizers.values():
+        run(optimizer, 1)
     freed, kept = weakref.ref(optimizers["a"].param_groups[0]["params"][0]), optimizers["b"]
     planned = lines(PLAN, optimizers)["b"]
     gc.disable()
     try:
-        del one, optimizers, scheduler
+        del optimizer, optimizers, scheduler
         assert freed() is None
     finally:
         gc.enable()
@@ -206,7 +206,7 @@ def test_an_update_that_could_not_be_written_for_one_optimizer_is_counted_for_al
 
     now = lines(plan, optimizers)
     assert scheduler.t == 7
-    assert {name: one.param_groups[0]["lr"] for name, one in optimizers.items()} == {
+    assert {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()} == {
         name: now[name][7] for name in optimizers
     }
     assert written[-1] == scheduler.value("x")

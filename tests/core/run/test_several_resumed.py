@@ -25,7 +25,7 @@ TOKENS = ps.Plan(lr="linear(1, 0, over='640 tokens')", weight_decay="linear(over
 
 
 def states(optimizers):
-    return {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+    return {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
 
 
 def steps_until(optimizers, scheduler, count, tokens=None):
@@ -66,7 +66,8 @@ def test_a_run_resumes_exactly_after_a_kill_between_any_two_steps(plan, count, o
                 made.consumed(tokens=5)
             run_of[name].step()
     assert {name: used(one) for name, one in resumed.items()} == {
-        name: used(one)[len(used(one)) - len(used(resumed[name])) :] for name, one in optimizers.items()
+        name: used(optimizer)[len(used(optimizer)) - len(used(resumed[name])) :]
+        for name, optimizer in optimizers.items()
     }
 
 
@@ -93,7 +94,7 @@ def saved_at(number, names):
 
 def numbers(optimizers):
     """Return the number of updates of each optimizer."""
-    return {name: one.param_groups[0]["paramsched_t"] for name, one in optimizers.items()}
+    return {name: optimizer.param_groups[0]["paramsched_t"] for name, optimizer in optimizers.items()}
 
 
 @table(
@@ -128,7 +129,7 @@ def test_loads_set_the_update_of_each_optimizer(drive, actions, expected):
             one.step()
 
     assert (scheduler.t, numbers(optimizers)) == (max(expected.values()), expected)
-    assert {name: one.param_groups[0]["lr"] for name, one in optimizers.items()} == {
+    assert {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()} == {
         name: planned[name][number] for name, number in expected.items()
     }
 
@@ -157,7 +158,9 @@ def test_a_loaded_count_that_is_further_behind_is_warned_of_at_the_next_update(r
         optimizers[name].step()
 
     assert scheduler.t == 14
-    assert ["of a is of update 10, and the run is at update 12" in str(one.message) for one in recwarn] == [True]
+    assert ["of a is of update 10, and the run is at update 12" in str(warning.message) for warning in recwarn] == [
+        True
+    ]
 
 
 @pytest.mark.parametrize("loaded", ["a", "b", "ab"])
@@ -172,15 +175,15 @@ def test_a_load_of_one_of_two_optimizers_is_reported_by_the_next_update(loaded, 
         elif action == "start":
             scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
         else:
-            for one in optimizers.values():
-                one.step()
+            for optimizer in optimizers.values():
+                optimizer.step()
             if drive == "manual":
                 scheduler.step()
 
     source = loaded if order.startswith("load") else f"the checkpoint of {loaded}"
-    found = [str(one.message) for one in recwarn] + caplog.messages
-    reports = [one for one in found if "the run is at update" in one]
-    assert [f"the run is at update 7, from {source}, " in one for one in reports] == [True] * (len(loaded) == 1)
+    actual = [str(warning.message) for warning in recwarn] + caplog.messages
+    reports = [one for one in actual if "the run is at update" in one]
+    assert [f"the run is at update 7, from {source}, " in report for report in reports] == [True] * (len(loaded) == 1)
     assert scheduler.t == 8
 
 
@@ -188,10 +191,10 @@ def test_a_load_of_one_optimizer_that_is_one_update_ahead_is_silent(recwarn):
     optimizers = probes("ab")
     ps.Scheduler(optimizers, PLAN)
     optimizers["a"].load_state_dict(saved_at(1, "ab")["a"])
-    for one in optimizers.values():
-        one.step()
+    for optimizer in optimizers.values():
+        optimizer.step()
 
-    assert [str(one.message) for one in recwarn if one.category is ps.PlanWarning] == []
+    assert [str(warning.message) for warning in recwarn if warning.category is ps.PlanWarning] == []
 
 
 def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
@@ -223,10 +226,10 @@ def test_a_missing_count_is_warned_of_once(recwarn):
     optimizers = probes("ab")
     ps.Scheduler(optimizers, PLAN)
 
-    for name, one in optimizers.items():
-        one.load_state_dict(plain[name])
+    for name, optimizer in optimizers.items():
+        optimizer.load_state_dict(plain[name])
 
-    assert ["no update count found" in str(one.message) for one in recwarn] == [True]
+    assert ["no update count found" in str(warning.message) for warning in recwarn] == [True]
 
 
 def test_a_state_with_other_names_gives_the_common_ones_their_bases(caplog):
@@ -326,7 +329,9 @@ def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lac
     again.load_state_dict(scheduler.state_dict())
 
     assert again._values() == scheduler._values()
-    assert [one.param_groups[0]["weight_decay"] for one in optimizers.values()] == [0.01 * (0.5 + 3 / 64)] * 2
+    assert [optimizer.param_groups[0]["weight_decay"] for optimizer in optimizers.values()] == [
+        0.01 * (0.5 + 3 / 64)
+    ] * 2
 
 
 def test_a_state_is_loaded_although_a_group_that_a_line_names_was_removed():
@@ -364,8 +369,8 @@ def test_a_scheduler_for_one_takes_it_over_from_several_and_the_reverse(caplog):
     optimizers = probes("ab")
     ps.Scheduler(optimizers, PLAN)
     for _ in range(3):
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
     alone = ps.Scheduler(optimizers["b"], PLAN)
     assert "so no plan drives a now" in caplog.text
     run(optimizers["b"], 1)
@@ -397,7 +402,7 @@ def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, lo
     for one in second.values():
         one.step()
 
-    lines = [str(one.message) for one in recwarn]
+    lines = [str(warning.message) for warning in recwarn]
     groups = 2 * count - 2 * (loads == "all but one" and count > 1)
     assert len(lines) == 1
     assert lines[0].startswith(f"base of lr in {groups} groups (o0/0, o0/1")
@@ -468,5 +473,5 @@ def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_plan_in_f
     with pytest.warns(UserWarning, match="instead of the planned") as caught:
         resumed["b"].step()
 
-    (wanted,) = [re.search(r"'b/1'.* instead of the planned ([\d.]+)", str(one.message)) for one in caught]
+    (wanted,) = [re.search(r"'b/1'.* instead of the planned ([\d.]+)", str(warning.message)) for warning in caught]
     assert float(wanted[1].rstrip(".")) == pytest.approx(planned, rel=1e-6)  # of float32

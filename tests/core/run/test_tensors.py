@@ -99,9 +99,9 @@ def test_elements_of_betas_may_be_tensors():
         [group(), group()], lr=torch.tensor(0.1), betas=(torch.tensor(0.9), torch.tensor(0.99)), foreach=False
     )
     ps.Scheduler(optimizer, plan)
-    found = []
+    actual = []
     optimizer.register_step_pre_hook(
-        lambda one, *_: found.append([tuple(map(float, g["betas"])) for g in one.param_groups])
+        lambda value, *_: actual.append([tuple(map(float, g["betas"])) for g in value.param_groups])
     )
     held = optimizer.param_groups[1]["betas"][0]
 
@@ -110,7 +110,7 @@ def test_elements_of_betas_may_be_tensors():
     base = torch.tensor(0.9).item(), torch.tensor(0.99).item()
     first = rounded(planned(plan, {"betas": base}, "momentum")[:10])
     second = rounded(planned(plan, {"betas": base}, "betas[1]")[:10])
-    assert [groups[1] for groups in found] == list(zip(first, second, strict=True))
+    assert [groups[1] for groups in actual] == list(zip(first, second, strict=True))
     assert optimizer.param_groups[1]["betas"][0] is held
 
 

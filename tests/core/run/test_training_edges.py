@@ -30,7 +30,9 @@ def record(optimizer):
 def planned(plan, groups, until=None):
     """Return the values of each group at every update."""
     traces = [ps.trace(plan, {"lr": lr, "weight_decay": decay}) for lr, decay in groups]
-    rows = zip(*(zip(one["lr"].tolist(), one["weight_decay"].tolist(), strict=True) for one in traces), strict=True)
+    rows = zip(
+        *(zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True) for trace in traces), strict=True
+    )
     return [list(row) for row in rows][:until]
 
 
@@ -165,12 +167,12 @@ def initial(optimizer):
 
 
 def rates(optimizer, scheduler, updates=8):
-    found = []
+    actual = []
     for _ in range(updates):
         optimizer.step()
         scheduler.step()
-        found.append([float(one["lr"]) for one in optimizer.param_groups])
-    return found
+        actual.append([float(one["lr"]) for one in optimizer.param_groups])
+    return actual
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -189,10 +191,10 @@ def test_torchs_scheduler_continues_from_the_true_base(maker, leaves):
     for one, trained, base in zip(same.param_groups, optimizer.param_groups, [0.1, 0.5], strict=True):
         one.update(initial_lr=base, lr=trained["lr"])
 
-    found = MAKERS[maker](optimizer, 16)
+    actual = MAKERS[maker](optimizer, 16)
 
-    assert found.base_lrs == [0.1, 0.5]
-    assert rates(optimizer, found) == rates(same, MAKERS[maker](same, 16))
+    assert actual.base_lrs == [0.1, 0.5]
+    assert rates(optimizer, actual) == rates(same, MAKERS[maker](same, 16))
 
 
 def test_initial_lr_is_the_base_in_force_in_groups_whose_lr_is_planned():
@@ -254,13 +256,13 @@ def triple():
 
 
 def train(model, optimizer, updates):
-    found = []
+    actual = []
     for _ in range(updates):
         model(torch.ones(1, 2)).sum().backward()
-        found.append([(one["lr"], one["betas"]) for one in optimizer.param_groups])
+        actual.append([(one["lr"], one["betas"]) for one in optimizer.param_groups])
         optimizer.step()
         optimizer.zero_grad()
-    return found
+    return actual
 
 
 @WAYS

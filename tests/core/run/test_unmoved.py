@@ -137,7 +137,7 @@ STILL = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("begin", STILL, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("begin", STILL, ids=lambda value: value.__name__)
 def test_a_run_without_an_update_whose_parameters_are_trained_is_reported(begin):
     scheduler, optimizer = begin()
     before = unmoved(scheduler._run)
@@ -268,7 +268,7 @@ SILENT = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("make", SILENT, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("make", SILENT, ids=lambda value: value.__name__)
 def test_a_run_that_moves_or_does_not_train_is_not_reported(make):
     assert unmoved(make()._run) is None
 

@@ -128,9 +128,9 @@ def test_the_update_that_tells_the_end_of_the_plan_is_complete(errors, begin, pl
         except UserWarning as warned:
             raised.append((update, "[PS406]" in str(warned)))
         assert scheduler.t == update
-        for one in optimizers:
-            assert one.param_groups[0]["paramsched_t"] == update
-            assert one.state_dict()["param_groups"][0]["paramsched_t"] == update
+        for optimizer in optimizers:
+            assert optimizer.param_groups[0]["paramsched_t"] == update
+            assert optimizer.state_dict()["param_groups"][0]["paramsched_t"] == update
 
     assert raised == [(TOTAL + 1, True)]
 
@@ -167,7 +167,7 @@ def said(recwarn, caplog, optimizer, plan=PLAN, **given):
     warnings.simplefilter("always")  # within `recwarn`
     recwarn.clear(), caplog.clear()
     scheduler = ps.Scheduler(optimizer, plan, **given)
-    return scheduler, [str(one.message) for one in recwarn] + caplog.messages
+    return scheduler, [str(warning.message) for warning in recwarn] + caplog.messages
 
 
 @table(("t", "warns"), [(9, False), (10, False), (11, True)])
@@ -176,15 +176,15 @@ def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
     scheduler, first = said(recwarn, caplog, optimizer, t=t)
     state, saved = scheduler.state_dict(), optimizer.state_dict()
     text = f"the optimizer has completed {t} updates, but the plan ends after 10: its last values are kept"
-    found = [first]
+    actual = [first]
     for load in (lambda new, again: new.load_state_dict(saved), lambda new, again: again.load_state_dict(state)):
         new = probe()
         again, _ = said(recwarn, caplog, new)
         recwarn.clear(), caplog.clear()
         load(new, again)
-        found.append([str(one.message) for one in recwarn])
+        actual.append([str(warning.message) for warning in recwarn])
 
-    assert [[one.startswith(text) for one in texts] for texts in found] == [[True] * warns] * 3
+    assert [[one.startswith(text) for one in texts] for texts in actual] == [[True] * warns] * 3
 
 
 @table(
@@ -211,10 +211,10 @@ def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, gi
     for _ in range(steps):
         optimizer.step()
 
-    _, found = said(recwarn, caplog, optimizer, **given)
+    _, actual = said(recwarn, caplog, optimizer, **given)
 
-    assert [text in one for text, one in zip(expected, found, strict=True)] == [True] * len(expected)
-    warned = [str(one.message) for one in recwarn]
+    assert [text in one for text, one in zip(expected, actual, strict=True)] == [True] * len(expected)
+    warned = [str(warning.message) for warning in recwarn]
     assert bool(warned) == (steps > 1 and initial is None and given != {"t": 0})
 
 
@@ -228,10 +228,10 @@ def test_a_count_of_zero_is_reported_only_if_the_optimizer_has_stepped_more_ofte
         saved.step()
     optimizer.load_state_dict(saved.state_dict())
 
-    _, found = said(recwarn, caplog, optimizer)
+    _, actual = said(recwarn, caplog, optimizer)
 
     text = "the optimizer carries a count of 0 updates; starting the plan at update 0"
-    assert [text in one for one in found] == [True] * warns
+    assert [text in one for one in actual] == [True] * warns
 
 
 @table(
@@ -249,9 +249,9 @@ def test_a_plan_that_warms_up_and_an_optimizer_that_does_are_one_warning(line, s
     groups = [group(warmup_steps=steps) for _ in range(2)]
     plain = {"plain": sgd(), "free": torch.optim.SGD(groups, lr=0.1)}
     for optimizer in (torch.optim.SGD(groups, lr=0.1), plain):
-        _, found = said(recwarn, caplog, optimizer, ps.Plan(lr=line, total=1000))
+        _, actual = said(recwarn, caplog, optimizer, ps.Plan(lr=line, total=1000))
 
-        assert [f"has warmup_steps={steps}, and the plan begins at" in text for text in found] == [True] * warns
+        assert [f"has warmup_steps={steps}, and the plan begins at" in text for text in actual] == [True] * warns
 
 
 @table("line", ["absolute(linear(0, 0.4))", "linear(1, absolute(0.4))"])
@@ -275,9 +275,9 @@ def test_an_absolute_decay_of_a_group_without_decay_is_one_warning_and_its_line_
     ],
 )
 def test_multiples_a_line_of_the_group_itself_and_other_fields_are_silent(plan, recwarn, caplog):
-    _, found = said(recwarn, caplog, decayed_in_part(), plan)
+    _, actual = said(recwarn, caplog, decayed_in_part(), plan)
 
-    assert not [text for text in found if "weight_decay of group" in text]
+    assert not [text for text in actual if "weight_decay of group" in text]
 
 
 @pytest.mark.parametrize(
@@ -298,11 +298,11 @@ def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
     second.param_groups[0]["lr"] = 7.0
     second.step()
 
-    assert {one.levelname for one in caplog.records} == {level}
+    assert {record.levelname for record in caplog.records} == {level}
     assert len(recwarn) == 2 * (level == "WARNING")
-    texts = [str(one.message) for one in recwarn] + caplog.messages
-    found = [sum(words in text for text in texts) for words in ("base of lr", "the plan differs", "other code")]
-    assert found == [1, 1, 1]
+    texts = [str(warning.message) for warning in recwarn] + caplog.messages
+    actual = [sum(words in text for text in texts) for words in ("base of lr", "the plan differs", "other code")]
+    assert actual == [1, 1, 1]
 
 
 LONGER = ps.Plan(lr="cosine()", total=30)
@@ -322,7 +322,7 @@ def test_a_second_scheduler_is_logged_once_and_a_deleted_one_only_if_its_plan_di
     with caplog.at_level(logging.INFO, "paramsched"):
         scheduler = ps.Scheduler(optimizer, plan)
 
-    assert [one.levelname for one in caplog.records] == levels
+    assert [record.levelname for record in caplog.records] == levels
     assert (scheduler.t, len(optimizer._optimizer_step_post_hooks)) == (1, 1)
 
 
@@ -331,7 +331,7 @@ def test_a_second_scheduler_is_logged_once_and_a_deleted_one_only_if_its_plan_di
     "arguments", [{"metrics": 0.3}, {"metrics": torch.tensor(0.3)}, {"metrics": float("nan")}, {"metrics": True}]
 )
 def test_a_metric_without_a_rule_is_warned_of_once_and_with_strict_raised(drive, arguments):
-    found = []
+    actual = []
     for strict in (False, True):
         optimizer = probe()
         scheduler = ps.Scheduler(optimizer, "linear()", total=10, drive=drive, strict=strict)
@@ -342,10 +342,10 @@ def test_a_metric_without_a_rule_is_warned_of_once_and_with_strict_raised(drive,
                 try:
                     scheduler.step(**arguments)
                 except ps.PlanWarning:
-                    found.append(("raised", scheduler.t))
-            found += [("warned", scheduler.t) for one in caught if "no metric rule" in str(one.message)]
+                    actual.append(("raised", scheduler.t))
+            actual += [("warned", scheduler.t) for warning in caught if "no metric rule" in str(warning.message)]
 
-    assert found == [("warned", 1), ("raised", 1)]
+    assert actual == [("warned", 1), ("raised", 1)]
 
 
 def test_a_metric_of_a_rule_and_a_step_without_one_are_silent(recwarn):
@@ -356,4 +356,4 @@ def test_a_metric_of_a_rule_and_a_step_without_one_are_silent(recwarn):
         optimizer.step(), other.step()
         scheduler.step(0.3), plain.step()
 
-    assert [str(one.message) for one in recwarn if one.category is ps.PlanWarning] == []
+    assert [str(warning.message) for warning in recwarn if warning.category is ps.PlanWarning] == []

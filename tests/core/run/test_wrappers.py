@@ -75,7 +75,7 @@ def test_wrappers_are_unwrapped_and_their_steps_advance_the_plan(wrap, twice):
 def test_accelerate_prepares_a_scheduler_in_either_order():
     accelerate = pytest.importorskip("accelerate")
     accelerator = accelerate.Accelerator(cpu=True)
-    found = []
+    actual = []
     for before in (True, False):
         optimizer = torch.optim.SGD([group(), group(lr=0.5)], lr=0.1)
         prepared = accelerator.prepare(optimizer) if not before else optimizer
@@ -87,9 +87,9 @@ def test_accelerate_prepares_a_scheduler_in_either_order():
             rates.append([one["lr"] for one in optimizer.param_groups])
             prepared.step()
             scheduler.step()
-        found.append(rates)
+        actual.append(rates)
 
-    assert found[0] == found[1] == [[LR[t], planned(PLAN, {"lr": 0.5})[t]] for t in range(5)]
+    assert actual[0] == actual[1] == [[LR[t], planned(PLAN, {"lr": 0.5})[t]] for t in range(5)]
 
 
 class Unhooked:
@@ -114,13 +114,13 @@ def test_an_optimizer_without_hooks_is_rejected_with_the_manual_alternative():
 def test_an_optimizer_without_hooks_can_be_driven_manually():
     optimizer = Unhooked()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
-    found = []
+    actual = []
 
     for _ in range(20):
-        found.append(optimizer.param_groups[0]["lr"])
+        actual.append(optimizer.param_groups[0]["lr"])
         scheduler.step()
 
-    assert found == LR
+    assert actual == LR
     assert ps.Scheduler(optimizer, PLAN, drive="manual").last_epoch == 20
 
 

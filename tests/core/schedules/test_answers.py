@@ -33,7 +33,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return {**answer, "error": f"{type(error).__name__} {code_of(error)}".strip()}
     values = schedule(np.array(TIMES), BASE).tolist()
     assert values == [schedule(t, BASE) for t in TIMES]
-    found = {
+    actual = {
         "is": " ".join(name for name in PROPERTIES if getattr(written, name)),
         "needs the total": depends_on_total(written),
         "resolved": str(schedule),
@@ -41,7 +41,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         "changes": list(schedule.breakpoints(until=TIMES[-1])),
         "values": " ".join(f"{value:.7g}" for value in values),
     }
-    return {**answer, **found}
+    return {**answer, **actual}
 
 
 @answers.in_parts(FILE)

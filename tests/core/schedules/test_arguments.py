@@ -35,7 +35,7 @@ LISTS = {"multistep": [10, 20], "table": [1.0, 0.5]}
 def signature(builder):
     """Return the signature of a builder with its annotations, in place of the texts that `help` shows."""
     shown, hints = shown_signature(builder), get_type_hints(builder)
-    return Signature([one.replace(annotation=hints[one.name]) for one in shown.parameters.values()])
+    return Signature([parameter.replace(annotation=hints[parameter.name]) for parameter in shown.parameters.values()])
 
 
 def without_none(annotation):
@@ -73,8 +73,8 @@ def arguments(name):
 def description(name, parameter):
     """Return what the documentation says about a parameter."""
     line = rf"^ +(?:\w+, )*{parameter}(?:, \w+)*: (.*\n(?: {{8,}}.*\n)*)"
-    found = re.search(line, getdoc(BUILDERS[name]), re.MULTILINE)
-    return "" if found is None else " ".join(found[1].split())
+    match = re.search(line, getdoc(BUILDERS[name]), re.MULTILINE)
+    return "" if match is None else " ".join(match[1].split())
 
 
 def excluded(name, parameter):

@@ -117,7 +117,7 @@ def growing_run(steps):
     line = f'cosine() >> linear(1, 0.5, "{steps} steps") >> constant(0.4, "4 steps")'
     plan = Plan(sizes, lr=line, clock="samples", total="1000 samples")
     trace = ps.trace(plan, {"lr": 1.0})
-    schedule = next(one.schedule for one in plan.resolve().bindings if one.name == "lr")
+    schedule = next(binding.schedule for binding in plan.resolve().bindings if binding.name == "lr")
     lengths = [int(dict(stage.length.terms)["samples"]) for stage in schedule.args["stages"]]
     return lengths, trace.amounts.tolist(), trace["lr"].tolist()
 

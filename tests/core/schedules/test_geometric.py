@@ -86,12 +86,12 @@ def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, kind):
 
     trace = ps.trace(plan, [{"lr": base} for base in bases])
     expected = [[float(trace["lr", index][t]) for index in range(3)] for t in range(60)]
-    assert [[float(one["lr"]) for one in groups] for groups in optimizer.used] == expected
-    assert [[float(one["lr"]) for one in groups] for groups in resumed.used] == expected[25:]
+    assert [[float(group["lr"]) for group in groups] for groups in optimizer.used] == expected
+    assert [[float(group["lr"]) for group in groups] for groups in resumed.used] == expected[25:]
     for t in (59, 3, 30):
         scheduler.seek(t), again.seek(t)
         assert [scheduler.value("lr", index) for index in range(3)] == expected[t]
-        assert [float(one["lr"]) for one in resumed.param_groups] == expected[t]
+        assert [float(group["lr"]) for group in resumed.param_groups] == expected[t]
 
 
 @table("line", LINES)
@@ -106,16 +106,16 @@ def test_it_reads_back_equal(line):
 @table("line", LINES)
 def test_a_base_that_is_not_above_0_is_refused_with_its_group(line, base):
     plan, optimizer = ps.Plan(lr=line, total=60), probe({"lr": 0.1}, {"lr": base, "name": "head"})
-    before = [dict(one) for one in optimizer.param_groups]
+    before = [dict(group) for group in optimizer.param_groups]
 
     for attach in (lambda: ps.Scheduler(optimizer, plan), lambda: ps.trace(plan, optimizer)):
         with pytest.raises(ps.errors.PlanError, match="lr of group 'head'"):
             attach()
-    assert [dict(one) for one in optimizer.param_groups] == before
+    assert [dict(group) for group in optimizer.param_groups] == before
     with pytest.raises(ps.errors.InvalidArgument):
         ps.Values({"lr": line}, bases={"lr": base}, total=60)
-    found = ps.check(plan, groups=[{"lr": base}])
-    assert [one.path for one in found if one.severity == "error"] == ["$.lr"]
+    problems = ps.check(plan, groups=[{"lr": base}])
+    assert [problem.path for problem in problems if problem.severity == "error"] == ["$.lr"]
     ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", line, groups=0), total=60))
 
 

@@ -351,17 +351,17 @@ def test_a_mistake_has_its_code_and_its_place(mistake, code, place):
     with pytest.raises(InvalidArgument) as error:
         ps.parse(mistake) if isinstance(mistake, str) else mistake()
 
-    found = error.value.problem
-    assert found.code == code
-    assert found.advice
+    actual = error.value.problem
+    assert actual.code == code
+    assert actual.advice
     if isinstance(mistake, str):
-        assert mistake[slice(*found.span)] == place
+        assert mistake[slice(*actual.span)] == place
         with pytest.raises(ConfigError) as in_file:
             ps.loads(f"total: 10\nlr: |-\n  {mistake}\n")
         (diagnostic,) = in_file.value.problems
-        assert (diagnostic.path, diagnostic.line, diagnostic.column) == ("$.lr", 3, 3 + found.span[0])
+        assert (diagnostic.path, diagnostic.line, diagnostic.column) == ("$.lr", 3, 3 + actual.span[0])
     else:
-        assert found.argument == place
+        assert actual.argument == place
     if mistake in FUNCTIONS:
         assert before == SHAPES
 

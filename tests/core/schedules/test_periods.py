@@ -127,8 +127,8 @@ def test_a_linear_schedule_reaches_each_multiple_at_its_exact_update(mode):
 def test_a_value_halfway_between_multiples_is_rounded_to_even():
     for total in range(1, 200, 2):
         middles = [(t, Fraction(t * total, 2 * total)) for t in range(2 * total)]
-        found = rounded(linear(0, total, 2 * total), 1)(np.array([t for t, _ in middles]))
-        assert found.tolist() == [round(middle) for _, middle in middles]
+        actual = rounded(linear(0, total, 2 * total), 1)(np.array([t for t, _ in middles]))
+        assert actual.tolist() == [round(middle) for _, middle in middles]
 
 
 class Epochs:

@@ -195,7 +195,7 @@ def test_planned_sizes_are_not_reported_and_the_first_difference_is_warned_of(tm
         runner = job(tmp_path, BATCHES_GROW, train_dataloader=loader, train_cfg=dict(by_epoch=False, max_iters=10))
 
     assert [line["samples"] for line in lines(runner)] == [0, 4, 8, 12, 16, 20, 26, 32, 38, 44]
-    (said,) = [str(one.message) for one in warned if "the plan schedules" in str(one.message)]
+    (said,) = [str(warning.message) for warning in warned if "the plan schedules" in str(warning.message)]
     assert said.startswith("update 5: the plan schedules 6 samples for it, but the engine's batches contain 4")
 
 

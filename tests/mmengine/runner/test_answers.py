@@ -19,7 +19,9 @@ from paramsched.mmengine.runner.runner import read_config
 from support import answers
 
 DEFAULTS = {
-    name: one.default for name, one in inspect.signature(Runner).parameters.items() if one.default is not one.empty
+    name: parameter.default
+    for name, parameter in inspect.signature(Runner).parameters.items()
+    if parameter.default is not parameter.empty
 }
 
 

@@ -16,7 +16,9 @@ from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from support.tables import table
 
 DEFAULTS = {
-    name: one.default for name, one in inspect.signature(Runner).parameters.items() if one.default is not one.empty
+    name: parameter.default
+    for name, parameter in inspect.signature(Runner).parameters.items()
+    if parameter.default is not parameter.empty
 }
 SGD = {"optimizer": {"type": "SGD", "lr": 0.1, "momentum": 0.9}}
 STEP = {"type": "StepLR", "step_size": 2}
@@ -34,7 +36,7 @@ def problems(**changes):
     try:
         build_parts(settings(**changes))
     except ConfigError as error:
-        return [one.path for one in error.problems], str(error)
+        return [problem.path for problem in error.problems], str(error)
     return [], ""
 
 
@@ -217,7 +219,7 @@ def test_a_scheduler_that_warns_does_so_only_when_it_is_built(recwarn):
 
     assert problems(param_scheduler={"type": "LinearLR", "end": 1, "verbose": True}) == ([], "")
 
-    assert [str(one.message) for one in recwarn] == []
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 class Config:

@@ -77,11 +77,11 @@ WRONG: dict[str, Any] = {
 
 def steps(path: str) -> list[str | int]:
     """Return the keys of a path such as `$.a[1].b`."""
-    found: list[str | int] = []
+    actual: list[str | int] = []
     for part in path.removeprefix("$.").split("."):
         name, _, index = part.partition("[")
-        found += [name] + ([int(index[:-1])] if index else [])
-    return found
+        actual += [name] + ([int(index[:-1])] if index else [])
+    return actual
 
 
 def corrupted(*paths: str) -> dict[str, Any]:
@@ -122,11 +122,11 @@ INDEPENDENT = [
 
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
 def test_all_errors_are_reported_at_once(paths):
-    found = problems(corrupted(*paths))
+    actual = problems(corrupted(*paths))
 
     for path in paths:
-        assert any(line.startswith(f"{path}: ") for line in found), (path, found)
-    assert len(found) == len(paths), found
+        assert any(line.startswith(f"{path}: ") for line in actual), (path, actual)
+    assert len(actual) == len(paths), actual
 
 
 @given(
@@ -250,7 +250,7 @@ def test_an_error_that_a_users_object_raises_in_the_checks_is_a_problem():
     with pytest.raises(ConfigError) as refusal:
         Runner(**{**GOOD, "train_dataloader": Broken()})
 
-    assert [f"{one.path}: {one.found}" for one in refusal.value.problems] == [
+    assert [f"{problem.path}: {problem.found}" for problem in refusal.value.problems] == [
         "$.train_dataloader: checking it raised RuntimeError: the index is damaged"
     ]
 
@@ -269,7 +269,7 @@ def test_a_config_file_reports_unsupported_and_misspelled_entries(tmp_path):
     with pytest.raises(ConfigError) as refusal:
         Runner.from_cfg(file)
 
-    paths = {one.path for one in refusal.value.problems}
+    paths = {problem.path for problem in refusal.value.problems}
     assert {"$.model.type", "$.param_schduler"} <= paths
     assert not {"$.my_own_constant", "$.train_cfg.max_epochs"} & paths
 

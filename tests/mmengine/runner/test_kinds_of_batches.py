@@ -68,11 +68,11 @@ class Several(OneOutput):
 
 
 BATCHES = {
-    "tuples": lambda one: one,
+    "tuples": lambda value: value,
     "lists": list,
-    "dicts": lambda one: {"inputs": one[0], "target": one[1]},
-    "lists of samples": lambda one: (list(one[0]), list(one[1])),
-    "dicts of lists of samples": lambda one: {"inputs": list(one[0]), "target": list(one[1])},
+    "dicts": lambda value: {"inputs": value[0], "target": value[1]},
+    "lists of samples": lambda value: (list(value[0]), list(value[1])),
+    "dicts of lists of samples": lambda value: {"inputs": list(value[0]), "target": list(value[1])},
 }
 MODELS = {
     "loss": (Several, lambda output, target: cross_entropy(output, as_tensor(target))),
@@ -111,7 +111,7 @@ def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, kin
         optimizer.zero_grad()
         cross_entropy(plain(inputs), target).backward()
         optimizer.step()
-    assert all(torch.equal(one, other) for one, other in zip(weights(model), weights(plain), strict=True))
+    assert all(torch.equal(weight, other) for weight, other in zip(weights(model), weights(plain), strict=True))
     assert validated == pytest.approx(cross_entropy(plain(INPUTS), TARGET).item(), rel=1e-6)  # float32 sums
 
 

@@ -179,10 +179,10 @@ def test_each_update_has_the_values_that_it_used(tmp_path, capsys):
     state = hook.state_dict()
     hook.after_train(run)
 
-    found = logged(tmp_path)
-    assert [(line["t"], line["iter"], line["epoch"]) for line in found] == [(0, 0, 0), (1, 2, 0), (2, 3, 0)]
-    assert [line["groups"][0] for line in found] == [{"lr": lr, "momentum": 0.9} for lr in (0.5, 0.25, 0.125)]
-    assert [line.get("loss") for line in found] == [None, None, 4.0]
+    actual = logged(tmp_path)
+    assert [(line["t"], line["iter"], line["epoch"]) for line in actual] == [(0, 0, 0), (1, 2, 0), (2, 3, 0)]
+    assert [line["groups"][0] for line in actual] == [{"lr": lr, "momentum": 0.9} for lr in (0.5, 0.25, 0.125)]
+    assert [line.get("loss") for line in actual] == [None, None, 4.0]
     assert logged(tmp_path, "metrics") == [{"epoch": 1, "iter": 3, "acc": 0.5}]
     assert hook.state_dict() == state
     assert state["values"]["bytes"] == (tmp_path / "values.jsonl").stat().st_size

@@ -173,9 +173,9 @@ def test_skipped_batches_of_a_data_loader_draw_no_random_numbers():
     batches = EpochBatches(DataLoader(Drawing(), batch_size=2), accelerator)
     before = states_of_numbers()
 
-    found = [(index, numbers.tolist()) for index, (numbers, _) in batches.batches(0, skip=1)]
+    actual = [(index, numbers.tolist()) for index, (numbers, _) in batches.batches(0, skip=1)]
 
-    assert found == [(1, [2, 3]), (2, [4, 5])]
+    assert actual == [(1, [2, 3]), (2, [4, 5])]
     assert states_of_numbers() == before
 
 
@@ -225,9 +225,9 @@ def test_an_evaluation_calls_hooks_and_every_metric(mode):
     runner.model_calls.predict = lambda data, called_as: (data.sum().item(), called_as)
     loop = EvalLoop(runner, EpochBatches(DataLoader(list(range(5)), batch_size=3), ACCELERATOR), metrics, mode)
 
-    found = loop.run()
+    result = loop.run()
 
-    assert found == {"one": 2.05, "two": 2.05}
+    assert result == {"one": 2.05, "two": 2.05}
     assert [seen for _, seen in metrics[1].seen] == [(3, mode), (7, mode)]
     assert [hook[0] for hook in runner.hooks] == [
         f"before_{mode}",
@@ -236,7 +236,7 @@ def test_an_evaluation_calls_hooks_and_every_metric(mode):
         f"after_{mode}_epoch",
         f"after_{mode}",
     ]
-    assert runner.hooks[-2] == (f"after_{mode}_epoch", found)
+    assert runner.hooks[-2] == (f"after_{mode}_epoch", result)
     assert [hook[1] for hook in runner.hooks if hook[0] == f"after_{mode}_iter"] == [0, 1]
     assert modes == ["eval"]
     assert runner.train_loop.position.validated is (mode == "val")

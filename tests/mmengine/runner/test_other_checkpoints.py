@@ -73,7 +73,7 @@ def saved(tmp_path_factory):
 
 
 def tree(folder):
-    return {str(one): hashlib.sha256(one.read_bytes()).hexdigest() for one in folder.rglob("*") if one.is_file()}
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
 def two_groups(model):
@@ -106,8 +106,8 @@ def with_groups():
     ],
 )  # fmt: skip
 def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_changes(settings, said, saved):
-    found = settings()
-    runner = runner_in(saved, found.pop("model", None), resume=True, **found)
+    actual = settings()
+    runner = runner_in(saved, actual.pop("model", None), resume=True, **actual)
     weights, files = {k: v.clone() for k, v in runner.model.state_dict().items()}, tree(saved)
 
     with pytest.raises((StateError, ConfigError, ValueError)) as refusal:

@@ -144,7 +144,7 @@ def test_a_warning_reports_schedulers_that_count_batches(accumulation, by_epoch,
     config = {"type": "StepLR", "step_size": 2, "by_epoch": by_epoch}
     build_schedulers(config, {"": OptimWrapper(sgd())}, facts, NO_CHOICES)
 
-    assert any("accumulative_counts=4" in str(one.message) for one in recwarn) is warns
+    assert any("accumulative_counts=4" in str(warning.message) for warning in recwarn) is warns
 
 
 @table(
@@ -264,8 +264,8 @@ def batches_of_samples(draw):
     def nested(inner):
         several = st.lists(inner, min_size=1, max_size=3)
         pairs = st.lists(inner, min_size=2, max_size=2)
-        named = joined(lambda one: OrderedDict(zip("ab", one, strict=True)), pairs)
-        return joined(list, several) | joined(tuple, several) | named | joined(lambda one: Pair(*one), pairs)
+        named = joined(lambda value: OrderedDict(zip("ab", value, strict=True)), pairs)
+        return joined(list, several) | joined(tuple, several) | named | joined(lambda value: Pair(*value), pairs)
 
     return draw(st.recursive(leaves, nested, max_leaves=5))
 
@@ -357,7 +357,7 @@ class CallsItself(WithSteps):
 
 
 def test_a_train_step_goes_through_the_prepared_model():
-    model = CallsItself(lambda one, data: one(data))
+    model = CallsItself(lambda value, data: value(data))
     calls = ModelCalls(model, nn.Sequential(model, nn.Softplus()), None)
 
     for passes in (1, 2):
@@ -369,7 +369,7 @@ def test_a_train_step_goes_through_the_prepared_model():
 
 
 def test_a_train_step_that_bypasses_the_prepared_model_is_refused():
-    model = CallsItself(lambda one, data: one.forward(data))
+    model = CallsItself(lambda value, data: value.forward(data))
 
     assert float(ModelCalls(model, model, None).train(torch.ones(1), None)["loss"]) == 1
     with pytest.raises(ParamschedError, match=r"CallsItself.train_step: it did not call self\(…\)"):
@@ -476,7 +476,7 @@ def test_a_wrapper_accumulates_and_synchronizes_with_the_last_batch():
         cycles.append((stepper.in_cycle, stepper.updates, weight.grad is None))
 
     assert accelerator.calls.count("no_sync") == 2
-    assert [one for one in accelerator.calls if one in ("no_sync", "autocast")] == [
+    assert [call for call in accelerator.calls if call in ("no_sync", "autocast")] == [
         "no_sync",
         "autocast",
         "autocast",
@@ -489,7 +489,7 @@ def test_gradients_are_unscaled_before_they_are_clipped():
     calls = []
     optimizer = sgd(1.0)
     (weight,) = optimizer.param_groups[0]["params"]
-    scaler = SimpleNamespace(unscale_=lambda one: (calls.append("unscale"), weight.grad.div_(8)))
+    scaler = SimpleNamespace(unscale_=lambda value: (calls.append("unscale"), weight.grad.div_(8)))
     stepper = AcceleratedWrapper(OptimWrapper(optimizer, clip_grad={"max_norm": 0.5}), optimizer, Accelerator(scaler))
 
     stepper.update_params(8 * weight.sum())

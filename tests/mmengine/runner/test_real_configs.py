@@ -406,15 +406,15 @@ def check(config: dict[str, Any], folder: Any, *, build: bool = False, compares_
         del as_original["optim_wrapper"]["loss_scale"]
         compares_weights = False
     expected, weights = trained(original.Runner, as_original, folder / "original", build=build)
-    found, own_weights = trained(Runner, config, folder / "drop_ins", build=build)
+    actual, own_weights = trained(Runner, config, folder / "drop_ins", build=build)
 
     if "save_best" in (config.get("default_hooks", {}).get("checkpoint") or {}):
         # MMEngine's hook saves the latest checkpoint once more after the best one (see CheckpointHook).
-        found, expected = ([one for one in calls if "save_checkpoint" not in one[1]] for calls in (found, expected))
-    assert [call[:-1] for call in found] == [call[:-1] for call in expected]
-    for call, wanted in zip(found, expected, strict=True):
+        actual, expected = ([one for one in calls if "save_checkpoint" not in one[1]] for calls in (actual, expected))
+    assert [call[:-1] for call in actual] == [call[:-1] for call in expected]
+    for call, wanted in zip(actual, expected, strict=True):
         np.testing.assert_allclose(call[-1], wanted[-1], rtol=1e-13, err_msg=str(call[:-1]))
-    assert any(call[0] == "update" for call in found)
+    assert any(call[0] == "update" for call in actual)
     if compares_weights:
         torch.testing.assert_close(own_weights, weights, rtol=1e-6, atol=1e-8)
 

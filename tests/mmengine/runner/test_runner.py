@@ -89,7 +89,7 @@ def test_a_run_sets_the_attributes_that_hooks_read(tmp_path):
     assert [row[2]["lr", 0] for row in early.called[:-1]] == pytest.approx([0.1, 0.1, 0.01, 0.01])
     assert early.called[-1] == "after_run"
     assert runner.fields() == [("lr", 0), ("momentum", 0)]
-    assert [type(one).__name__ for one in runner.param_schedulers] == ["StepLR", "LinearMomentum"]
+    assert [type(scheduler).__name__ for scheduler in runner.param_schedulers] == ["StepLR", "LinearMomentum"]
     assert (runner.epoch, runner.iter, runner.max_epochs, runner.max_iters) == (2, 4, 2, 4)
     assert runner.train_dataloader is runner.training.dataloader
     assert runner.val_dataloader is runner.val_loop.dataloader

@@ -486,5 +486,5 @@ def test_an_optimizer_that_a_hook_replaces_is_named(is_replaced, recwarn):
 
     run(param_scheduler=ps.Plan(lr="linear()", total=20), custom_hooks=[Replace()])
 
-    reported = [str(one.message) for one in recwarn if "trains another optimizer, Adam" in str(one.message)]
+    reported = [str(warning.message) for warning in recwarn if "trains another optimizer, Adam" in str(warning.message)]
     assert len(reported) == is_replaced

@@ -102,8 +102,10 @@ def test_every_form_of_a_wrapper_trains_the_same(form):
 
     run(model, optim_wrapper=WRAPPERS[form](model))
 
-    for one, other in zip(model.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)  # the last update may be divided before or after
+    for parameter, other in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(
+            parameter, other, rtol=1e-6, atol=1e-8
+        )  # the last update may be divided before or after
 
 
 def test_clipping_by_value_of_mmengines_wrapper_is_kept():
@@ -116,7 +118,9 @@ def test_clipping_by_value_of_mmengines_wrapper_is_kept():
     cross_entropy(plain(inputs), target).backward()
     nn.utils.clip_grad_value_(plain.parameters(), 1e-3)
     sgd(plain).step()
-    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), plain.parameters(), strict=True))
+    assert all(
+        torch.equal(parameter, other) for parameter, other in zip(model.parameters(), plain.parameters(), strict=True)
+    )
 
 
 def test_only_mmengines_own_classes_are_replaced():
@@ -128,7 +132,7 @@ def test_only_mmengines_own_classes_are_replaced():
         config, problems = dict(type=given, optimizer=sgd(network())), ProblemCollector()
         built = build_wrappers(config, network(), "$", problems)[""]
         assert type(built) is (type(None) if expected is None else expected)
-        assert [one.path for one in problems.found()] == ([] if expected else ["$.type"])
+        assert [problem.path for problem in problems.found()] == ([] if expected else ["$.type"])
 
 
 def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
@@ -204,10 +208,10 @@ TWO = {name: dict(optimizer=dict(type="SGD", lr=lr)) for name, lr in (("body", 0
 def test_several_optimizers_appear_by_name():
     runner = run(Body(), optim_wrapper=copy.deepcopy(TWO), param_scheduler=dict(type="StepLR", step_size=1))
 
-    found = runner.optim_wrapper.param_groups
+    actual = runner.optim_wrapper.param_groups
 
-    assert {name: groups[0]["lr"] for name, groups in found.items()} == {"body": 0.1, "head": 0.2}
-    assert {name: [type(one).__name__ for one in many] for name, many in runner.param_schedulers.items()} == {
+    assert {name: groups[0]["lr"] for name, groups in actual.items()} == {"body": 0.1, "head": 0.2}
+    assert {name: [type(element).__name__ for element in many] for name, many in runner.param_schedulers.items()} == {
         "body": ["StepLR"], "head": ["StepLR"],
     }  # fmt: skip
     assert runner.fields("head") == [("lr", 0)]
@@ -230,7 +234,9 @@ def test_one_loss_for_several_optimizers_accumulates_as_for_one(counts):
     run(model, optim_wrapper=two)
     run(same, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts))
 
-    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), same.parameters(), strict=True))
+    assert all(
+        torch.equal(parameter, other) for parameter, other in zip(model.parameters(), same.parameters(), strict=True)
+    )
 
 
 # ---------------------------------------------------------------------- hooks
@@ -282,7 +288,9 @@ def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
     ]
     runner.epoch, runner._train_loop = done, SimpleNamespace(stop_training=False)
 
-    assert [bool(one(Hook())) for one in conditions] == [bool(one(PeersHook())) for one in conditions]
+    assert [bool(condition(Hook())) for condition in conditions] == [
+        bool(condition(PeersHook())) for condition in conditions
+    ]
 
 
 class Noting(Hook):
@@ -374,7 +382,7 @@ def test_a_validation_without_a_training_saves_no_checkpoint_and_warns_of_none(b
     runner.val()
 
     assert [*tmp_path.rglob("best_*")] == []
-    assert [one for one in caplog.records if one.levelname == "WARNING"] == []
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 @table(
@@ -401,7 +409,7 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
     )  # fmt: skip
 
     assert "save_best='accuracy': the validation computed only loss" in caplog.text
-    assert sorted(one.name for one in runner.work_dir.iterdir() if one.is_dir()) == ["epoch_4", "epoch_5"]
+    assert sorted(path.name for path in runner.work_dir.iterdir() if path.is_dir()) == ["epoch_4", "epoch_5"]
     assert hook.state_dict() == {"best_score": None, "kept": ["epoch_4", "epoch_5"]}
 
 
@@ -449,6 +457,6 @@ def test_a_seed_repeats_a_run_and_another_does_not():
     ],
 )
 def test_a_plan_and_a_list_of_schedulers_are_distinguished(config, expected):
-    found = run(param_scheduler=config).param_schedulers
+    actual = run(param_scheduler=config).param_schedulers
 
-    assert [isinstance(one, ps.Scheduler) for one in found or []] == expected
+    assert [isinstance(one, ps.Scheduler) for one in actual or []] == expected

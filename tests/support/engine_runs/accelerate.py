@@ -59,11 +59,11 @@ def train(case: Case) -> Run:
                 if count is not None:
                     count((x, y))
                 accelerator.backward(torch.nn.functional.mse_loss(model(x), y))
-                for one in optimizers.values():
-                    one.step()
+                for optimizer in optimizers.values():
+                    optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
-                for one in optimizers.values():
-                    one.zero_grad()
+                for optimizer in optimizers.values():
+                    optimizer.zero_grad()
     accelerator.free_memory()
     return result(used, case, total)

@@ -63,7 +63,7 @@ def log(folder: Path, *, key: str | None = "tokens", counted=lambda t: TOKENS[t]
 
 
 def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, facts=None, **options):
-    fields = [one.name for one in plan.bindings]
+    fields = [binding.name for binding in plan.bindings]
     logged = read_log(file, fields, amount=AmountColumn("tokens", name))
     return compare_with_plan(
         logged, plan, facts=facts, bases={(field, None): BASES[field] for field in fields}, **options
@@ -240,7 +240,7 @@ RESOLVED = PLAN_OF_TEN_EPOCHS.resolve(steps_per_epoch=EPOCH)
 
 def values_at(times, resolved=RESOLVED):
     """Return the values_at of each field at these times of the plan."""
-    schedules = {one.name: one.schedule for one in resolved.bindings}
+    schedules = {binding.name: binding.schedule for binding in resolved.bindings}
     return {field: schedules[field](np.maximum(times, 0), base=base).tolist() for field, base in BASES_OF_TWO.items()}
 
 
@@ -261,10 +261,10 @@ def audited_by_command(tmp_path):
 
     def call(log, *options, plan=None, epoch=True):
         facts = ["--steps-per-epoch", str(EPOCH)] if epoch else []
-        found = CliRunner().invoke(
+        result = CliRunner().invoke(
             main, ["audit", log, "--plan", plan or str(tmp_path / "plan.yaml"), *facts, *options]
         )
-        return found.exit_code, found.output
+        return result.exit_code, result.output
 
     return call
 

@@ -53,11 +53,16 @@ def test_a_target_is_compared_with_the_column_of_its_name(column, tmp_path):
     log = tmp_path / "log.csv"
     log.write_text(f"step,lr,{column}\n" + "".join(f"{t},{1 - t / 12!r},0.9\n" for t in range(3)))
 
-    found = compare_with_plan(read_log(log, ["lr", "clip"]), TARGETS)
+    actual = compare_with_plan(read_log(log, ["lr", "clip"]), TARGETS)
 
-    assert (found.values, found.exact, found.notes) == (6, 3, ())
-    assert (found.first.field, found.first.group, found.first.logged, found.first.planned) == ("clip", None, 0.9, 0.28)
-    assert "first difference: clip at update 0" in str(found)
+    assert (actual.values, actual.exact, actual.notes) == (6, 3, ())
+    assert (actual.first.field, actual.first.group, actual.first.logged, actual.first.planned) == (
+        "clip",
+        None,
+        0.9,
+        0.28,
+    )
+    assert "first difference: clip at update 0" in str(actual)
 
 
 def test_zeros_are_not_as_planned_because_a_base_of_0_fits_them(report):
@@ -138,7 +143,7 @@ def column_of(field, values, digits=17, times=T_OF_BASES):
     if digits == 17:
         return LogColumn(field, 0, np.asarray(times), values)
     texts = [f"{value:.{digits}g}" for value in values]
-    return LogColumn(field, 0, np.asarray(times), np.array([float(one) for one in texts]), readings_of(set(texts)))
+    return LogColumn(field, 0, np.asarray(times), np.array([float(text) for text in texts]), readings_of(set(texts)))
 
 
 def compared(plans, *columns, bases=None, amounts=None, **options):
@@ -215,15 +220,15 @@ def test_the_named_totals_are_all_around_one_that_explain_the_values(total, digi
     explain = {
         length
         for length in range(2, 400)
-        if any(column.equals_in(one, planned(length)).all() for one in (None, *column.readings))
+        if any(column.equals_in(reading, planned(length)).all() for reading in (None, *column.readings))
     }
 
-    causes = [one.text for one in compared({"lr": "linear()"}, column, bases={"lr": 0.1}).causes]
+    causes = [cause.text for cause in compared({"lr": "linear()"}, column, bases={"lr": 0.1}).causes]
 
     for text in causes:
-        if (found := re.search(r"a total of (?:at least )?([\d,]+)(?: to ([\d,]+))? updates", text)) is not None:
-            low, high = (int((one or found[1]).replace(",", "")) for one in found.groups())
-            high = 399 if "at least" in found[0] else high
+        if (match := re.search(r"a total of (?:at least )?([\d,]+)(?: to ([\d,]+))? updates", text)) is not None:
+            low, high = (int((group or match[1]).replace(",", "")) for group in match.groups())
+            high = 399 if "at least" in match[0] else high
             assert {*range(low, high + 1)} <= explain
             assert not {low - 1, high + 1} & explain
 
@@ -314,8 +319,8 @@ def column(t, values, form="bits", field="lr"):
             return LogColumn(field, 0, t, values, tolerance=0.0)
         case "float32":
             return LogColumn(field, 0, t, values.astype(np.float32).astype(np.float64))
-    texts = [f"{one:{form}}" for one in values.tolist()]
-    return LogColumn(field, 0, t, np.array([float(one) for one in texts]), readings_of(set(texts)))
+    texts = [f"{value:{form}}" for value in values.tolist()]
+    return LogColumn(field, 0, t, np.array([float(text) for text in texts]), readings_of(set(texts)))
 
 
 def audited(plan, one, base=None, total=LENGTH_OF_FITS):
@@ -334,10 +339,10 @@ def test_the_base_of_a_log_is_fitted_to_it(plan, form):
 
         assert (report.exact, report.first) == (t.size, None), (base, t.size, report)
         # A limit may hide the base: then each base that is stated has the same values.
-        for found in report.bases.values():
+        for actual in report.bases.values():
             precision = {".4g": 1e-3, "float32": 1e-7}.get(form, 1e-12)
-            assert np.allclose(planned(plan, t, found), values, rtol=precision, atol=0), (base, found)
-            assert plan in LIMITED or abs(found - base) <= precision * base, (base, found)
+            assert np.allclose(planned(plan, t, actual), values, rtol=precision, atol=0), (base, actual)
+            assert plan in LIMITED or abs(actual - base) <= precision * base, (base, actual)
 
 
 @table("scale", [1e-14, 1e13])
@@ -378,7 +383,7 @@ def test_another_total_is_named_however_far_it_is_from_that_of_the_plan(plan, ba
     report = audited(plan, column(t, planned(plan, t, 0.1, total)), base)
 
     (cause,) = report.causes
-    low, *high = [int(one.replace(",", "")) for one in re.findall(r"[\d,]*\d", cause.text.partition(" updates")[0])]
+    low, *high = [int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d", cause.text.partition(" updates")[0])]
     assert (cause.name, cause.fitted) == ("another total", 1)
     assert low <= total <= max(high, default=low)
     assert cause.bases == (0.1,)

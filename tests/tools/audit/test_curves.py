@@ -51,11 +51,11 @@ def write(file: Path, t: np.ndarray, values: np.ndarray, form: str = "r") -> Pat
     """Write a log as CSV, or as JSONL."""
     if form == "float32":
         values = values.astype(np.float32).astype(np.float64)
-    texts = [repr(one) if form in ("r", "float32") else f"{one:{form}}" for one in values.tolist()]
+    texts = [repr(value) if form in ("r", "float32") else f"{value:{form}}" for value in values.tolist()]
     if file.suffix == ".jsonl":
-        rows = [json.dumps({"step": n, "lr": float(one)}) for n, one in zip(t.tolist(), texts, strict=True)]
+        rows = [json.dumps({"step": n, "lr": float(text)}) for n, text in zip(t.tolist(), texts, strict=True)]
     else:
-        rows = ["step,lr", *(f"{n},{one}" for n, one in zip(t.tolist(), texts, strict=True))]
+        rows = ["step,lr", *(f"{n},{text}" for n, text in zip(t.tolist(), texts, strict=True))]
     file.write_text("\n".join(rows))
     return file
 
@@ -138,7 +138,7 @@ def handmade(seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 9))])
-def test_walks_plateaus_and_other_curves_are_explained_by_no_line(part, tmp_path):
+def test_random_series_plateaus_and_other_curves_are_explained_by_no_line(part, tmp_path):
     plans = (*SHAPES, "exponential(0.995)", "restarts(cosine(), 250)", 'wsd(warmup=100, decay="20%")')
     for seed in range(25 * part, 25 * part + 25):
         draw = np.random.default_rng(seed)
@@ -195,7 +195,8 @@ def test_the_cosine_of_transformers_with_another_total_is_known(total, tmp_path)
 def test_the_curves_of_both_generations_of_the_trainer_are_known(values, name, is_after, tmp_path):
     steps = np.arange(10, TOTAL, 10)
     rows = [
-        {"step": n, "learning_rate": one} for n, one in zip(steps.tolist(), values(steps - 1 + is_after), strict=True)
+        {"step": n, "learning_rate": value}
+        for n, value in zip(steps.tolist(), values(steps - 1 + is_after), strict=True)
     ]
     (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": rows}))
 
@@ -237,7 +238,7 @@ def test_a_jump_is_measured_by_ratio(form, tmp_path):
 
     (facts,) = log_facts(read_log(write(tmp_path / "log.csv", 10 * T[:120], values, form), ["lr"])).columns
 
-    jumps = [one for one in facts.stretches if one.kind == "jumps"]
+    jumps = [stretch for stretch in facts.stretches if stretch.kind == "jumps"]
     assert jumps == [
         Stretch("jumps", begin, begin + 10, *pair)
         for begin, pair in zip((290, 590, 890), itertools.pairwise((0.1, 0.01, 0.001, 0.0001)), strict=True)
@@ -249,4 +250,4 @@ def test_the_steps_of_a_rounded_curve_are_no_jumps(tmp_path):
         read_log(write(tmp_path / "log.csv", T, values_of("cosine()", T, 1e-3), ".5f"), ["lr"])
     ).columns
 
-    assert {one.kind for one in facts.stretches} == {"falls", "stays"}
+    assert {stretch.kind for stretch in facts.stretches} == {"falls", "stays"}

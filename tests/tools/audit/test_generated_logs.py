@@ -110,8 +110,8 @@ class Truth:
         if self.is_constant:  # it is exact, unless the plan moves; 0.1 is not 0.104, unless the plan moves through it
             is_digit = len(self.texts[0].partition("e")[0].replace(".", "").strip("-0")) < 2
             forms = forms if len(set(planned)) > 1 and (any(exact) or not is_digit) else []
-        found = [exact, *([is_written(*pair, form) for pair in pairs] for form in forms)]
-        return np.array(max(found, key=sum))
+        actual = [exact, *([is_written(*pair, form) for pair in pairs] for form in forms)]
+        return np.array(max(actual, key=sum))
 
     def faults(self, report: Report) -> Iterator[str]:
         """Yield each statement of a report that is false."""
@@ -218,8 +218,10 @@ class Truth:
                     if "the schedule moved" in text
                     else range(-3 if first and self.t[first - 1] > 0 else -64, 0)
                 )
-                offsets = [one + step for one in offsets for step in steps]
-            offsets = [one for one in dict.fromkeys(offsets) if self.equal(self.t + one, base)[first:end].all()]
+                offsets = [offset + step for offset in offsets for step in steps]
+            offsets = [
+                offset for offset in dict.fromkeys(offsets) if self.equal(self.t + offset, base)[first:end].all()
+            ]
         return bool(offsets)
 
 
@@ -240,10 +242,10 @@ def numbers_in(text: str) -> list[int]:
     >>> numbers_in("3 to 5"), numbers_in("3, 5 or 1,008")
     ([3, 4, 5], [3, 5, 1008])
     """
-    found = [int(one.replace(",", "")) for one in re.findall(r"\d{1,3}(?:,\d{3})*(?!\d)|\d+", text)]
+    actual = [int(one.replace(",", "")) for one in re.findall(r"\d{1,3}(?:,\d{3})*(?!\d)|\d+", text)]
     if " to " not in text:
-        return found
-    low, high = found
+        return actual
+    low, high = actual
     return list(range(low, high + 1, max((high - low) // 3, 1)))
 
 
@@ -281,7 +283,7 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
     file = folder / "log.csv"
     with file.open("w", newline="") as stream:
         csv.writer(stream).writerows(
-            [("step", "lr"), *zip(t.tolist(), (written(one, form) for one in values.tolist()), strict=True)]
+            [("step", "lr"), *zip(t.tolist(), (written(value, form) for value in values.tolist()), strict=True)]
         )
     known = ps.RunFacts(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
     bases = None if base is None else {("lr", None): base}
@@ -325,7 +327,7 @@ def test_a_log_of_another_base_decay_or_length_is_not_as_planned(tmp_path, form)
     ],
 )
 def test_a_constant_and_values_of_one_digit_are_exact(tmp_path, plan, texts):
-    (tmp_path / "log.csv").write_text("step,lr\n" + "".join(f"{t},{one}\n" for t, one in enumerate(texts)))
+    (tmp_path / "log.csv").write_text("step,lr\n" + "".join(f"{t},{text}\n" for t, text in enumerate(texts)))
     base = 0.12 if plan.startswith("step") else 1.0
 
     report = compare_with_plan(read_log(tmp_path / "log.csv", ["lr"]), ps.Plan(lr=plan), bases={("lr", None): base})
@@ -351,7 +353,7 @@ def few_values(seed: int) -> tuple[str, float, Any]:
 
 def counts_as_exact(texts: list[str], planned: list[float]) -> bool:
     """Return whether the numbers are exact: a constant that the plan does not leave, and numbers of one digit."""
-    plain = [one.partition("e") for one in set(texts)]
+    plain = [text.partition("e") for text in set(texts)]
     digits = max(len(one.replace(".", "").strip("0")) for one, _, _ in plain)
     if len(plain) == 1:
         is_fixed = re.search(r"\.\d+0$", plain[0][0]) is not None
@@ -370,10 +372,10 @@ def test_a_log_of_few_values_is_as_planned_in_each_format(tmp_path, form):
 
         report = audited(tmp_path, plan, t, values, form, base)
 
-        texts = [written(one, form) for one in values.tolist()]
+        texts = [written(value, form) for value in values.tolist()]
         assert not report.is_constantly_zero
         if counts_as_exact(texts, values.tolist()):
-            assert "never moved" not in {one.name for one in report.causes}, (seed, plan, form, report)
+            assert "never moved" not in {cause.name for cause in report.causes}, (seed, plan, form, report)
         else:
             assert report.first is None, (seed, plan, form, report)
             compared += 1
@@ -427,9 +429,9 @@ def test_updates_skipped_before_the_first_row_are_no_restart(tmp_path, form, wit
 
             report = audited(tmp_path, plan, t, values, form, 0.5)
 
-            names = [one.name for one in report.causes]
-            assert not any("restarted" in one for one in names), (plan, skipped, form, report)
-            assert any("skipped before update" in one for one in names), (plan, skipped, form, report)
+            names = [cause.name for cause in report.causes]
+            assert not any("restarted" in name for name in names), (plan, skipped, form, report)
+            assert any("skipped before update" in name for name in names), (plan, skipped, form, report)
 
 
 CAUSES: dict[str, tuple[int, Any]] = {
@@ -465,7 +467,7 @@ class GeneratedLog:
 
     @property
     def texts(self) -> list[str]:
-        return [written(one, self.form) for one in self.values.tolist()]
+        return [written(value, self.form) for value in self.values.tolist()]
 
 
 def generated_log(seed: int) -> GeneratedLog:
@@ -484,7 +486,7 @@ def generated_log(seed: int) -> GeneratedLog:
 
 def lines_of(shown: object) -> list[str]:
     """Return the numbers and codes in each line of a text, with its ellipses."""
-    return [f"{answers.facts_of(one)} {'…' * one.count('…')}".strip() for one in str(shown).splitlines()]
+    return [f"{answers.facts_of(line)} {'…' * line.count('…')}".strip() for line in str(shown).splitlines()]
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
@@ -501,7 +503,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             kept, bases = {"few": seed, "log": f"{plan} {form} {factor}"}, None if seed % 2 else {("lr", None): base}
             values = schedule_of(plan)(t, base=base * factor).tolist()
             file.write_text(
-                "step,lr\n" + "".join(f"{n},{written(one, form)}\n" for n, one in zip(t, values, strict=True))
+                "step,lr\n" + "".join(f"{n},{written(value, form)}\n" for n, value in zip(t, values, strict=True))
             )
         else:
             generated = generated_log(question["seed"])
@@ -511,7 +513,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             )
             bases = None if generated.known is None else {("lr", None): generated.known}
             file.write_text(
-                "step,lr\n" + "".join(f"{n},{one}\n" for n, one in zip(generated.t, generated.texts, strict=True))
+                "step,lr\n" + "".join(f"{n},{text}\n" for n, text in zip(generated.t, generated.texts, strict=True))
             )
         logged = read_log(file, ["lr"])
         kept["facts"] = lines_of(log_facts(logged))
@@ -519,7 +521,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             report = compare_with_plan(logged, ps.Plan(lr=plan), total=TOTAL, steps_per_epoch=EPOCH, bases=bases)
         except InvalidArgument as error:
             return kept | {"error": error.problem.code}
-        causes = [f"{one.name}, {one.fitted} fitted: {' '.join(lines_of(one.text))}" for one in report.causes]
+        causes = [f"{cause.name}, {cause.fitted} fitted: {' '.join(lines_of(cause.text))}" for cause in report.causes]
         fitted = " ".join(f"{base!r}" for base in report.bases.values())
         return kept | {"exact": report.exact, "bases": fitted, "causes": causes, "report": lines_of(report)}
 
@@ -541,18 +543,18 @@ def generated_cause(folder: Path, seed: int) -> None:
     report = audited(folder, plan, t, values, form, known)
 
     reported = (seed, plan, cause, form, known, at, total, report)
-    truth = Truth(lambda one: schedule_of(plan, one), TOTAL, EPOCH, t, texts, known)
+    truth = Truth(lambda value: schedule_of(plan, value), TOTAL, EPOCH, t, texts, known)
     assert list(truth.faults(report)) == [], reported
     names = [one.name for one in report.causes]
-    if report.first is None or any(cause in one for one in names) or len(set(texts)) == 1:
+    if report.first is None or any(cause in name for name in names) or len(set(texts)) == 1:
         assert len(set(texts)) > 1 or report.first is None or names == ["never moved"], reported
         return
     if min((one.fitted for one in report.causes), default=9) < fitted:
         return
     # The log does not show the cause: it has as few values as are fitted, or its numbers are exact but rounded.
     is_exact = not truth.formats and len(max(texts, key=len)) < 12
-    after = [written(one, form) for one in schedule(times + 1, base=base).tolist()]
-    shown = [one != other for one, other in zip(texts, after, strict=True)]
+    after = [written(value, form) for value in schedule(times + 1, base=base).tolist()]
+    shown = [text != other for text, other in zip(texts, after, strict=True)]
     hides_updates = cause == "updates skipped" and np.mean(shown) < 0.97
     assert len(set(texts)) - (known is None) <= fitted or is_exact or hides_updates, reported
 
@@ -570,7 +572,7 @@ def test_another_schedule_has_no_cause_but_one_that_explains_each_value(tmp_path
     values = schedule_of(other)(t, base=0.1)
     report = audited(tmp_path, plan, t, values, "r", 0.1)
 
-    truth = Truth(lambda one: schedule_of(plan, one), TOTAL, EPOCH, t, list(map(repr, values.tolist())), 0.1)
+    truth = Truth(lambda value: schedule_of(plan, value), TOTAL, EPOCH, t, list(map(repr, values.tolist())), 0.1)
     assert list(truth.faults(report)) == [], report
 
 
@@ -585,7 +587,7 @@ def test_both_generations_of_the_trainer_are_as_planned(tmp_path, is_after):
     report = compare_with_plan(logged, ps.Plan(lr="warmup(10) >> cosine()"), total=TOTAL)
 
     assert report.first is None
-    assert any("next update" in one for one in report.notes) == is_after
+    assert any("next update" in note for note in report.notes) == is_after
 
 
 if __name__ == "__main__":

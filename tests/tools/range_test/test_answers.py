@@ -21,10 +21,10 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the suggested rates and the picture."""
     question = {key: value for key, value in question.items() if key not in ("rates", "picture")}
     losses = np.array(question["losses"], dtype=float)
-    found = RangeTest(np.geomspace(*question["from"], losses.size), losses, losses, question["ending"])
-    rates = (found.suggestion, found.valley, found.steepest, found.minimum_tenth)
+    actual = RangeTest(np.geomspace(*question["from"], losses.size), losses, losses, question["ending"])
+    rates = (actual.suggestion, actual.valley, actual.steepest, actual.minimum_tenth)
     shown = [None if rate is None else f"{rate:.6g}" for rate in rates]
-    picture = found.text(question.get("width", 80), ascii=question.get("ascii", False))
+    picture = actual.text(question.get("width", 80), ascii=question.get("ascii", False))
     return {**question, "rates": shown, "picture": picture}
 
 

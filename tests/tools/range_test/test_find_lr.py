@@ -55,7 +55,7 @@ class Training:
     def everything(self):
         """Return a copy of all state that training changes."""
         groups = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
-        grads = [None if one.grad is None else one.grad.clone() for one in self.model.parameters()]
+        grads = [None if parameter.grad is None else parameter.grad.clone() for parameter in self.model.parameters()]
         return copy.deepcopy([self.model.state_dict(), dict(self.optimizer.state), groups, grads, self.model.training])
 
 
@@ -94,11 +94,11 @@ def test_tensors_in_lists_and_the_storage_of_parameters_are_the_same_objects_aft
     training = Training()
     (group, _), kept = training.optimizer.param_groups, torch.ones(2)
     group["kept"] = [kept, (kept, 3)]
-    places = [one.data_ptr() for one in training.model.parameters()]
+    places = [parameter.data_ptr() for parameter in training.model.parameters()]
 
     ps.find_lr(training.optimizer, training.step, updates=5, restore=training.model)
 
-    assert [one.data_ptr() for one in training.model.parameters()] == places
+    assert [parameter.data_ptr() for parameter in training.model.parameters()] == places
     first, (second, three) = group["kept"]
     assert (first is kept, second is kept, three) == (True, True, 3)
 
@@ -122,10 +122,10 @@ def test_random_generators_are_restored_if_requested():
         return training.step()
 
     ps.find_lr(training.optimizer, step, updates=5, restore_random=True)
-    found = draw_of_each()
+    actual = draw_of_each()
     seed_all()
 
-    assert found == draw_of_each()
+    assert actual == draw_of_each()
 
 
 def seed_all():
@@ -177,12 +177,12 @@ def test_objects_with_a_state_dict_are_restored():
 def test_the_rates_follow_a_plan_and_groups_keep_their_ratio():
     training = Training(torch.optim.SGD, lr=1e-2)
 
-    found = ps.find_lr(training.optimizer, training.step, low=1e-6, high=1e-2, updates=41, stop_at=1e9)
+    result = ps.find_lr(training.optimizer, training.step, low=1e-6, high=1e-2, updates=41, stop_at=1e9)
 
     planned = ps.trace(ps.Plan(lr=ps.shapes.geometric(1e-6 / 1e-2, 1.0, over=40), total=41), {"lr": 1e-2})["lr", 0]
-    assert found.ending == "highest rate"
-    assert found.rates.tolist() == [row[1] for row in training.used] == planned.tolist()
-    assert (found.rates[0], found.rates[-1]) == pytest.approx((1e-6, 1e-2), rel=1e-15)
+    assert result.ending == "highest rate"
+    assert result.rates.tolist() == [row[1] for row in training.used] == planned.tolist()
+    assert (result.rates[0], result.rates[-1]) == pytest.approx((1e-6, 1e-2), rel=1e-15)
     assert [row[0] for row in training.used] == pytest.approx([0.1 * row[1] for row in training.used], rel=1e-12)
 
 
@@ -193,12 +193,12 @@ def test_the_average_is_the_weighted_mean_of_the_losses_so_far():
         losses.append(training.step().item())
         return losses[-1]
 
-    found = ps.find_lr(training.optimizer, step, updates=10, smoothing=0.8, high=1e-3)
+    result = ps.find_lr(training.optimizer, step, updates=10, smoothing=0.8, high=1e-3)
 
     weights = [0.8 ** np.arange(n)[::-1] for n in range(1, 11)]
-    means = [np.average(losses[: len(one)], weights=one) for one in weights]
-    assert found.losses.tolist() == losses
-    assert found.smoothed == pytest.approx(means, rel=1e-12)
+    means = [np.average(losses[: len(weight)], weights=weight) for weight in weights]
+    assert result.losses.tolist() == losses
+    assert result.smoothed == pytest.approx(means, rel=1e-12)
 
 
 @pytest.mark.parametrize(("make", "low", "high"), [(torch.optim.SGD, 0.01, 2.0), (torch.optim.AdamW, 1e-3, 0.1)])
@@ -244,9 +244,9 @@ class Parabola:
 def test_the_reason_for_the_end_is_reported(losses, ending, taken):
     scripted = Parabola(losses)
 
-    found = ps.find_lr(scripted.optimizer, scripted.step, updates=4, smoothing=0)
+    result = ps.find_lr(scripted.optimizer, scripted.step, updates=4, smoothing=0)
 
-    assert (found.ending, len(found.losses), len(found.rates)) == (ending, taken, taken)
+    assert (result.ending, len(result.losses), len(result.rates)) == (ending, taken, taken)
 
 
 def suggestions(rates, losses):
@@ -277,35 +277,35 @@ def suggestions(rates, losses):
 def test_the_suggested_rates_are_those_of_their_definitions(losses):
     scripted = Parabola(losses)
 
-    found = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0, stop_at=99)
+    result = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0, stop_at=99)
 
-    expected = suggestions(found.rates.tolist(), losses)
-    assert (found.valley, found.steepest, found.minimum_tenth) == pytest.approx(expected, rel=1e-12)
-    assert found.suggestion == found.valley
+    expected = suggestions(result.rates.tolist(), losses)
+    assert (result.valley, result.steepest, result.minimum_tenth) == pytest.approx(expected, rel=1e-12)
+    assert result.suggestion == result.valley
     for name, rate in zip(("valley", "steepest", "minimum / 10"), expected, strict=True):
-        assert f"{name} {rate:.2g}" in found.text()
-    assert str(found) == repr(found) == found.text()
+        assert f"{name} {rate:.2g}" in result.text()
+    assert str(result) == repr(result) == result.text()
 
 
-def test_the_result_is_drawn_in_a_terminal_and_by_matplotlib():
+def test_the_result_is_plotted_in_a_terminal_and_by_matplotlib():
     scripted = Parabola([2.0, 2.0, 1.5, 1.0, 0.5, 0.6, 1.8])
-    found = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0)
+    result = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0)
 
-    lines = found.text(width=60, ascii=True).splitlines()
-    axes = found.plot()
+    lines = result.text(width=60, ascii=True).splitlines()
+    axes = result.plot()
 
-    assert found.text(ascii=True).isascii()
+    assert result.text(ascii=True).isascii()
     assert max(map(len, lines[:-1])) <= 60
     assert any("^ valley 0.01" in line for line in lines)
     assert axes.get_xscale() == "log"
-    assert axes.lines[1].get_ydata().tolist() == found.smoothed.tolist()
+    assert axes.lines[1].get_ydata().tolist() == result.smoothed.tolist()
 
 
 def test_the_loss_may_rise_to_a_multiple_of_its_lowest_value_above_the_first():
     for stop_at, count in ((4, 4), (8, 5)):
         scripted = Parabola([2.0, 1.0, 3.0, 5.0, 9.0, 1.0])
-        found = ps.find_lr(scripted.optimizer, scripted.step, updates=6, smoothing=0, stop_at=stop_at)
-        assert (found.ending, len(found.losses)) == ("diverged", count)
+        result = ps.find_lr(scripted.optimizer, scripted.step, updates=6, smoothing=0, stop_at=stop_at)
+        assert (result.ending, len(result.losses)) == ("diverged", count)
 
 
 @pytest.mark.parametrize(
@@ -357,9 +357,9 @@ def add_group(training):
 
 
 def remove_buffer(training):
-    for part in training.model.modules():
-        for name, buffer in part.named_buffers(recurse=False):
-            setattr(part, name, buffer.clone() + 1)
+    for module in training.model.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, buffer.clone() + 1)
 
 
 SABOTAGE = {
@@ -483,13 +483,13 @@ def test_a_handler_that_does_not_raise_gets_each_signal_of_a_step():
     assert seen == [signal.SIGINT] * 4
 
 
-def test_a_loss_that_never_decreases_is_drawn_without_suggestions(monkeypatch):
+def test_a_loss_that_never_decreases_is_plotted_without_suggestions(monkeypatch):
     import matplotlib.pyplot as plt
 
     scripted = Parabola([1.0, 1.0, 1.0])
-    found = ps.find_lr(scripted.optimizer, scripted.step, updates=3)
+    result = ps.find_lr(scripted.optimizer, scripted.step, updates=3)
     figure, axes = plt.subplots()
-    found.plot(axes)
+    result.plot(axes)
 
     assert len(axes.lines) == 2
     assert axes.get_ylim() == pytest.approx((0.92, 1.08))
@@ -497,16 +497,16 @@ def test_a_loss_that_never_decreases_is_drawn_without_suggestions(monkeypatch):
     plt.close(figure)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingDependency, match="matplotlib"):
-        found.plot()
+        result.plot()
 
 
 def test_the_range_test_runs_in_a_thread_without_signals():
     training = Training()
 
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(ps.find_lr, training.optimizer, training.step, updates=5).result()
+        actual = pool.submit(ps.find_lr, training.optimizer, training.step, updates=5).result()
 
-    assert len(found.losses) == 5
+    assert len(actual.losses) == 5
 
 
 @pytest.mark.parametrize("forgotten", ["optimizer.step", "zero_grad"])
@@ -596,16 +596,16 @@ def test_a_task_without_a_signal_has_no_suggestion_outside_of_the_range(seed):
         optimizer.step()
         return loss
 
-    found = ps.find_lr(optimizer, step)
+    result = ps.find_lr(optimizer, step)
 
-    assert {found.suggestion, found.steepest, found.minimum_tenth} == {None}
-    assert "no rate is suggested" in str(found)
+    assert {result.suggestion, result.steepest, result.minimum_tenth} == {None}
+    assert "no rate is suggested" in str(result)
 
 
 def test_no_suggestion_is_below_the_lowest_rate():
     losses = np.array([2.0, 1.0, 3.0, 9.0])
 
-    found = RangeTest(np.geomspace(1e-4, 1e-1, 4), losses, losses, "diverged")
+    actual = RangeTest(np.geomspace(1e-4, 1e-1, 4), losses, losses, "diverged")
 
-    assert found.minimum_tenth == 1e-4
+    assert actual.minimum_tenth == 1e-4
     assert RangeTest(np.geomspace(1e-4, 1e-3, 4), losses, losses, "diverged").minimum_tenth is None

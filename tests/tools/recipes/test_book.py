@@ -58,7 +58,7 @@ def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
 
 pytestmark = pytest.mark.package("show")  # the commands draw
 FILES = sorted((Path(ps.__file__).parent / "tools" / "recipes" / "data").glob("*.yaml"))
-DOCUMENTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
+DOCUMENTS = [document for file in FILES for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
 
 @table("entries", DOCUMENTS)
@@ -69,7 +69,7 @@ def test_a_document_has_exactly_the_entries_of_a_recipe(entries):
 
 @table("file", FILES)
 def test_the_recipes_of_a_file_are_sorted_by_name(file):
-    names = [one["name"] for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
+    names = [document["name"] for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
     assert names == sorted(names)
     assert {ps.recipes[name].area for name in names} == {file.stem.replace("_", " ")}
@@ -77,12 +77,12 @@ def test_the_recipes_of_a_file_are_sorted_by_name(file):
 
 @pytest.mark.heavy
 @table("name", list(ps.recipes))
-def test_every_run_is_short_enough_to_be_drawn(name):
+def test_every_run_is_short_enough_to_be_plotted(name):
     recipe = ps.recipes[name]
     resolved = recipe.plan.resolve(facts=recipe.facts)
     total = updates_of_total(resolved, amounts_of_run(resolved, recipe.facts))
 
-    assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000
+    assert total * len(recipe.bases) * len({binding.name for binding in recipe.plan.bindings}) <= 25_000_000
 
 
 def output_of(*arguments):
@@ -134,7 +134,7 @@ def test_every_command_that_takes_a_plan_takes_a_recipe(arguments):
     output_of(*arguments)
 
 
-def test_a_recipe_is_drawn_with_its_bases_and_the_facts_of_its_run():
+def test_a_recipe_is_plotted_with_its_bases_and_the_facts_of_its_run():
     values = json.loads(output_of("show", "recipe:resnet50-goyal", "--at", "5 epochs", "--json"))
 
     assert values == {"total": 90 * 157, "at": [785], "values": {"lr": [3.2]}}

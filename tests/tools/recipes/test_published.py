@@ -52,17 +52,17 @@ class Run:
         """
         times = known_bounds(self.total, marks)
         at = [self.amount_at(t) for t in times] if of == "amount" else times
-        found = np.array(self._values(field, group, times))
+        actual = np.array(self._values(field, group, times))
         expected = np.array([formula(t) for t in at], dtype=float)
-        wrong = ~(np.abs(found - expected) <= RELATIVE * np.abs(expected) + ROUNDED * np.abs(expected).max())
+        wrong = ~(np.abs(actual - expected) <= RELATIVE * np.abs(expected) + ROUNDED * np.abs(expected).max())
         first = int(wrong.argmax())
-        assert not wrong.any(), f"{field} at {at[first]}: {found[first]!r} is not {expected[first]!r}"
+        assert not wrong.any(), f"{field} at {at[first]}: {actual[first]!r} is not {expected[first]!r}"
 
     def _values(self, field: str, group: str, times: list[int]) -> list[float]:
         clocks = [self.amount_at(t) for t in times] if is_by_amount(self.plan.clock, field) else times
-        for one in self.plan.bindings:
-            if isinstance(one.field, Target) and one.name == field:
-                return [one.schedule(t, base=one.field.initial) for t in clocks]
+        for binding in self.plan.bindings:
+            if isinstance(binding.field, Target) and binding.name == field:
+                return [binding.schedule(t, base=binding.field.initial) for t in clocks]
         names = [each.get("name", "") for each in self.groups]
         index = names.index(group) if group else 0
         bound = next(one for one in plans.bind(self.plan, self.groups)[index] if one.name == field)
@@ -831,11 +831,11 @@ def test_modded_nanogpt_since_2025():
 
     def rate(step):
         start = int(scheduled * (1 - 0.6))
-        found = (1.0, 1.52, 1.73, 1.0)[stage(step)]
+        rate = (1.0, 1.52, 1.73, 1.0)[stage(step)]
         if step >= start:
             t = min(1.0, (step - start) / (scheduled - start))
-            found = found * (1 - t) + 0.15 * t
-        return found
+            rate = rate * (1 - t) + 0.15 * t
+        return rate
 
     def momentum(step):
         down = scheduled + extension - 50

@@ -192,7 +192,7 @@ def test_files_that_torch_has_not_written_are_refused(tmp_path):
     archived = io.BytesIO()
     with zipfile.ZipFile(archived, "w") as archive:
         archive.writestr("a/data.pkl", b"x" * (2**20 - 6) + pickled)  # across two chunks
-    for content, found in (
+    for content, actual in (
         (b"no pickle", "not a PyTorch checkpoint"),
         (b"\x80\x06", "not a PyTorch checkpoint"),
         (pickled, "its pickle creates a bytearray"),
@@ -205,7 +205,7 @@ def test_files_that_torch_has_not_written_are_refused(tmp_path):
         (b"\x80\x02", "torch cannot read it"),
     ):
         file.write_bytes(content)
-        assert found in refused(read_log, file, FIELDS).problem.found
+        assert actual in refused(read_log, file, FIELDS).problem.found
 
 
 @table(
@@ -232,8 +232,8 @@ def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):
 
     logged = read_log(saved(tmp_path, {"optimizer": state}), ["lr"])
 
-    found = {one.field: (one.t.tolist(), one.values.tolist()) for one in logged.columns}
-    assert found == {"lr": ([5], [0.25]), "betas[0]": ([5], [0.9]), "betas[1]": ([5], [0.99])}
+    actual = {column.field: (column.t.tolist(), column.values.tolist()) for column in logged.columns}
+    assert actual == {"lr": ([5], [0.25]), "betas[0]": ([5], [0.9]), "betas[1]": ([5], [0.99])}
     assert logged.names == ("body",)
     assert logged.notes == ("the checkpoint was saved after 5 updates; its values are those of the next update",)
     state["param_groups"][0]["paramsched_t"] = 4
@@ -275,7 +275,7 @@ def test_the_position_of_a_scheduler_of_another_library(tmp_path, state, positio
 
 
 def printed(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(one) for one in arguments])
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.output
 
@@ -285,8 +285,8 @@ def test_the_name_of_an_optimizer_that_ends_with_another_name_is_found_first(tmp
     plan = ps.Plan(lr="linear(over=100)")
     scheduler = ps.Scheduler(optimizers, plan)
     for _ in range(30):
-        for one in optimizers.values():
-            one.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
     states = {"m": {"x": {"a": optimizers["x.a"].state_dict()}, "a": optimizers["a"].state_dict()}}
     states["other"] = optimizers["first"].state_dict()
     torch.save({**states, "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
@@ -310,9 +310,9 @@ def test_the_plans_of_a_run_are_in_the_state_of_the_optimizer_alone(tmp_path):
 
     plans = read_plan_history(tmp_path / "last.pt")
     text = printed("resume", tmp_path / "last.pt", "--history").splitlines()
-    row = next(one.split() for one in printed("resume", tmp_path / "last.pt").splitlines() if one.split()[0] == "50")
+    row = next(line.split() for line in printed("resume", tmp_path / "last.pt").splitlines() if line.split()[0] == "50")
 
-    assert [(one.update, one.plan) for one in plans] == [(0, relative), (30, relative)]
+    assert [(plan.update, plan.plan) for plan in plans] == [(0, relative), (30, relative)]
     assert text[text.index("from update 30:") :][:2] == ["from update 30:", "  total: 100 -> 120"]
     assert float(row[3]) == float(row[4]) == pytest.approx(longer.param_groups[0]["lr"], rel=1e-5)  # of 6 digits
     assert read_log(tmp_path / "last.pt", ["lr"]).columns[0].values.tolist() == [longer.param_groups[0]["lr"]]
@@ -329,10 +329,10 @@ def test_the_groups_of_a_checkpoint_have_the_bases_that_are_known(scheduled, tmp
         optimizer.step()
     torch.save({"optimizer": optimizer.state_dict()}, tmp_path / "last.pt")
 
-    found = read_groups(tmp_path / "last.pt")
+    record = read_groups(tmp_path / "last.pt")
 
-    (group,) = found.groups
-    assert found.updates == 3
+    (group,) = record.groups
+    assert record.updates == 3
     assert group["name"] == "head"
     assert not any(key.startswith("paramsched") or key == "params" for key in group)
     assert group["lr"] == 0.1 if scheduled else math.isnan(group["lr"])

@@ -22,7 +22,7 @@ FIELDS = ("lr", "momentum")
 
 
 def columns_of(logged):
-    return {(one.field, one.group): (one.t.tolist(), one.values.tolist()) for one in logged.columns}
+    return {(column.field, column.group): (column.t.tolist(), column.values.tolist()) for column in logged.columns}
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_rows_without_an_update_number_are_numbered_from_0_with_a_note(log):
     ],
 )
 def test_integer_epochs_count_the_time_of_a_log(epochs, unit, first):
-    found = time_column(["epoch", "lr"], [{"epoch": one} for one in epochs])
+    column = time_column(["epoch", "lr"], [{"epoch": epoch} for epoch in epochs])
 
-    assert (found.unit, found.first, found.name) == (unit, first, "epoch" if unit == "epochs" else None)
+    assert (column.unit, column.first, column.name) == (unit, first, "epoch" if unit == "epochs" else None)
 
 
 def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
@@ -93,7 +93,7 @@ def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
 def test_how_a_column_was_rounded_follows_from_its_texts(log, texts, readings):
     logged = read_log(log("\n".join(["lr", *texts])), FIELDS)
 
-    assert [str(one) for one in logged.columns[0].readings] == readings
+    assert [str(reading) for reading in logged.columns[0].readings] == readings
 
 
 @table(
@@ -204,7 +204,7 @@ def test_a_checkpoint_with_compressed_records_is_rejected_before_unpacking(tmp_p
 
 
 def found(path, **options):
-    return {one.name: (one.t.tolist(), one.values.tolist()) for one in read_metrics(path, **options)}
+    return {metric.name: (metric.t.tolist(), metric.values.tolist()) for metric in read_metrics(path, **options)}
 
 
 def test_columns_with_names_of_metrics_are_read_at_their_updates(tmp_path):
@@ -328,7 +328,7 @@ def facts(values, t=None):
 
 
 def kinds(values, t=None):
-    return [(one.kind, one.begin, one.end) for one in facts(values, t).stretches]
+    return [(stretch.kind, stretch.begin, stretch.end) for stretch in facts(values, t).stretches]
 
 
 def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
@@ -337,40 +337,40 @@ def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
         values = (
             random.choice([0.0, 0.1, 0.5, 1.0], random.integers(2, 30)) + random.choice([0, 1e-3]) * random.random()
         )
-        found = facts(values).stretches
+        actual = facts(values).stretches
 
-        assert [one.begin for one in found[1:]] == [one.end for one in found[:-1]]
-        assert (found[0].begin, found[-1].end) == (0, values.size - 1)
+        assert [one.begin for one in actual[1:]] == [one.end for one in actual[:-1]]
+        assert (actual[0].begin, actual[-1].end) == (0, values.size - 1)
         assert kinds(values * 2.0**20) == kinds(values / 2.0**20) == kinds(values)  # in any unit
-        for one in found:
+        for one in actual:
             part = np.diff(values[one.begin : one.end + 1])
             sign = {"rises": (part > 0), "falls": (part < 0), "stays": (part == 0), "jumps": (part != 0)}[one.kind]
             assert sign.all()
 
 
 def test_counts():
-    found = facts([0, 0.1, np.nan, 0.2, 0.2, np.inf], [0, 1, 2, 1, 1, 3])
+    actual = facts([0, 0.1, np.nan, 0.2, 0.2, np.inf], [0, 1, 2, 1, 1, 3])
 
-    assert (found.zeros, found.not_finite, found.repeated, found.back) == (1, 2, 2, 1)
-    assert (found.lowest, found.highest) == (0, 0.2)
+    assert (actual.zeros, actual.not_finite, actual.repeated, actual.back) == (1, 2, 2, 1)
+    assert (actual.lowest, actual.highest) == (0, 0.2)
 
 
 def test_a_picture_ends_at_the_last_update_of_the_log():
     columns = tuple(LogColumn(field, 0, np.array([2, t]), np.array([1.0, 0.5])) for field, t in (("lr", 7), ("eps", 4)))
 
-    drawn = picture_of_log(LoggedValues("log.csv", columns, (None,)), "")
+    plotted = picture_of_log(LoggedValues("log.csv", columns, (None,)), "")
 
-    assert drawn.trace.total == 8
+    assert plotted.trace.total == 8
 
 
 def test_the_notes_are_those_of_the_log_except_those_about_a_comparison():
     column = LogColumn("lr", 0, np.array([3, 4, 4]), np.array([0.1, 0.2, 0.3]))
     of_numbers = number_notes((column,))
 
-    found = log_facts(LoggedValues("log.csv", (column,), (None,), ("rows are counted", *of_numbers)))
+    actual = log_facts(LoggedValues("log.csv", (column,), (None,), ("rows are counted", *of_numbers)))
 
     assert of_numbers
-    assert found.notes == ("rows are counted",)
+    assert actual.notes == ("rows are counted",)
 
 
 @pytest.mark.parametrize(("updates", "number"), [([0, 1, 2], 0), ([2, 1, 0], 0), ([0, 2, 1], 1), ([1, 1, 0], 1)])
@@ -419,10 +419,10 @@ def test_the_command_for_a_text_log_makes_a_table_of_it(tmp_path, log, monkeypat
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     subprocess.run(command, shell=True, cwd=tmp_path, check=True, env=os.environ | {"PATH": path})
 
-    found = columns_of(read_log("log.csv", FIELDS))
-    assert found.keys() == {("lr", 0)}
-    assert found["lr", 0][0] == [0, 1, 2]
-    assert found["lr", 0][1] == pytest.approx(PRINTED, rel=1e-12)
+    columns = columns_of(read_log("log.csv", FIELDS))
+    assert columns.keys() == {("lr", 0)}
+    assert columns["lr", 0][0] == [0, 1, 2]
+    assert columns["lr", 0][1] == pytest.approx(PRINTED, rel=1e-12)
 
 
 @pytest.mark.parametrize("text", ["one word\nanother, and, more\n", "a step of 3\n"])

@@ -54,11 +54,11 @@ def test_a_refused_resume_has_its_error_and_no_values():
     state, scheduler_state = checkpoint(NAMED_GROUPS, PLAN, {})
     other = ps.Plan(lr="linear(0.5, 0)", total=20)
 
-    found = dry_run({"optimizer": state["param_groups"]}, scheduler_state, other, ps.RunFacts(), on_change="error")
+    actual = dry_run({"optimizer": state["param_groups"]}, scheduler_state, other, ps.RunFacts(), on_change="error")
 
-    assert (found.values, found.amount, found.differs) == ((), None, True)
-    assert [severity for severity, _ in found.messages][-1] == "error"
-    assert "-> linear(start=0.5, over=20)" in found.messages[-1][1]
+    assert (actual.values, actual.amount, actual.differs) == ((), None, True)
+    assert [severity for severity, _ in actual.messages][-1] == "error"
+    assert "-> linear(start=0.5, over=20)" in actual.messages[-1][1]
 
 
 @pytest.mark.parametrize("has_state", [True, False])
@@ -73,7 +73,7 @@ def test_a_refused_resume_has_its_error_and_no_values():
 )
 def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
     state, scheduler_state = checkpoint(NAMED_GROUPS, PLAN, {})
-    groups = [dict(one) for one in NAMED_GROUPS]
+    groups = [dict(group) for group in NAMED_GROUPS]
     for (field, name), base in reversed(bases.items()):
         for one in groups:
             if name in (None, one["name"]):
@@ -85,12 +85,14 @@ def test_bases_are_those_of_the_code_with_on_base(bases, has_state):
         scheduler.load_state_dict(scheduler_state)
 
     given = scheduler_state if has_state else None
-    found = dry_run({"optimizer": state["param_groups"]}, given, PLAN, ps.RunFacts(), bases=bases, updates=3)
+    actual = dry_run({"optimizer": state["param_groups"]}, given, PLAN, ps.RunFacts(), bases=bases, updates=3)
 
     for t in range(5, 8):
-        assert {(one.field, one.group): one.value for one in found.values if one.update == t} == scheduler._values()
+        assert {
+            (value.field, value.group): value.value for value in actual.values if value.update == t
+        } == scheduler._values()
         run(optimizer, 1)
-    assert found.differs
+    assert actual.differs
 
 
 def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_reports():
@@ -99,23 +101,23 @@ def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_rep
     scheduler.report(progress=0.25)
     groups = {"optimizer": scheduler.optimizer.param_groups}
 
-    found = dry_run(groups, scheduler.state_dict(), plan, ps.RunFacts())
+    actual = dry_run(groups, scheduler.state_dict(), plan, ps.RunFacts())
 
-    assert [text for _, text in found.messages] == [
+    assert [text for _, text in actual.messages] == [
         "the values after update 0 depend on the progress that the loop reports"
     ]
-    assert [(one.update, one.value) for one in found.values] == [(0, 0.375)]
-    assert (found.clock, found.amount, found.differs) == ("progress", 0.25, False)
+    assert [(value.update, value.value) for value in actual.values] == [(0, 0.375)]
+    assert (actual.clock, actual.amount, actual.differs) == ("progress", 0.25, False)
 
 
 def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float_is_none():
     state, _ = checkpoint(NAMED_GROUPS, PLAN_OF_TWO, {})
     groups = {"optimizer": [{**one, "lr": 10**400} for one in state["param_groups"]]}
 
-    found = dry_run(groups, None, PLAN_OF_TWO, ps.RunFacts(), updates=1)
+    actual = dry_run(groups, None, PLAN_OF_TWO, ps.RunFacts(), updates=1)
 
-    assert [one.stored for one in found.values] == [None, None]
-    assert [one.value for one in found.values] == [0.1 * 0.75, 0.3 * 0.75]
+    assert [value.stored for value in actual.values] == [None, None]
+    assert [value.value for value in actual.values] == [0.1 * 0.75, 0.3 * 0.75]
     with pytest.raises(ps.errors.MissingFact, match="the number of updates per epoch is unknown"):
         dry_run(groups, None, ps.Plan(lr="linear()", total="2 epochs"), ps.RunFacts())
 
@@ -129,11 +131,11 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_at_the_amount_that_wa
         for name in ("a", "b") if consumed == 100 else ("a",):  # b has not stepped in the last update
             optimizers[name].step()
     state = copy.deepcopy(scheduler.state_dict()) if has_state else None
-    groups = {name: copy.deepcopy(one.state_dict())["param_groups"] for name, one in optimizers.items()}
+    groups = {name: copy.deepcopy(optimizer.state_dict())["param_groups"] for name, optimizer in optimizers.items()}
 
-    found = dry_run(groups, state, TOKENS, ps.RunFacts())
+    actual = dry_run(groups, state, TOKENS, ps.RunFacts())
 
-    coming = {one.group: one.value for one in found.values if one.update == 1}
+    coming = {value.group: value.value for value in actual.values if value.update == 1}
     optimizers["b"].step()
     assert coming == {"b/0": used(optimizers["b"])[-1]} == {"b/0": pytest.approx(0.095)}
 
@@ -143,9 +145,9 @@ def test_a_dry_run_says_that_no_further_metric_is_assumed():
     plan = ps.Plan(lr='cosine() * plateau("val_loss")', total=10)
     scheduler = ps.Scheduler(one, plan)
 
-    found = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.RunFacts())
+    actual = dry_run({"optimizer": one.state_dict()["param_groups"]}, scheduler.state_dict(), plan, ps.RunFacts())
 
-    assert ("info", "the values assume that no further metric is reported: val_loss") in found.messages
+    assert ("info", "the values assume that no further metric is reported: val_loss") in actual.messages
 
 
 @pytest.mark.parametrize("has_state", [True, False])
@@ -160,7 +162,7 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_as_in_the_resumed_run
     groups, state = {name: one["param_groups"] for name, one in states.items()}, scheduler.state_dict()
 
     given = state if has_state else None
-    found = dry_run(groups, given, PLAN_OF_TWO, ps.RunFacts(), bases={("lr", "a/0"): 0.5}, updates=2)
+    actual = dry_run(groups, given, PLAN_OF_TWO, ps.RunFacts(), bases={("lr", "a/0"): 0.5}, updates=2)
 
     both, scheduler = made(0.5)
     for name, one in both.items():
@@ -170,7 +172,7 @@ def test_an_optimizer_that_is_behind_takes_its_coming_step_as_in_the_resumed_run
     run(both["a"], 1)
     for _ in range(2):
         run(both["b"], 1), run(both["a"], 1)
-    values = {name: [one.value for one in found.values if str(one.group).startswith(name)] for name in both}
+    values = {name: [value.value for value in actual.values if str(value.group).startswith(name)] for name in both}
     assert values == {name: used(one) for name, one in both.items()}
 
 
@@ -179,7 +181,7 @@ BOTH_BY_TOKENS = ps.Plan(lr="linear(over='640 tokens')", weight_decay="linear(1,
 
 
 def options_of(facts: ps.RunFacts) -> list[object]:
-    known = ((one.name, getattr(facts, one.name)) for one in fields(facts))
+    known = ((field.name, getattr(facts, field.name)) for field in fields(facts))
     return [part for name, fact in known if fact is not None for part in (option_of(name), fact)]
 
 
@@ -280,15 +282,15 @@ def test_several_optimizers_resume_together_also_between_two_steps(
 
     def attached(plan, facts, states=None):
         optimizers = probes(names)
-        for name, one in optimizers.items():
+        for name, optimizer in optimizers.items():
             if states is not None:
-                one.load_state_dict(states[name])
+                optimizer.load_state_dict(states[name])
         return optimizers, ps.Scheduler(optimizers, plan, **facts)
 
     optimizers, scheduler = attached(plan, facts)
     for name in itertools.islice(itertools.cycle(names), count):
         optimizers[name].step()
-    states = {name: one.state_dict() for name, one in optimizers.items()}
+    states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
     paths = {name: name if kind == "names" else f"optimizers[{index}]" for index, name in enumerate(names)}
     whole = states if kind == "names" else {"optimizers": list(states.values())}
     torch.save({**whole, **({"scheduler": scheduler.state_dict()} if with_scheduler else {})}, folder / "last.pt")

@@ -45,8 +45,8 @@ def save_run(question: dict[str, Any], file: Path) -> None:
         if saved:
             scheduler.load_state_dict(saved["scheduler"])
         for _ in range(question.get("updates", 3)):
-            for one in optimizers.values():
-                one.step()
+            for optimizer in optimizers.values():
+                optimizer.step()
         saved = {name: one.state_dict() for name, one in optimizers.items()}
         saved["scheduler"] = with_record(scheduler.state_dict(), **question.get("changed", {}))
         groups = question.get("new groups", groups)
@@ -68,10 +68,10 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             times = facts if question.get("with times") else None
             report = predict_resume(run, plan, facts, compared_with=times, **question.get("options", {}))
             assert str(report) == "\n".join(one.rstrip() for one in plain_text(report.lines()).split("\n"))
-            found = styled(report.lines())
+            actual = styled(report.lines())
         except ps.errors.ParamschedError as error:
-            found = [f"{type(error).__name__}: {error}"]
-        answer = question | {"report": [one.replace(f"{folder}/", "") for one in found]}
+            actual = [f"{type(error).__name__}: {error}"]
+        answer = question | {"report": [one.replace(f"{folder}/", "") for one in actual]}
         try:
             plans = read_plan_history(file)
         except ps.errors.ParamschedError as error:

@@ -225,7 +225,7 @@ def test_two_optimizers_in_lightning_of_which_one_steps_in_every_second_batch(tm
             return [optimizer_of(self.net), optimizer_of(self.other)]
 
         def on_fit_start(self) -> None:
-            self.used = [recorded(one) for one in self.trainer.optimizers]
+            self.used = [recorded(optimizer) for optimizer in self.trainer.optimizers]
 
         def training_step(self, batch: Any, index: int) -> None:
             for net, optimizer, turn in zip((self.net, self.other), self.optimizers(), (1, 2), strict=True):
@@ -271,10 +271,10 @@ def test_two_optimizers_in_accelerate(tmp_path):
             accelerator.load_state(str(folder))
         used = [recorded(one.optimizer) for one in optimizers.values()]
         for _, (x, y) in zip(range(updates), loader, strict=False):
-            for net, one in zip(nets, optimizers.values(), strict=True):
+            for net, optimizer in zip(nets, optimizers.values(), strict=True):
                 accelerator.backward(torch.nn.functional.mse_loss(net(x), y))
-                one.step()
-                one.zero_grad()
+                optimizer.step()
+                optimizer.zero_grad()
         if folder is None:
             accelerator.save_state(str(tmp_path / "state"))
         return used
@@ -303,7 +303,7 @@ def test_the_runner(tmp_path):
         model = network()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         used: list[float] = []
-        optimizer.register_step_pre_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
+        optimizer.register_step_pre_hook(lambda value, *_: used.append(value.param_groups[0]["lr"]))
         Runner(
             model=model, work_dir=tmp_path, train_dataloader=loader(5), optim_wrapper={"optimizer": optimizer},
             train_cfg={"by_epoch": True, "max_epochs": epochs}, loss=torch.nn.functional.cross_entropy,

@@ -60,10 +60,10 @@ def old_file_of_torch(folder, entry):
 
 def folder_of(optimizer, scheduler, *more):
     def save(folder, entry, hostile="optimizer"):
-        found = states()
-        found[hostile] = {**found[hostile], "entry": entry}
-        torch.save(found["optimizer"], folder / optimizer)
-        torch.save(found["scheduler"], folder / scheduler)
+        actual = states()
+        actual[hostile] = {**actual[hostile], "entry": entry}
+        torch.save(actual["optimizer"], folder / optimizer)
+        torch.save(actual["scheduler"], folder / scheduler)
         for name in more:
             (folder / name).write_text('{"global_step": 30}')
         return folder
@@ -264,21 +264,21 @@ def optimizer():
 
 
 KINDS = {
-    "StepLR": lambda one: torchs.StepLR(one, 3),
-    "MultiStepLR": lambda one: torchs.MultiStepLR(one, [3]),
+    "StepLR": lambda value: torchs.StepLR(value, 3),
+    "MultiStepLR": lambda value: torchs.MultiStepLR(value, [3]),
     "ConstantLR": torchs.ConstantLR,
     "LinearLR": torchs.LinearLR,
-    "ExponentialLR": lambda one: torchs.ExponentialLR(one, 0.9),
+    "ExponentialLR": lambda value: torchs.ExponentialLR(value, 0.9),
     "PolynomialLR": torchs.PolynomialLR,
-    "CosineAnnealingLR": lambda one: torchs.CosineAnnealingLR(one, 9),
-    "CosineAnnealingWarmRestarts": lambda one: torchs.CosineAnnealingWarmRestarts(one, 9),
-    "CyclicLR": lambda one: torchs.CyclicLR(one, 0.1, 1),
-    "OneCycleLR": lambda one: torchs.OneCycleLR(one, 1, 9),
+    "CosineAnnealingLR": lambda value: torchs.CosineAnnealingLR(value, 9),
+    "CosineAnnealingWarmRestarts": lambda value: torchs.CosineAnnealingWarmRestarts(value, 9),
+    "CyclicLR": lambda value: torchs.CyclicLR(value, 0.1, 1),
+    "OneCycleLR": lambda value: torchs.OneCycleLR(value, 1, 9),
     "ReduceLROnPlateau": torchs.ReduceLROnPlateau,
-    "LambdaLR": lambda one: torchs.LambdaLR(one, lambda t: 1.0),
-    "SWALR": lambda one: torch.optim.swa_utils.SWALR(one, 0.01),
-    "SequentialLR": lambda one: torchs.SequentialLR(one, [torchs.ConstantLR(one), torchs.LinearLR(one)], [2]),
-    "ChainedScheduler": lambda one: torchs.ChainedScheduler([torchs.ConstantLR(one), torchs.LinearLR(one)]),
+    "LambdaLR": lambda value: torchs.LambdaLR(value, lambda t: 1.0),
+    "SWALR": lambda value: torch.optim.swa_utils.SWALR(value, 0.01),
+    "SequentialLR": lambda value: torchs.SequentialLR(value, [torchs.ConstantLR(value), torchs.LinearLR(value)], [2]),
+    "ChainedScheduler": lambda value: torchs.ChainedScheduler([torchs.ConstantLR(value), torchs.LinearLR(value)]),
 }
 
 

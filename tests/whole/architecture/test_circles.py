@@ -13,12 +13,12 @@ def name_of(file):
 
 def imports_in(tree, files):
     """Return the files that a file imports anywhere. The `__init__` of a folder lists names, and is not counted."""
-    found = set()
+    actual = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = {f"{node.module}.{one.name}" for one in node.names}
-            found |= (names | {node.module}) & files
-    return found
+            names = {f"{node.module}.{name.name}" for name in node.names}
+            actual |= (names | {node.module}) & files
+    return actual
 
 
 def test_no_file_imports_one_that_imports_it():

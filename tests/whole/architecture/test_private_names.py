@@ -29,7 +29,7 @@ def accesses(file):
 
 def test_only_the_core_uses_private_names_of_a_scheduler():
     names = private_names_of_scheduler()
-    found = [
+    actual = [
         f"{file.relative_to(LIBRARY)}:{line} {name}"
         for file in LIBRARY.rglob("*.py")
         if file.relative_to(LIBRARY).parts[0] not in ("base", "core")
@@ -38,4 +38,4 @@ def test_only_the_core_uses_private_names_of_a_scheduler():
     ]
 
     assert {"_run", "_members"} <= names
-    assert found == []
+    assert actual == []

@@ -42,10 +42,10 @@ def test_a_bound_method_has_every_argument_in_its_signature():
 
 
 def test_a_star_imports_the_public_names():
-    found: dict[str, object] = {}
-    exec("from paramsched import *", found)
+    actual: dict[str, object] = {}
+    exec("from paramsched import *", actual)
 
-    assert found.keys() - {"__builtins__"} == set(ps.__all__)
+    assert actual.keys() - {"__builtins__"} == set(ps.__all__)
 
 
 def test_importing_the_scheduler_without_torch_names_the_extra():

@@ -122,9 +122,9 @@ def test_the_plan_files_equal_the_run_before_their_branch(ran):
 @pytest.mark.heavy
 @pytest.mark.long
 def test_the_picture_shows_the_start_of_each_branch(ran):
-    drawn = (ran[1] / "tree.svg").read_text(encoding="utf-8")
+    plotted = (ran[1] / "tree.svg").read_text(encoding="utf-8")
 
-    assert re.findall(r"(at-\d+) diverges from trunk at update (\d+)", drawn) == [
+    assert re.findall(r"(at-\d+) diverges from trunk at update (\d+)", plotted) == [
         ("at-400", "401"), ("at-600", "601"), ("at-800", "801"),
     ]  # fmt: skip
 
@@ -149,9 +149,9 @@ def test_the_gallery_shows_cycled_momentum(page):
     sections = page.read_text().split("<section>")
 
     for name in ("CyclicLR", "OneCycleLR"):
-        drawn = [section for section in sections if f"<h2>{name}</h2>" in section]
-        assert drawn
-        assert all(">momentum<" in section for section in drawn)
+        plotted = [section for section in sections if f"<h2>{name}</h2>" in section]
+        assert plotted
+        assert all(">momentum<" in section for section in plotted)
 
 
 def test_the_gallery_is_also_an_image(page):
@@ -261,7 +261,7 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
 
     trace = ps.trace(PLAN_OF_MOVING_RUN, BASES_OF_MOVING_RUN, facts=FACTS)
     planned = dict(zip(tokens, zip(trace["lr"].tolist(), trace["weight_decay"].tolist(), strict=True), strict=True))
-    assert all((one["lr"], one["weight_decay"]) == planned[one["token"]] for lines in ranks for one in lines)
+    assert all((line["lr"], line["weight_decay"]) == planned[line["token"]] for lines in ranks for line in lines)
 
     last = [{line["token"]: line["sequences"] for line in lines} for lines in ranks]
     seen = [one for token in tokens for rank in range(final[token]) for one in last[rank][token]]

@@ -152,8 +152,8 @@ def test_a_character_of_a_text_is_found_in_its_source(text, data):
     index = data.draw(st.integers(0, len(text) - 1).filter(lambda index: not text[index].isspace()))
 
     for raw in (write_json(text).strip(), "'" + text.replace("'", "''") + "'"):
-        found = raw[index_in_source(raw, text, index) :]
-        assert found.startswith((text[index], "\\" + text[index], "\\u"))
+        actual = raw[index_in_source(raw, text, index) :]
+        assert actual.startswith((text[index], "\\" + text[index], "\\u"))
 
 
 @table(
@@ -167,9 +167,9 @@ def test_a_character_of_a_text_is_found_in_its_source(text, data):
     ],
 )
 def test_blanks_before_an_escape_do_not_shift_the_location(raw, text, index):
-    found = raw[index_in_source(raw, text, index) :]
+    actual = raw[index_in_source(raw, text, index) :]
 
-    assert found.startswith((text[index], "\\" + text[index]))
+    assert actual.startswith((text[index], "\\" + text[index]))
 
 
 def test_a_missing_path_is_located_at_its_nearest_parent():
@@ -217,7 +217,7 @@ def pieces(text, place, name="$"):
     ],
 )
 def test_each_value_and_each_key_has_its_offset(places, text, expected):
-    whole, *found = pieces(text, places(text))
+    whole, *actual = pieces(text, places(text))
 
-    assert found == expected
+    assert actual == expected
     assert whole == f"$ {text!r} None"

@@ -83,10 +83,10 @@ def calls(draw: st.DrawFn, names: tuple[str, ...] = COMMANDS) -> list[str]:
     """Draw a command with its arguments and some of its options."""
     name = draw(st.sampled_from(names))
     parameters = main.get_command(click.Context(main), name).params
-    arguments = [draw(value_of(one)) for one in parameters if isinstance(one, click.Argument)]
+    arguments = [draw(value_of(parameter)) for parameter in parameters if isinstance(parameter, click.Argument)]
     words = [name, *arguments]
-    options = [one for one in parameters if isinstance(one, click.Option)]
-    needed = [one for one in options if one.required]
+    options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
+    needed = [option for option in options if option.required]
     for one in [*needed, *draw(st.lists(st.sampled_from(options), max_size=4) if options else st.just([]))]:
         words.append(draw(st.sampled_from([*one.opts, *one.secondary_opts])))
         if not one.is_flag:

@@ -73,7 +73,7 @@ odd = st.recursive(
 
 def good_rows(updates: int = 40) -> list[dict[str, Any]]:
     trace = ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05})
-    return [{"t": t, "groups": [{one: float(trace[one, 0][t]) for one in FIELDS}]} for t in range(updates)]
+    return [{"t": t, "groups": [{field: float(trace[field, 0][t]) for field in FIELDS}]} for t in range(updates)]
 
 
 def jsonl(rows: list[Any]) -> bytes:
@@ -302,6 +302,6 @@ def test_the_command_ends_without_a_traceback(tmp_path: Path, data: bytes, suffi
     file.write_bytes(data)
 
     for more in ([], ["--json"]):
-        found = CliRunner().invoke(main, ["audit", str(file), "--plan", "cosine()", "--total", "40", *more])
-        assert found.exit_code in (0, 1, 2)
-        assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+        result = CliRunner().invoke(main, ["audit", str(file), "--plan", "cosine()", "--total", "40", *more])
+        assert result.exit_code in (0, 1, 2)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

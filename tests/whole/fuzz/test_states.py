@@ -93,14 +93,14 @@ def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Yield the paths of all values in a state."""
-    found = [path] if path else []
+    actual = [path] if path else []
     if len(path) > 5:  # of what contains itself
-        return found
+        return actual
     if isinstance(tree, dict):
-        found += [deeper for key, one in tree.items() for deeper in places(one, (*path, key))]
+        actual += [deeper for key, one in tree.items() for deeper in places(one, (*path, key))]
     elif isinstance(tree, list):
-        found += [deeper for index, one in enumerate(tree) for deeper in places(one, (*path, index))]
-    return found
+        actual += [deeper for index, one in enumerate(tree) for deeper in places(one, (*path, index))]
+    return actual
 
 
 def mutated_record(data: st.DataObject, holder: dict[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,9 @@ KEYWORDS = ("lr", "momentum", "x")
 
 
 def _called_by_users(name: str) -> bool:
-    found = getattr(ps, name)
-    abstract = inspect.isabstract(found) or getattr(found, "_is_protocol", False)
-    return callable(found) and not abstract and not (isinstance(found, type) and issubclass(found, BaseException))
+    actual = getattr(ps, name)
+    abstract = inspect.isabstract(actual) or getattr(actual, "_is_protocol", False)
+    return callable(actual) and not abstract and not (isinstance(actual, type) and issubclass(actual, BaseException))
 
 
 NAMES = sorted(filter(_called_by_users, ps.__all__))
@@ -45,16 +45,20 @@ def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
     """Draw a public function with arguments of any type that match its signature."""
     name = draw(st.sampled_from(NAMES))
     parameters = list(inspect.signature(attrgetter(name)(ps)).parameters.values())
-    by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    by_place = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
     needed = sum(one.default is one.empty for one in by_place)
     value = st.sampled_from(VALUES)
     positional = draw(st.lists(value, min_size=needed, max_size=len(by_place)))
     named = {
-        one.name: draw(value)
-        for one in parameters
-        if one.kind is one.KEYWORD_ONLY and (one.default is one.empty or draw(st.booleans()))
+        parameter.name: draw(value)
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and (parameter.default is parameter.empty or draw(st.booleans()))
     }
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         named |= draw(st.dictionaries(st.sampled_from(KEYWORDS), value, max_size=2))
     return name, positional, named
 

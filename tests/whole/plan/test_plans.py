@@ -104,8 +104,8 @@ def test_lengths_must_be_in_percent(lr):
 
     with pytest.raises(PlanError, match=r'must be in percent\. For example: "5%"'):
         plan.resolve(total=100, steps_per_epoch=10, tokens_per_step=7, seconds_per_step=0.1)
-    (found,) = plan_check.check(plan)
-    assert (found.code, found.path, found.severity) == ("PS106", "$.lr", "error")
+    (actual,) = plan_check.check(plan)
+    assert (actual.code, actual.path, actual.severity) == ("PS106", "$.lr", "error")
 
 
 BY_TOKENS = Plan(lr="linear(1, 0)", clock="tokens", total="1000 tokens")

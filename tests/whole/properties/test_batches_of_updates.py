@@ -40,7 +40,7 @@ class EngineRun:
 
     def count(self, batches, *, ends_update):
         """Count a batch in each process."""
-        sizes = [sum(one) if self.unit == "tokens" else len(one) for one in batches]
+        sizes = [sum(batch) if self.unit == "tokens" else len(batch) for batch in batches]
         self.not_summed = [before + size for before, size in zip(self.not_summed, sizes, strict=True)]
         self.amounts.count_batch(batches[0], ends_update=ends_update)
         return 1 if self.unit == "batches" else sum(sizes)

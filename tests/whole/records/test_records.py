@@ -62,7 +62,7 @@ def with_argument(line: str, error: InvalidArgument, value: str) -> Iterator[str
         name = ast.unparse(node.func)
         if name.rpartition(".")[2] != call.call.rpartition(".")[2]:
             continue
-        kept = [one for one in node.keywords if one.arg != error.problem.argument]
+        kept = [keyword for keyword in node.keywords if keyword.arg != error.problem.argument]
         if len(kept) == len(node.keywords):
             names = list(inspect.signature(BUILDERS[name]).parameters)
             index = names.index(error.problem.argument)
@@ -107,7 +107,7 @@ def outcome_of(given: Any) -> list[Any]:
     try:
         return [given, VALID, str(ps.parse(given)) if isinstance(given, str) else ps.loads(given).text]
     except ConfigError as error:
-        return [given, *(part for one in error.problems for part in (one.code, one.path, ""))]
+        return [given, *(part for problem in error.problems for part in (problem.code, problem.path, ""))]
     except InvalidArgument as error:
         return [given, error.problem.code, "", error.problem.argument or ""]
 
@@ -117,19 +117,19 @@ def outcome_of(given: Any) -> list[Any]:
 def test_each_recorded_input_has_the_recorded_outcome(file: Path) -> None:
     records = records_of(file)
 
-    found = [outcome_of(given) for given, *_ in records]
+    actual = [outcome_of(given) for given, *_ in records]
 
-    assert [pair for pair in zip(found, records, strict=True) if pair[0] != pair[1]] == []
+    assert [pair for pair in zip(actual, records, strict=True) if pair[0] != pair[1]] == []
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_advice_of_each_recorded_line_is_accepted_where_it_is_pasted() -> None:
     errors = [(line, error_of(line)) for line, code, *_ in records_of(LINES) if code != VALID]
-    found = [(line, error, one) for line, error in errors if error is not None for one in advised_in(error)]
+    actual = [(line, error, one) for line, error in errors if error is not None for one in advised_in(error)]
 
-    refused = [(line, str(error), one) for line, error, one in found if not is_accepted(line, error, one)]
+    refused = [(line, str(error), one) for line, error, one in actual if not is_accepted(line, error, one)]
 
-    assert len(found) > 100
+    assert len(actual) > 100
     assert refused == []
 
 

@@ -28,8 +28,8 @@ def test_a_schedule_has_the_published_values(name):
 
     schedule = ps.resolve(ps.parse(curve["line"]), facts=ps.RunFacts(total=total, **curve.get("facts", {})))
 
-    found = schedule(np.array(list(times)), BASE)
-    np.testing.assert_allclose(found, [value(t) for t in times], rtol=1e-12, atol=1e-15)
+    actual = schedule(np.array(list(times)), BASE)
+    np.testing.assert_allclose(actual, [value(t) for t in times], rtol=1e-12, atol=1e-15)
 
 
 @given(

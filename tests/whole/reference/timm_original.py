@@ -13,12 +13,12 @@ import torch
 
 def timm_schedulers():
     """Import `timm.scheduler` without the other modules of timm, which need torchvision."""
-    found = importlib.util.find_spec("timm") if "timm" not in sys.modules else sys.modules["timm"].__spec__
-    if found is None:
+    actual = importlib.util.find_spec("timm") if "timm" not in sys.modules else sys.modules["timm"].__spec__
+    if actual is None:
         pytest.skip("timm is not installed")
     before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "timm"}
     bare = types.ModuleType("timm")
-    bare.__path__ = list(found.submodule_search_locations)
+    bare.__path__ = list(actual.submodule_search_locations)
     sys.modules["timm"] = bare
     try:
         return importlib.import_module("timm.scheduler")
@@ -34,15 +34,15 @@ def rates(timm, arguments, *, lr, updates_per_epoch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scheduler, epochs = timm.create_scheduler_v2(optimizer, **{"updates_per_epoch": updates_per_epoch, **arguments})
-    found = []
+    actual = []
     for epoch in range(epochs):
         for _ in range(updates_per_epoch):
-            found.append(optimizer.param_groups[0]["lr"])
+            actual.append(optimizer.param_groups[0]["lr"])
             if scheduler is not None:
-                scheduler.step_update(num_updates=len(found))
+                scheduler.step_update(num_updates=len(actual))
         if scheduler is not None:
             scheduler.step(epoch + 1)
-    return np.array(found), epochs
+    return np.array(actual), epochs
 
 
 def rates_by_metric(timm, arguments, metrics, *, lr):
@@ -51,8 +51,8 @@ def rates_by_metric(timm, arguments, metrics, *, lr):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scheduler, _ = timm.create_scheduler_v2(optimizer, **arguments)
-    found = []
+    actual = []
     for epoch, metric in enumerate(metrics):
         scheduler.step(epoch + 1, metric)
-        found.append(optimizer.param_groups[0]["lr"])
-    return np.array(found)
+        actual.append(optimizer.param_groups[0]["lr"])
+    return np.array(actual)

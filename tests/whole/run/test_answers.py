@@ -93,14 +93,14 @@ class Story:
                 self.optimizers[name].step()
 
     def save(self) -> None:
-        state = [one.state_dict() for one in self.optimizers.values()]
+        state = [optimizer.state_dict() for optimizer in self.optimizers.values()]
         self.names["saved"] = copy.deepcopy((state, self.scheduler.state_dict()))
 
     def load(self, what: str = "both") -> None:
         state, own = copy.deepcopy(self.names["saved"])
         if what in ("optimizer", "both"):
-            for one, mine in zip(self.optimizers.values(), state, strict=True):
-                one.load_state_dict(mine)
+            for optimizer, mine in zip(self.optimizers.values(), state, strict=True):
+                optimizer.load_state_dict(mine)
         if what in ("scheduler", "both"):
             self.scheduler.load_state_dict(own)
 
@@ -127,22 +127,23 @@ class Story:
         state, own = copy.deepcopy(self.names["saved"])
         groups = {name: one["param_groups"] for name, one in zip(self.optimizers, state, strict=True)}
         plan, known = plan_of(plan, "dry_run"), ps.RunFacts(**facts or {})
-        found = dry_run(groups, own if has_state else None, plan, known, **options)
+        actual = dry_run(groups, own if has_state else None, plan, known, **options)
         values = [
-            f"{one.update} {one.field} {one.group}: {_shown(one.stored)} -> {_shown(one.value)}" for one in found.values
+            f"{value.update} {value.field} {value.group}: {_shown(value.stored)} -> {_shown(value.value)}"
+            for value in actual.values
         ]
-        begin = f"t={found.update} {found.clock} {_shown(found.amount)}{' differs' * found.differs}"
-        return [begin, *values, *(f"{severity} {text}" for severity, text in found.messages)]
+        begin = f"t={actual.update} {actual.clock} {_shown(actual.amount)}{' differs' * actual.differs}"
+        return [begin, *values, *(f"{severity} {text}" for severity, text in actual.messages)]
 
     def position(self) -> str:
         """Return the position and the values of all groups."""
-        found = []
+        actual = []
         try:
-            found.append(f"t={self.scheduler.t} {_shown(self.scheduler.amount)}{' over' * self.scheduler.should_stop}")
+            actual.append(f"t={self.scheduler.t} {_shown(self.scheduler.amount)}{' over' * self.scheduler.should_stop}")
         except (ParamschedError, AttributeError, RuntimeError) as error:
-            found.append(type(error).__name__)
-        for one in self.optimizers.values():
-            for group in getattr(one, "param_groups", ()):
+            actual.append(type(error).__name__)
+        for optimizer in self.optimizers.values():
+            for group in getattr(optimizer, "param_groups", ()):
                 # Some versions of torch copy the tuple of betas.
                 first = {key: FIRST[key] for key in ("momentum", "weight_decay", "betas") if key in group}
                 moved = [
@@ -150,18 +151,18 @@ class Story:
                     for key, value in first.items()
                     if group[key] is not value and (key != "betas" or group[key] != value)
                 ]
-                found.append(" ".join(f"{key} {_shown(group[key])}" for key in ("lr", *moved) if key in group))
+                actual.append(" ".join(f"{key} {_shown(group[key])}" for key in ("lr", *moved) if key in group))
         if self.written:
-            found.append(f"written {_shown(self.written)}")
+            actual.append(f"written {_shown(self.written)}")
             self.written.clear()
-        return " | ".join(found)
+        return " | ".join(actual)
 
     def act(self, action: str) -> str:
         """Do one action; return what is found after it."""
         records = _Records()
         logger = logging.getLogger("paramsched")
         logger.addHandler(records)
-        found = ""
+        actual = ""
         try:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
@@ -169,17 +170,21 @@ class Story:
                     self.names["result"] = None
                     exec(action, self.names)
                 except ParamschedError as error:
-                    found = f" {type(error).__name__} {code_of(error)}".rstrip()
+                    actual = f" {type(error).__name__} {code_of(error)}".rstrip()
                 except Exception as error:  # noqa: BLE001  # torch words its errors in its own way
-                    found = f" {type(error).__name__}"
+                    actual = f" {type(error).__name__}"
                 result = self.names["result"]
         finally:
             logger.removeHandler(records)
         lines = [f" result {_shown(result)}"] if result is not None else []
         lines += [
-            f" warned {self.facts_of(str(one.message))}" for one in warned if issubclass(one.category, UserWarning)
+            f" warned {self.facts_of(str(warning.message))}"
+            for warning in warned
+            if issubclass(warning.category, UserWarning)
         ]
-        return self.position() + found + "".join([*lines, *(f" logged {self.facts_of(one)}" for one in records.texts)])
+        return (
+            self.position() + actual + "".join([*lines, *(f" logged {self.facts_of(text)}" for text in records.texts)])
+        )
 
     def facts_of(self, message: str) -> str:
         return answers.facts_of(MOMENT.sub("", message.replace(f"{self.file.parent}{os.sep}", "")))
@@ -200,7 +205,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return "/".join(map(_shown, value))
     if isinstance(value, dict):
-        return " ".join(f"{key}={_shown(one)}" for key, one in value.items())
+        return " ".join(f"{key}={_shown(element)}" for key, element in value.items())
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 

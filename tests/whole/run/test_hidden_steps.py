@@ -66,7 +66,7 @@ def test_a_group_added_just_before_a_dcp_save_keeps_its_base(kind):
     get_optimizer_state_dict(both, optimizer)
 
     assert scheduler.base_lrs == [0.1, 0.5]
-    assert [one["lr"] for one in optimizer.param_groups] == [0.1, 0.5]
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.5]
 
 
 OPTIMIZERS = {
@@ -92,7 +92,7 @@ def no_gradients(model):
 @pytest.mark.parametrize("drive", ["optimizer", "runner"])
 def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, drive):
     model = model_with_a_frozen_part()
-    optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
+    optimizer = OPTIMIZERS[kind]([{"params": [parameter]} for parameter in model.parameters()])
     counts = counters(optimizer, WARMUP)[drive]
 
     for t in range(3):
@@ -108,7 +108,7 @@ def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, 
 @pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), total=20), PLAN])
 def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(kind, drive, plan):
     model = model_with_a_frozen_part()
-    optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
+    optimizer = OPTIMIZERS[kind]([{"params": [parameter]} for parameter in model.parameters()])
     counts = counters(optimizer, plan)[drive]
     before = weights(model)
 
@@ -170,7 +170,7 @@ def filled(optimizer):
 @pytest.mark.parametrize("kind", ["adamw", "sgd with momentum"])
 def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, several, kind):
     model = torch.nn.Linear(2, 2)
-    optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
+    optimizer = OPTIMIZERS[kind]([{"params": [parameter]} for parameter in model.parameters()])
     other = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
     scheduler = ps.Scheduler({"a": optimizer, "b": other} if several else optimizer, plan)
     before = scheduler._values()
@@ -213,7 +213,7 @@ def test_a_hidden_step_is_not_an_external_write(recwarn):
         get_optimizer_state_dict(model, optimizer)
         train(model, optimizer, 1)
 
-    assert [str(one.message) for one in recwarn if "something else" in str(one.message)] == []
+    assert [str(warning.message) for warning in recwarn if "something else" in str(warning.message)] == []
 
 
 def test_a_state_saved_with_dcp_resumes_in_another_process():
@@ -267,7 +267,7 @@ def test_a_hidden_step_of_another_library_is_recognized_by_its_function(plan, dr
     assert counts() == 0
     train(model, optimizer, 3)
     assert counts() == 3
-    assert [str(one.message) for one in recwarn if "something else" in str(one.message)] == []
+    assert [str(warning.message) for warning in recwarn if "something else" in str(warning.message)] == []
 
 
 def test_a_hidden_step_of_torchs_named_optimizer_is_recognized():

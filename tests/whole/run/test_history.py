@@ -221,7 +221,10 @@ def test_the_command_prints_json(tmp_path):
     ],
 )
 def test_the_command_rejects_files_without_exactly_one_history(tmp_path, data, options, found):
-    states = {name: ps.Scheduler(probe(), one).state_dict() if one is FIRST else one for name, one in data.items()}
+    states = {
+        name: ps.Scheduler(probe(), element).state_dict() if element is FIRST else element
+        for name, element in data.items()
+    }
     shown = said(tmp_path, states, *options)
 
     assert shown.exit_code == 2

@@ -128,7 +128,7 @@ def test_audit_reads_a_csv_of_scalars(tmp_path):
     logged = read_log(tmp_path / "log.csv", fields=("lr", "betas[0]"), amount=AmountColumn())
 
     assert logged.names == ("body", "head")
-    found = {(one.field, one.group): (one.t.tolist(), one.values.tolist()) for one in logged.columns}
-    assert found == {
+    actual = {(column.field, column.group): (column.t.tolist(), column.values.tolist()) for column in logged.columns}
+    assert actual == {
         (field, index): ([0, 1, 2], used(optimizer, field, index)) for index in (0, 1) for field in ("lr", "betas[0]")
     }

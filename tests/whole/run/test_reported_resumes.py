@@ -147,10 +147,10 @@ PLANS = {
         lambda: own_loop(warm_cosine, initial_lr=BASE), WARM, warm_cosine, "OSG", {"t": 0}
     ),
     "a lambda after the load, with a position of its own": Row(
-        lambda: of_torch(lambda module, one: module.LambdaLR(one, cosine)), COSINE, cosine, "OS", {"t": AT}
+        lambda: of_torch(lambda module, value: module.LambdaLR(value, cosine)), COSINE, cosine, "OS", {"t": AT}
     ),
     "a cosine that continues at epoch 30": Row(
-        lambda: of_torch(lambda module, one: module.CosineAnnealingLR(one, 40), 30),
+        lambda: of_torch(lambda module, value: module.CosineAnnealingLR(value, 40), 30),
         COSINE,
         cosine,
         "OS",
@@ -158,13 +158,13 @@ PLANS = {
         at=30,
     ),
     "a warmup, interrupted": Row(
-        lambda: of_torch(lambda module, one: module.LinearLR(one, 0.1, 1.0, 20)),
+        lambda: of_torch(lambda module, value: module.LinearLR(value, 0.1, 1.0, 20)),
         ps.Plan(lr="warmup(20, start=0.1) >> constant()"),
         linear_warmup,
         "SOT",
     ),
     "a cosine of torch, and its state": Row(
-        lambda: of_torch(lambda module, one: module.CosineAnnealingLR(one, 40)), COSINE, cosine, "SOT"
+        lambda: of_torch(lambda module, value: module.CosineAnnealingLR(value, 40)), COSINE, cosine, "SOT"
     ),
     "milestones, interrupted at one": Row(lambda: of_plan(MILESTONES), MILESTONES, milestones),
     "milestones, after the load": Row(lambda: of_plan(MILESTONES), MILESTONES, milestones, "OS"),
@@ -214,17 +214,17 @@ def test_a_plan_uses_the_values_of_the_formula_and_of_an_uninterrupted_run(name)
 # ------------------------------------------------------------------ drop-ins
 
 BUILDS: dict[str, tuple[Callable[..., Any], Callable[[int], float]]] = {
-    "LinearLR": (lambda module, one: module.LinearLR(one, 0.1, 1.0, 20), linear_warmup),
-    "MultiStepLR": (lambda module, one: module.MultiStepLR(one, [AT, AT + 5]), milestones),
-    "ExponentialLR": (lambda module, one: module.ExponentialLR(one, 0.9), exponential),
-    "CosineAnnealingLR": (lambda module, one: module.CosineAnnealingLR(one, 40), cosine),
-    "CosineAnnealingWarmRestarts": (lambda module, one: module.CosineAnnealingWarmRestarts(one, 10), cycles),
-    "LambdaLR": (lambda module, one: module.LambdaLR(one, cosine), cosine),
-    "OneCycleLR": (lambda module, one: module.OneCycleLR(one, BASE, 40), one_cycle),
+    "LinearLR": (lambda module, value: module.LinearLR(value, 0.1, 1.0, 20), linear_warmup),
+    "MultiStepLR": (lambda module, value: module.MultiStepLR(value, [AT, AT + 5]), milestones),
+    "ExponentialLR": (lambda module, value: module.ExponentialLR(value, 0.9), exponential),
+    "CosineAnnealingLR": (lambda module, value: module.CosineAnnealingLR(value, 40), cosine),
+    "CosineAnnealingWarmRestarts": (lambda module, value: module.CosineAnnealingWarmRestarts(value, 10), cycles),
+    "LambdaLR": (lambda module, value: module.LambdaLR(value, cosine), cosine),
+    "OneCycleLR": (lambda module, value: module.OneCycleLR(value, BASE, 40), one_cycle),
     "SequentialLR": (
-        lambda module, one: module.SequentialLR(
-            one,
-            [module.LambdaLR(one, lambda t: t / 15), module.CosineAnnealingLR(one, 25)],
+        lambda module, value: module.SequentialLR(
+            value,
+            [module.LambdaLR(value, lambda t: t / 15), module.CosineAnnealingLR(value, 25)],
             milestones=[15],
         ),
         warm_cosine,

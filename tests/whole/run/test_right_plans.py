@@ -82,8 +82,8 @@ def test_right_plans_have_no_warning(seed):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             ps.Scheduler(Optimizer(group), plan, drive="manual", **facts)
-        found = [*map(str, caught), *(one.code for one in ps.check(plan, groups=[group], **facts))]
-        if found:
-            reported[str(plan), group["lr"], str(facts)] = found
+        actual = [*map(str, caught), *(problem.code for problem in ps.check(plan, groups=[group], **facts))]
+        if actual:
+            reported[str(plan), group["lr"], str(facts)] = actual
 
     assert reported == {}

@@ -39,8 +39,10 @@ def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_tou
     assert optimizer.state_dict() == before
     assert not optimizer._optimizer_step_post_hooks
     assert f"{field if field != 'momentum' else 'betas[0]'} of group 0" in str(refused.value)
-    (found,) = [one for one in check(plan, groups=optimizer.param_groups) if one.code in ("PS311", "PS312")]
-    assert (found.severity, f"at update {update}" in str(found)) == ("error", True)
+    (actual,) = [
+        problem for problem in check(plan, groups=optimizer.param_groups) if problem.code in ("PS311", "PS312")
+    ]
+    assert (actual.severity, f"at update {update}" in str(actual)) == ("error", True)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_values_inside_are_accepted_with_those_after_the_end_ignored(field, line
 
     ps.Scheduler(optimizer, plan)
 
-    assert not [one for one in check(plan, groups=optimizer.param_groups) if one.code in ("PS311", "PS312")]
+    assert not [problem for problem in check(plan, groups=optimizer.param_groups) if problem.code in ("PS311", "PS312")]
 
 
 ADVISED = [(field, line, None) for field, line, _, words in CASES if "below" in words]
@@ -105,14 +107,14 @@ def test_without_a_total_the_length_of_the_schedule_counts():
 def test_one_of_several_optimizers_is_refused_and_none_is_touched(order):
     pairs = {"plain": torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0), "adam": adamw()}
     optimizers = dict(list(pairs.items())[::order])
-    before = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+    before = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
 
     line = ps.Binding("betas[0]", "absolute(linear(0.9, 1.1))", groups="adam/*")
     plan = ps.Plan(line, lr="cosine()", total=100)
     with pytest.raises(PlanError, match=r"betas\[0\] of group .*adam.* at update 50"):
         ps.Scheduler(optimizers, plan)
 
-    assert {name: one.state_dict() for name, one in optimizers.items()} == before
+    assert {name: optimizer.state_dict() for name, optimizer in optimizers.items()} == before
 
 
 @pytest.mark.parametrize(

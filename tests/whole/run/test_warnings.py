@@ -208,26 +208,26 @@ class Optimizer:
     """An optimizer of any groups, whose updates are counted by hand."""
 
     def __init__(self, groups):
-        self.param_groups, self.state = [{"params": [], **one} for one in groups], {}
+        self.param_groups, self.state = [{"params": [], **group} for group in groups], {}
 
 
 def codes_at_a_start(plan, groups, **facts):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         ps.Scheduler(Optimizer(groups), plan, drive="manual", **facts)
-    texts = [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+    texts = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     return [text.rpartition("[")[2].rstrip("]") if text.endswith("]") else text for text in texts]
 
 
 def groups_of(plan):
     """Return a group for each name in a plan, and another one."""
-    names = [one.groups for one in plan.bindings if isinstance(one.groups, str)]
+    names = [binding.groups for binding in plan.bindings if isinstance(binding.groups, str)]
     return [{**VALUES, "name": name} for name in dict.fromkeys([*names, "others"])]
 
 
 def codes_of_the_check(plan, groups, **facts):
-    found = ps.check(plan, facts=facts["facts"] if "facts" in facts else ps.RunFacts(**facts), groups=groups)
-    return [one.code for one in found if one.severity == "warning"]
+    problems = ps.check(plan, facts=facts["facts"] if "facts" in facts else ps.RunFacts(**facts), groups=groups)
+    return [problem.code for problem in problems if problem.severity == "warning"]
 
 
 @table(("base", "line", "facts", "code"), MISTAKES)
@@ -400,11 +400,11 @@ def test_an_accumulation_that_is_used_is_silent(line, facts):
 @table(("line", "facts"), [(line, facts) for _, line, facts, code in MISTAKES if code in (WARMUP, MODE)])
 def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
     plan = ps.Plan(lr=line)
-    (found,) = [one for one in ps.check(plan, facts=ps.RunFacts(**facts)) if one.code in (WARMUP, MODE)]
+    (actual,) = [problem for problem in ps.check(plan, facts=ps.RunFacts(**facts)) if problem.code in (WARMUP, MODE)]
 
-    advised = ps.parse(found.advice.removeprefix("Write ")).metric_rules[0]
-    (schedule,) = [one.schedule for one in plan.bindings]
-    rules = [advised if one.metric == advised.metric else one for one in schedule.metric_rules]
+    advised = ps.parse(actual.advice.removeprefix("Write ")).metric_rules[0]
+    (schedule,) = [binding.schedule for binding in plan.bindings]
+    rules = [advised if rule.metric == advised.metric else rule for rule in schedule.metric_rules]
 
     assert codes_at_a_start(ps.Plan(lr=guided(schedule.args["schedule"], rules)), [{"lr": 0.1}], **facts) == []
 
@@ -463,7 +463,7 @@ def right_or_why_not(text):
         plan = ps.loads(text)
     except ParamschedError:
         return None
-    if any("/" in str(one.groups) or isinstance(one.groups, int) for one in plan.bindings):
+    if any("/" in str(binding.groups) or isinstance(binding.groups, int) for binding in plan.bindings):
         return None
     facts = FACTS if "epoch" in text else {"batch_size": 32, "sequence_length": 1024}
     total = {} if plan.total is not None else {"total": "90 epochs" if "epoch" in text else 10_000}
@@ -480,16 +480,16 @@ CASES += [(file.name, file.read_text()) for file in sorted((ROOT / "examples").r
 
 
 def test_the_plans_of_pages_and_examples_start_silently():
-    found = {(name, text): codes for name, text in CASES if (codes := right_or_why_not(text)) is not None}
+    actual = {(name, text): codes for name, text in CASES if (codes := right_or_why_not(text)) is not None}
 
     reported = {
         (name, text): code
-        for (name, text), codes in found.items()
+        for (name, text), codes in actual.items()
         for code in codes
         if not any(name == page and part in text and code == meant for (page, part), meant in MEANT.items())
     }
     assert reported == {}
-    assert len(found) > 60
+    assert len(actual) > 60
 
 
 STARTS = ["warmup({w}) >> ", "warmup({w}, {s}) >> ", "", "constant({s}, {w}) >> ", "constant(over={w}) >> "]
@@ -549,7 +549,7 @@ def test_generated_right_plans_start_silently(seed):
     ],
 )
 def test_usual_groups_start_silently(groups, more):
-    groups = [{**VALUES, **one} for one in groups]
+    groups = [{**VALUES, **group} for group in groups]
     for one in groups:
         one["initial_lr"] = one["lr"]
 
@@ -597,15 +597,15 @@ def test_a_weight_decay_far_above_that_of_the_optimizer_is_reported():
 
 
 def test_a_share_is_quoted_as_it_is_written():
-    (found,) = ps.check(ps.loads("lr: one_cycle('0.05%', index='t/(n-1)')\ntotal: 2000"))
+    (actual,) = ps.check(ps.loads("lr: one_cycle('0.05%', index='t/(n-1)')\ntotal: 2000"))
 
-    assert (found.code, '"0.05%"' in found.found) == ("PS212", True)
+    assert (actual.code, '"0.05%"' in actual.found) == ("PS212", True)
 
 
 def test_swapped_ends_are_answered_with_the_line_to_write():
-    (found,) = ps.check(ps.loads("lr: linear(0, 1)\ntotal: 1000"))
+    (actual,) = ps.check(ps.loads("lr: linear(0, 1)\ntotal: 1000"))
 
-    assert found.advice == "To fall write linear(start=1.0)"
+    assert actual.advice == "To fall write linear(start=1.0)"
     assert codes_at_a_start("linear(start=1.0)", [{"lr": 0.1}], total=1000) == []
 
 
@@ -644,6 +644,6 @@ def test_another_field_of_which_every_base_is_0_is_warned_of(field):
     absolute = ps.Plan(ps.Binding(field, "linear(absolute(0.8), absolute(0.9))"), total=100)
 
     assert not scheduled(optimizer, absolute)
-    (found,) = scheduled(optimizer, ps.Plan(ps.Binding(field, "linear(0.8, 0.9)"), total=100))
+    (actual,) = scheduled(optimizer, ps.Plan(ps.Binding(field, "linear(0.8, 0.9)"), total=100))
 
-    assert str(found.message).startswith(f"{field} of the optimizer is 0, so every multiple of it is 0. ")
+    assert str(actual.message).startswith(f"{field} of the optimizer is 0, so every multiple of it is 0. ")

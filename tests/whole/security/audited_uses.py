@@ -60,11 +60,11 @@ class Watch:
             return
         use, self.use = self.use, None  # events of the hook itself are ignored
         try:
-            found = self._violation(event, arguments)
-            if found is not None:
-                self.report(use, found)
+            message = self._violation(event, arguments)
+            if message is not None:
+                self.report(use, message)
                 if event in _PROCESSES or event.startswith(_NETWORK):
-                    raise RuntimeError(found)
+                    raise RuntimeError(message)
         finally:
             self.use = use
 
@@ -83,7 +83,9 @@ class Watch:
             writes = any(sign in mode for sign in "wax+") if isinstance(mode, str) else flags & _WRITING
             return self._of_written("opens", path) if writes else None
         if event in _CHANGES:
-            return next(filter(None, (self._of_written(event, one) for one in arguments[: _CHANGES[event]])), None)
+            return next(
+                filter(None, (self._of_written(event, argument) for argument in arguments[: _CHANGES[event]])), None
+            )
         if event == "pickle.find_class" and arguments[0] in ("os", "posix", "builtins", MODULE):
             return f"unpickles {arguments}"
         if event in _PROCESSES or event.startswith(_NETWORK):
@@ -121,7 +123,7 @@ def _path(value: object) -> str | bytes:
 def _text_of(code: types.CodeType) -> str:
     """Return the names and constants of code, which the hook searches for text of an input."""
     parts = [repr((code.co_names, code.co_varnames, code.co_filename, code.co_name))]
-    parts += [_text_of(one) if isinstance(one, types.CodeType) else repr(one) for one in code.co_consts]
+    parts += [_text_of(const) if isinstance(const, types.CodeType) else repr(const) for const in code.co_consts]
     return " ".join(parts)
 
 
@@ -423,7 +425,7 @@ def _watched(watch: Watch, use: str, call: Callable[[], str]) -> None:
         watch.report(use, f"raises {type(error).__name__}: {str(error)[:200]!r}")
     finally:
         watch.use = None
-    for shown in [text, *(str(one.message) for one in messages)]:
+    for shown in [text, *(str(message.message) for message in messages)]:
         if (line := _unprintable(shown)) is not None:
             watch.report(use, f"prints {line[:200]!r}")
 

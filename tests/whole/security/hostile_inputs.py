@@ -273,13 +273,13 @@ def write_inputs(folder: Path, generated: int = 0, seed: int = 0) -> list[Path]:
     folder.mkdir()
     for module in SHADOWED:
         (folder / f"{module}.py").write_text(f"{MARK} = 1\n{CODE}\n")
-    found: list[Path] = []
+    actual: list[Path] = []
 
     def write(name: str, data: str | bytes) -> None:
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
-        found.append(path)
+        actual.append(path)
 
     if generated:
         draw = random.Random(seed)
@@ -288,7 +288,7 @@ def write_inputs(folder: Path, generated: int = 0, seed: int = 0) -> list[Path]:
             kind, data = draw.choice([*plans_of(name), *logs_of(name), *_exported_of(name)])
             suffix = kind if isinstance(data, str) else f"{kind}.json"
             write(f"{number}-{suffix}", data if isinstance(data, str) else json.dumps(data))
-        return found
+        return actual
     for number, name in enumerate(NAMES):
         kinds = list(plans_of(name))
         for kind, data in [*kinds[:2], kinds[2 + number % (len(kinds) - 2)]]:
@@ -305,7 +305,7 @@ def write_inputs(folder: Path, generated: int = 0, seed: int = 0) -> list[Path]:
     (folder / f"{MARK}\x1b[2J\u202e.yaml").write_text("lr: cosin()\n")
     (folder / f"{MARK}\x1b[31m.py").write_text(EXPORTED + CODE)
     return [
-        *found,
+        *actual,
         *(folder / name for name in ("link.yaml", "link.py", "loop.yaml", f"{MARK}\x1b[2J\u202e.yaml")),
         folder / f"{MARK}\x1b[31m.py",
     ]

@@ -22,11 +22,11 @@ def used(folder, *arguments):
 
 @pytest.mark.heavy
 def test_no_use_of_a_hostile_input_has_another_effect(tmp_path):
-    found = used(tmp_path, 43)
+    actual = used(tmp_path, 43)
 
-    assert found["unknown"] == [], "add them to tests/whole/security/audited_uses.py"
-    assert found["violations"] == []
-    assert found["uses"] > 400
+    assert actual["unknown"] == [], "add them to tests/whole/security/audited_uses.py"
+    assert actual["violations"] == []
+    assert actual["uses"] > 400
 
 
 @pytest.mark.long

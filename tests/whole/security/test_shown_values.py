@@ -59,7 +59,7 @@ def inside(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
         yield value
         of_classes = [member for one in type(value).__mro__ for member in vars(one).items()]
         names = [name for name, member in of_classes if isinstance(member, property)]
-        names += [one.name for one in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
+        names += [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
         parts += [getattr(value, name) for name in names]
     if isinstance(value, Mapping):
         parts += value.values()

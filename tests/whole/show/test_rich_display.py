@@ -34,7 +34,7 @@ def figures():
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_plans_schedules_and_traces_are_drawn_as_small_pictures(value):
+def test_plans_schedules_and_traces_are_plotted_as_small_pictures(value):
     shown = value._repr_mimebundle_()
 
     (picture,) = shown.values()
@@ -84,7 +84,7 @@ def test_the_heading_names_assumed_facts():
     assert "Plan: steps_per_epoch assumed to be 100" in unescape(PLAN._repr_mimebundle_()["text/html"])
 
 
-def test_plans_that_cannot_be_drawn_are_displayed_as_text():
+def test_plans_that_cannot_be_plotted_are_displayed_as_text():
     assert ps.Plan(lr='warmup("1 epoch") >> cosine(over="10 samples")')._repr_mimebundle_() == {}
 
 
@@ -178,10 +178,10 @@ def test_a_plan_is_plotted_with_the_values_of_its_trace():
     trace = ps.trace(PLAN, bases, steps_per_epoch=10)
     assert len(axes) == 2
     for ax, field in zip(axes, ("lr", "weight_decay"), strict=True):
-        drawn = ax.lines[0]
-        times = np.asarray(drawn.get_xdata())
+        plotted = ax.lines[0]
+        times = np.asarray(plotted.get_xdata())
         inside = times < trace.total
-        assert drawn.get_ydata()[inside].tolist() == trace[field][times[inside].astype(int)].tolist()
+        assert plotted.get_ydata()[inside].tolist() == trace[field][times[inside].astype(int)].tolist()
 
 
 def test_a_plot_uses_the_given_axes_and_leaves_the_title_of_their_figure():

@@ -35,7 +35,7 @@ LINES = ["one_cycle(peak=2.0)", "wsd('2%', '20%')", "restarts(cosine(), 5, times
 
 def sgd(*groups: dict[str, Any]) -> torch.optim.Optimizer:
     torch.manual_seed(0)
-    several = [{"params": [torch.nn.Parameter(torch.ones(2))], **one} for one in groups or ({},)]
+    several = [{"params": [torch.nn.Parameter(torch.ones(2))], **group} for group in groups or ({},)]
     return torch.optim.AdamW(several, lr=0.5, weight_decay=0.25, foreach=False)
 
 
@@ -55,7 +55,12 @@ def used(optimizers: list[torch.optim.Optimizer], advance: Callable[[int], None]
     rows = []
     for t in updates:
         rows.append(
-            [group[name] for one in optimizers for group in one.param_groups for name in ("lr", "weight_decay")]
+            [
+                group[name]
+                for optimizer in optimizers
+                for group in optimizer.param_groups
+                for name in ("lr", "weight_decay")
+            ]
         )
         advance(t)
     return rows
@@ -89,8 +94,8 @@ class Job:
         (scheduler,) = self.schedulers
         if self.name == "tokens":
             scheduler.consumed(tokens=90 + t)
-        for one in self.optimizers:
-            step(one)
+        for optimizer in self.optimizers:
+            step(optimizer)
         if self.name in ("manual", "mmengine", "one cycle"):
             scheduler.step()
         if self.name == "metric":
@@ -98,7 +103,10 @@ class Job:
 
     def state(self) -> dict[str, Any]:
         (scheduler,) = self.schedulers
-        return {"optimizers": [one.state_dict() for one in self.optimizers], "scheduler": scheduler.state_dict()}
+        return {
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "scheduler": scheduler.state_dict(),
+        }
 
 
 JOBS = ["groups", "manual", "metric", "tokens", "several", "mmengine", "one cycle"]

@@ -29,10 +29,10 @@ COMMANDS = ("show", "check", "convert", "diff")
 def signature_of(function: Any) -> str:
     """Return the parameters of a function without annotations; a default is shown if it is plain data."""
     parameters = []
-    for one in inspect.signature(function).parameters.values():
-        plain = one.default is None or isinstance(one.default, (bool, int, float, str, tuple))
-        default = one.default if one.default is one.empty or plain else "..."
-        parameters.append(one.replace(annotation=one.empty, default=default))
+    for parameter in inspect.signature(function).parameters.values():
+        plain = parameter.default is None or isinstance(parameter.default, (bool, int, float, str, tuple))
+        default = parameter.default if parameter.default is parameter.empty or plain else "..."
+        parameters.append(parameter.replace(annotation=parameter.empty, default=default))
     return str(inspect.Signature(parameters))
 
 
@@ -72,10 +72,10 @@ def options() -> Iterator[str]:
     for name in COMMANDS:
         command = main.get_command(context, name)
         assert command is not None
-        for one in command.params:
-            if isinstance(one, click.Option):
-                default = one.default if isinstance(one.default, (bool, int, float, str)) else None
-                yield f"paramsched {name} {'/'.join(one.opts)}{f'={default}' if default else ''}"
+        for param in command.params:
+            if isinstance(param, click.Option):
+                default = param.default if isinstance(param.default, (bool, int, float, str)) else None
+                yield f"paramsched {name} {'/'.join(param.opts)}{f'={default}' if default else ''}"
 
 
 def stable() -> list[str]:
@@ -84,10 +84,12 @@ def stable() -> list[str]:
     from paramsched.engines import pytorch_accelerated as trainer
     from paramsched.mmengine import engine
 
-    found = [
+    lines = [
         *lines_of_module("ps", ps),
-        *lines_of_module("ps.shapes", ps.shapes, [one for one in dir(ps.shapes) if is_own(getattr(ps.shapes, one))]),
-        *lines_of_module("ps.errors", ps.errors, [one for one in dir(ps.errors) if is_error(getattr(ps.errors, one))]),
+        *lines_of_module("ps.shapes", ps.shapes, [name for name in dir(ps.shapes) if is_own(getattr(ps.shapes, name))]),
+        *lines_of_module(
+            "ps.errors", ps.errors, [name for name in dir(ps.errors) if is_error(getattr(ps.errors, name))]
+        ),
         *lines_of_module("ps.show", ps.show, ("text", "svg")),
         *lines_of_module("ps.compat.torch", torch),
         *lines_of_module("ps.compat.pytorch_accelerated", pytorch_accelerated),
@@ -100,7 +102,7 @@ def stable() -> list[str]:
         f"ps.mmengine.engine.PlanScheduler{signature_of(engine._PlanScheduler)}",
         *options(),
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(lines))
 
 
 def is_own(shape: Any) -> bool:
@@ -133,7 +135,7 @@ def test_a_deprecated_call_warns_at_the_line_of_the_user_with_the_line_to_write(
 def expired(source: str, version: str) -> list[int]:
     """Return the lines of deprecations that end in a version or before it."""
     numbers = tuple(int(one) for one in version.partition("rc")[0].split(".")[:2])
-    calls = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.Call)]
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     ends = {
         call.lineno: tuple(map(int, removed_in(keyword.value.value).split(".")))  # type: ignore[attr-defined]
         for call in calls

@@ -116,7 +116,7 @@ def paramsched_audit(
     else:
         given_plan = read_plan_input(plan, options)
         read, known = given_plan.plan, given_plan.known
-    planned = list(dict.fromkeys(one.name for one in read.bindings))
+    planned = list(dict.fromkeys(binding.name for binding in read.bindings))
     try:
         clock = amount_clock(read.clock)
         if clock is None and amount is not None:
@@ -146,8 +146,8 @@ def paramsched_audit(
             instead = 'For example: --column "lr@head=lr_1" for the column of another group'
         raise error.changed(site=log, advice=instead) from None
     if page is not None:
-        drawn = picture_of_match(logged, matched)
-        write_output(page, show.html(drawn.trace, title=drawn.title, log=drawn.log))
+        figure = picture_of_match(logged, matched)
+        write_output(page, show.html(figure.trace, title=figure.title, log=figure.log))
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
         if report.first is not None and report.first.amount is None:
@@ -176,16 +176,16 @@ def _report_facts(
     from paramsched.tools.audit.compare import log_facts, picture_of_log, read_values
 
     logged = read_values(log, columns=columns, time=time, optimizer=optimizer, at=at)
-    found = log_facts(logged)
+    facts = log_facts(logged)
     if page is not None:
-        drawn = picture_of_log(logged, f"Values of {log}")
-        write_output(page, show.html(drawn.trace, title=drawn.title))
+        figure = picture_of_log(logged, f"Values of {log}")
+        write_output(page, show.html(figure.trace, title=figure.title))
     if as_json:
-        echo_data(json_text(asdict(found)))
+        echo_data(json_text(asdict(facts)))
     else:
-        if any(one.rows > 1 for one in found.columns):
-            drawn = picture_of_log(logged, log)
-            echo(show.text(drawn.trace, width=max(terminal_width() or 80, 24)))
-        echo(str(found))
-    if found.has_rate_of_zero:
+        if any(column.rows > 1 for column in facts.columns):
+            figure = picture_of_log(logged, log)
+            echo(show.text(figure.trace, width=max(terminal_width() or 80, 24)))
+        echo(str(facts))
+    if facts.has_rate_of_zero:
         click.get_current_context().exit(BAD_PLAN)

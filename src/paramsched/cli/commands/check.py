@@ -90,41 +90,41 @@ def paramsched_check(
 
     selected = _codes("--select", select) if select else None
     ignored = _codes("--ignore", ignore or "")
-    found: list[Problem] = []
+    problems: list[Problem] = []
     usage = False
 
-    def check_one(given: str) -> CheckedPlan:
-        checked = checked_plan(given, options, checkpoint=checkpoint, log=log)
-        kept = (one for one in checked.problems if selected is None or one.code in selected)
-        return replace(checked, problems=tuple(one for one in kept if one.code not in ignored))
+    def check_one(argument: str) -> CheckedPlan:
+        checked = checked_plan(argument, options, checkpoint=checkpoint, log=log)
+        kept = (problem for problem in checked.problems if selected is None or problem.code in selected)
+        return replace(checked, problems=tuple(problem for problem in kept if problem.code not in ignored))
 
-    for given in plans:
+    for plan in plans:
         try:
-            checked = check_one(given)
-            found += checked.problems
+            checked = check_one(plan)
+            problems += checked.problems
             usage = usage or checked.usage
             if not as_json and checked.problems:
                 echo_lines(problems_as_lines(checked.problems), err=True)
             elif not as_json:
-                echo(f"{given}: no problems found")
+                echo(f"{plan}: no problems found")
             if checked.note and not as_json:
-                echo_note(f"{given}: {checked.note}")
+                echo_note(f"{plan}: {checked.note}")
         except OSError as error:
             usage = True
             echo(file_problem(error), err=True)
     if as_json:
-        echo_data(problems_as_json(found))
-    worst = {one.severity for one in found}
+        echo_data(problems_as_json(problems))
+    worst = {problem.severity for problem in problems}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
 
 
-def _codes(option: str, given: str) -> frozenset[str]:
+def _codes(option: str, argument: str) -> frozenset[str]:
     """Return the codes that an option names."""
     from paramsched.core.rules import codes_given
     from paramsched.errors import InvalidArgument
 
     try:
-        return codes_given(given)
+        return codes_given(argument)
     except InvalidArgument as error:
-        raise WrongUsage(f"{option} {given}", error.problem.found, error.problem.advice) from None
+        raise WrongUsage(f"{option} {argument}", error.problem.found, error.problem.advice) from None

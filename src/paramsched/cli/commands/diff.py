@@ -54,6 +54,6 @@ def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: b
     if as_json:
         echo_data(json_text([*map(asdict, changes)]))
     elif changes:
-        echo_lines([one.parts() for one in changes])
+        echo_lines([change.parts() for change in changes])
     if changes:
         click.get_current_context().exit(BAD_PLAN)

@@ -58,9 +58,9 @@ def paramsched_edit(file: str, options: CommandOptions, new: bool, no_browser: b
         raise WrongUsage(file, "not a file", "For example: paramsched edit plan.yaml --new")
     exists = os.path.lexists(path) if new else path.exists()  # a link to nowhere is not replaced
     if new == exists:
-        found = "the file exists already" if new else "no such file"
+        message = "the file exists already" if new else "no such file"
         options_of_file = "" if new else " --new" if path.suffix in SUFFIXES else " --new --format yaml"
-        raise WrongUsage(file, found, f"For example: paramsched edit {shlex.quote(file)}{options_of_file}")
+        raise WrongUsage(file, message, f"For example: paramsched edit {shlex.quote(file)}{options_of_file}")
     if exists:
         refuse_config(file)
     editor, drawing = Editor(path, options), DrawingProcess(arguments_of_command())

@@ -37,15 +37,15 @@ def paramsched_recipes(
 
     found = recipes.matching(" ".join(words))
     if as_json:
-        echo_data(json_text([_recipe_data(one) for one in found]))
+        echo_data(json_text([_recipe_data(recipe) for recipe in found]))
         return
     only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if only is not None:
         from paramsched.core import files as config
 
         comments = [only.title, f"Source: {only.source}"]
-        comments += [f"From the source: {one}" for one in only.certain]
-        comments += [f"Inferred: {one}" for one in only.inferred]
+        comments += [f"From the source: {text}" for text in only.certain]
+        comments += [f"Inferred: {text}" for text in only.inferred]
         comments += [f"Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
             comments.append(f"Facts of the run: {_named_values(facts_of_run)}")
@@ -55,7 +55,7 @@ def paramsched_recipes(
         raise WrongUsage(
             "", f"no recipe matches all of: {' '.join(words)}", f"Without WORDS, all {len(recipes)} recipes are listed"
         )
-    echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
+    echo("\n".join(aligned_rows([(recipe.name, recipe.area, recipe.title) for recipe in found])))
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:

@@ -100,10 +100,10 @@ def paramsched_resume(
     if history:
         context = click.get_current_context()
         needless = [
-            max(one.opts, key=len)
-            for one in context.command.params
-            if context.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
-            and one.name not in ("checkpoint", "scheduler", "history", "as_json", "modules")
+            max(param.opts, key=len)
+            for param in context.command.params
+            if context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+            and param.name not in ("checkpoint", "scheduler", "history", "as_json", "modules")
         ]
         if needless:
             named = shlex.quote(checkpoint)
@@ -126,8 +126,8 @@ def paramsched_resume(
     on_change: Any = by_field or (choices[0] if choices else "new")
     kinds = ("new", "checkpoint", "error")
     if len(by_field or choices[:1]) != len(choices) or not {*(by_field.values() or [on_change])} <= {*kinds}:
-        found = f"expected one of {', '.join(kinds)}, or one of them for each field"
-        raise WrongUsage(f"--on-change {' '.join(choices)}", found, "Write --on-change new")
+        message = f"expected one of {', '.join(kinds)}, or one of them for each field"
+        raise WrongUsage(f"--on-change {' '.join(choices)}", message, "Write --on-change new")
     try:
         loaded = load_checkpoint(Path(checkpoint))
         from paramsched.tools.records.resume import predict_resume  # imports torch, which the checkpoint needs anyway
@@ -195,15 +195,15 @@ def _print_history(checkpoint: str, scheduler: str | None, *, as_json: bool) -> 
     if as_json:
         entries = [
             {
-                "update": one.update,
-                "amount": one.amount,
-                "plan": None if one.plan is None else str(one.plan),
-                "changes": None if one.changes is None else [*map(asdict, one.changes)],
+                "update": plan.update,
+                "amount": plan.amount,
+                "plan": None if plan.plan is None else str(plan.plan),
+                "changes": None if plan.changes is None else [*map(asdict, plan.changes)],
             }
-            | ({"bases": one.bases} if one.bases else {})
-            | ({"left_out": one.left_out} if one.left_out else {})
-            for one in plans
+            | ({"bases": plan.bases} if plan.bases else {})
+            | ({"left_out": plan.left_out} if plan.left_out else {})
+            for plan in plans
         ]
         echo_data(json_text(entries))
     else:
-        echo_lines([line for one in plans for line in one.lines()])
+        echo_lines([line for plan in plans for line in plan.lines()])

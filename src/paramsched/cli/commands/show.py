@@ -65,9 +65,9 @@ class Drawing:
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
-        drawn, other = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
-        runs = runs_to_draw(self.used, self.metrics, drawn, self.tolerance)
-        return drawn, {"log": runs or None, "other": other, "view": self.view}
+        curves, other = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
+        runs = runs_to_draw(self.used, self.metrics, curves, self.tolerance)
+        return curves, {"log": runs or None, "other": other, "view": self.view}
 
     def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix or in `to`."""
@@ -75,9 +75,9 @@ class Drawing:
         from paramsched.cli._input import title_of_plans
 
         draw = _format_of_picture(output, to)
-        drawn, more = self.data()
+        curves, more = self.data()
         heading = printable(title or title_of_plans([*self.plans, *([] if self.other is None else [self.other])]))
-        return draw(drawn, title=heading, **more)
+        return draw(curves, title=heading, **more)
 
 
 def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -240,8 +240,8 @@ def paramsched_show(
         if as_json:
             return _all_values(drawing)
         columns = width or terminal_width() or 80
-        drawn, more = drawing.data()
-        return show.text(drawn, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
+        curves, more = drawing.data()
+        return show.text(curves, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
 
     if as_json:
         echo_data(draw())
@@ -285,17 +285,17 @@ def _all_values(drawing: Drawing) -> str:
     """Return the values of a plan at every update as JSON."""
     from paramsched.cli._traces import named_traces, too_many_values, trace_plan_inputs
 
-    drawn, _ = trace_plan_inputs(drawing.plans, drawing.options)
-    traces = named_traces(drawn, drawing.plans[0])
+    curves, _ = trace_plan_inputs(drawing.plans, drawing.options)
+    traces = named_traces(curves, drawing.plans[0])
     if (count := sum(one.total * len(one.keys()) for one in traces.values())) > _MOST_PRINTED:
         raise too_many_values(count, "print")
-    found: list[dict[str, Any]] = []
-    for one in traces.values():
-        values = {_name_of_curve(one, key): one[key].tolist() for key in one.keys()}
-        found.append({"total": one.total, "steps_per_epoch": one.steps_per_epoch, "values": values})
-    if len(found) == 1:
-        return json_text(found[0])
-    return json_text({"plans": [{"plan": name, **data} for name, data in zip(traces, found, strict=True)]})
+    groups: list[dict[str, Any]] = []
+    for trace in traces.values():
+        values = {_name_of_curve(trace, key): trace[key].tolist() for key in trace.keys()}
+        groups.append({"total": trace.total, "steps_per_epoch": trace.steps_per_epoch, "values": values})
+    if len(groups) == 1:
+        return json_text(groups[0])
+    return json_text({"plans": [{"plan": name, **data} for name, data in zip(traces, groups, strict=True)]})
 
 
 def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:

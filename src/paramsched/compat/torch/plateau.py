@@ -116,8 +116,8 @@ class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
         self.last_epoch = epoch
         if self.nonfinite == "ignore" and not math.isfinite(value):
             advice = 'Use nonfinite="count" to count it as no improvement.'
-            found, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
-            warn_user(Problem(site=site, found=found, advice=advice))
+            message, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
+            warn_user(Problem(site=site, found=message, advice=advice))
             return
         if self._is_better(value, self.best):
             self.best, self.num_bad_epochs = value, 0

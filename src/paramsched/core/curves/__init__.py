@@ -57,9 +57,9 @@ globals().update(FAMILIES | CONSTANTS)
 if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
 
     def __getattr__(name: str) -> Any:
-        found = f"module {__name__!r} has no attribute {name!r}"
+        message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(
-            found if name.startswith("_") else f"{found}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}"
+            message if name.startswith("_") else f"{message}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}"
         )
 
 

@@ -226,10 +226,12 @@ def _family(
         bound = inspect.signature(made).bind(*args, **kwargs)
         bound.apply_defaults()
         params = params_of(made)
-        given = {key: checked_number(CallSite(call, key), params[key], one) for key, one in bound.arguments.items()}
-        if check is not None and (found := check(**given)):
+        given = {
+            key: checked_number(CallSite(call, key), params[key], argument) for key, argument in bound.arguments.items()
+        }
+        if check is not None and (message := check(**given)):
             site = f"{call}({', '.join(map(repr, given.values()))})"
-            raise InvalidArgument(site, found, example=example_call(made, call))
+            raise InvalidArgument(site, message, example=example_call(made, call))
         rises = monotone(**given) if callable(monotone) else monotone
         return _made(function, falls, also, rises, tuple(given.items()))
 
@@ -259,8 +261,8 @@ def custom_curve(function: Callable[[Any], Any], name: str | None = None) -> Cur
     for at in (0.0, 1.0):
         got = float(np.asarray(function(np.array([at])), dtype=np.float64).reshape(-1)[0])
         if not abs(got - at) <= 1e-9:
-            found, instead = f"curve({at:g}) must be {at:g}, got {got!r}", "Scale the function so that it goes from 0"
-            raise InvalidArgument(f"curve {made}", found, f"{instead} at u=0 to 1 at u=1")
+            message, instead = f"curve({at:g}) must be {at:g}, got {got!r}", "Scale the function so that it goes from 0"
+            raise InvalidArgument(f"curve {made}", message, f"{instead} at u=0 to 1 at u=1")
     return made
 
 
@@ -277,8 +279,8 @@ def register(name: str, function: Callable[[Any], Any]) -> Curve:
         InvalidArgument: the name is in use or not an identifier, or the function does not go from 0 to 1.
     """
     if not name.isidentifier() or name in FAMILIES or name in CONSTANTS:
-        found = "the name is already in use" if name.isidentifier() else "the name must be an identifier"
-        raise InvalidArgument(f"curves.register({name!r})", found, "Choose another name")
+        message = "the name is already in use" if name.isidentifier() else "the name must be an identifier"
+        raise InvalidArgument(f"curves.register({name!r})", message, "Choose another name")
     CONSTANTS[name] = custom_curve(function, name)
     return CONSTANTS[name]
 
@@ -298,12 +300,12 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in FAMILIES:
             raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", example=f"{curve_text(name)}")
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
-            found = "a curve with arguments cannot be passed as text"
-            raise InvalidArgument(f'curve "{curve}"', found, example=f"curves.{name}")
+            message = "a curve with arguments cannot be passed as text"
+            raise InvalidArgument(f'curve "{curve}"', message, example=f"curves.{name}")
         known = [*CONSTANTS, *FAMILIES]
         near = closest(name, known)
-        found = f'did you mean "{near}"?' if near else f"expected one of {', '.join(sorted(known))}"
-        raise InvalidArgument(f'curve "{curve}"', f"unknown curve; {found}", example=curve_text(near or "cosine"))
+        message = f'did you mean "{near}"?' if near else f"expected one of {', '.join(sorted(known))}"
+        raise InvalidArgument(f'curve "{curve}"', f"unknown curve; {message}", example=curve_text(near or "cosine"))
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
         raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", example=f"{curve_text(family)}")
     if callable(curve):

@@ -73,8 +73,8 @@ def index_in_name(name: str) -> int | None:
     >>> index_in_name("[0]"), index_in_name("head")
     (0, None)
     """
-    found = _INDEX.fullmatch(name)
-    return int(found[1]) if found else None
+    match = _INDEX.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 ShapeLike = Callable[..., Any]
@@ -92,13 +92,13 @@ class ShapeNames:
     def __init__(self, shapes: Iterable[ShapeLike] = ()) -> None:
         self.own: dict[str, ShapeLike] = {}
         if not isinstance(shapes, Iterable):
-            found = f"expected a list of functions, got {type(shapes).__name__}"
-            raise InvalidArgument(f"shapes={shown(shapes)}", found, "For example: shapes=[my_shape]")
+            message = f"expected a list of functions, got {type(shapes).__name__}"
+            raise InvalidArgument(f"shapes={shown(shapes)}", message, "For example: shapes=[my_shape]")
         for builder in shapes:
             name = getattr(builder, "__name__", "")  # a partial or an instance has none
             if not callable(builder) or not name.isidentifier():
-                found = "expected a function with a name"
-                raise InvalidArgument(f"shapes=[{builder!r}]", found, "For example: def my_shape(…): …")
+                message = "expected a function with a name"
+                raise InvalidArgument(f"shapes=[{builder!r}]", message, "For example: def my_shape(…): …")
             if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
                 raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
             self.own[name] = builder
@@ -120,7 +120,10 @@ def schedule_from_text(text: str, source: str) -> Schedule:
         return schedule
     line = " ".join(text.splitlines())
     found = problems.found()
-    raise ConfigError(source, [one.changed(column=one.span[0] + 1, text=line) if one.span else one for one in found])
+    raise ConfigError(
+        source,
+        [problem.changed(column=problem.span[0] + 1, text=line) if problem.span else problem for problem in found],
+    )
 
 
 def _read_schedule_text(text: str, path: str, names: ShapeNames, problems: ProblemCollector) -> Schedule | None:
@@ -158,8 +161,8 @@ class ScheduleReader:
         """Read the schedule of a field or a target, which is the value of `key`: a line of text, or a number."""
         match value:
             case str():
-                found = _read_schedule_text(value, path, self.names, self.problems)
-                return MISSING if found is None else found
+                schedule = _read_schedule_text(value, path, self.names, self.problems)
+                return MISSING if schedule is None else schedule
             case BadValue():
                 return self.note_bad_value(value, path)
             case int() | float() if not isinstance(value, bool):
@@ -174,8 +177,8 @@ class ScheduleReader:
         if not _is_plain(value):
             return None
         if isinstance(value, list) and value:
-            texts = [one if isinstance(one, str) else self._line_of_data(one) for one in value]
-            line = " >> ".join(one for one in texts if one is not None) if None not in texts else ""
+            texts = [element if isinstance(element, str) else self._line_of_data(element) for element in value]
+            line = " >> ".join(text for text in texts if text is not None) if None not in texts else ""
         elif isinstance(value, dict) and len(value) == 1:
             ((name, inside),) = value.items()
             if isinstance(inside, (dict, type(None))):  # cosine: {to: 0.1}
@@ -183,15 +186,15 @@ class ScheduleReader:
             elif name == "schedule":
                 line = str(inside)
         if isinstance(value, dict) and isinstance(shape := value.get("type", value.get("name")), str):
-            line = _call(shape, {name: one for name, one in value.items() if name not in ("type", "name")})
+            line = _call(shape, {name: element for name, element in value.items() if name not in ("type", "name")})
         with suppress(InvalidArgument):
             read_line(line, self.names.own)
             return line
         return None  # also for data that is no call of a shape
 
-    def note_fault(self, path: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> Any:
+    def note_fault(self, path: str, message: str, instead: str = "", *, code: str = REFUSED_VALUE) -> Any:
         """Add a problem and return MISSING."""
-        self.problems.add(path, found, instead, code=code)
+        self.problems.add(path, message, instead, code=code)
         return MISSING
 
     def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
@@ -248,8 +251,8 @@ def plan_of_plain(plain: Any, problems: ProblemCollector, names: ShapeNames) -> 
     if isinstance(plain, BadValue):
         problems.report(ROOT, plain.problem)
     else:
-        found = "the file is empty" if plain is None else f"expected a plan, got {short_json(plain)}"
-        problems.add(ROOT, found, _A_PLAN, code=REFUSED_VALUE)
+        message = "the file is empty" if plain is None else f"expected a plan, got {short_json(plain)}"
+        problems.add(ROOT, message, _A_PLAN, code=REFUSED_VALUE)
     problems.raise_any("config")
     raise AssertionError
 
@@ -291,7 +294,7 @@ class _PlanReader:
         """Return the clock of the plan, or a dict from field to clock; None if it is invalid."""
         if not isinstance(value, dict):
             return self.read_clock_name(value, CLOCK)
-        named = {str(name): self.read_clock_name(one, child_path(CLOCK, name)) for name, one in value.items()}
+        named = {str(name): self.read_clock_name(element, child_path(CLOCK, name)) for name, element in value.items()}
         return {name: one for name, one in named.items() if one is not None}
 
     def read_clock_name(self, value: Any, path: str) -> ClockName | None:
@@ -315,8 +318,8 @@ class _PlanReader:
         if length is MISSING:
             return None
         if not length.terms:
-            found = f"the total must be greater than 0, got {short_json(value)}"
-            self.values.note_fault(TOTAL, found, "For example: 1000", code=TOTAL_NOT_POSITIVE)
+            message = f"the total must be greater than 0, got {short_json(value)}"
+            self.values.note_fault(TOTAL, message, "For example: 1000", code=TOTAL_NOT_POSITIVE)
         elif "percent" in dict(length.terms):
             self.values.note_fault(TOTAL, f"{short_json(value)} would refer to the total itself")
         elif length.until:
@@ -345,19 +348,19 @@ class _PlanReader:
         """Return a mapping that is not empty; otherwise add a problem with an example of the entry."""
         if isinstance(value, dict) and value:
             return value
-        found, code = f"{short_json(value)} is {type_name_of(value)}, not {what}", WRONG_TYPE
+        message, code = f"{short_json(value)} is {type_name_of(value)}, not {what}", WRONG_TYPE
         if isinstance(value, BadValue):
-            found, code = value.problem.found, REFUSED_VALUE
+            message, code = value.problem.found, REFUSED_VALUE
         elif value == {}:
-            found, code = "it is empty", NOTHING_PLANNED
-        self.problems.add(path, found, f"For example: {example}", code=code)
+            message, code = "it is empty", NOTHING_PLANNED
+        self.problems.add(path, message, f"For example: {example}", code=code)
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
         """Return the name of a group, or its index from an integer or a text such as `[0]`."""
         if name == "" or (isinstance(name, int) and name < 0):
-            found = f"expected the name of a group or its index, got {shown(name)}"
-            self.problems.add(path, found, at_key=True, code=WRONG_ARGUMENT)
+            message = f"expected the name of a group or its index, got {shown(name)}"
+            self.problems.add(path, message, at_key=True, code=WRONG_ARGUMENT)
             return f"[{name}]"  # the name of no group, so that its fields are read without another problem
         index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
@@ -374,8 +377,8 @@ class _PlanReader:
             label = f'"{key}"' if _needs_quotes(key) else key
             group = f"{label}: {_in_braces(value)}"
             advice = f"Write it under groups, as {group}" if "groups" in self.data else f"Write groups: {{{group}}}"
-            found = f"it has fields, as a group has: {', '.join(value)}"
-            self.problems.add(path, found, advice, at_key=True, code=WRONG_TYPE)
+            message = f"it has fields, as a group has: {', '.join(value)}"
+            self.problems.add(path, message, advice, at_key=True, code=WRONG_TYPE)
             return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
         if name is None and (not isinstance(value, str) or is_foreign_entry(str(key), value)):
@@ -384,8 +387,8 @@ class _PlanReader:
         if name is None:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
-            found = f"{name} of the same groups is scheduled at {before} too"
-            self.problems.add(path, found, at_key=True, code=SAID_TWICE)
+            message = f"{name} of the same groups is scheduled at {before} too"
+            self.problems.add(path, message, at_key=True, code=SAID_TWICE)
         elif schedule is not MISSING:
             made = self.values.try_or_note(path, lambda: Binding(name, schedule, selector, optional))
             self.bindings += [] if made is MISSING else [made]
@@ -393,26 +396,26 @@ class _PlanReader:
     def name_of_field(self, key: str, value: Any, path: str) -> str | None:
         """Return the canonical name of a field; None if it is invalid, misspelled, or a run fact."""
         if key in PAIRS and isinstance(value, list):
-            found = f'each element of "{key}" is a field of its own: "{key}[0]"'
-            self.problems.add(path, found, at_key=True, code=WRONG_TYPE)
+            message = f'each element of "{key}" is a field of its own: "{key}[0]"'
+            self.problems.add(path, message, at_key=True, code=WRONG_TYPE)
             return None
         if key in KNOWN:
             return key
         if is_foreign_entry(key, value):
-            found = f'"{key}" is not a field'
-            self.problems.add(path, found, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
+            message = f'"{key}" is not a field'
+            self.problems.add(path, message, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
             return None
-        found = ""
+        message = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
-            found = f'"{key}" is a run fact, not a field; it is passed to the Scheduler'
+            message = f'"{key}" is a run fact, not a field; it is passed to the Scheduler'
         elif (key in SHAPES or key.startswith("warmup_")) and isinstance(value, (int, float)):
-            found = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
+            message = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
-            found = f'"{key}" is not a field; the length of the run is total, such as total: 90 {key}'
+            message = f'"{key}" is not a field; the length of the run is total, such as total: 90 {key}'
         elif (near := closest(key.lower(), RESERVED)) is not None:
-            found = f'unknown field "{key}"; did you mean "{near}"?'
-        if found:
-            self.problems.add(path, found, at_key=True, code=UNKNOWN_FIELD)
+            message = f'unknown field "{key}"; did you mean "{near}"?'
+        if message:
+            self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
             return None
         try:
             name = str(Field.of(key))
@@ -420,8 +423,8 @@ class _PlanReader:
             self.problems.refuse(path, refusal, at_key=True)
             return None
         if (slip := known_field(name)) is not None:
-            found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
-            self.problems.add(path, found, at_key=True, code=UNKNOWN_FIELD)
+            message = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
+            self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
             return None
         return name
 
@@ -431,25 +434,25 @@ class _PlanReader:
         for name, entries in self.entries_of(value, TARGETS, "targets by name", example).items():
             path = child_path(TARGETS, name)
             if not isinstance(name, str) or not name.isidentifier():
-                found = f"expected an identifier, got {short_json(name)}"
-                self.problems.add(path, found, at_key=True, code=WRONG_ARGUMENT)
+                message = f"expected an identifier, got {short_json(name)}"
+                self.problems.add(path, message, at_key=True, code=WRONG_ARGUMENT)
             given = self.entries_of(entries, path, "a target", f"{name}: {{initial: 1.0, schedule: cosine()}}")
             if given:
                 self.read_target(str(name), given, path)
 
-    def read_target(self, name: str, given: dict[Any, Any], path: str) -> None:
+    def read_target(self, name: str, entry: dict[Any, Any], path: str) -> None:
         before = self.problems.count
-        self.problems.refuse_unknown(given, TARGET_ENTRIES, path, "unknown entry of a target", code=UNKNOWN_FIELD)
+        self.problems.refuse_unknown(entry, TARGET_ENTRIES, path, "unknown entry of a target", code=UNKNOWN_FIELD)
         for key in TARGET_ENTRIES:
-            if key not in given:
+            if key not in entry:
                 self.problems.add(path, f'"{key}" is missing', code=WRONG_ARGUMENT)
-        first, place, initial, schedule = given.get("initial", 1.0), child_path(path, "initial"), MISSING, MISSING
+        first, place, initial, schedule = entry.get("initial", 1.0), child_path(path, "initial"), MISSING, MISSING
         if isinstance(first, bool) or not isinstance(first, (int, float)):
             self.values.note_wrong_type(first, place, "a number", "For example: 1.0")
         else:
             initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
-        if "schedule" in given:
-            schedule = self.values.read_line(given["schedule"], child_path(path, "schedule"), "schedule")
+        if "schedule" in entry:
+            schedule = self.values.read_line(entry["schedule"], child_path(path, "schedule"), "schedule")
         if self.problems.count == before and schedule is not MISSING and name.isidentifier():
             self.bindings.append(Binding(Target(name, initial), schedule))
 
@@ -575,4 +578,4 @@ def from_plan(plan: Plan) -> dict[str, Any]:
                 )
             selected.setdefault(name, {})[binding.name] = schedule
     parts = {"groups": groups, "later": later, "targets": targets}
-    return data | {name: part for name, part in parts.items() if part}
+    return data | {name: group for name, group in parts.items() if group}

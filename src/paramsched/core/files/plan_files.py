@@ -76,8 +76,8 @@ def load(
         text = _open_file(path_of_file(path), format)
     except OSError as error:
         if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
-            found = "no file has this name; for the text of a plan, write ps.loads(text)"
-            raise FileNotFoundError(ENOENT, found, shortened_text(path)) from None
+            message = "no file has this name; for the text of a plan, write ps.loads(text)"
+            raise FileNotFoundError(ENOENT, message, shortened_text(path)) from None
         raise
     return text.loaded(shapes).plan
 
@@ -106,20 +106,20 @@ def loads(
     True
     """
     if isinstance(text, Mapping):
-        given = open_plan(text, format)
+        plan_text = open_plan(text, format)
     elif not isinstance(text, str):
-        found = f"expected text or a mapping, got {type(text).__name__}"
-        raise InvalidArgument(f"loads({text!r:.40})", found, "Write ps.load(path)")
+        message = f"expected text or a mapping, got {type(text).__name__}"
+        raise InvalidArgument(f"loads({text!r:.40})", message, "Write ps.load(path)")
     elif ": " not in text and is_path(text):
-        found = "expected the text of a plan, got a path"
-        raise InvalidArgument(f"loads({text!r})", found, f"Write ps.load({text!r})")
+        message = "expected the text of a plan, got a path"
+        raise InvalidArgument(f"loads({text!r})", message, f"Write ps.load({text!r})")
     elif format == "yaml" and text.strip() and ": " not in text and not is_plan_text(text):  # a schedule, or a recipe
         if not shapes:
             return plan_of(text, "ps.loads")
-        given = PlanText("text", text, format, {"lr": text})
+        plan_text = PlanText("text", text, format, {"lr": text})
     else:
-        given = PlanText(f"{format} text", text, format)
-    return given.loaded(shapes).plan
+        plan_text = PlanText(f"{format} text", text, format)
+    return plan_text.loaded(shapes).plan
 
 
 @overload
@@ -300,7 +300,7 @@ class PlanText:
     def has_comments(self) -> bool:
         """True if the text is YAML or TOML with comments, which a plan does not preserve."""
         pattern = _COMMENTS.get(self.format)
-        return pattern is not None and any(found["comment"] for found in pattern.finditer(self.text))
+        return pattern is not None and any(match["comment"] for match in pattern.finditer(self.text))
 
 
 def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
@@ -316,13 +316,13 @@ def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
 
 
 def open_plan(
-    given: str | os.PathLike[str] | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any],
     format: str | None = None,
 ) -> PlanText:
     """Return the text of a plan with its format, from a file, a text or a mapping.
 
     Args:
-        given: the path of a file, the text of a plan, or a mapping with the entries of a plan file.
+        source: the path of a file, the text of a plan, or a mapping with the entries of a plan file.
         format: the format; by default determined by the suffix or the content of a file, else YAML.
 
     Raises:
@@ -333,21 +333,21 @@ def open_plan(
     lr: constant(0.5)
     """
     chosen = None if format is None else _known_format(format)
-    if isinstance(given, Mapping):
-        return PlanText("a mapping", "", chosen or "yaml", entries=given)
-    if not is_path(given):
-        return PlanText(f"{chosen or 'yaml'} text", str(given), chosen or "yaml")
-    return _open_file(path_of_file(given), chosen)
+    if isinstance(source, Mapping):
+        return PlanText("a mapping", "", chosen or "yaml", entries=source)
+    if not is_path(source):
+        return PlanText(f"{chosen or 'yaml'} text", str(source), chosen or "yaml")
+    return _open_file(path_of_file(source), chosen)
 
 
 def _open_file(file: Path, format: str | None) -> PlanText:
     try:
         text = read_bounded_text(file)
     except FileNotFoundError:
-        found = f"expected the path of a plan file; no file in {file.absolute().parent} has this name"
+        message = f"expected the path of a plan file; no file in {file.absolute().parent} has this name"
         near = near_file(file)
         advice = "" if near is None else f'; did you mean "{near}"?'
-        raise FileNotFoundError(ENOENT, printable(f"{found}{advice}"), str(file)) from None
+        raise FileNotFoundError(ENOENT, printable(f"{message}{advice}"), str(file)) from None
     return PlanText(str(file), text, format_of(file, format))
 
 
@@ -355,8 +355,8 @@ def _not_a_plan(plain: Any) -> Problem | None:
     """Return the problem of data of which no entry belongs to a plan; None for a plan with a mistake."""
     if not isinstance(plain, Mapping) or not plain or native.has_schedule(plain) or native.may_be_plan(plain):
         return None
-    found = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
-    return Problem("", found, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED)
+    message = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
+    return Problem("", message, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED)
 
 
 def read_data(text: str, format: str, source: str) -> Any:
@@ -380,8 +380,8 @@ def text_of(plan: Plan, format: str) -> str:
         advice = "Make the plan smaller, or register its shapes"
         raise InvalidArgument("dump(plan)", "; ".join(error.lines), advice) from None
     if not same:
-        found = "reading the text gives another plan, because a name in the plan is also the name of something else"
-        raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
+        message = "reading the text gives another plan, because a name in the plan is also the name of something else"
+        raise InvalidArgument("dump(plan)", message, "Rename the function, shape or group")
     return text
 
 

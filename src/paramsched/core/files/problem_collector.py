@@ -37,15 +37,15 @@ def refuse_long_text(text: str, source: str) -> None:
     if size > MOST_BYTES:
         raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
     if not text.isascii() and (half := _HALF.search(text)):
-        found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
-        raise ConfigError(source, [TextLines(text).problem_at(half.start(), found, "Leave it out")])
+        message = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
+        raise ConfigError(source, [TextLines(text).problem_at(half.start(), message, "Leave it out")])
 
 
 def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
     """Raise ConfigError if the schedules of a plan would take seconds to read."""
     if has_many_words(texts):
-        found = f"more than {MOST_WORDS:,} names and operators in its schedules; a plan is a short text"
-        raise ConfigError(source, [found])
+        message = f"more than {MOST_WORDS:,} names and operators in its schedules; a plan is a short text"
+        raise ConfigError(source, [message])
 
 
 def too_many_values(source: str) -> ConfigError:
@@ -59,8 +59,10 @@ def nested_too_deep(text: str, source: str) -> ConfigError:
     while depth <= MOST_DEPTH and place < len(text):
         depth += (text[place] in "[{") - (text[place] in "]}")
         place += 1
-    found = f"nested more than {MOST_DEPTH} deep"
-    return ConfigError(source, [TextLines(text).problem_at(place - 1, found, "Use one line of text for the schedule")])
+    message = f"nested more than {MOST_DEPTH} deep"
+    return ConfigError(
+        source, [TextLines(text).problem_at(place - 1, message, "Use one line of text for the schedule")]
+    )
 
 
 def read_bounded_text(file: Path) -> str:
@@ -92,8 +94,8 @@ def decoded_text(data: bytes, file: Path) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = TextLines(before).of(len(before))
-        found = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
-        problem = Problem("", found, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)
+        message = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
+        problem = Problem("", message, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)
         raise ConfigError(str(file), [problem]) from None
 
 
@@ -136,7 +138,7 @@ class Place:
         """Return a dict from the step of each entry in a config path, such as `.lr`, to the range of the entry."""
         if self._named is None:
             entries = self.parts.items() if isinstance(self.parts, dict) else ()
-            self._named = {printable(" ".join(child_path("", key).split())): part for key, part in entries}
+            self._named = {printable(" ".join(child_path("", key).split())): place for key, place in entries}
         return self._named
 
 
@@ -199,7 +201,7 @@ def placed_problems(problems: tuple[Problem, ...], text: str, places: Callable[[
     except ConfigError:
         return problems
     lines = TextLines(text)
-    return tuple(_placed(one, root, text, lines) if _lacks_place(one) else one for one in problems)
+    return tuple(_placed(problem, root, text, lines) if _lacks_place(problem) else problem for problem in problems)
 
 
 def _lacks_place(problem: Problem) -> bool:
@@ -232,9 +234,9 @@ def place_at_path(root: Place, path: str) -> Place:
 def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
     """Return the place of the first entry in a path, and the rest of the path; None if there is no such entry."""
     if isinstance(place.parts, list):
-        found = _INDEX.match(rest)
-        index = int(found[1]) if found else len(place.parts)
-        return (place.parts[index], rest[found.end() :]) if found and index < len(place.parts) else None
+        match = _INDEX.match(rest)
+        index = int(match[1]) if match else len(place.parts)
+        return (place.parts[index], rest[match.end() :]) if match and index < len(place.parts) else None
     if not place.parts:
         return None
     named = place.named()
@@ -319,7 +321,7 @@ class ProblemCollector:
     def add(
         self,
         path: str,
-        found: str,
+        message: str,
         advice: str = "",
         *,
         span: tuple[int, int] | None = None,
@@ -330,7 +332,7 @@ class ProblemCollector:
 
         Args:
             path: the config path.
-            found: the description of the problem.
+            message: the description of the problem.
             advice: what to do, in one sentence.
             span, at_key: as for `Problem`.
             code: the code of the rule.
@@ -338,8 +340,8 @@ class ProblemCollector:
         self.count += 1
         if self.full:
             return
-        one = Problem(path, found, advice, span, at_key, code=code)
-        self._found[one] = None
+        problem = Problem(path, message, advice, span, at_key, code=code)
+        self._found[problem] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Add the error of a library function as a problem."""
@@ -362,19 +364,19 @@ class ProblemCollector:
         self.add(path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code)
 
     def refuse_unknown(
-        self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
+        self, names: Iterable[object], known: Collection[str], path: str, message: str, *, code: str = WRONG_ARGUMENT
     ) -> None:
         """Add a problem for each unknown name, with the name that was probably intended."""
-        for name in given:
+        for name in names:
             if name not in known and self.full:
                 self.count += 1  # the search for a suggestion is slow, and the problem would not be listed
             elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it has no arguments"
-                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
+                self.add(child_path(path, name), f"{message}; {meant}", at_key=True, code=code)
 
     def lines(self) -> tuple[str, ...]:
         """Return one line of text for each problem."""
-        return tuple(one.place_and_message for one in self.found())
+        return tuple(problem.place_and_message for problem in self.found())
 
     def found(self) -> tuple[Problem, ...]:
         """Return the problems; if there are more than 200, the last one counts those that are not listed."""
@@ -425,8 +427,8 @@ class BadValue:
     problem: Problem
 
 
-def _bad_value(path: str, found: str, advice: str) -> BadValue:
-    return BadValue(Problem(path, found, advice, code=REFUSED_VALUE))
+def _bad_value(path: str, message: str, advice: str) -> BadValue:
+    return BadValue(Problem(path, message, advice, code=REFUSED_VALUE))
 
 
 def values_in(data: Any) -> Iterator[Any]:
@@ -442,8 +444,8 @@ def values_in(data: Any) -> Iterator[Any]:
 def refuse_many_values(data: Any, source: str) -> None:
     """Raise ConfigError if data has more values than a plan may have."""
     left = MOST_VALUES + 1
-    for one in values_in(data):
-        left -= 1 + (one.count(",") if isinstance(one, str) else 0)
+    for value in values_in(data):
+        left -= 1 + (value.count(",") if isinstance(value, str) else 0)
         if left < 0:
             raise too_many_values(source)
 
@@ -451,8 +453,8 @@ def refuse_many_values(data: Any, source: str) -> None:
 def plain_data(raw: Any, problems: ProblemCollector) -> Any:
     """Return data with dicts, lists, text, finite numbers, booleans and None only; add problems for other values."""
     data = plain_or_bad(raw, problems)
-    for one in bad_values_in(data):
-        problems.report(one.problem.path, one.problem)
+    for value in bad_values_in(data):
+        problems.report(value.problem.path, value.problem)
     return data
 
 
@@ -463,15 +465,15 @@ def plain_or_bad(raw: Any, problems: ProblemCollector) -> Any:
 
 def bad_values_in(data: Any) -> list[BadValue]:
     """Return every `BadValue` in data, at any depth."""
-    return [one for one in values_in(data) if isinstance(one, BadValue)]
+    return [value for value in values_in(data) if isinstance(value, BadValue)]
 
 
 def refuse_large_plan(data: Any, source: str) -> None:
     """Raise ConfigError if a plan has more or longer schedules than can be read and drawn in seconds."""
     values = [*values_in(data)]
-    if sum(len(one) for one in values if isinstance(one, (Pairs, dict))) > MOST_ENTRIES:
+    if sum(len(value) for value in values if isinstance(value, (Pairs, dict))) > MOST_ENTRIES:
         raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
-    refuse_many_schedules([one for one in values if isinstance(one, str)], source)
+    refuse_many_schedules([value for value in values if isinstance(value, str)], source)
 
 
 @final
@@ -496,8 +498,8 @@ class _PlainReader:
         if isinstance(raw, (int, float, np.number)):
             return self.read_number(raw, path)
         if depth == 0:
-            found = f"nested more than {MOST_DEPTH} deep"
-            return _bad_value(path, found, "Use one line of text")
+            message = f"nested more than {MOST_DEPTH} deep"
+            return _bad_value(path, message, "Use one line of text")
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
         if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
@@ -505,8 +507,8 @@ class _PlainReader:
             return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
         if type(raw).__module__ == "datetime":
             return _bad_value(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
-        found = f"a file cannot contain {type(raw).__name__}"
-        return _bad_value(path, found, "Use numbers, text, lists and mappings")
+        message = f"a file cannot contain {type(raw).__name__}"
+        return _bad_value(path, message, "Use numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
         """Return a finite number."""
@@ -528,12 +530,12 @@ class _PlainReader:
         mapping: dict[str | int, Any] = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
-                found = f"the key {short_json(key)} is {type_name_of(key)}"
-                self.problems.add(path, found, "Use text, or the index of a group", code=WRONG_TYPE)
+                message = f"the key {short_json(key)} is {type_name_of(key)}"
+                self.problems.add(path, message, "Use text, or the index of a group", code=WRONG_TYPE)
                 continue
             if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group, and maybe too long to be printed
-                found = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
-                self.problems.add(path, found, "Use text, or the index of a group", code=REFUSED_VALUE)
+                message = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
+                self.problems.add(path, message, "Use text, or the index of a group", code=REFUSED_VALUE)
                 continue
             place = child_path(path, key)
             if key in mapping:

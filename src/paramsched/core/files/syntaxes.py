@@ -52,8 +52,8 @@ def read_json(text: str, source: str) -> Any:
 def json_places(text: str) -> Place:
     """Return the locations of the values in a text, which `read_json` must accept."""
     pieces: list[Place | Bracket] = []
-    for found in _TOKEN.finditer(text):
-        piece, begin, end = found[1], found.start(1), found.end(1)
+    for match in _TOKEN.finditer(text):
+        piece, begin, end = match[1], match.start(1), match.end(1)
         if piece in "[{":
             pieces.append(Bracket(piece, begin))
         elif piece in "]}":
@@ -108,10 +108,10 @@ _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 def _refuse_long_names(text: str, source: str) -> None:
     """Raise ConfigError for names of many parts, because tomllib takes quadratic time for a name of a thousand."""
-    plain = _STRING_OR_COMMENT.sub(lambda found: (" " if found[0][0] == "#" else "x") * len(found[0]), text)
+    plain = _STRING_OR_COMMENT.sub(lambda match: (" " if match[0][0] == "#" else "x") * len(match[0]), text)
     if long := _MANY_PARTS.search(plain):
-        found = f"TOML: a name of more than {MOST_DEPTH} parts"
-        raise ConfigError(source, [TextLines(text).problem_at(long.start(), found, "A plan is short")])
+        message = f"TOML: a name of more than {MOST_DEPTH} parts"
+        raise ConfigError(source, [TextLines(text).problem_at(long.start(), message, "A plan is short")])
     if plain.count(".") > MOST_VALUES:
         raise too_many_values(source)
 
@@ -194,8 +194,8 @@ def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
 
 
-def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
-    return ConfigError(source, [TextLines(text).problem_at(event.start_mark.index, found, instead)])
+def _yaml_error(text: str, source: str, event: Any, message: str, instead: str) -> ConfigError:
+    return ConfigError(source, [TextLines(text).problem_at(event.start_mark.index, message, instead)])
 
 
 def _document(text: str, source: str) -> Place:
@@ -217,8 +217,8 @@ def _document(text: str, source: str) -> Place:
                 values += 1 + event.value.count(",")
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
                 if depth == MOST_DEPTH:
-                    found = f"nested more than {MOST_DEPTH} deep"
-                    raise _yaml_error(text, source, event, found, "Use one line of text for the schedule")
+                    message = f"nested more than {MOST_DEPTH} deep"
+                    raise _yaml_error(text, source, event, message, "Use one line of text for the schedule")
                 sign = "[" if kind is yaml.SequenceStartEvent else "{"
                 pieces.append(Bracket(sign, event.start_mark.index))
                 depth += 1
@@ -297,7 +297,7 @@ def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:
     most = width if most is None else most
     if max(map(len, lines)) <= most:
         return text
-    folded = "\n".join(one for line in lines for one in (_folded_line(line, width) if len(line) > most else [line]))
+    folded = "\n".join(row for line in lines for row in (_folded_line(line, width) if len(line) > most else [line]))
     try:
         same = read_yaml(folded, "") == read_yaml(text, "")
     except ConfigError:

@@ -122,10 +122,10 @@ def _slips_of(lines: list[str]) -> list[Slip]:
     above: int | None = None  # the column of the entry above, if its value is not in the next lines
     place = 0
     while place < len(lines) and len(slips) < _MOST:
-        line, found, end, last = lines[place], list[str](), place + 1, place + 1
+        line, texts, end, last = lines[place], list[str](), place + 1, place + 1
         entry = _ENTRY.match(line)
         if entry is None and (mended := mended_entry(line)) is not None:
-            found.append(mended[0])
+            texts.append(mended[0])
             line = mended[1]
             entry = _ENTRY.match(line)
         if entry is None:
@@ -134,25 +134,25 @@ def _slips_of(lines: list[str]) -> list[Slip]:
             continue
         key, value, indent = entry[0], line[entry.end() :].rstrip(), len(entry[1])
         if above is not None and indent > above:
-            found.append(_INDENTED)
+            texts.append(_INDENTED)
             key, indent = " " * above + key[indent:], above
         above = indent
         if value.startswith(_BRACKETS):
             cause, value = _mended_value(value)
             if not value:
                 break
-            found.append(cause)
+            texts.append(cause)
         if _BLOCK.match(value) is not None:
             while last < len(lines) and (not lines[last].strip() or _indent_of(lines[last]) > indent):
                 last += 1
         elif not value.startswith(_BRACKETS):
             last, joined, cause = _with_next_lines(lines, place, len(entry[1]), value)
-            found.append(cause)
+            texts.append(cause)
             above = indent if cause or _without_comment(value)[0] else None
             if cause:
                 key, value, end = f"{key.rstrip()} ", joined, last
-        if any(found):
-            slips.append(Slip(place, end, "; ".join(filter(None, found)), key + value))
+        if any(texts):
+            slips.append(Slip(place, end, "; ".join(filter(None, texts)), key + value))
         place = last
     return slips
 
@@ -176,8 +176,8 @@ def _indent_of(line: str) -> int:
 
 def _without_comment(text: str) -> tuple[str, bool]:
     """Return the text before a comment, and whether there is one."""
-    found = _COMMENT.search(text)
-    return (text.strip(), False) if found is None else (text[: found.start()].strip(), True)
+    match = _COMMENT.search(text)
+    return (text.strip(), False) if match is None else (text[: match.start()].strip(), True)
 
 
 def _with_next_lines(lines: list[str], place: int, indent: int, value: str) -> tuple[int, str, str]:
@@ -212,13 +212,13 @@ def _with_quotes_in_braces(line: str) -> str:
     {lr: "linear(1.0, 0.1)", momentum: 0.9}
     """
     mended, place = "", 0
-    while (part := _IN_MAPPING.search(line, place)) is not None and part[0] != "#":
-        end = part.end() if part[0][0] in "'\"" else _end_of_call(line, part.end())
-        value = line[part.end() : end].rstrip()
+    while (match := _IN_MAPPING.search(line, place)) is not None and match[0] != "#":
+        end = match.end() if match[0][0] in "'\"" else _end_of_call(line, match.end())
+        value = line[match.end() : end].rstrip()
         quote = "'" if '"' in value else '"'
         is_split = "(" in value and quote not in value and not {*value}.isdisjoint(",[]{}")
-        mended += line[place : part.end()] + (f"{quote}{value}{quote}" if is_split else value)
-        place = part.end() + len(value)
+        mended += line[place : match.end()] + (f"{quote}{value}{quote}" if is_split else value)
+        place = match.end() + len(value)
     return mended + line[place:]
 
 

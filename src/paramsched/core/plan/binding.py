@@ -104,9 +104,9 @@ class Binding:
     ) -> None:
         is_line = isinstance(field, str) and "(" in field
         if (is_line or isinstance(field, Schedule)) and isinstance(schedule, str) and is_field_name(schedule):
-            found, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
+            message, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
             write = f"Binding({schedule!r}, {line})"
-            raise InvalidArgument(f"Binding({line}, {schedule!r})", found, example=write)
+            raise InvalidArgument(f"Binding({line}, {schedule!r})", message, example=write)
         label = field.name if isinstance(field, Target) else field
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
@@ -115,9 +115,9 @@ class Binding:
         if groups is not None:
             _check_groups(label, groups, is_target=isinstance(field, Target))
         if not isinstance(optional, bool) or (optional and groups is None):
-            found = "expected True or False" if not isinstance(optional, bool) else "groups is missing"
+            message = "expected True or False" if not isinstance(optional, bool) else "groups is missing"
             site = f"Binding({label!r}, optional={shown(optional)})"
-            raise InvalidArgument(site, found, example='groups="head", optional=True')
+            raise InvalidArgument(site, message, example='groups="head", optional=True')
 
     @property
     def name(self) -> str:
@@ -145,21 +145,21 @@ _MOST_GROUPS = 2**63
 def _check_groups(label: Any, groups: Any, *, is_target: bool) -> None:
     """Raise for a selector that is neither text, an index nor a function, and for one of a target."""
     if isinstance(groups, bool) or not (isinstance(groups, (str, int)) or callable(groups)):
-        found = f"expected str, int or a function, got {type(groups).__name__}; write several names as one text"
+        message = f"expected str, int or a function, got {type(groups).__name__}; write several names as one text"
     elif groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
-        found = "neither a name nor an index"
+        message = "neither a name nor an index"
     elif is_target:
         site = f"Binding({label!r}, groups={groups!r})"
         raise InvalidArgument(site, "a target does not belong to a group", "Omit groups")
     else:
         return
     site, example = f"Binding({label!r}, groups={shown(groups)})", f"groups={_suggested_groups(groups)!r}"
-    raise InvalidArgument(site, found, example=example)
+    raise InvalidArgument(site, message, example=example)
 
 
 def _suggested_groups(groups: object) -> str | int:
     """Return a valid selector that is close to an invalid one; several names become one text."""
-    if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(one, str) for one in groups):
+    if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(group, str) for group in groups):
         return ", ".join(groups)
     return 0 if isinstance(groups, (bool, int)) else "head"
 
@@ -196,25 +196,25 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             numbers = [one for one in schedule if isinstance(one, (int, float))]
             texts = (f"absolute({one!r})" if one in numbers else one for one in schedule)
             lines = (
-                f'Binding("{name}[{index}]", {(str(one) if isinstance(one, Schedule) else one)!r})'
-                for index, one in enumerate(texts)
+                f'Binding("{name}[{index}]", {(str(text) if isinstance(text, Schedule) else text)!r})'
+                for index, text in enumerate(texts)
             )
             advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"
             raise InvalidArgument(site(), "each element is a field of its own", advice)
-        found = f"a {type(schedule).__name__} is allowed only in files"
-        found = f"{found}; in code, stages are joined by >>, and values are a table"
+        message = f"a {type(schedule).__name__} is allowed only in files"
+        message = f"{message}; in code, stages are joined by >>, and values are a table"
         instead = f'For example: {name}="cosine()"'
-        raise InvalidArgument(site(), found, instead)
+        raise InvalidArgument(site(), message, instead)
     return line_of(schedule, site)
 
 
 _MAX_NESTED_CHAINS = 40
 
 
-def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
+def normal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
     """Merge bindings to one for each field and selector, sorted: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
-    for binding in given:
+    for binding in bindings:
         key = binding_key(binding)
         before = merged.get(key)
         if before is None:
@@ -222,8 +222,8 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
         elif isinstance(binding.field, Target):
             raise PlanError(f"target {binding.name!r}", "it has two bindings", "Use one binding for each target")
         elif before.optional != binding.optional:
-            found = "it has a binding with optional=True (later: in a file) and one without (groups:)"
-            raise PlanError(f"{binding.name} @ {selector_text(binding.groups)}", found, "Use one of them")
+            message = "it has a binding with optional=True (later: in a file) and one without (groups:)"
+            raise PlanError(f"{binding.name} @ {selector_text(binding.groups)}", message, "Use one of them")
         else:
             rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
             first, second = (without_rules(one.schedule) for one in (before, binding))
@@ -240,11 +240,11 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
     return tuple(merged[key] for key in sorted(merged, key=place))
 
 
-def checked_binding(one: object) -> Binding:
+def checked_binding(value: object) -> Binding:
     """Validate a positional argument of a plan."""
-    if isinstance(one, Binding):
-        return one
-    raise InvalidArgument(f"Plan({shown(one)})", "not a Binding", example='ps.Plan(lr="cosine()")')
+    if isinstance(value, Binding):
+        return value
+    raise InvalidArgument(f"Plan({shown(value)})", "not a Binding", example='ps.Plan(lr="cosine()")')
 
 
 def binding_key(binding: Binding) -> tuple[Any, ...]:
@@ -284,8 +284,8 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
     known = list(names)
     for name in clock:
         if name not in known:
-            found = f"unknown field or target {shown(name)}; {did_you_mean(str(name), known)}"
-            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found)
+            message = f"unknown field or target {shown(name)}; {did_you_mean(str(name), known)}"
+            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", message)
     named = {name: known_clock(clock[name], CallSite("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
     kept = {name: one for name, one in named.items() if one != UPDATES}
     if len(set(kept.values())) > 1:
@@ -368,7 +368,7 @@ def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
     >>> first_without_text([Binding("lr", "cosine()", groups=lambda group: True)])
     ('the groups of lr are chosen by a function', 'Select them by name')
     """
-    line = next(one for one in bindings if not one.serializable)
+    line = next(binding for binding in bindings if not binding.serializable)
     if callable(line.groups):
         return f"the groups of {line.name} are chosen by a function", "Select them by name"
     parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Curve)]
@@ -394,7 +394,7 @@ def is_selected(selector: Selector, group: Group, index: int | None) -> bool:
     if isinstance(selector, str):
         if group.get("name") == selector:
             return True
-        return not is_only_name(selector) and any(matches_part(one, group) for one in parts_of(selector))
+        return not is_only_name(selector) and any(matches_part(text, group) for text in parts_of(selector))
     return index == selector if isinstance(selector, int) else bool(selector(group))
 
 
@@ -420,21 +420,21 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
         if isinstance(part, int):
             if 0 <= part < len(groups):
                 continue
-            found = "no group of that name or index"
+            message = "no group of that name or index"
         elif any(matches_part(part, group) for group in groups):
             continue
         elif "=" in part:
-            found, known = f"no group has {part}", _entries_of(groups)
+            message, known = f"no group has {part}", _entries_of(groups)
         else:
             which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
-            found, known = f"no group {which}", names
+            message, known = f"no group {which}", names
         there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
         there += f": {', '.join(names)}" if names else ""
         near = closest(str(part), known)
         meant = "" if near is None else f'; did you mean "{near}"?'
         path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
         site = f"Binding({name!r}, groups={selector!r})"
-        raise UnknownGroup(site, f"{found}; {there}{meant}", _HOW_TO_NAME, path=path)
+        raise UnknownGroup(site, f"{message}; {there}{meant}", _HOW_TO_NAME, path=path)
 
 
 def _entries_of(groups: Sequence[Group]) -> list[str]:
@@ -452,12 +452,12 @@ def parts_of(selector: str) -> list[str]:
     return [selector] if "=" in selector else [part.strip() for part in selector.split(",")]
 
 
-def matches_part(part: str, group: Group) -> bool:
+def matches_part(pattern: str, group: Group) -> bool:
     """Return whether a group matches a name, a pattern, or an entry with its value: `is_last_layer=true`."""
-    if "=" not in part:
+    if "=" not in pattern:
         name = group.get("name")
-        return isinstance(name, str) and (name == part or fnmatchcase(name, part))
-    key, _, value = (word.strip() for word in part.partition("="))
+        return isinstance(name, str) and (name == pattern or fnmatchcase(name, pattern))
+    key, _, value = (word.strip() for word in pattern.partition("="))
     # Compare the base of a scheduled field, because its value in the group changes.
     base = recorded_base(group, key)
     entry = group.get(key) if base is None else base
@@ -500,26 +500,26 @@ def overlap_of(selector: Selector, other: Selector, optimizers: Collection[str] 
         return Overlap.UNKNOWN
     overlap = _overlap_of_names if not optimizers else partial(_overlap_in_optimizers, optimizers)
     parts = parts_of(other)
-    pairs = [[overlap(part, one) for one in parts] for part in parts_of(selector)]
+    pairs = [[overlap(part, text) for text in parts] for part in parts_of(selector)]
     if all(Overlap.INSIDE in row for row in pairs):
         return Overlap.INSIDE
     return Overlap.APART if all(set(row) == {Overlap.APART} for row in pairs) else Overlap.UNKNOWN
 
 
-def _overlap_of_names(part: str, other: str) -> Overlap:
+def _overlap_of_names(pattern: str, other: str) -> Overlap:
     """Return the overlap of two names or patterns."""
-    if part == other:
+    if pattern == other:
         return Overlap.INSIDE
-    if not set(part) & set("*?["):
-        return Overlap.INSIDE if fnmatchcase(part, other) else Overlap.APART
+    if not set(pattern) & set("*?["):
+        return Overlap.INSIDE if fnmatchcase(pattern, other) else Overlap.APART
     if not set(other) & set("*?["):
-        return Overlap.UNKNOWN if fnmatchcase(other, part) else Overlap.APART
+        return Overlap.UNKNOWN if fnmatchcase(other, pattern) else Overlap.APART
     return Overlap.UNKNOWN
 
 
-def _overlap_in_optimizers(optimizers: Collection[str], part: str, other: str) -> Overlap:
+def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, other: str) -> Overlap:
     """Return the overlap of two names or patterns of groups of several optimizers."""
-    first, second = (_place(one, optimizers) for one in (part, other))
+    first, second = (_place(text, optimizers) for text in (pattern, other))
     (head, _, name), (other_head, _, other_name) = first.partition("/"), second.partition("/")
     if head == other_head:
         return _overlap_of_names(name, other_name)
@@ -528,9 +528,9 @@ def _overlap_in_optimizers(optimizers: Collection[str], part: str, other: str) -
     return _overlap_of_names(first, second)
 
 
-def _place(part: str, optimizers: Collection[str]) -> str:
+def _place(pattern: str, optimizers: Collection[str]) -> str:
     """Return the pattern `optimizer/group` of a name or pattern."""
-    if part in optimizers:
-        return f"{part}/*"
-    head, slash, _ = part.partition("/")
-    return part if slash and any(fnmatchcase(one, head) for one in optimizers) else f"*/{part}"
+    if pattern in optimizers:
+        return f"{pattern}/*"
+    head, slash, _ = pattern.partition("/")
+    return pattern if slash and any(fnmatchcase(optimizer, head) for optimizer in optimizers) else f"*/{pattern}"

@@ -48,19 +48,19 @@ class PlanLines:
         when = at if total == self.total else self.without_percent(f'change("{at}")', at)
         if lines or fields:
             refuse_after_the_end("change", when, total, _LONGER)
-        self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
-        own = [self._line_of(given) for given in lines]
+        self._refuse_changed_size("change", (*(line.name for line in lines), *fields))
+        own = [self._line_of(line) for line in lines]
         new = {index: binding.schedule for name, binding in fields.items() for index in self._lines_of_field(name)}
-        new |= {index: given.schedule for given, index in zip(lines, own, strict=True) if index is not None}
+        new |= {index: line.schedule for line, index in zip(lines, own, strict=True) if index is not None}
         # A group that followed the default before gets a line of its own.
-        added = [given for given, index in zip(lines, own, strict=True) if index is None]
-        earlier = [replace_schedule(one, self._default_line(one).schedule) for one in added]
+        added = [line for line, index in zip(lines, own, strict=True) if index is None]
+        earlier = [replace_schedule(binding, self._default_line(binding).schedule) for binding in added]
         made = [
-            self._followed(one, new[index], at, when, total) if index in new else self._continued(one, total)
-            for index, one in enumerate(self.bindings)
+            self._followed(binding, new[index], at, when, total) if index in new else self._continued(binding, total)
+            for index, binding in enumerate(self.bindings)
         ]
         pairs = zip(earlier, added, strict=True)
-        return made + [self._followed(before, given.schedule, at, when, total) for before, given in pairs]
+        return made + [self._followed(before, binding.schedule, at, when, total) for before, binding in pairs]
 
     def _continued(self, line: Binding, total: Duration | None) -> Binding:
         """Return a line that continues as planned, even if the total changes."""
@@ -119,47 +119,49 @@ class PlanLines:
                     f"Give the total of the plan in {clock}",
                 )
 
-    def _line_of(self, given: Binding) -> int | None:
+    def _line_of(self, binding: Binding) -> int | None:
         """Return the index of the line that a binding replaces; None if its groups have followed the default line."""
         for index, line in enumerate(self.bindings):
-            if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
-                if isinstance(line.field, Target) and isinstance(given.field, Target):
-                    before, now = line.field.initial, given.field.initial
+            if line.name == binding.name and isinstance(line.field, Target) == isinstance(binding.field, Target):
+                if isinstance(line.field, Target) and isinstance(binding.field, Target):
+                    before, now = line.field.initial, binding.field.initial
                     if before != now:
                         raise PlanError(
-                            f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
+                            f"change(…, Binding(Target({binding.name!r}, {now!r}), …))",
                             f"the plan has initial={before!r}, and another base would change the past values",
-                            f"Use change(…, {given.name}=…)",
+                            f"Use change(…, {binding.name}=…)",
                         )
-                if line.groups == given.groups:
-                    if given.optional and not line.optional:
-                        found = f"the line of the plan for {selector_text(line.groups)} is not optional"
-                        site = f"change(…, Binding({given.name!r}, …, optional=True))"
-                        raise PlanError(site, found, "Omit optional: a change keeps that of the plan")
+                if line.groups == binding.groups:
+                    if binding.optional and not line.optional:
+                        message = f"the line of the plan for {selector_text(line.groups)} is not optional"
+                        site = f"change(…, Binding({binding.name!r}, …, optional=True))"
+                        raise PlanError(site, message, "Omit optional: a change keeps that of the plan")
                     return index
-        self._default_line(given)
+        self._default_line(binding)
         return None
 
-    def _default_line(self, given: Binding) -> Binding:
+    def _default_line(self, binding: Binding) -> Binding:
         """Return the default line of a field, for groups without their own line."""
-        mine = [line for line in self.bindings if line.name == given.name and not isinstance(line.field, Target)]
-        if not mine or isinstance(given.field, Target):
-            if all(line.name != given.name for line in self.bindings):
-                raise self._unknown_field(given.name)
-            field = f"Target({given.name!r}, …)" if mine else repr(given.name)
+        bindings = [line for line in self.bindings if line.name == binding.name and not isinstance(line.field, Target)]
+        if not bindings or isinstance(binding.field, Target):
+            if all(line.name != binding.name for line in self.bindings):
+                raise self._unknown_field(binding.name)
+            field = f"Target({binding.name!r}, …)" if bindings else repr(binding.name)
             raise PlanError(
                 f"change(…, Binding({field}, …))",
-                f"{given.name} is a field of the optimizer" if mine else f"{given.name} is a target, without groups",
-                f"Use change(…, {given.name}=…)",
+                f"{binding.name} is a field of the optimizer"
+                if bindings
+                else f"{binding.name} is a target, without groups",
+                f"Use change(…, {binding.name}=…)",
             )
-        default = next((line for line in mine if line.groups is None), None)
+        default = next((line for line in bindings if line.groups is None), None)
         if default is None:
-            known = ", ".join(selector_text(line.groups) for line in mine)
-            where = "no default" if given.groups is None else f"no line for {selector_text(given.groups)}"
+            known = ", ".join(selector_text(line.groups) for line in bindings)
+            where = "no default" if binding.groups is None else f"no line for {selector_text(binding.groups)}"
             raise PlanError(
-                f"change(…, Binding({given.name!r}, …))",
-                f"{given.name} has {where}; it has lines for {known}",
-                f"Use change(…, {given.name}=…) for all lines",
+                f"change(…, Binding({binding.name!r}, …))",
+                f"{binding.name} has {where}; it has lines for {known}",
+                f"Use change(…, {binding.name}=…) for all lines",
             )
         return default
 

@@ -136,8 +136,8 @@ class ClockLengths:
         if unit == self.clock:
             return count * self.counts
         if self.clock == PROGRESS and unit != "percent":
-            found = "the plan's clock is the progress of the run, so a length must be in percent"
-            raise PlanError(_named(site), found, 'For example: "5%"')
+            message = "the plan's clock is the progress of the run, so a length must be in percent"
+            raise PlanError(_named(site), message, 'For example: "5%"')
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
         if self.clock == UPDATES:
@@ -172,9 +172,9 @@ class ClockLengths:
             raise amounts.missing(_named(site))
         planned = f" or plan {usual_size(self.clock)}," if self.clock != SECONDS else ""
         fact, example = SIZES[self.clock][-1][0], example_of_size(self.clock)
-        found = f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown"
+        message = f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown"
         instead = f"Give the length in {self.clock},{planned} or write {fact}={example}"
-        raise MissingFact(_named(site), found, instead, fact=fact, example=example)
+        raise MissingFact(_named(site), message, instead, fact=fact, example=example)
 
 
 @final
@@ -246,13 +246,13 @@ class RunTotal:
             return
         clock = self.unit or UPDATES
         try:
-            amounts = [one.on(clock) for one in (self, other)]
+            amounts = [run_total.on(clock) for run_total in (self, other)]
         except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
             if clock == UPDATES and not self.sizes.targets:
                 raise
             return
         try:
-            ends = [one.on(UPDATES) for one in (self, other)]
+            ends = [run_total.on(UPDATES) for run_total in (self, other)]
         except MissingFact:
             ends = amounts
         if ends[0] != ends[1]:
@@ -266,11 +266,11 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts)
     Bindings of targets that plan a size, such as `batch_size`, must be resolved.
     """
     targets = dict[str, SizeTarget | None]()
-    for one in bindings:
-        if isinstance(one.field, Target) and one.name in PLANNED_SIZES:
-            own = clock_of_field(clock, one.name)
-            counted = without_unit(one.schedule, own)
-            targets[one.name] = SizeTarget(one.name, counted, one.field.initial, own, one.schedule)
+    for binding in bindings:
+        if isinstance(binding.field, Target) and binding.name in PLANNED_SIZES:
+            own = clock_of_field(clock, binding.name)
+            counted = without_unit(binding.schedule, own)
+            targets[binding.name] = SizeTarget(binding.name, counted, binding.field.initial, own, binding.schedule)
     return RunSizes(replace(facts, total=None), amount_clock(clock), targets)
 
 
@@ -284,11 +284,11 @@ def resolve_lines(
     """
     planned = [one.name for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
     resolved = dict[tuple[Any, ...], Binding]()
-    for one in bindings:
-        if isinstance(one.field, Target) and one.name in PLANNED_SIZES:
+    for binding in bindings:
+        if isinstance(binding.field, Target) and binding.name in PLANNED_SIZES:
             # Its own lengths cannot depend on the consumption of updates.
-            unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([one.name, *planned]))
-            resolved[binding_key(one)] = _resolved_line(one, clock, RunTotal.of(total, facts, unknown))
+            unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([binding.name, *planned]))
+            resolved[binding_key(binding)] = _resolved_line(binding, clock, RunTotal.of(total, facts, unknown))
     sizes = sizes_of_run(resolved.values(), clock, facts)
     unit = None if sizes.clock == PROGRESS else sizes.clock
     length = RunTotal.of(total, facts, sizes, unit)
@@ -322,9 +322,9 @@ def _refuse_ratio_of_updates(binding: Binding) -> None:
     """Raise for a ratio for each update: this clock counts billionths of a second, so it would be applied to each."""
     for part in parts_inside(binding.schedule):
         if is_kind(part, "cyclic") and part.args["mode"] == "exp_range" and part.args["gamma"] != 1:
-            found = f"gamma={part.args['gamma']:g} is a ratio for each update, but the clock counts seconds"
+            message = f"gamma={part.args['gamma']:g} is a ratio for each update, but the clock counts seconds"
             advice = f'Multiply the line by a decay: exponential({part.args["gamma"]:g}, per="1 s")'
-            raise PlanError(f"{binding.name}: {part}", found, advice)
+            raise PlanError(f"{binding.name}: {part}", message, advice)
 
 
 def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
@@ -337,5 +337,5 @@ def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, p
     """
     length = Duration.of(run_total or 0)
     is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
-    found = f"the plan has {planned}, but total={length.written()}{is_passed}"
-    return PlanError(f'total "{total}"', found, "Omit one of them")
+    message = f"the plan has {planned}, but total={length.written()}{is_passed}"
+    return PlanError(f'total "{total}"', message, "Omit one of them")

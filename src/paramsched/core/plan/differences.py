@@ -206,7 +206,7 @@ _FirstDifference: TypeAlias = Callable[[Any, float], _Difference | None]
 def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifference:
     """Return a function of the key and the base of a binding: its difference in the two plans, over the longer run."""
     resolved = [a.resolve(facts=facts), b.resolve(facts=facts)]
-    schedules = [{_key_of(one): one.schedule for one in counted_plan(plan).bindings} for plan in resolved]
+    schedules = [{_key_of(binding): binding.schedule for binding in counted_plan(plan).bindings} for plan in resolved]
 
     def lines(key: Any) -> list[tuple[Schedule, str]]:
         pairs = zip(schedules, resolved, strict=True)

@@ -62,7 +62,7 @@ def advice_to_factor_out(schedule: Schedule) -> str:
         if value.kind == "product" or _is_factor(value):
             operands = value.args["operands"] if value.kind == "product" else (value,)
             factors.update(dict.fromkeys(filter(_is_factor, operands)))
-            others = tuple(without_factors(one) for one in operands if not _is_factor(one))
+            others = tuple(without_factors(operand) for operand in operands if not _is_factor(operand))
             return _product(others) if len(others) > 1 else others[0] if others else constant()
         return value.changed(without_factors) if value.kind in _RETIMING else value
 
@@ -82,7 +82,9 @@ def _is_factor(value: Schedule) -> bool:
         return _is_factor(value.args["schedule"])
     if value.kind == "product":
         operands = value.args["operands"]
-        return any(map(_is_factor, operands)) and all(one.kind == "constant" or _is_factor(one) for one in operands)
+        return any(map(_is_factor, operands)) and all(
+            operand.kind == "constant" or _is_factor(operand) for operand in operands
+        )
     return value.kind == "like"
 
 
@@ -132,7 +134,7 @@ def target_names(bindings: Sequence[Binding]) -> frozenset[str]:
 
 def followed_targets(bindings: Sequence[Binding]) -> frozenset[str]:
     """Return the names of the targets that lines follow directly."""
-    return target_names(bindings) & {name_followed(like) for one in bindings for like in likes_in(one.schedule)}
+    return target_names(bindings) & {name_followed(like) for binding in bindings for like in likes_in(binding.schedule)}
 
 
 def replace_likes(value: Any, replaced: Callable[[Schedule], Schedule]) -> Any:
@@ -143,7 +145,7 @@ def replace_likes(value: Any, replaced: Callable[[Schedule], Schedule]) -> Any:
         return replaced(value)
     if value.kind == "sequence":  # the followed line has its own levels, whatever is beside it here
         stages = stages_of(value)
-        value = sequence_of(with_own_ends(replaced(one)) if one.kind == "like" else one for one in stages)
+        value = sequence_of(with_own_ends(replaced(stage)) if stage.kind == "like" else stage for stage in stages)
     return value.changed(lambda one: replace_likes(one, replaced))
 
 
@@ -211,8 +213,8 @@ class _FollowedPlan:
                 continue
             lines = self.lines[name]
             found |= dict.fromkeys(groups for groups in lines if groups is not None)
-            for one in lines.values():
-                found |= self.groups_followed(one, {*seen, name})
+            for line in lines.values():
+                found |= self.groups_followed(line, {*seen, name})
         return found
 
     def substitute(
@@ -233,24 +235,24 @@ class _FollowedPlan:
             resolved_as: the line on whose clock the schedule is resolved.
         """
         if line in followers:
-            cycle = " → ".join(one.name for one in (*followers[followers.index(line) :], line))
+            cycle = " → ".join(follower.name for follower in (*followers[followers.index(line) :], line))
             raise PlanError(f"{line}: {schedule}", f"circular reference: {cycle}", "Remove one of them")
         if len(followers) > _MOST_FOLLOWERS:
-            found = f"more than {_MOST_FOLLOWERS} lines follow each other, from {followers[0]} on"
-            raise PlanError(f"{line}: {schedule}", found, f'Follow one line: like("{followers[-1].name}")')
+            message = f"more than {_MOST_FOLLOWERS} lines follow each other, from {followers[0]} on"
+            raise PlanError(f"{line}: {schedule}", message, f'Follow one line: like("{followers[-1].name}")')
 
         def followed(like: Schedule) -> Schedule:
             name = name_followed(like)
             if name not in self.lines and name in self.targets:
                 return self.target_followed(like, line, (*followers, line), resolved_as)
             other = self.line_followed(like, line, groups)
-            found = self.lines[other.name][other.groups]
-            if found.metric_rules:
+            schedule = self.lines[other.name][other.groups]
+            if schedule.metric_rules:
                 raise _refusal(like, line, f"{other} has a metric rule", "Repeat its schedule here")
-            if found.has_absolute:
+            if schedule.has_absolute:
                 why = f"{other} has absolute levels, which are values of that field"
                 raise _refusal(like, line, why, "Repeat its schedule here, with multiples of base")
-            return self.substitute(found, other, groups, (*followers, line), resolved_as)
+            return self.substitute(schedule, other, groups, (*followers, line), resolved_as)
 
         made: Schedule = replace_likes(schedule, followed)
         return made
@@ -289,10 +291,10 @@ class _FollowedPlan:
         # In a line for some groups, its own field means the default line.
         if groups is not None and (name != line.name or line.is_target):
             overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
-            around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
+            around = next((overlap for overlap in overlaps if overlaps[overlap] is Overlap.INSIDE), None)
             if around is not None:
                 return _LineName(name, around)
-            unknown = next((one for one in overlaps if overlaps[one] is Overlap.UNKNOWN), None)
+            unknown = next((overlap for overlap in overlaps if overlaps[overlap] is Overlap.UNKNOWN), None)
             if unknown is not None:
                 why = (
                     f"{name} has a line for {selector_text(unknown)}, and it is unknown whether this line selects the "
@@ -310,5 +312,5 @@ class _FollowedPlan:
         return _LineName(name, None)
 
 
-def _refusal(like: Schedule, line: _LineName, found: str, instead: str) -> PlanError:
-    return PlanError(f"{like} in {line}", found, instead)
+def _refusal(like: Schedule, line: _LineName, message: str, instead: str) -> PlanError:
+    return PlanError(f"{like} in {line}", message, instead)

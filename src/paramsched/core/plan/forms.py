@@ -58,53 +58,53 @@ _RECIPE: Final = "recipe:"
 _ENTRY = re.compile(r"""\s*(\{|(["']?)[\w.@/*\[\]-]+\2\s*:(\s|\Z))""")
 
 
-def is_path(given: object) -> TypeGuard[str | os.PathLike[str]]:
+def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
     """Return whether a form of a plan is the path of a file.
 
     >>> is_path("plan.yaml"), is_path("cosine(start=2).yaml"), is_path("lr: cosine()"), is_path("recipe:bert.yaml")
     (True, True, False, False)
     """
-    if isinstance(given, str):
-        name = given.rstrip().lower()
-        return "\n" not in given and not _names_recipe(given) and name.endswith(tuple(SUFFIXES))
-    return isinstance(given, os.PathLike)
+    if isinstance(value, str):
+        name = value.rstrip().lower()
+        return "\n" not in value and not _names_recipe(value) and name.endswith(tuple(SUFFIXES))
+    return isinstance(value, os.PathLike)
 
 
-def is_plan_text(given: object) -> TypeGuard[str]:
+def is_plan_text(value: object) -> TypeGuard[str]:
     """Return whether a form of a plan is the text of a plan file.
 
     >>> is_plan_text("lr: cosine()"), is_plan_text("cosine()"), is_plan_text("recipe:bert-base")
     (True, False, False)
     """
-    return isinstance(given, str) and not is_path(given) and ("\n" in given or _ENTRY.match(given) is not None)
+    return isinstance(value, str) and not is_path(value) and ("\n" in value or _ENTRY.match(value) is not None)
 
 
-def is_line(given: object) -> TypeGuard[str]:
+def is_line(value: object) -> TypeGuard[str]:
     """Return whether a form of a plan is the text of a schedule."""
-    return isinstance(given, str) and not (_names_recipe(given) or is_path(given) or is_plan_text(given))
+    return isinstance(value, str) and not (_names_recipe(value) or is_path(value) or is_plan_text(value))
 
 
-def _names_recipe(given: str) -> bool:
-    return given.startswith(_RECIPE) and not given[len(_RECIPE) :][:1].isspace() and "\n" not in given
+def _names_recipe(value: str) -> bool:
+    return value.startswith(_RECIPE) and not value[len(_RECIPE) :][:1].isspace() and "\n" not in value
 
 
-def published_plan(given: object) -> PublishedPlan | None:
-    """Return the recipe that `given` is or names; None for any other form.
+def published_plan(value: object) -> PublishedPlan | None:
+    """Return the recipe that `value` is or names; None for any other form.
 
     Raises:
         UnknownRecipe: no recipe has this name.
     """
-    if isinstance(given, str) and _names_recipe(given):
-        found: PublishedPlan = load_entry("packages", "recipes").recipes[given.removeprefix(_RECIPE)]
+    if isinstance(value, str) and _names_recipe(value):
+        found: PublishedPlan = load_entry("packages", "recipes").recipes[value.removeprefix(_RECIPE)]
         return found
-    return given if isinstance(given, PublishedPlan) else None
+    return value if isinstance(value, PublishedPlan) else None
 
 
-def plan_of(given: PlanLike, call: str) -> Plan:
+def plan_of(source: PlanLike, call: str) -> Plan:
     """Return the plan that a form of a plan means.
 
     Args:
-        given: the plan in any of its forms.
+        source: the plan in any of its forms.
         call: the function that takes it, for messages.
 
     Raises:
@@ -115,34 +115,34 @@ def plan_of(given: PlanLike, call: str) -> Plan:
     >>> plan_of("cosine()", "trace") == plan_of({"lr": "cosine()"}, "trace") == Plan(lr="cosine()")
     True
     """
-    if isinstance(given, Plan):
-        return given
-    if isinstance(given, (Schedule, MetricRule)):
-        return Plan(lr=given)
-    if (published := published_plan(given)) is not None:
+    if isinstance(source, Plan):
+        return source
+    if isinstance(source, (Schedule, MetricRule)):
+        return Plan(lr=source)
+    if (published := published_plan(source)) is not None:
         return published.plan
-    if is_line(given):
-        return _plan_of_line(given, call)
-    if isinstance(given, (str, os.PathLike, Mapping)):
-        plan: Plan = load_entry("packages", "files of plans").open_plan(given).loaded().plan
+    if is_line(source):
+        return _plan_of_line(source, call)
+    if isinstance(source, (str, os.PathLike, Mapping)):
+        plan: Plan = load_entry("packages", "files of plans").open_plan(source).loaded().plan
         return plan
-    is_function, name = callable(given) and not isinstance(given, type), str(getattr(given, "__name__", ""))
+    is_function, name = callable(source) and not isinstance(source, type), str(getattr(source, "__name__", ""))
     shape: object = SHAPES.get(name)
-    if is_function and shape is given:  # cosine without brackets
+    if is_function and shape is source:  # cosine without brackets
         return _plan_of_line(name, call)
     example = "ps.Plan(lr=ps.cosine(to=0.1), total=1000)"
-    example = "ps.show.simulate(scheduler, 100)" if hasattr(given, "step") and "show" in call else example
-    instead = "Write >> between the stages" if isinstance(given, (list, tuple)) else f"For example: {example}"
+    example = "ps.show.simulate(scheduler, 100)" if hasattr(source, "step") and "show" in call else example
+    instead = "Write >> between the stages" if isinstance(source, (list, tuple)) else f"For example: {example}"
     instead = FUNCTION_AS_SHAPE if is_function else instead
-    if isinstance(given, (int, float)) and not isinstance(given, bool):
-        instead = _advice_for_number(given)
-    raise InvalidArgument(f"{call}(…, plan={shown(given)})", f"expected a plan, got {type(given).__name__}", instead)
+    if isinstance(source, (int, float)) and not isinstance(source, bool):
+        instead = _advice_for_number(source)
+    raise InvalidArgument(f"{call}(…, plan={shown(source)})", f"expected a plan, got {type(source).__name__}", instead)
 
 
-def plan_in_run(given: PlanLike, call: str, facts: RunFacts | None) -> Plan:
+def plan_in_run(source: PlanLike, call: str, facts: RunFacts | None) -> Plan:
     """Return the plan that a form of a plan means in a run. The total of the run facts replaces the one of a recipe."""
-    plan = plan_of(given, call)
-    if facts is None or facts.total is None or published_plan(given) is None:
+    plan = plan_of(source, call)
+    if facts is None or facts.total is None or published_plan(source) is None:
         return plan
     return without_total(plan)
 
@@ -172,11 +172,11 @@ def mended_entry(line: str) -> tuple[str, str] | None:
     >>> mended_entry("total:100"), mended_entry("lr = cosine()")[1], mended_entry("lr: cosine()"), mended_entry("to=1")
     (('the space after ":" is missing', 'total: 100'), 'lr: cosine()', None, None)
     """
-    found = _SLIP.fullmatch(line)
-    if found is None or found[2] not in (*KNOWN, *RESERVED):
+    match = _SLIP.fullmatch(line)
+    if match is None or match[2] not in (*KNOWN, *RESERVED):
         return None
-    cause = 'the space after ":" is missing' if found[4] == ":" else 'an entry has ":" after its name, not "="'
-    return cause, f"{found[1]}{found[2]}{found[3]}: {found[5]}"
+    cause = 'the space after ":" is missing' if match[4] == ":" else 'an entry has ":" after its name, not "="'
+    return cause, f"{match[1]}{match[2]}{match[3]}: {match[5]}"
 
 
 def _is_plan(text: str, call: str) -> bool:
@@ -196,13 +196,13 @@ def _plan_of_line(text: str, call: str) -> Plan:
     site, instead = f"{call}(…, plan={shown(text)})", ""
     if word in SHAPES:
         call = example_call(SHAPES[word], word) if required_names(SHAPES[word]) else f"{word}()"
-        found, instead = "the function needs brackets", f'Write "{call}"'
+        message, instead = "the function needs brackets", f'Write "{call}"'
     elif re.fullmatch(r"[-+.\d][\w.+-]*", word):
-        found, instead = "expected a plan, got a number", _advice_for_number(word)
+        message, instead = "expected a plan, got a number", _advice_for_number(word)
     elif re.search(r">>|\*", word):
         return Plan(lr=word)
     else:
-        found = "neither the text of a schedule nor the path of a plan file, which ends in .yaml, .toml or .json"
+        message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml, .toml or .json"
         name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
         instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
-    raise InvalidArgument(site, found, instead)
+    raise InvalidArgument(site, message, instead)

@@ -154,7 +154,7 @@ def _updates_to_look_at(
     # Three updates are computed at each edge, which costs as much as they do.
     most = min(most, affordable // 6, _MOST_EDGE_COST // cost_of_edge(schedule))
     updates = np.linspace(start, end - 1, count).astype(np.int64)
-    edges = np.array([float(min(one, last + 1)) for one in islice(schedule.piece.edges(first, last + 1), most)])
+    edges = np.array([float(min(edge, last + 1)) for edge in islice(schedule.piece.edges(first, last + 1), most)])
     # The updates just before and after each edge, on any clock: times do not decrease.
     after = np.searchsorted(times_of(updates), edges)
     near = updates[np.clip(after, 0, updates.size - 1)]
@@ -163,8 +163,8 @@ def _updates_to_look_at(
     # Not np.unique, which hashes integers: that takes ten times as long, and a repeated update does no harm.
     each = np.arange(_EACH)
     several = [updates, beside - 1, beside, beside + 1, start + each, end - 1 - each]
-    found = np.sort(np.concatenate(several), kind="stable")
-    return found[(found >= start) & (found < end)]
+    values = np.sort(np.concatenate(several), kind="stable")
+    return values[(values >= start) & (values < end)]
 
 
 def end_of_values(schedule: Schedule) -> int | None:
@@ -344,8 +344,8 @@ class Line:
         at, bases = times.on_clock(self.clock), np.array(self.bases)
         if not self.schedule.metric_rules:
             return rows_at(self.schedule, at, bases)
-        found = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}
-        return np.stack([found[base] for base in self.bases], axis=1)
+        values = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}
+        return np.stack([values[base] for base in self.bases], axis=1)
 
 
 def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
@@ -379,12 +379,12 @@ def rows_of(lines: Sequence[Line], times: UpdateTimes, states: RuleStates) -> An
 
 def values_at(lines: Iterable[Line], times: UpdateTimes, states: RuleStates) -> dict[Place, float]:
     """Return the value of each field in each group at one update."""
-    found: dict[Place, float] = {}
+    values: dict[Place, float] = {}
     for line in lines:
         slot = line.field.slot
         row = np.broadcast_to(line.rows(times, states), (1, len(line.groups)))[0].tolist()
-        found |= {(index, slot): value for index, value in zip(line.groups, row, strict=True)}
-    return found
+        values |= {(index, slot): value for index, value in zip(line.groups, row, strict=True)}
+    return values
 
 
 def bases_of(lines: Iterable[Line]) -> dict[Place, float]:
@@ -465,8 +465,8 @@ def lines_of(
         for index in mine:
             rival = None if (at := chosen[index].get(name)) is None else plan.bindings[at]
             if rival is not None and rival.groups is not None and selector is not None:
-                found = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(selector)}"
-                raise PlanError(f"{name} in group {labels[index]!r}", found, "Select each group only once")
+                message = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(selector)}"
+                raise PlanError(f"{name} in group {labels[index]!r}", message, "Select each group only once")
             if rival is None or selector is not None:
                 chosen[index][name] = place
     made: dict[tuple[int, Field], list[int]] = {}
@@ -475,8 +475,8 @@ def lines_of(
         for name, place in its_lines.items():
             field = fields[name].within(group, where)
             if field in taken:
-                found = f"both are {field} in this group"
-                raise PlanError(f"{name} and {taken[field]} in {where}", found, "Schedule one of them")
+                message = f"both are {field} in this group"
+                raise PlanError(f"{name} and {taken[field]} in {where}", message, "Schedule one of them")
             taken[field] = name
             made.setdefault((place, field), []).append(index)
     lines: list[Line] = []

@@ -39,13 +39,13 @@ def check_names(call: str, optimizers: Mapping[Any, Any]) -> None:
     for name in optimizers:
         site = f"{call}({{{shown(name)}: …}}, …)"
         if not isinstance(name, str):
-            found = f"expected a str as the name of an optimizer, got {type(name).__name__}"
-            raise InvalidArgument(site, found, _EXAMPLE)
+            message = f"expected a str as the name of an optimizer, got {type(name).__name__}"
+            raise InvalidArgument(site, message, _EXAMPLE)
         if name in _RESERVED:
             raise InvalidArgument(site, f'the name is reserved for drive="{name}"', _EXAMPLE)
         if not name or name != name.strip() or set(name) & set(_NOT_IN_NAMES):
-            found = f"a name must not be empty, contain any of {' '.join(_NOT_IN_NAMES)} or start or end with a space"
-            raise InvalidArgument(site, found, _EXAMPLE)
+            message = f"a name must not be empty, contain any of {' '.join(_NOT_IN_NAMES)} or start or end with a space"
+            raise InvalidArgument(site, message, _EXAMPLE)
 
 
 @contextmanager
@@ -79,7 +79,9 @@ def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: st
         return
     instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), total=10_000)'
     with suppress(InvalidArgument):  # the text of an entire plan, or something else
-        read = {str(name): one if isinstance(one, Plan) else Plan(lr=one) for name, one in given.items()}
+        read = {
+            str(name): element if isinstance(element, Plan) else Plan(lr=element) for name, element in given.items()
+        }
         instead = one_plan_advice(read, line)
     raise InvalidArgument(f"{call}(…, {shown(plans)})", "one plan drives all optimizers, on one clock", instead)
 
@@ -90,9 +92,9 @@ def shown_names(names: Iterable[str]) -> str:
     >>> shown_names("abcdefg")
     'a, b, c, d, e and 2 more'
     """
-    found = list(names)
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more
+    texts = list(names)
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return ", ".join(texts[:_SHOWN]) + more
 
 
 def unique_labels(groups: Sequence[Group]) -> Sequence[str | int]:
@@ -112,7 +114,7 @@ def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tupl
         return {ALONE: flat_groups(optimizers[ALONE])}
     times = Counter(map(flat_name, optimizers))
     return {
-        name: tuple(f"/{flat if times[flat] == 1 else f'{flat}.{index}'}{one}" for one in flat_groups(groups))
+        name: tuple(f"/{flat if times[flat] == 1 else f'{flat}.{index}'}{group}" for group in flat_groups(groups))
         for index, (name, groups) in enumerate(optimizers.items())
         for flat in [flat_name(name)]
     }
@@ -166,13 +168,13 @@ class Scope:
                     yield part
                     break
 
-    def selects_part(self, part: str, group: Group, label: str | int) -> bool:
+    def selects_part(self, pattern: str, group: Group, label: str | int) -> bool:
         """Return whether one part of a selector selects a group of this optimizer, which has this label."""
-        if part == self.optimizer or matches_part(part, group):
+        if pattern == self.optimizer or matches_part(pattern, group):
             return True
-        if "/" not in part or "=" in part:
+        if "/" not in pattern or "=" in pattern:
             return False
-        return fnmatchcase(str(label), part) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", part)
+        return fnmatchcase(str(label), pattern) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", pattern)
 
 
 WHOLE = Scope("", None, frozenset())
@@ -225,18 +227,18 @@ def fields_of(
         if isinstance(binding.field, str) and (binding.groups is None or binding_key(binding) in derived):
             for name in _having(binding.field, optimizers, needed=needed and binding.groups is None):
                 fields[name].add(binding.field)
-    return {name: frozenset(mine) for name, mine in fields.items()}
+    return {name: frozenset(field) for name, field in fields.items()}
 
 
 def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: bool) -> list[str]:
     """Return the optimizers whose groups have a field; `momentum` means `betas[0]` only if none has a momentum."""
     key = Field.of(name).key
     for entry in (key, "betas") if name == "momentum" else (key,):
-        if found := [one for one, groups in optimizers.items() if any(entry in group for group in groups)]:
-            return found
+        if texts := [text for text, groups in optimizers.items() if any(entry in group for group in groups)]:
+            return texts
     if not needed:
         return []
-    known = list(dict.fromkeys(one for groups in optimizers.values() for group in groups for one in numeric(group)))
+    known = list(dict.fromkeys(text for groups in optimizers.values() for group in groups for text in numeric(group)))
     raise UnknownField(
         f'"{name}" in the groups of {shown_names(optimizers)}',
         f"no optimizer has this field; {did_you_mean(name, known)}" if known else "no optimizer has a numeric field",
@@ -265,12 +267,12 @@ def _check_selector(
     if selector in named and selector not in optimizers:
         return
     for part in parts_of(selector):
-        others = [one for one in named.get(part, []) if one != part]
-        if part in optimizers and others:
+        texts = [text for text in named.get(part, []) if text != part]
+        if part in optimizers and texts:
             raise PlanError(
                 site,
-                f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(others))}',
-                f'Use "{part}/*" for the optimizer, or "{others[0]}/{part}" for the group',
+                f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(texts))}',
+                f'Use "{part}/*" for the optimizer, or "{texts[0]}/{part}" for the group',
             )
         if (
             binding.optional
@@ -284,7 +286,7 @@ def _check_selector(
         )
         more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
         labels = [str(label) for _, _, label in labeled]
-        near = closest(part, [*optimizers, *labels, *(one for one in named if one)])
+        near = closest(part, [*optimizers, *labels, *(text for text in named if text)])
         index = part.strip("[]")  # as in configs
         near = next((label for label in labels if label.endswith(f"/{index}")), near)
         meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Did you mean "{near}"?'
@@ -328,15 +330,17 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
     """
     lines: dict[str, None] = {}  # a target that several plans have occurs once
     for name, plan in plans.items():
-        for one in plan.bindings:
-            target = f"ps.Target({one.name!r}, {one.field.initial!r})" if isinstance(one.field, Target) else None
-            parts = parts_of(str(one.groups)) if isinstance(one.groups, (int, str)) else []
+        for binding in plan.bindings:
+            target = (
+                f"ps.Target({binding.name!r}, {binding.field.initial!r})" if isinstance(binding.field, Target) else None
+            )
+            parts = parts_of(str(binding.groups)) if isinstance(binding.groups, (int, str)) else []
             groups = ", ".join(part if "=" in part else f"{name}/{part}" for part in parts) or name
-            selected = "" if target else f", groups={groups!r}{', optional=True' * one.optional}"
-            lines[f"ps.Binding({target or repr(one.name)}, {str(one.schedule)!r}{selected})"] = None
+            selected = "" if target else f", groups={groups!r}{', optional=True' * binding.optional}"
+            lines[f"ps.Binding({target or repr(binding.name)}, {str(binding.schedule)!r}{selected})"] = None
     totals = [plan.total for plan in plans.values() if plan.total is not None]
     if totals:
-        longest = max(totals, key=lambda one: one.updates if one.is_resolved else 0)
+        longest = max(totals, key=lambda total: total.updates if total.is_resolved else 0)
         lines[f"total={(longest.updates if longest.is_resolved else str(longest))!r}"] = None
     clocks = [plan.clock for plan in plans.values() if plan.clock != UPDATES]
     if clocks:

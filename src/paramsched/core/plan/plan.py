@@ -90,8 +90,8 @@ def group_of_bases(call: str, bases: Mapping[str, float]) -> dict[str, Any]:
     {'lr': 0.1, 'weight_decay': 0.01}
     """
     if not isinstance(bases, Mapping):
-        found = f"expected numbers by field, got {type(bases).__name__}"
-        raise InvalidArgument(f"{call}(bases={shown(bases)})", found, example='bases={"lr": 0.1}')
+        message = f"expected numbers by field, got {type(bases).__name__}"
+        raise InvalidArgument(f"{call}(bases={shown(bases)})", message, example='bases={"lr": 0.1}')
     group = dict[str, Any]()
     for name, base in bases.items():
         Field.of(name).fill(group, finite_number(f"bases[{name!r}]", base))
@@ -189,7 +189,7 @@ class Plan:
             **fields: ScheduleLike,
         ) -> None:
             _check_keywords(fields)
-            given = [checked_binding(one) for one in bindings] + [
+            given = [checked_binding(binding) for binding in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
             if not given:
@@ -198,7 +198,9 @@ class Plan:
             length = _checked_total(total)
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "total", length)
-            object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
+            object.__setattr__(
+                self, "clock", checked_plan_clock(clock, dict.fromkeys(element.name for element in given))
+            )
             if length is not None and self.clock == PROGRESS:
                 raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
@@ -289,7 +291,9 @@ class Plan:
         begins = (begin for rule in self.metric_rules if (begin := rule.begin) is not None and not begin.is_resolved)
         if any([one for one, _ in begin.terms] != ["percent" if unit == PROGRESS else unit] for begin in begins):
             return False
-        return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
+        return all(
+            is_resolved_in(binding.schedule, clock_of_field(self.clock, binding.name)) for binding in self.bindings
+        )
 
     @readable
     @_answering
@@ -374,7 +378,7 @@ class Plan:
         lines = PlanLines(self.as_written(), self.total, self.clock)
         self._refuse_other_names_of_total(at, fields)
         given = normal_bindings(map(checked_binding, bindings))
-        named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
+        named = {binding.name: binding for binding in (Binding(name, schedule) for name, schedule in fields.items())}
         length = self.total if total is None else Duration.of(total)
         if total is not None and self.clock == PROGRESS:
             raise _without_total(f'change("{at}", total="{length}")', "Omit total")
@@ -382,7 +386,7 @@ class Plan:
 
     def _refuse_other_names_of_total(self, at: DurationLike, fields: Mapping[str, Any]) -> None:
         """Raise for a total of a change that has its name in another library, such as `max_steps`."""
-        own = {one.name for one in self.bindings}
+        own = {binding.name for binding in self.bindings}
         totals = {name: foreign_fact(name, value) for name, value in fields.items() if name not in own}
         for name, fact in totals.items():
             if fact is not None and fact[0] == "total":
@@ -502,8 +506,8 @@ class Plan:
         """
         known = facts_of_call("plan.plot()", facts, run_facts)
         show = load_entry("packages", "drawing")
-        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
-        return drawn
+        plotted: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
+        return plotted
 
     _repr_mimebundle_ = notebook_display
 
@@ -514,10 +518,10 @@ class Plan:
 
         files = load_entry("packages", "files of plans")
 
-        def read(given: Any) -> Plan:
+        def read(value: Any) -> Plan:
             try:
-                found: Plan = files.plan_of(given, "plan")
-                return found
+                plan: Plan = files.plan_of(value, "plan")
+                return plan
             except OSError as error:
                 raise ValueError(f"{error.filename}: {error.strerror}") from None  # pydantic collects a ValueError
 
@@ -537,7 +541,9 @@ class Plan:
             raise TypeError(f"a Plan has no items; {_values_of(key if isinstance(key, str) else 'lr')}")
 
         def __getattr__(self, name: str) -> NoReturn:
-            lines = [] if name in Plan.__slots__ or name.startswith("__") else [one.name for one in self.bindings]
+            lines = (
+                [] if name in Plan.__slots__ or name.startswith("__") else [binding.name for binding in self.bindings]
+            )
             place = f"; its line is plan.bindings[{lines.index(name)}].schedule" if name in lines else ""
             raise AttributeError(f"'Plan' object has no attribute {name!r}{place}", name=name, obj=self)
 
@@ -557,16 +563,16 @@ def _checked_total(total: DurationLike | None) -> Duration | None:
         length = Duration.of(total)
     except InvalidArgument as refusal:
         raise refusal.changed(example="total=10_000") from None
-    found = ""
+    message = ""
     if any(unit == "percent" for unit, _ in length.terms):
-        found = "percent would refer to the total itself"
+        message = "percent would refer to the total itself"
     elif not length.terms:
-        found = "the total must be greater than 0"
+        message = "the total must be greater than 0"
     elif length.until:
-        found = "the total is a length, not a position"
-    if found:
+        message = "the total is a length, not a position"
+    if message:
         site = f'Plan(total="{length}")' if length.terms else "Plan(total=0)"
-        raise InvalidArgument(site, found, example='total="20 epochs"')
+        raise InvalidArgument(site, message, example='total="20 epochs"')
     return length
 
 
@@ -595,13 +601,13 @@ def _check_keywords(fields: Mapping[str, Any]) -> None:
     if foreign and (error := unknown_keyword("Plan", Plan.__init__, (), fields, known=known)) is not None:
         raise error
     for name, value in fields.items():
-        found = ""
+        message = ""
         if name in Facts.__annotations__ and isinstance(value, (int, float)):
-            found = f'"{name}" is a run fact; pass it to ps.Scheduler'
+            message = f'"{name}" is a run fact; pass it to ps.Scheduler'
         elif name not in KNOWN and (near := closest(name.lower(), ("total", "clock"))) is not None:
-            found = f'unknown argument "{name}"; did you mean "{near}"?'
-        if found:
-            raise InvalidCall(f"Plan({name}=…)", found, example='Plan(lr="cosine()", total=100)')
+            message = f'unknown argument "{name}"; did you mean "{near}"?'
+        if message:
+            raise InvalidCall(f"Plan({name}=…)", message, example='Plan(lr="cosine()", total=100)')
 
 
 def units_of_plan(plan: Plan) -> frozenset[str]:

@@ -132,8 +132,8 @@ def counted_plan(plan: Plan) -> Plan:
     if plan.clock == UPDATES:
         return plan
     bindings = [
-        replace_schedule(one, without_unit(one.schedule, clock_of_field(plan.clock, one.name)))
-        for one in plan.as_written()
+        replace_schedule(binding, without_unit(binding.schedule, clock_of_field(plan.clock, binding.name)))
+        for binding in plan.as_written()
     ]
     return Plan(*bindings, total=plan.total, clock=plan.clock)
 

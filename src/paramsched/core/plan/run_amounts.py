@@ -100,7 +100,7 @@ class ConstantAmounts(RunAmounts):
         more = amount - self.amount_at(first)
         above, below = self.rate.numerator, self.rate.denominator
         if updates.size and (int(updates[-1]) + 1) * above >= MAX_CONSUMED:
-            return np.array([self.amount_at(one) + more for one in updates.tolist()])
+            return np.array([self.amount_at(value) + more for value in updates.tolist()])
         products = updates * above
         if self.clock == "seconds":
             return products / below + more
@@ -152,8 +152,8 @@ class UnknownAmounts(RunAmounts):
         if self.missing_factor is None:
             return missing_amounts(self.clock, site)
         planned, fact = self.missing_factor
-        found = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
-        return MissingFact(site, found, f"For example: {fact}=2048", fact=fact, example="2048")
+        message = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
+        return MissingFact(site, message, f"For example: {fact}=2048", fact=fact, example="2048")
 
 
 @final
@@ -207,9 +207,9 @@ class EvenProgress(RunAmounts):
 
 def missing_progress(site: str) -> MissingFact:
     """Return the error for a run whose progress was not reported."""
-    found = "the plan's clock is the progress of the run, which was not reported"
+    message = "the plan's clock is the progress of the run, which was not reported"
     instead = "For example: scheduler.report(progress=0.0) before optimizer.step()"
-    return MissingFact(site, found, instead, fact=PROGRESS, example="0.0")
+    return MissingFact(site, message, instead, fact=PROGRESS, example="0.0")
 
 
 def lacking_amount(clock: str) -> tuple[str, str]:
@@ -223,9 +223,9 @@ def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
     """Return the error for a run whose consumption per update is unknown."""
     fact = SIZES[clock][-1][0]
     planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "For example:"
-    found = f"the number of {clock} of an update is unknown"
+    message = f"the number of {clock} of an update is unknown"
     example = example_of_size(clock)
-    return MissingFact(site, found, f"{planned} {fact}={example}", fact=fact, example=example)
+    return MissingFact(site, message, f"{planned} {fact}={example}", fact=fact, example=example)
 
 
 def usual_size(clock: str) -> str:
@@ -282,9 +282,9 @@ class SizeTarget:
         """Raise if the value of the run fact at an update is below 1."""
         size = self.sizes(np.array([update]), np.array([amount])).item()
         if not size >= 1:
-            found = f"at update {update} it is {size:g}; a size must be an integer of at least 1"
+            message = f"at update {update} it is {size:g}; a size must be an integer of at least 1"
             low = 1 / self.initial if self.initial else 1
-            raise PlanError(f"target {self.name}", found, f"For example: clamp({self.written}, low={low:g})")
+            raise PlanError(f"target {self.name}", message, f"For example: clamp({self.written}, low={low:g})")
 
     def is_held_at(self, update: int, amount: int) -> bool:
         """Return whether the value of the run fact is constant from a position on."""
@@ -343,7 +343,11 @@ class RunSizes:
             return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
         names, rate = factors
         if not names:
-            changing = [name for name, one in self.targets.items() if one is not None and not one.is_held_at(0, 0)]
+            changing = [
+                name
+                for name, size_target in self.targets.items()
+                if size_target is not None and not size_target.is_held_at(0, 0)
+            ]
             missing_factor = self._missing_factor_of(clock, changing)
             return ConstantAmounts(clock, rate) if missing_factor is None else UnknownAmounts(clock, missing_factor)
         targets: list[SizeTarget] = []
@@ -593,10 +597,10 @@ class PlannedAmounts(RunAmounts):
 def _refuse_amounts(clock: str, t: int, amount: Amount) -> None:
     """Raise if an amount that may be reached soon after update `t` is too large to be counted."""
     if amount > _MAX_AMOUNT:
-        found = f"more than {_MAX_AMOUNT} {clock} before update {t}"
-        raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
+        message = f"more than {_MAX_AMOUNT} {clock} before update {t}"
+        raise InvalidArgument("the amounts of the run", message, "Plan smaller sizes, or a shorter run")
 
 
 def _too_many_updates(most: int) -> InvalidArgument:
-    found = f"more than {most} updates, each of which has to be computed"
-    return InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")
+    message = f"more than {most} updates, each of which has to be computed"
+    return InvalidArgument("the amounts of the run", message, "Plan larger sizes, or a shorter run")

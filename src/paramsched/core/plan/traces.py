@@ -106,9 +106,9 @@ class TracedTimes:
             instead = 'For example: ps.trace(plan, bases={"lr": 0.1}, total=1000)'
             raise Unresolved("trace(…)", "the length of the run is unknown", instead)
         if total > _MAX_UPDATES:
-            found = f"{total} updates are too many to store a value for each"
+            message = f"{total} updates are too many to store a value for each"
             instead = "Call the schedules instead: plan.resolve().bindings[0].schedule(t)"
-            raise InvalidArgument("trace(…)", found, instead)
+            raise InvalidArgument("trace(…)", message, instead)
         if run is None:
             return TracedTimes(total)
         return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
@@ -165,8 +165,8 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
     whole = clock not in ("seconds", PROGRESS)
     sample = "[0, 4096, 8192]" if whole else "[0.0, 0.25, 0.5]"
 
-    def refused(found: str) -> InvalidArgument:
-        return InvalidArgument("trace(…, amounts=…)", found, f"For example: amounts={sample}")
+    def refused(message: str) -> InvalidArgument:
+        return InvalidArgument("trace(…, amounts=…)", message, f"For example: amounts={sample}")
 
     try:
         amounts = np.asarray(given if isinstance(given, np.ndarray) else list(given))
@@ -190,8 +190,8 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
     back = np.flatnonzero(np.diff(amounts) < 0)
     if back.size:
         index = int(back[0]) + 1
-        found = f"amount {index} is {amounts[index].item()!r}, less than the previous one; amounts must not decrease"
-        raise refused(found)
+        message = f"amount {index} is {amounts[index].item()!r}, less than the previous one; amounts must not decrease"
+        raise refused(message)
     return rounded_array(amounts) if clock == PROGRESS else amounts
 
 
@@ -294,7 +294,7 @@ class Trace:
         amount, own = self.total_amount, self._times.unit()
         end = None if amount is None else (self.clock, float(amount))
         units = tuple(units_of_run(self._resolved, self.facts, self.total, end))
-        return units if own is None else (*(one for one in units if one.name != self.clock), own)
+        return units if own is None else (*(unit for unit in units if unit.name != self.clock), own)
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""
@@ -303,7 +303,7 @@ class Trace:
     @property
     def total_amount(self) -> Amount | None:
         """The total on the plan's clock, or the last recorded amount; None if the clock counts updates."""
-        if all(one.clock == UPDATES for one in self._curves.values()):
+        if all(curve.clock == UPDATES for curve in self._curves.values()):
             return None
         counts = counts_in_unit(self.clock)
         return self._times.end if counts == 1 else self._times.end / counts
@@ -326,7 +326,7 @@ class Trace:
     def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
         """Return the trace with the bases of the fields and groups in `keys` marked as assumed."""
         marked = {key: self._curves[key] for key in map(self._find_curve, keys)}
-        assumed = {key: replace(one, base=replace(one.base, value=None)) for key, one in marked.items()}
+        assumed = {key: replace(curve, base=replace(curve.base, value=None)) for key, curve in marked.items()}
         return replace(self, _curves=self._curves | assumed)
 
     _repr_mimebundle_ = notebook_display
@@ -336,7 +336,7 @@ class Trace:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Return a dict from column name to values: `lr[head]`, `betas[0][1]`, or the name of a target."""
-        return {column_name(key): one.values.tolist() for key, one in self._curves.items()}
+        return {column_name(key): curve.values.tolist() for key, curve in self._curves.items()}
 
     def csv_text(self) -> str:
         """Return a CSV table with a row for each update: `t`, then a column for each field and group, floats by `repr`.
@@ -350,14 +350,14 @@ class Trace:
         if self._times.amounts is not None:
             names, columns = ["t", self.clock], [self._times.amounts]
         names += (printable(column_name(key)) for key in self._curves)
-        columns += (one.values for one in self._curves.values())
+        columns += (curve.values for curve in self._curves.values())
         blocks = list[str]()
         for start in range(0, max(self.total, 1), _ROWS_AT_ONCE):
             text = StringIO(newline="")
             rows = csv.writer(text, lineterminator="\n")
             if start == 0:
                 rows.writerow(names)
-            block = zip(*(one[start : start + _ROWS_AT_ONCE].tolist() for one in columns), strict=True)
+            block = zip(*(column[start : start + _ROWS_AT_ONCE].tolist() for column in columns), strict=True)
             rows.writerows([t, *map(repr, row)] for t, row in enumerate(block, start))
             blocks.append(text.getvalue())
         return "".join(blocks)
@@ -377,7 +377,7 @@ class Trace:
         except ImportError:
             raise MissingDependency("Trace.to_pandas", "pandas") from None
         columns = pd.MultiIndex.from_tuples(list(self._curves), names=["field", "group"])
-        data = np.stack([one.values for one in self._curves.values()], axis=1)
+        data = np.stack([curve.values for curve in self._curves.values()], axis=1)
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
     def _curve(self, field: str, group: str | int) -> _Curve:
@@ -385,15 +385,15 @@ class Trace:
 
     def _find_curve(self, key: Key | str) -> Key:
         """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
-        found: Key | None = None
+        curve: Key | None = None
         if isinstance(key, str) or (isinstance(key, tuple) and len(key) == 2):
             name, group = (key, None) if isinstance(key, str) else key
             if self._optimizers:
-                found = find_group(self._curves, self._optimizers, name, group)
+                curve = find_group(self._curves, self._optimizers, name, group)
             else:
-                found = self._find_in_groups(name, group)
-        if found is not None:
-            return found
+                curve = self._find_in_groups(name, group)
+        if curve is not None:
+            return curve
         known = [f"trace[{name!r}, {group!r}]" for name, group in self._curves]
         problem = f"unknown curve; expected one of {names_listed(known)}"
         raise UnknownField(f"trace[{shown(key)}]", problem, f"For example: {known[0]}")
@@ -505,8 +505,8 @@ def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> An
     if bases is None and optimizer is not None:
         return optimizer
     if (bases is None) == (optimizer is None):
-        found = "expected an optimizer or bases, got " + ("neither" if bases is None else "both")
-        raise InvalidCall("trace(plan, …)", found, example='ps.trace(plan, bases={"lr": 0.1})')
+        message = "expected an optimizer or bases, got " + ("neither" if bases is None else "both")
+        raise InvalidCall("trace(plan, …)", message, example='ps.trace(plan, bases={"lr": 0.1})')
     return group_of_bases("trace", bases or {})
 
 
@@ -581,16 +581,16 @@ def _handed_schedule(
     written = schedule_of(schedule, lambda: f"to_lambda({shown(schedule)})")
     resolved = written if facts is None else resolve(written, facts=facts)
     if not resolved.is_resolved:
-        found = "the schedule has a length that is missing or not in updates"
+        message = "the schedule has a length that is missing or not in updates"
         write = "ps.to_lambda(schedule, total=10_000, steps_per_epoch=100)"
-        raise InvalidArgument(f"to_lambda({short_line(written)})", found, example=write)
+        raise InvalidArgument(f"to_lambda({short_line(written)})", message, example=write)
     return resolved, None
 
 
 def _refuse_metric(schedule: Any) -> None:
     if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
-        found = f"{short_line(schedule)} reacts to a metric, but the function only receives the update"
-        raise InvalidArgument("to_lambda(…)", found, "Use ps.Scheduler(optimizer, plan)")
+        message = f"{short_line(schedule)} reacts to a metric, but the function only receives the update"
+        raise InvalidArgument("to_lambda(…)", message, "Use ps.Scheduler(optimizer, plan)")
 
 
 def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Binding:
@@ -600,8 +600,8 @@ def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Bind
         f"to_lambda(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
     )
     if field is None and len(names) > 1:
-        found = f"the plan schedules {', '.join(names)}; the function needs one of them"
-        raise PlanError(site, found, f'For example: field="{names[0]}"')
+        message = f"the plan schedules {', '.join(names)}; the function needs one of them"
+        raise PlanError(site, message, f'For example: field="{names[0]}"')
     name = names[0] if field is None else field
     lines = {line.groups: line for line in plan.bindings if line.name == name}
     if not lines:
@@ -609,8 +609,10 @@ def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Bind
             site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'For example: field="{names[0]}"'
         )
     if is_by_amount(plan.clock, name):
-        found = f"the clock of {name} counts {clock_of_field(plan.clock, name)}, but the function only receives updates"
-        raise PlanError(site, found, "Leave the plan's clock out: the run facts convert lengths into updates")
+        message = (
+            f"the clock of {name} counts {clock_of_field(plan.clock, name)}, but the function only receives updates"
+        )
+        raise PlanError(site, message, "Leave the plan's clock out: the run facts convert lengths into updates")
     if group is None and len(lines) == 1:
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
@@ -718,6 +720,6 @@ def to_lambda(
             raise InvalidArgument(CallSite("to_lambda", "base", "0"), "base must not be 0", "For example: 0.1")
         return LrLambda(resolved, number)
     if needs_base:
-        found = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
-        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "For example: base=0.1")
+        message = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
+        raise InvalidArgument(f"to_lambda({short_line(resolved)})", message, "For example: base=0.1")
     return LrLambda(resolved, None)

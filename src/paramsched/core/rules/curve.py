@@ -108,7 +108,7 @@ def _known_run(plan: Plan, facts: RunFacts) -> TrialRun | None:
     return TrialRun(_span_of_run(facts), units, epoch, known=True)
 
 
-_SIZES: Final = tuple({fact for sizes in SIZES.values() for one in sizes for fact in one} - {*ASSUMED_SIZES})
+_SIZES: Final = tuple({fact for sizes in SIZES.values() for size in sizes for fact in size} - {*ASSUMED_SIZES})
 """The run facts that units need."""
 
 
@@ -342,10 +342,10 @@ class Curve:
         self.parts.append(Part(written, resolved, kind, over_run, levels, times))
         inside, in_run = written.parts(), () if resolved is None else resolved.parts()
         over_run = over_run and kind not in _OWN_TIME
-        for place, part in enumerate(inside):
+        for place, schedule in enumerate(inside):
             same = in_run[place] if len(in_run) == len(inside) else None
             # One with `of` was planned for a run of another length, as after Plan.change.
-            self._read(part, same, over_run=over_run and part.args.get("of") is None, hidden=hidden)
+            self._read(schedule, same, over_run=over_run and schedule.args.get("of") is None, hidden=hidden)
 
     def values_of(self, base: float) -> Floats:
         """Return the values at `times` for another base."""
@@ -447,20 +447,20 @@ class Curve:
         """Return the line with other stages in place of its own."""
         return lambda: self._with_parts([(self._top.written, in_order_anew(stages))])
 
-    def with_part(self, part: Schedule, other: Schedule) -> Line:
+    def with_part(self, schedule: Schedule, other: Schedule) -> Line:
         """Return the line with another schedule in place of a part."""
-        return lambda: self._with_parts([(part, other)])
+        return lambda: self._with_parts([(schedule, other)])
 
     def with_times(self, parts: Sequence[Schedule], change: Callable[[Duration], Duration]) -> Line:
         """Return the line with other times in some parts."""
-        return lambda: self._with_parts([(part, _with_times(part, change)) for part in parts])
+        return lambda: self._with_parts([(schedule, _with_times(schedule, change)) for schedule in parts])
 
     def _with_parts(self, pairs: Iterable[tuple[Schedule, Schedule]]) -> Schedule:
         """Return the line with other schedules in place of parts.
 
         A schedule that continues where a stage ends, as `overlay` writes it, continues where the new stage ends.
         """
-        others, ends = {id(part): other for part, other in pairs}, dict[Duration, Duration]()
+        others, ends = {id(schedule): other for schedule, other in pairs}, dict[Duration, Duration]()
 
         def changed(value: Any) -> Any:
             if not isinstance(value, Schedule) or id(value) in others:
@@ -519,10 +519,10 @@ class Curve:
         return Curve(binding, plain, self.groups, self.situation, self.run, resolved, self.is_timed)
 
 
-def _with_times(part: Schedule, change: Callable[[Duration], Duration]) -> Schedule:
+def _with_times(schedule: Schedule, change: Callable[[Duration], Duration]) -> Schedule:
     """Return a schedule with other times."""
-    times = {name: part.args[name] for name in part.shape.roles if part.args[name] is not None}
-    return part.with_args(
+    times = {name: schedule.args[name] for name in schedule.shape.roles if schedule.args[name] is not None}
+    return schedule.with_args(
         **{
             name: tuple(map(change, value)) if isinstance(value, tuple) else change(value)
             for name, value in times.items()

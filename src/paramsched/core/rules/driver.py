@@ -62,7 +62,7 @@ def probable_mistakes(
     """
     trial = trial_run(plan, facts)
     of_run = [*problems_of_run(plan, facts, trial)] if counts_of_user else []
-    yield from ((None, found) for found in of_run)
+    yield from ((None, problem) for problem in of_run)
     # The length of an engine's run may be another one than that of the plan, which a start reports itself.
     epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
     situation = Situation(facts, epochs, counted is not None, bool(of_run), trial)
@@ -103,14 +103,14 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
     with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
     ends = list[tuple[Curve, Found | None]]()
     for curve in curves:
-        found = problems_of_line(curve)
+        problems = problems_of_line(curve)
         # A line for all groups may be left with those that are frozen.
         is_left = curve.is_for_all and (curve.name, curve.target is None) in with_base and not any(curve.bases)
         if is_left:
-            found = [one for one in found if one.code != codes.BASE_OF_ZERO]
-        yield from ((curve.binding, one) for one in found)
+            problems = [problem for problem in problems if problem.code != codes.BASE_OF_ZERO]
+        yield from ((curve.binding, problem) for problem in problems)
         if curve.is_rate and _has_end(curve) and not is_left:
-            ends.append((curve, None if found else next(_found(ENDS, curve), None)))
+            ends.append((curve, None if problems else next(_found(ENDS, curve), None)))
     # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
     if not ends or any(found is None for _, found in ends):
         return
@@ -160,7 +160,7 @@ def _found_in_line(curve: Curve) -> list[Found]:
     # A start raises an error for values that an optimizer cannot use.
     refused = _first((refused_values,), curve) if curve.is_timed and not curve.situation.is_start else []
     times = [] if refused else _first((*UNITS, *TIMES) if is_timed else WRITTEN_LENGTHS, curve)
-    reported = [one.problem.code for one in levels]
+    reported = [level.problem.code for level in levels]
     found += [*levels, *(one for one in refused if one.problem.code not in reported), *times]
     if levels or refused or times or not is_finite:
         return found
@@ -195,13 +195,13 @@ def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) 
     epoch = None if facts is None else facts.updates_per_epoch
     is_counted = total is not None and total.is_resolved and plan.clock == UPDATES
     if total is not None and is_counted and epoch is not None and total.updates < min(epoch, LONG_RUN):
-        found = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
-        after = f"{found}: after update {total} the last values are kept"
+        message = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
+        after = f"{message}: after update {total} the last values are kept"
         advice = f'For {total} epochs write total="{total} epochs"'
         yield Problem(TOTAL, after, advice, code=codes.UPDATES_FOR_EPOCHS)
     if total is not None and not total.is_resolved and trial is not None and trial.known and trial.end <= 1:
-        found = f"total={total} is one update, so the run has no schedule"
-        yield Problem(TOTAL, found, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
+        message = f"total={total} is one update, so the run has no schedule"
+        yield Problem(TOTAL, message, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
     if (unused := accumulation_unused(plan, facts)) is not None:
         yield unused
 
@@ -222,12 +222,12 @@ def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
     units = {unit for length in written for unit, _ in length.terms}
     if "epochs" not in units or units & _OF_BATCHES:
         return None
-    found = (
+    message = (
         f"steps_per_epoch={epoch} counts updates, so an epoch has {updates_text(epoch)} of {accumulation} batches: "
         f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
     )
     advice = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
-    return Problem(TOTAL, found, advice, code=codes.ACCUMULATION_UNUSED)
+    return Problem(TOTAL, message, advice, code=codes.ACCUMULATION_UNUSED)
 
 
 def _epochs_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Fraction | None:

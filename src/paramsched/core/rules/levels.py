@@ -36,15 +36,15 @@ def base_is_zero(curve: Curve) -> Found | None:
     if curve.resolved is not None and (curve.values.any() or not curve.multiples.any()):
         return None
     if curve.target is not None:
-        found = f"the initial value of {curve.name} is 0, so every multiple of it is 0"
+        message = f"the initial value of {curve.name} is 0, so every multiple of it is 0"
         text = str(curve.binding.schedule)
         quoted = f"'{text}'" if '"' in text else f'"{text}"'
-        return problem(curve, codes.BASE_OF_ZERO, found, f"Write {curve.name}: {{initial: 1.0, schedule: {quoted}}}")
+        return problem(curve, codes.BASE_OF_ZERO, message, f"Write {curve.name}: {{initial: 1.0, schedule: {quoted}}}")
     # Levels below 1 of a momentum are values. Those of a rate are multiples, also if a value is written.
     is_value = curve.key in _BELOW_ONE and max(map(abs, curve.levels), default=1.0) < 1
     line = None if curve.has_absolute else curve.changed(absolute if is_value else lambda plain: 0.01 * absolute(plain))
-    found = f"{curve.name} of the optimizer is 0, so every multiple of it is 0"
-    return problem(curve, codes.BASE_OF_ZERO, found, "Set it in the optimizer", lead=", or write", line=line)
+    message = f"{curve.name} of the optimizer is 0, so every multiple of it is 0"
+    return problem(curve, codes.BASE_OF_ZERO, message, "Set it in the optimizer", prefix=", or write", line=line)
 
 
 # ---------------------------------------------------------------------- is a number probably a value?
@@ -126,7 +126,7 @@ def _low_and_high(curve: Curve) -> tuple[float, float]:
 def _is_chosen_factor(curve: Curve, number: float) -> bool:
     """Return whether a line is a factor of base, such as `0.1 * constant()`, or a constant below the usual values."""
     factors = curve.parts[1:] if curve.parts[0].kind == "product" else curve.parts
-    if curve.rules or not all(part.kind == "constant" and part.written.args["over"] is None for part in factors):
+    if curve.rules or not all(factor.kind == "constant" and factor.written.args["over"] is None for factor in factors):
         return False
     low, high = _USUAL.get(curve.name, (inf, inf))
     return curve.parts[0].kind == "product" or not low <= number <= high
@@ -173,9 +173,9 @@ def _low_start(curve: Curve, before: Stage | None, stage: Stage) -> Found | None
         return None
     fall = stage.written.with_args(start=None if top == 1.0 else top, to=start)
     written = curve.with_stages([fall if other is stage else other.written for other in curve.stages])
-    found = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
-    lead = f"To fall from {'base' if top == 1 else f'{top:g} × base'} to {start:g} × base write"
-    return problem(curve, codes.LEVEL_AS_VALUE, found, lead=lead, line=written)
+    message = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
+    prefix = f"To fall from {'base' if top == 1 else f'{top:g} × base'} to {start:g} × base write"
+    return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=prefix, line=written)
 
 
 _TRAINS_NOTHING: Final = 1e-7
@@ -226,24 +226,24 @@ def _of_sum(curve: Curve) -> Found | None:
         if stage.written.kind != "sum" or resolved is None or levels is None or levels.high <= 1 + 1e-6:
             continue
         parts = stage.written.parts()
-        several = [values for part in resolved.parts() if (values := values_of(part, curve.times)) is not None]
-        of_curves = sum(part.kind != "constant" for part in parts) >= 2
+        several = [values for schedule in resolved.parts() if (values := values_of(schedule, curve.times)) is not None]
+        of_curves = sum(schedule.kind != "constant" for schedule in parts) >= 2
         if len(several) < len(parts):
             continue
         if any(part.min() < 0 or part.max() > 1 or (part.max() != 1 and not of_curves) for part in several):
             continue
         because = "a sum adds all of its schedules"
-        found = f"{curve.name} rises above base, because {because}"
+        message = f"{curve.name} rises above base, because {because}"
         if curve.is_timed:
-            found = _in_values(curve, "rises to", float(f"{levels.high:.3g}"), because=because)
+            message = _in_values(curve, "rises to", float(f"{levels.high:.3g}"), because=because)
         rising_first = sorted(zip(parts, several, strict=True), key=lambda pair: pair[1][-1] <= pair[1][0])
-        lead, in_order = "For one after the other", [part for part, _ in rising_first]
-        if sum(not part.has_length for part in in_order) > 1:
-            lead, in_order = "For the largest of them", [maximum(*parts)]
+        prefix, in_order = "For one after the other", [schedule for schedule, _ in rising_first]
+        if sum(not schedule.has_length for schedule in in_order) > 1:
+            prefix, in_order = "For the largest of them", [maximum(*parts)]
         stages: list[Schedule] = []
         for other in curve.stages:
             stages += in_order if other is stage else [other.written]
-        return problem(curve, codes.LEVEL_AS_VALUE, found, lead=f"{lead} write", line=curve.with_stages(stages))
+        return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=f"{prefix} write", line=curve.with_stages(stages))
     return None
 
 
@@ -261,16 +261,16 @@ def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, 
     last = curve.stages[-1].levels
     is_end = (last is not None and last.last == level) or abs(curve.multiples[-1] - level) < level / 4
     verb = "ends at" if is_end else "has the level"
-    found = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
+    message = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
     if base is not None:
-        found = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
+        message = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
     is_written = level in curve.levels and not (
         curve.base is None and any(part.kind == "geometric" for part in curve.parts)
     )
-    lead = f"For the value {level:g} write"
+    prefix = f"For the value {level:g} write"
     if not is_written:
-        return problem(curve, code, found, f"{lead} absolute({level!r})", as_info=is_hint)
-    return problem(curve, code, found, lead=lead, line=curve.with_absolute([level]), as_info=is_hint)
+        return problem(curve, code, message, f"{prefix} absolute({level!r})", as_info=is_hint)
+    return problem(curve, code, message, prefix=prefix, line=curve.with_absolute([level]), as_info=is_hint)
 
 
 def _as_values(
@@ -280,12 +280,12 @@ def _as_values(
     falls = bool(curve.multiples[0] > curve.multiples[-1]) if falls is None else falls
     ends = (low,) if low == high else (high, low) if falls else (low, high)
     values = " to ".join(f"{end:.4g}" for end in ends)
-    found = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
+    message = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
     if curve.key in _BELOW_ONE and len(curve.parts) == 1 and curve.stages[0].is_constant and not curve.rules:
         advice = f"{low!r} * constant() is {low:g} × base; for the value {low:g} write absolute({low!r})"
-        return problem(curve, codes.LEVEL_AS_VALUE, found, advice)
-    lead = f"For the value{'s' * (len(ends) > 1)} {values} write"
-    return problem(curve, codes.LEVEL_AS_VALUE, found, lead=lead, line=curve.with_absolute(levels, whole=whole))
+        return problem(curve, codes.LEVEL_AS_VALUE, message, advice)
+    prefix = f"For the value{'s' * (len(ends) > 1)} {values} write"
+    return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=prefix, line=curve.with_absolute(levels, whole=whole))
 
 
 def _in_values(curve: Curve, verb: str, *multiples: float, because: str = "") -> str:
@@ -309,16 +309,16 @@ def target_at_its_own_number(curve: Curve) -> Found | None:
         return None
     if curve.parts[0].kind == "product" or not curve.is_multiple:
         return None
-    starts = [level for part in ramps for _, level in part.levels if part.written.args["to"] in (None, 1.0)]
+    starts = [level for ramp in ramps for _, level in ramp.levels if ramp.written.args["to"] in (None, 1.0)]
     if initial in [level for level in starts if level <= _LOW_START]:
         return None
     _, high = _low_and_high(curve)
     last = curve.stages[-1].levels
     if _first_at(curve, 1.0) < _first_at(curve, initial) or (high == 1 and last is not None and last.last < 1):
         return None
-    found = f"{curve.name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
+    message = f"{curve.name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
     advice = f"For the value {initial:g} write the level 1, or for a line in values absolute({curve.binding.schedule})"
-    return problem(curve, codes.LEVEL_AS_VALUE, found, advice)
+    return problem(curve, codes.LEVEL_AS_VALUE, message, advice)
 
 
 def _first_at(curve: Curve, level: float) -> float:
@@ -351,9 +351,9 @@ def far_above_base(curve: Curve) -> Found | None:
     is_usual = curve.base == _DEFAULT_RATE if curve.is_rate else peak < 1
     if is_usual or not _FAR_ABOVE * highest * (1 + _SAME) < peak < inf:
         return None
-    found = f"{curve.name} is {peak:g}, {peak / highest:.3g} times the optimizer's own {highest:g}"
-    advice, lead = f"Set {curve.name} in the optimizer", f", or for multiples of {highest:g} write"
-    return problem(curve, codes.GROWS, found, advice, lead=lead, line=curve.with_multiples(1.0))
+    message = f"{curve.name} is {peak:g}, {peak / highest:.3g} times the optimizer's own {highest:g}"
+    advice, prefix = f"Set {curve.name} in the optimizer", f", or for multiples of {highest:g} write"
+    return problem(curve, codes.GROWS, message, advice, prefix=prefix, line=curve.with_multiples(1.0))
 
 
 def grows(curve: Curve) -> Found | None:
@@ -369,14 +369,16 @@ def grows(curve: Curve) -> Found | None:
     is_written = curve.is_for_all and curve.is_multiple and max(map(abs, curve.levels), default=0.0) >= limit
     if is_written and (reached >= limit or curve.resolved is None):
         reached = max(reached, *map(abs, curve.levels)) if curve.resolved is None else reached
-        found = f"numbers are multiples of the group's own lr, so the lr rises to {reached:.4g} × base"
-        return problem(curve, codes.GROWS, found, "For a length write over=…; for an absolute value write absolute(…)")
+        message = f"numbers are multiples of the group's own lr, so the lr rises to {reached:.4g} × base"
+        return problem(
+            curve, codes.GROWS, message, "For a length write over=…; for an absolute value write absolute(…)"
+        )
     peak = float(curve.multiples.max(initial=0.0))
     if peak <= limit or not curve.is_timed:
         return None
     multiple = f"{peak:.3g}" if curve.run.to_scale else f"more than {limit:g}"
-    found = f"it grows to {multiple} × base at {when(curve, int(curve.times[np.argmax(curve.multiples)]))}"
-    return problem(curve, codes.GROWS, found, "Use a ratio below 1, or a smaller multiple of base")
+    message = f"it grows to {multiple} × base at {when(curve, int(curve.times[np.argmax(curve.multiples)]))}"
+    return problem(curve, codes.GROWS, message, "Use a ratio below 1, or a smaller multiple of base")
 
 
 # ---------------------------------------------------------------------- do absolute values erase groups?
@@ -396,9 +398,9 @@ def groups_made_equal(curve: Curve) -> Found | None:
     if lowest == 0 or curve.share != "none":  # an absolute value thaws a frozen group on purpose
         return None
     rates = ", ".join(f"{base:g} in group {label!r}" for label, base in _a_group_for_each_base(curve)[:3])
-    found = f"{curve.name} is {rates} of the optimizer, and an absolute value has no base: the plan makes them equal"
+    message = f"{curve.name} is {rates} of the optimizer, and an absolute value has no base: the plan makes them equal"
     line = curve.with_multiples(bases[-1])
-    return problem(curve, codes.GROUPS_MADE_EQUAL, found, lead="To keep their ratio write", line=line)
+    return problem(curve, codes.GROUPS_MADE_EQUAL, message, prefix="To keep their ratio write", line=line)
 
 
 def _a_group_for_each_base(curve: Curve) -> list[tuple[str | int, float]]:
@@ -412,9 +414,9 @@ def _decay_of_group_without(curve: Curve) -> Found | None:
         return None
     name = next(label for label, base in curve.groups if base == 0)
     value = values[np.flatnonzero(values)[0]]
-    found = f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
+    message = f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
     advice = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
-    return problem(curve, codes.GROUPS_MADE_EQUAL, f"{found}gives it {value:g}", advice)
+    return problem(curve, codes.GROUPS_MADE_EQUAL, f"{message}gives it {value:g}", advice)
 
 
 # ---------------------------------------------------------------------- can the optimizer use the values?
@@ -426,8 +428,8 @@ def refused_values(curve: Curve) -> Found | None:
     if bad.any():
         place = int(np.argmax(bad))
         time = curve.first_time(place, lambda value: not np.isfinite(value))
-        found = f"the value is {curve.values[place]} at {when(curve, time)}"
-        return problem(curve, codes.NOT_FINITE, found, "Use a ratio below 1, or a longer period")
+        message = f"the value is {curve.values[place]} at {when(curve, time)}"
+        return problem(curve, codes.NOT_FINITE, message, "Use a ratio below 1, or a longer period")
     allowed = range_of(curve.name) if curve.target is None else None
     if allowed is None or curve.resolved is None:
         return None
@@ -452,9 +454,9 @@ def refused_values(curve: Curve) -> Found | None:
     base = min(firsts, key=firsts.__getitem__)
     time, value = firsts[base]
     written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
-    found = f"{curve.name}{whose(curve, base)} {allowed.problem(value)}: it is {written} at {when(curve, time)}"
+    message = f"{curve.name}{whose(curve, base)} {allowed.problem(value)}: it is {written} at {when(curve, time)}"
     advice = with_floor(curve.binding.schedule) if value < 0 else BELOW_ONE_ADVICE
-    return problem(curve, codes.NEGATIVE if value < 0 else codes.MOMENTUM_OF_ONE, found, advice)
+    return problem(curve, codes.NEGATIVE if value < 0 else codes.MOMENTUM_OF_ONE, message, advice)
 
 
 LEVELS: Final[tuple[Question, ...]] = (

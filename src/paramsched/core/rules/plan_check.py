@@ -39,16 +39,16 @@ def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
     if isinstance(binding.field, Target):
         return
     if (known := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
-        found = f'torch\'s optimizers have no field "{binding.name}"'
-        yield Problem(path, found, f'Did you mean "{known}"?', code=OTHERS_NAME, at_key=True)
+        message = f'torch\'s optimizers have no field "{binding.name}"'
+        yield Problem(path, message, f'Did you mean "{known}"?', code=OTHERS_NAME, at_key=True)
     elif binding.name == "betas":
         yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
     elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
         schedule = without_rules(binding.schedule)
-        found = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
+        message = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
         target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
         instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
-        yield Problem(path, found, instead, code=OTHERS_NAME, at_key=True)
+        yield Problem(path, message, instead, code=OTHERS_NAME, at_key=True)
 
 
 def note_of_first_update(plan: Plan) -> str:
@@ -57,11 +57,11 @@ def note_of_first_update(plan: Plan) -> str:
     >>> note_of_first_update(Plan(lr="warmup(10)"))
     'the lr of the first update is 0. To begin at 1/10 of base write warmup(10, index="(t+1)/n")'
     """
-    lines = [one for one in plan.bindings if one.name == "lr" and not isinstance(one.field, Target)]
-    above = [_above_zero(one.schedule) for one in lines]
+    lines = [binding for binding in plan.bindings if binding.name == "lr" and not isinstance(binding.field, Target)]
+    above = [_above_zero(binding.schedule) for binding in lines]
     if not lines or None in above:
         return ""
-    place = next((at for at, one in enumerate(lines) if one.groups is None), 0)
+    place = next((at for at, binding in enumerate(lines) if binding.groups is None), 0)
     line, found = lines[place], above[place]
     assert found is not None
     schedule, ramp, ends_at_base = found
@@ -122,23 +122,23 @@ def rule_of_code(given: str) -> CheckRule:
     raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", example=write)
 
 
-def codes_given(given: str | Collection[str]) -> frozenset[str]:
+def codes_given(selection: str | Collection[str]) -> frozenset[str]:
     """Return the codes that a list selects: codes, names, and prefixes such as `PS2`.
 
     Args:
-        given: one text, in which commas or spaces separate them, or several texts.
+        selection: one text, in which commas or spaces separate them, or several texts.
 
     >>> sorted(codes_given("PS50, beyond-total"))[:2]
     ['PS201', 'PS502']
     """
-    if not isinstance(given, str):
-        if not isinstance(given, Collection) or not all(isinstance(one, str) for one in given):
-            raise InvalidArgument(f"ignore={shown(given)}", "expected codes", 'For example: ignore="PS201"')
-        given = ",".join(given)
-    found: set[str] = set()
-    for one in given.replace(",", " ").split():
-        found |= {code for code in check_rules() if code.startswith(one.upper())} or {rule_of_code(one).code}
-    return frozenset(found)
+    if not isinstance(selection, str):
+        if not isinstance(selection, Collection) or not all(isinstance(one, str) for one in selection):
+            raise InvalidArgument(f"ignore={shown(selection)}", "expected codes", 'For example: ignore="PS201"')
+        selection = ",".join(selection)
+    texts: set[str] = set()
+    for text in selection.replace(",", " ").split():
+        texts |= {code for code in check_rules() if code.startswith(text.upper())} or {rule_of_code(text).code}
+    return frozenset(texts)
 
 
 @readable
@@ -183,12 +183,12 @@ def check(
     of_all = None if bases is None else group_of_bases("check", bases)
     facts = facts_if_passed("ps.check(plan)", facts, run_facts)
     plan = plan_in_run(plan, "ps.check", facts)
-    found = [*_two_totals(plan, facts)]
+    problems = [*_two_totals(plan, facts)]
     run: tuple[Plan, RunFacts | None] = (plan, facts)
-    if found:  # the length of the run is unknown
-        found += filter(None, [accumulation_unused(plan, facts)])
+    if problems:  # the length of the run is unknown
+        problems += filter(None, [accumulation_unused(plan, facts)])
         run = (Plan(*plan.bindings, clock=plan.clock), None)
-    trial = None if found else trial_run(plan, facts)
+    trial = None if problems else trial_run(plan, facts)
 
     def known(binding: Binding) -> list[tuple[str | int, float]]:
         return groups_of_binding(binding, groups if of_all is None else [of_all], of_all=of_all is not None)
@@ -200,17 +200,19 @@ def check(
         errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, own)]
         if errors:
             broken.add(id(binding))
-        found += [Problem(binding_path(binding), one, advice, code=code) for code, one, advice in errors]
+        problems += [Problem(binding_path(binding), one, advice, code=code) for code, one, advice in errors]
         if codes.NOT_FOLLOWED not in [code for code, _, _ in errors]:
-            found += field_name_problems(binding, binding_path(binding))
+            problems += field_name_problems(binding, binding_path(binding))
     several = probable_mistakes(*run, known, broken=broken)
-    found += [one for _, one in several]
-    found += check_groups(plan, groups if of_all is None else [of_all], whole=whole and of_all is None)
-    found += check_field_names(plan)
+    problems += [problem for _, problem in several]
+    problems += check_groups(plan, groups if of_all is None else [of_all], whole=whole and of_all is None)
+    problems += check_field_names(plan)
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
-    found = [one for one in found if one.code not in ignored]
-    return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == TOTAL else len(places))))
+    problems = [problem for problem in problems if problem.code not in ignored]
+    return tuple(
+        sorted(problems, key=lambda problem: places.get(problem.path, -1 if problem.path == TOTAL else len(places)))
+    )
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
@@ -295,8 +297,8 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
     """Yield the error of the first length that is not in percent, in a schedule on the clock of progress."""
     for length in durations_in(schedule):
         if any(unit != "percent" for unit, _ in length.terms):
-            found = f'the length "{length}" must be in percent, because the clock is the progress of the run'
-            yield REFUSED_VALUE, found, 'For example: "5%"'
+            message = f'the length "{length}" must be in percent, because the clock is the progress of the run'
+            yield REFUSED_VALUE, message, 'For example: "5%"'
             return
 
 
@@ -310,10 +312,10 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             try:
                 refuse_unmatched(binding.name, binding.groups, groups)
             except UnknownGroup as refusal:
-                found = f"{binding.groups}: {refusal.problem.found}"
+                message = f"{binding.groups}: {refusal.problem.found}"
                 place = selector_path(binding)
-                yield Problem(place, found, refusal.problem.advice, code=codes.NO_SUCH_GROUP, at_key=True)
-        mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
+                yield Problem(place, message, refusal.problem.advice, code=codes.NO_SUCH_GROUP, at_key=True)
+        mine = [group for index, group in enumerate(groups) if is_selected(binding.groups, group, index)]
         field = Field.of(binding.name)
         key = field.key
         lacking = [
@@ -327,9 +329,9 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
         if lacking:
             numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
             there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
-            found = f"the optimizer has no {key}; it has {', '.join(there)}"
+            message = f"the optimizer has no {key}; it has {', '.join(there)}"
             instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
-            yield Problem(path, found, instead, code=codes.NO_SUCH_FIELD)
+            yield Problem(path, message, instead, code=codes.NO_SUCH_FIELD)
 
 
 def groups_of_binding(
@@ -363,8 +365,8 @@ def check_field_names(plan: Plan) -> Iterator[Problem]:
             fields_of.setdefault(binding.groups, set()).add(binding.field)
     for binding in plan.bindings:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
-            found = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
-            yield Problem(binding_path(binding), found, "Schedule only one of them", code=SAID_TWICE, at_key=True)
+            message = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
+            yield Problem(binding_path(binding), message, "Schedule only one of them", code=SAID_TWICE, at_key=True)
 
 
 def selector_path(binding: Binding) -> str:

@@ -18,17 +18,17 @@ class Found(NamedTuple):
 
     Args:
         problem: the problem, with an advice that is right without the line.
-        lead: the words of the advice before the line.
+        prefix: the words of the advice before the line.
         line: the line; None if there is none.
     """
 
     problem: Problem
-    lead: str = ""
+    prefix: str = ""
     line: Line | None = None
 
     def with_line(self, line: Schedule) -> Problem:
         """Return the problem with an advice that ends with the line."""
-        return self.problem.changed(advice=f"{self.problem.advice}{self.lead} {line}")
+        return self.problem.changed(advice=f"{self.problem.advice}{self.prefix} {line}")
 
 
 Question: TypeAlias = Callable[[Curve], Found | None]
@@ -43,10 +43,10 @@ TINY_RUN: Final = 20
 
 
 def problem(
-    curve: Curve, code: str, found: str, advice: str = "", *, lead: str = "", line: Line | None = None, **more: Any
+    curve: Curve, code: str, message: str, advice: str = "", *, prefix: str = "", line: Line | None = None, **more: Any
 ) -> Found:
-    """Return a problem of a line. Its advice ends with `lead` and `line` if that line runs and has no such problem."""
-    return Found(Problem(curve.path, found, advice, code=code, **more), lead, line)
+    """Return a problem of a line. The advice ends with `prefix` and `line` if that line runs without this problem."""
+    return Found(Problem(curve.path, message, advice, code=code, **more), prefix, line)
 
 
 def whose(curve: Curve, base: float | None = None) -> str:

@@ -53,9 +53,9 @@ def target_of_field(curve: Curve) -> Found | None:
     if target is None or target.name not in _FIELDS or target.write is not None:
         return None
     name = target.name
-    found = f"the target {name} is a value outside of the optimizer, whose own {name} does not follow it"
+    message = f"the target {name} is a value outside of the optimizer, whose own {name} does not follow it"
     advice = f"Write {name}: {curve.binding.schedule} outside of targets, or rename it"
-    return problem(curve, codes.TARGET_OF_FIELD, found, advice)
+    return problem(curve, codes.TARGET_OF_FIELD, message, advice)
 
 
 def milestones_mixed(curve: Curve) -> Found | None:
@@ -66,16 +66,16 @@ def milestones_mixed(curve: Curve) -> Found | None:
     for part in curve.parts if "multistep" in curve.kinds else ():
         milestones = [time.written for time in part.times if part.kind == "multistep"]
         seen = set[Duration]()
-        repeated = [one for one in milestones if one in seen or seen.add(one)]  # type: ignore[func-returns-value]
-        counts = [one.terms[0][1] for one in milestones if len(one.terms) == 1]
-        units = {one.terms[0][0] for one in milestones if len(one.terms) == 1}
-        found = ""
+        repeated = [milestone for milestone in milestones if milestone in seen or seen.add(milestone)]  # type: ignore[func-returns-value]
+        counts = [milestone.terms[0][1] for milestone in milestones if len(milestone.terms) == 1]
+        units = {milestone.terms[0][0] for milestone in milestones if len(milestone.terms) == 1}
+        message = ""
         if repeated:
-            found = f'milestone "{repeated[0]}" is repeated, so its factor is applied twice'
+            message = f'milestone "{repeated[0]}" is repeated, so its factor is applied twice'
         elif len(counts) == len(milestones) and len(units) == 1 and counts != sorted(counts):
-            found = f"milestones are not in order: {', '.join(map(str, milestones))}"
-        if found:
-            return problem(curve, codes.MILESTONES_MIXED, found, "Keep each milestone once, in order")
+            message = f"milestones are not in order: {', '.join(map(str, milestones))}"
+        if message:
+            return problem(curve, codes.MILESTONES_MIXED, message, "Keep each milestone once, in order")
     return None
 
 
@@ -88,8 +88,8 @@ def last_stage_empty(curve: Curve) -> Found | None:
         last: Schedule | None = part.written.args["stages"][-1] if part.kind == "sequence" else None
         if last is None or last.known_length != Duration.of(0) or holds_when_empty(last):
             continue
-        found = f"the last stage, {last}, has 0 updates and is skipped"
-        return problem(curve, codes.ONE_UPDATE, found, "Remove it, or write a longer length")
+        message = f"the last stage, {last}, has 0 updates and is skipped"
+        return problem(curve, codes.ONE_UPDATE, message, "Remove it, or write a longer length")
     return None
 
 
@@ -102,8 +102,8 @@ def mode_of_metric(curve: Curve) -> Found | None:
         mode = better_mode(rule.metric)
         if mode is not None and mode != rule.mode:
             verb, other = ("rises", "lower") if mode == "max" else ("falls", "higher")
-            found = f'{rule.metric} probably {verb} when it improves, but mode="{rule.mode}" prefers {other} values'
-            return problem(curve, codes.MODE_OF_METRIC, found, f"Write {replace(rule, mode=mode)}")
+            message = f'{rule.metric} probably {verb} when it improves, but mode="{rule.mode}" prefers {other} values'
+            return problem(curve, codes.MODE_OF_METRIC, message, f"Write {replace(rule, mode=mode)}")
     return None
 
 
@@ -134,8 +134,8 @@ def counts_in_warmup(curve: Curve) -> Found | None:
     for rule in rules if epochs is not None else ():
         if epochs is not None and epochs >= rule.patience + 2:
             after = Duration.of(f"{float(epochs):.3g} epochs") if written is None else written
-            found = f"{rule} counts during the warmup of {float(epochs):.3g} epochs, and may cut it"
-            return problem(curve, codes.COUNTS_IN_WARMUP, found, f"Write {replace(rule, after=after)}")
+            message = f"{rule} counts during the warmup of {float(epochs):.3g} epochs, and may cut it"
+            return problem(curve, codes.COUNTS_IN_WARMUP, message, f"Write {replace(rule, after=after)}")
     return None
 
 
@@ -204,9 +204,9 @@ def epochs_for_updates(curve: Curve) -> Found | None:
             counts = [count for unit, count in time.written.terms if unit == "epochs"]
             if not counts or counts[0] < max(Fraction(_MANY_EPOCHS), limit * epochs):
                 continue
-            found = f'the length "{time.written}" exceeds the run of {number_text(epochs)} epochs'
-            line = curve.with_times([part.written], lambda one: _in_unit(one, "epochs", "updates"))
-            return problem(curve, codes.EPOCHS_FOR_UPDATES, found, lead="For updates write", line=line)
+            message = f'the length "{time.written}" exceeds the run of {number_text(epochs)} epochs'
+            line = curve.with_times([part.written], lambda length: _in_unit(length, "epochs", "updates"))
+            return problem(curve, codes.EPOCHS_FOR_UPDATES, message, prefix="For updates write", line=line)
     return None
 
 
@@ -237,9 +237,9 @@ def updates_for_epochs(curve: Curve) -> Found | None:
     if not parts:
         return None
     verb = "counts" if len(numbers) == 1 else "count"
-    found = f"{', '.join(map(number_text, numbers))} {verb} updates, but the run has {number_text(epochs)} epochs"
-    line = curve.with_times(parts, lambda one: _in_unit(one, "updates", "epochs"))
-    return problem(curve, codes.UPDATES_FOR_EPOCHS, found, lead="For epochs write", line=line)
+    message = f"{', '.join(map(number_text, numbers))} {verb} updates, but the run has {number_text(epochs)} epochs"
+    line = curve.with_times(parts, lambda length: _in_unit(length, "updates", "epochs"))
+    return problem(curve, codes.UPDATES_FOR_EPOCHS, message, prefix="For epochs write", line=line)
 
 
 def _in_unit(time: Duration, before: str, after: str) -> Duration:
@@ -268,8 +268,8 @@ def beyond_total(curve: Curve) -> Found | None:
         taken = sum(stage.length.number for stage in stages if stage.length is not None)
         is_cut = len(stages) > 1 and stages[-1].kind == "skip"
         if taken > end and taken > _CLEARLY_LONGER * end and not is_cut:
-            found = f"{part.written} takes {percent_text(Fraction(taken) / end)} of the total, so the run ends first"
-            return problem(curve, codes.BEYOND_TOTAL, found)
+            message = f"{part.written} takes {percent_text(Fraction(taken) / end)} of the total, so the run ends first"
+            return problem(curve, codes.BEYOND_TOTAL, message)
     return None
 
 
@@ -287,11 +287,11 @@ def written_beyond_total(curve: Curve) -> Found | None:
         lengths = [length for stage in stages if (length := stage.known_length) is not None and run.converts([length])]
         taken = sum((run.span.units.exact(length) for length in lengths), Fraction(0))
         if taken > _CLEARLY_LONGER * run.end:
-            found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
+            message = f"{part.written} takes {percent_text(taken / run.end)} of the total"
             if part.written.fills:  # its stage without a length has no update
                 advice = "Shorten a stage, or increase the total"
-                return problem(curve, codes.NOTHING_LEFT, f"{found}, so no updates remain for the rest", advice)
-            return problem(curve, codes.BEYOND_TOTAL, f"{found}, so the run ends first")
+                return problem(curve, codes.NOTHING_LEFT, f"{message}, so no updates remain for the rest", advice)
+            return problem(curve, codes.BEYOND_TOTAL, f"{message}, so the run ends first")
     return None
 
 
@@ -302,8 +302,8 @@ def milestone_after_end(curve: Curve) -> Found | None:
     of such milestones itself, since facebookresearch/detectron2#2609.
     """
     for time, share in _beyond(curve, "time"):
-        found = f'milestone "{time.written}" is after the end of the run, at {float(share):.0%} of it'
-        return problem(curve, codes.MILESTONE_AFTER_END, found, "Remove it, or write a time within the run")
+        message = f'milestone "{time.written}" is after the end of the run, at {float(share):.0%} of it'
+        return problem(curve, codes.MILESTONE_AFTER_END, message, "Remove it, or write a time within the run")
     return None
 
 
@@ -316,8 +316,8 @@ def period_beyond_run(curve: Curve) -> Found | None:
         # CosineAnnealingLR of torch is half of a wave, which ends with the run.
         if share == 2 and any(part.kind == "cosine_wave" for part in curve.parts):
             continue
-        found = f'the period "{time.written}" is {percent_text(share)} of the run, so it never completes'
-        return problem(curve, codes.PERIOD_BEYOND_RUN, found, "Shorten it, or remove it")
+        message = f'the period "{time.written}" is {percent_text(share)} of the run, so it never completes'
+        return problem(curve, codes.PERIOD_BEYOND_RUN, message, "Shorten it, or remove it")
     return None
 
 
@@ -368,8 +368,8 @@ def stage_of_one_update(curve: Curve) -> Found | None:
                 continue
             # A builder such as `one_cycle` may have added an update to the share that is written.
             quoted = Duration((shares[0],)) if shares else written
-            found = f'"{quoted}" is only {number_text(length)} of {number_text(end)} updates'
-            return problem(curve, codes.ONE_UPDATE, found, 'Use a longer length, such as "5%"')
+            message = f'"{quoted}" is only {number_text(length)} of {number_text(end)} updates'
+            return problem(curve, codes.ONE_UPDATE, message, 'Use a longer length, such as "5%"')
     return None
 
 
@@ -388,10 +388,12 @@ def decay_in_percent(curve: Curve) -> Found | None:
         return None
     if 100 * over.number >= curve.end:
         return None
-    found = f"the decay takes {over} of {number_text(curve.end)} updates, less than 1% of the run"
-    line = curve.with_times([decay.written], lambda one: _in_unit(one, "updates", "percent"))
+    message = f"the decay takes {over} of {number_text(curve.end)} updates, less than 1% of the run"
+    line = curve.with_times([decay.written], lambda length: _in_unit(length, "updates", "percent"))
     is_share = over.number <= _LONGEST_DECAY
-    return problem(curve, codes.ONE_UPDATE, found, lead="For a share of the run write", line=line if is_share else None)
+    return problem(
+        curve, codes.ONE_UPDATE, message, prefix="For a share of the run write", line=line if is_share else None
+    )
 
 
 def many_cycles(curve: Curve) -> Found | None:
@@ -415,9 +417,9 @@ def many_cycles(curve: Curve) -> Found | None:
         cycle = args["schedule"] if part.kind == "restarts" else cosine(to=args["to"])
         if is_anneal(cycle):
             cycle = cycle.with_args(over=None)
-        found = f"{part.written} has {float(curve.end / every.number):.4g} cycles of {every} updates"
+        message = f"{part.written} has {float(curve.end / every.number):.4g} cycles of {every} updates"
         line = curve.with_part(part.written, restarts(cycle, times=int(every.number), gamma=args["gamma"]))
-        return problem(curve, codes.ONE_UPDATE, found, lead=f"For {every} cycles write", line=line)
+        return problem(curve, codes.ONE_UPDATE, message, prefix=f"For {every} cycles write", line=line)
     return None
 
 
@@ -438,21 +440,23 @@ def jump(curve: Curve) -> Found | None:
         end = before.levels.last
         if _goes_on(before, stage) or max(end, 1.0) <= min(end, 1.0) * NEAR:
             continue
-        found = f"stage {place + 1}, {stage.written}, begins at 1 × base, but stage {place} ends at {end:.3g} × base"
+        message = f"stage {place + 1}, {stage.written}, begins at 1 × base, but stage {place} ends at {end:.3g} × base"
         if curve.base and curve.target is None:
-            found += f": {curve.name} jumps from {end * curve.base:.4g} to {curve.base:.4g}"
+            message += f": {curve.name} jumps from {end * curve.base:.4g} to {curve.base:.4g}"
         if not end:
-            return problem(curve, codes.JUMP, found, "Write the level at which the stage begins")
+            return problem(curve, codes.JUMP, message, "Write the level at which the stage begins")
         moved = [float(f"{end:.3g}") * other.written if other is stage else other.written for other in curve.stages]
         line = curve.with_stages(moved)
-        return problem(curve, codes.JUMP, found, lead="To begin at the level before write", line=line)
+        return problem(curve, codes.JUMP, message, prefix="To begin at the level before write", line=line)
     return None
 
 
 def _goes_on(before: Stage, stage: Stage) -> bool:
     """Return whether a stage is a later part of the schedule of the stage before."""
     over = before.written.args.get("over")
-    return any(part.kind == "skip" and part.args["by"] == over for part in (stage.written, *stage.written.parts()))
+    return any(
+        schedule.kind == "skip" and schedule.args["by"] == over for schedule in (stage.written, *stage.written.parts())
+    )
 
 
 _OTHER_LEVEL: Final = "Write another level, such as to=0.1, or constant()"
@@ -470,13 +474,13 @@ def idle_stage(curve: Curve) -> Found | None:
         if not opens or level != first_level(resolved):
             continue
         text = str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
-        found = f"stage {place + 1}, {stage.written}, begins and ends at {text}, so it changes nothing"
+        message = f"stage {place + 1}, {stage.written}, begins and ends at {text}, so it changes nothing"
         if level == 1.0:
-            return problem(curve, codes.NO_CHANGE, found, _OTHER_LEVEL)
+            return problem(curve, codes.NO_CHANGE, message, _OTHER_LEVEL)
         name, verb = ("to", "end") if "to" in opens else ("start", "begin")
         stages = [other.written.with_args(**{name: 1.0}) if other is stage else other.written for other in curve.stages]
         line = curve.with_stages(stages)
-        return problem(curve, codes.NO_CHANGE, found, lead=f"To {verb} at base write", line=line)
+        return problem(curve, codes.NO_CHANGE, message, prefix=f"To {verb} at base write", line=line)
     return None
 
 
@@ -500,10 +504,10 @@ def idle_shape(curve: Curve) -> Found | None:
             values = values_of(part.resolved, _TIMES_OF_IDLE) if is_shape else None
             is_idle = values is not None and bool((values == 1.0).all())
         if is_idle:
-            found = f"{written} begins and ends at 1 × base, so it changes nothing"
+            message = f"{written} begins and ends at 1 × base, so it changes nothing"
             has_level = any(param.kind == "level" for param in written.shape.params.values())
             advice = _OTHER_LEVEL if has_level else "Write another ratio, such as gamma=0.1, or constant()"
-            return problem(curve, codes.NO_CHANGE, found, advice)
+            return problem(curve, codes.NO_CHANGE, message, advice)
     return None
 
 
@@ -534,17 +538,17 @@ def rises_to_the_end(curve: Curve) -> Found | None:
             continue
         ramps = [part for part in curve.parts if part.is_ramp]
         longest = max(
-            (part.resolved.length.number for part in ramps if part.resolved and part.resolved.length), default=0
+            (ramp.resolved.length.number for ramp in ramps if ramp.resolved and ramp.resolved.length), default=0
         )
         if curve.end < TINY_RUN and longest < curve.end:
             return None
         top = when(curve, int(curve.times[np.argmax(values)]), of_all=True)
-        found = f"the learning rate{whose(curve, base)} rises until {top}"
+        message = f"the learning rate{whose(curve, base)} rises until {top}"
         is_cycle = any(time.role == "period" and part.kind == "cyclic" for part in curve.parts for time in part.times)
         ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
         if (ramps or is_cycle) and not ends_above:
-            return _shorter_warmup(curve, found)
-        return _swapped(curve, found, float(values[0]))
+            return _shorter_warmup(curve, message)
+        return _swapped(curve, message, float(values[0]))
     return None
 
 
@@ -559,50 +563,54 @@ def _bases_of_floor(curve: Curve) -> list[float | None]:
     return [None] if curve.share == "all" or lowest in (None, curve.base) else [None, lowest]
 
 
-def _swapped(curve: Curve, found: str, first: float) -> Found:
+def _swapped(curve: Curve, message: str, first: float) -> Found:
     """Return the problem of a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
     stages, last = curve.stages, curve.stages[-1].written
     to = last.args.get("to")
     if isinstance(to, Absolute) and first > 0:
         lower = last.with_args(to=Absolute(float(f"{first / 10:.3g}")))
-        found += f", from {first:.3g} to the level {to}"
+        message += f", from {first:.3g} to the level {to}"
         line = curve.with_stages([*(stage.written for stage in stages[:-1]), lower])
-        lead = f"To fall to a level below {first:.3g} write"
-        return problem(curve, codes.RISES_TO_THE_END, found, lead=lead, line=line)
+        prefix = f"To fall to a level below {first:.3g} write"
+        return problem(curve, codes.RISES_TO_THE_END, message, prefix=prefix, line=line)
     if curve.base == 0 and curve.share == "some":  # its levels are multiples of 0 and values
-        return problem(curve, codes.RISES_TO_THE_END, f"{found}, from the optimizer's own 0", "Set lr in the optimizer")
-    found += ", without a warmup"
+        return problem(
+            curve, codes.RISES_TO_THE_END, f"{message}, from the optimizer's own 0", "Set lr in the optimizer"
+        )
+    message += ", without a warmup"
     if is_anneal(last):
         swapped = last.with_args(start=last_level(last), to=first_level(last))
         line = curve.with_stages([*(stage.written for stage in stages[:-1]), swapped])
-        return problem(curve, codes.RISES_TO_THE_END, found, lead="To fall write", line=line)
-    return problem(curve, codes.RISES_TO_THE_END, found, "Use a ratio below 1")
+        return problem(curve, codes.RISES_TO_THE_END, message, prefix="To fall write", line=line)
+    return problem(curve, codes.RISES_TO_THE_END, message, "Use a ratio below 1")
 
 
-def _shorter_warmup(curve: Curve, found: str) -> Found:
+def _shorter_warmup(curve: Curve, message: str) -> Found:
     """Return the problem of a warmup that is too long, with the line if its length is that of a warmup shape."""
     warmup = next((part.written for part in curve.parts if part.written.kind == "warmup" and part.times), None)
     if warmup is None:
-        return problem(curve, codes.RISES_TO_THE_END, found, 'Shorten the warmup: warmup("5%")')
+        return problem(curve, codes.RISES_TO_THE_END, message, 'Shorten the warmup: warmup("5%")')
     shorter = warmup.with_args(over=Duration.of("5%"))
     line = curve.with_part(warmup, shorter >> cosine() if curve.parts[0].written is warmup else shorter)
-    return problem(curve, codes.RISES_TO_THE_END, found, "Shorten the warmup", lead=":", line=line)
+    return problem(curve, codes.RISES_TO_THE_END, message, "Shorten the warmup", prefix=":", line=line)
 
 
 def falling_warmup(curve: Curve) -> Found | None:
     """Report a warmup that falls, because the highest level was written as its start: `warmup("5%", 2.0)`."""
     if not _is_rate_of_all(curve):
         return None
-    for part in _warmups(curve):
-        length = None if part.resolved is None else part.resolved.length
+    for warmup in _warmups(curve):
+        length = None if warmup.resolved is None else warmup.resolved.length
         if length is None or not 1 < length.number < curve.end:
             continue
         first, place = float(curve.values[0]), int(np.searchsorted(curve.times, float(length.number)))
         after, unit = float(curve.values[place]), " × base" * (curve.base is None)
         if first > NEAR * abs(after):
-            found = f"{part.written} falls from {first:.3g} to {after:.3g}{unit}"
-            line = curve.with_part(part.written, part.written.with_args(start=0.0, to=part.written.args["start"]))
-            return problem(curve, codes.RISES_TO_THE_END, found, lead="To rise to the higher level write", line=line)
+            message = f"{warmup.written} falls from {first:.3g} to {after:.3g}{unit}"
+            line = curve.with_part(warmup.written, warmup.written.with_args(start=0.0, to=warmup.written.args["start"]))
+            return problem(
+                curve, codes.RISES_TO_THE_END, message, prefix="To rise to the higher level write", line=line
+            )
     return None
 
 
@@ -620,11 +628,11 @@ def long_warmup(curve: Curve) -> Found | None:
     """Report a warmup of the lr that takes more than half of the run, so that the decay has no update or few."""
     if curve.situation.is_short or curve.end < TINY_RUN or not _is_rate_of_all(curve):
         return None
-    for part in _warmups(curve):
-        length = None if part.resolved is None else part.resolved.length
-        if length is not None and part.is_ramp and _LONGEST_WARMUP * curve.end < length.number <= curve.end:
-            found = f"{part.written} takes {float(length.number / curve.end):.0%} of the run"
-            return _shorter_warmup(curve, found)
+    for warmup in _warmups(curve):
+        length = None if warmup.resolved is None else warmup.resolved.length
+        if length is not None and warmup.is_ramp and _LONGEST_WARMUP * curve.end < length.number <= curve.end:
+            message = f"{warmup.written} takes {float(length.number / curve.end):.0%} of the run"
+            return _shorter_warmup(curve, message)
     return None
 
 
@@ -640,9 +648,9 @@ def warmup_last(curve: Curve) -> Found | None:
     is_repeated = any(stage.levels is not None and stage.levels[:2] == rise[:2] for stage in others)
     if not is_rise or before.last >= before.first / NEAR or is_repeated:
         return None
-    found = f"the last stage, {last.written}, rises to {rise.last:.3g} × base at the end of the run"
+    message = f"the last stage, {last.written}, rises to {rise.last:.3g} × base at the end of the run"
     written = curve.with_stages([last.written, *(stage.written for stage in others)])
-    return problem(curve, codes.RISES_TO_THE_END, found, "A warmup comes first", lead=":", line=written)
+    return problem(curve, codes.RISES_TO_THE_END, message, "A warmup comes first", prefix=":", line=written)
 
 
 _SHORT_CYCLE: Final = 0.1
@@ -668,9 +676,9 @@ def restart_at_the_end(curve: Curve) -> Found | None:
     left = curve.end - begin
     if left > _SHORT_CYCLE * (begin - before):
         return None
-    found = f"the rate restarts at {when(curve, begin)}, {updates_text(left)} before the end, and ends high"
+    message = f"the rate restarts at {when(curve, begin)}, {updates_text(left)} before the end, and ends high"
     advice = "Choose a period that divides the run, such as restarts(cosine(), times=4)"
-    return problem(curve, codes.RESTART_AT_THE_END, found, advice)
+    return problem(curve, codes.RESTART_AT_THE_END, message, advice)
 
 
 # ---------------------------------------------------------------------- does it end too early?
@@ -694,9 +702,9 @@ def never_above_zero(curve: Curve) -> Found | None:
     is_frozen = bool(curve.bases) and not curve.base
     if not curve.is_rate or curve.values.any() or (is_frozen and not curve.is_for_all):
         return None
-    found = "the learning rate is 0 during the entire run"
+    message = "the learning rate is 0 during the entire run"
     advice = "Set lr in the optimizer, and use lr: cosine()" if is_frozen else "Use lr: cosine(), or remove the line"
-    return problem(curve, codes.NEVER_ABOVE_ZERO, found, advice)
+    return problem(curve, codes.NEVER_ABOVE_ZERO, message, advice)
 
 
 def zero_at_the_end(curve: Curve) -> Found | None:
@@ -738,9 +746,9 @@ def _ends_early(curve: Curve, last: int, limit: float, level: str, other: str) -
     begin = int(curve.times[last]) + 1
     if last + 1 < len(curve.times):
         begin = curve.first_time(last + 1, lambda value: abs(value) <= limit)
-    found = f"the learning rate is {level} from {when(curve, begin)} on, for {1 - begin / curve.end:.0%} of the run"
+    message = f"the learning rate is {level} from {when(curve, begin)} on, for {1 - begin / curve.end:.0%} of the run"
     advice = f"Extend the decay to the end of the run{other}"
-    return problem(curve, codes.ENDS_EARLY, found, advice, lead=":", line=_longer(curve))
+    return problem(curve, codes.ENDS_EARLY, message, advice, prefix=":", line=_longer(curve))
 
 
 _OF_A_LONG_STEP: Final = Duration.of("30%")

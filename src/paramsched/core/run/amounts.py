@@ -201,32 +201,34 @@ class Consumption:
         self._ahead = amounts.tolist()
 
 
-def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
+def checked_amount(call: str, unit: str | None, keywords: Mapping[str, Any]) -> Amount:
     """Validate the keyword of a call such as `consumed(tokens=4096)`, and return its amount.
 
     Args:
         call: the start of the call, for messages.
         unit: the unit of the plan's clock; None for updates.
-        given: the keywords of the call.
+        keywords: the keywords of the call.
 
     >>> checked_amount("scheduler.consumed(", "samples", {"images": 64})
     64
     """
-    plain = None if unit is None else given.get(unit)
-    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
+    plain = None if unit is None else keywords.get(unit)
+    if type(plain) is int and len(keywords) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
         return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
-    site = call_text(call, given)
-    refuse_metrics(call, given)
+    site = call_text(call, keywords)
+    refuse_metrics(call, keywords)
     if unit is None:
-        name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
+        name = next((name for name in keywords if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Use ps.Plan(…, clock="{name}")')
     if unit == PROGRESS:
-        found = "the plan's clock is the progress of the run, which no update consumes"
-        raise InvalidArgument(site, found, "For example: scheduler.report(progress=0.37)")
+        message = "the plan's clock is the progress of the run, which no update consumes"
+        raise InvalidArgument(site, message, "For example: scheduler.report(progress=0.37)")
     instead = f"For example: {call}{unit}={example_of_size(unit)})"
-    if len(given) != 1:
-        raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
-    ((name, value),) = given.items()
+    if len(keywords) != 1:
+        raise InvalidArgument(
+            site, f"the plan's clock counts {unit}: expected one keyword, got {len(keywords)}", instead
+        )
+    ((name, value),) = keywords.items()
     if CLOCK_SYNONYMS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
     amount = as_number(value)
@@ -242,22 +244,24 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     return int(amount)
 
 
-def refuse_metrics(call: str, given: Mapping[str, Any]) -> None:
+def refuse_metrics(call: str, keywords: Mapping[str, Any]) -> None:
     """Raise an error if the keywords of a call such as `report(val_loss=0.3)` are metrics, which `observe` takes.
 
     >>> refuse_metrics("scheduler.consumed(", {"tokens": 4096})
     """
-    metrics = [name for name in given if meant_clock(name) is None]
-    if metrics and len(metrics) == len(given):
-        found = f"expected an amount, got the metric{'s' * (len(metrics) > 1)} {' and '.join(metrics)}"
-        raise InvalidArgument(call_text(call, given), found, f"For example: {call_text('scheduler.observe(', given)}")
+    metrics = [name for name in keywords if meant_clock(name) is None]
+    if metrics and len(metrics) == len(keywords):
+        message = f"expected an amount, got the metric{'s' * (len(metrics) > 1)} {' and '.join(metrics)}"
+        raise InvalidArgument(
+            call_text(call, keywords), message, f"For example: {call_text('scheduler.observe(', keywords)}"
+        )
 
 
-def call_text(call: str, given: Mapping[str, Any]) -> str:
+def call_text(call: str, keywords: Mapping[str, Any]) -> str:
     """Return the text of a call with its keywords, for messages."""
     values = {
         name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
-        for name, value in given.items()
+        for name, value in keywords.items()
     }
     return f"{call}{', '.join(f'{name}={value}' for name, value in values.items())})"
 
@@ -279,33 +283,33 @@ def as_number(value: Any) -> Amount | None:
     return number if isfinite(number) else None
 
 
-def checked_progress(call: str, unit: str | None, given: Mapping[str, Any], most: float = 1.0) -> float:
+def checked_progress(call: str, unit: str | None, keywords: Mapping[str, Any], most: float = 1.0) -> float:
     """Validate the keyword of a call such as `report(progress=0.37)`; return the progress in whole billionths.
 
     Args:
         call: the start of the call, for messages.
         unit: the unit of the plan's clock; None for updates.
-        given: the keywords of the call.
+        keywords: the keywords of the call.
         most: the largest valid number.
 
     >>> checked_progress("scheduler.report(", "progress", {"progress": 1 / 3})
     0.333333333
     """
-    value = given.get(PROGRESS)
-    if type(value) is float and len(given) == 1 and 0 <= value <= 1 and unit == PROGRESS:
+    value = keywords.get(PROGRESS)
+    if type(value) is float and len(keywords) == 1 and 0 <= value <= 1 and unit == PROGRESS:
         return rounded_progress(value)
-    site = call_text(call, given)
-    refuse_metrics(call, given)
-    if unit is None and given and PROGRESS not in given:
-        checked_amount(call, unit, given)  # raises
+    site = call_text(call, keywords)
+    refuse_metrics(call, keywords)
+    if unit is None and keywords and PROGRESS not in keywords:
+        checked_amount(call, unit, keywords)  # raises
     if unit is None:
         raise InvalidArgument(site, "the plan's clock counts updates", 'Use ps.Plan(…, clock="progress")')
     if unit != PROGRESS:
         instead = f"For example: scheduler.consumed({unit}={example_of_size(unit)})"
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
     number = as_number(value)
-    if list(given) != [PROGRESS] or number is None or not 0 <= number <= most:
-        got = f"progress={shown(value)}" if list(given) == [PROGRESS] else " and ".join(given) or "no keyword"
-        found = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
-        raise InvalidArgument(site, found, f"For example: {call}progress=0.37)")
+    if list(keywords) != [PROGRESS] or number is None or not 0 <= number <= most:
+        got = f"progress={shown(value)}" if list(keywords) == [PROGRESS] else " and ".join(keywords) or "no keyword"
+        message = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
+        raise InvalidArgument(site, message, f"For example: {call}progress=0.37)")
     return rounded_progress(float(min(number, 2)))  # an integer may be too large for a float

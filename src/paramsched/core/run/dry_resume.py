@@ -111,10 +111,10 @@ def dry_run(
     saved = None if state is None else read_scheduler_state(state)
     given = {name: [dict(group) for group in groups] for name, groups in optimizers.items()}
     saved_groups = {name: read_groups(groups, name) for name, groups in given.items()}
-    counts = {name: one.count for name, one in saved_groups.items() if one.count is not None}
+    counts = {name: group.count for name, group in saved_groups.items() if group.count is not None}
     if saved is None:
-        records = (one.state for one in saved_groups.values() if one.state is not None)
-        saved = max(records, key=lambda one: one.position.t, default=None)
+        records = (group.state for group in saved_groups.values() if group.state is not None)
+        saved = max(records, key=lambda record: record.position.t, default=None)
     names = () if set(given) == {ALONE} else tuple(given)
     made: dict[str, Any] = {name: _GroupsOnly(groups) for name, groups in given.items()}
     places = {
@@ -172,7 +172,7 @@ def dry_run(
         except ParamschedError as error:
             messages.append(("error", str(error)))
             differs = True
-    differs = differs or any(one.stored not in (None, one.value) for one in values)
+    differs = differs or any(value.stored not in (None, value.value) for value in values)
     found = tuple(dict.fromkeys(messages))  # with bases, the groups are loaded twice
     return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, found)
 
@@ -195,7 +195,7 @@ def _load_with_bases(
         planned.code_bases = {place: base for place, base in given.items() if base is not None}
     run, resume = scheduler._run, scheduler._resume
     groups = {name: made[name].param_groups for name in run.members}
-    loaded = {name: resume.loading(run.members[name], mine, saved_groups[name]) for name, mine in groups.items()}
+    loaded = {name: resume.loading(run.members[name], group, saved_groups[name]) for name, group in groups.items()}
     resume.report(run, loaded, groups)
     resume.after_load(run, loaded, groups)
 

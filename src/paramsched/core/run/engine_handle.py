@@ -69,9 +69,11 @@ class EngineHandle:
 
     def lines(self) -> Iterator[GroupLine]:
         """Yield the line of each field of each group, one optimizer after another."""
-        names = flat_optimizers({name: one.param_groups for name, one in self._scheduler.optimizers.items()})
-        for (_, part), its_names in zip(self._scheduler._members(), names.values(), strict=True):
-            for index, line, base in by_group(part.rows.lines):
+        names = flat_optimizers(
+            {name: optimizer.param_groups for name, optimizer in self._scheduler.optimizers.items()}
+        )
+        for (_, member), its_names in zip(self._scheduler._members(), names.values(), strict=True):
+            for index, line, base in by_group(member.rows.lines):
                 yield GroupLine(line.field, its_names[index], line.schedule, line.clock, base)
 
     def measured(self, **amount: Any) -> None:
@@ -104,13 +106,13 @@ class EngineHandle:
             unmoved_advice: the advice for a plan that has not moved.
         """
         run = self._scheduler._run
-        found = "" if early else ShortRun(run).problem()
+        message = "" if early else ShortRun(run).problem()
         missing = None if early or run.released or not run.has_moved else run.missing_groups()
         run.end_is_known, run.warns_of_groups = True, False
         problems = [] if (still := unmoved(run)) is None else [still.changed(advice=unmoved_advice)]
         if still is not None:
             self.take_over_unmoved()
-        problems += [Problem(found=found)] if found else []
+        problems += [Problem(found=message)] if message else []
         return problems if missing is None else [*problems, missing]
 
     def set_known_bases(self, *, of_code: bool, of_added: bool) -> None:
@@ -123,14 +125,14 @@ class EngineHandle:
     def keep_added_rates(self) -> None:
         """Write the base of each group that was added with the current lr, so that the plan's factor applies once."""
         run = self._scheduler._run
-        for groups, part in self._scheduler._members():
+        for groups, member in self._scheduler._members():
             added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
             if not added:
                 continue
-            labels = part.labels(groups)
-            schedules = {(index, line.field): line.schedule for line in part.lines(groups) for index in line.groups}
+            labels = member.labels(groups)
+            schedules = {(index, line.field): line.schedule for line in member.lines(groups) for index in line.groups}
             # An optional line changes no base: the engine computes the lr from that of another group.
-            for line in starting_lines(run.in_force.counted, groups, scope=part.scope, with_optional=False):
+            for line in starting_lines(run.in_force.counted, groups, scope=member.scope, with_optional=False):
                 if line.field != LR or stage_from_base(line.schedule) is not None:
                     continue
                 # A value is a multiple of the base plus what absolute levels add.

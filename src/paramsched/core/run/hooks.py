@@ -166,12 +166,12 @@ class PlanHooks:
         saved_names, own_names = ([group.get("name") for group in some] for some in (groups, present))
         if saved_names != own_names and None not in (*saved_names, *own_names):
             saved, own = (", ".join(map(str, names[:_NAMES])) for names in (saved_names, own_names))
-            found = (
+            message = (
                 f"the groups of the checkpoint are {saved}, those of the optimizer {own}: torch loads them by their "
                 "order, also their names"
             )
             advice = "Construct the optimizer with its groups in the order of the checkpoint"
-            self.resume.processes.warn(Problem(found=found, advice=advice))
+            self.resume.processes.warn(Problem(found=message, advice=advice))
         taken = None if restored.saved.count else updates_in_states(states)  # reads tensors
         self.resume.report(self.run, {self.member.name: restored}, {self.member.name: groups}, taken)
 
@@ -196,12 +196,12 @@ def _external_fields(member: Member, groups: list[Group]) -> list[str]:
         groups: the groups in the state that is being saved.
     """
     rows, bases = member.rows, bases_of(member.rows.lines)
-    found = {line.field.slot for line in rows.lines if str(line.field) in member.written_fields}
-    found |= rows.differing_fields(member.t, groups)
+    texts = {line.field.slot for line in rows.lines if str(line.field) in member.written_fields}
+    texts |= rows.differing_fields(member.t, groups)
     for index, group in enumerate(groups):
         if (base := bases.get((index, LR.slot))) is not None and group.get(INITIAL_LR, base) != base:
-            found.add(LR.slot)
-    return sorted(found)
+            texts.add(LR.slot)
+    return sorted(texts)
 
 
 def _count_nothing(_optimizer: Any) -> None:
@@ -221,15 +221,15 @@ def _load_written(run: Run, name: str, resume: Resume, groups: list[Group]) -> N
         if member.bound and has_written(member, member.bound)
     } | {name: groups}
     loaded = {other: resume.checked(run.members[other], own) for other, own in written.items()}
-    if part := next((one.saved for one in loaded.values() if not one.saved.is_complete), None):
+    if partial := next((one.saved for one in loaded.values() if not one.saved.is_complete), None):
         raise StateError(
-            f"the groups have the count {shown(part.count)} and the record of another update: other code wrote a "
+            f"the groups have the count {shown(partial.count)} and the record of another update: other code wrote a "
             "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "
             "after the load"
         )
     all_groups = {other: member.bound for other, member in run.members.items()} | written
-    for other, one in loaded.items():
-        _warn_of_changes(one, all_groups, run.members[other], resume.processes)
+    for other, restored in loaded.items():
+        _warn_of_changes(restored, all_groups, run.members[other], resume.processes)
     position, reported, is_measured = (run.t, run.amount), run.reported, run.is_measured
     resume.report(run, loaded, written)
     resume.after_load(run, loaded, written)
@@ -253,7 +253,7 @@ def warn_of_changed_functions(
 ) -> None:
     """Warn of values in a checkpoint that the user's own shapes in its plan do not return; as `changed_function`."""
     in_force = None if saved.state is None else saved.state.in_force
-    if in_force is None or not any(has_own_shape(one.schedule) for one in in_force.resolved.bindings):
+    if in_force is None or not any(has_own_shape(binding.schedule) for binding in in_force.resolved.bindings):
         return
     problem = changed_function(saved, groups, name)
     if problem is not None:

@@ -136,7 +136,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
     """
     record, counts = record_of(run, run.reading()), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
-    record["bases"] = _by_field({name: _all_bases(one) for name, one in run.members.items()}, sizes)
+    record["bases"] = _by_field({name: _all_bases(member) for name, member in run.members.items()}, sizes)
     return {RECORD: joined(next(iter(run.members.values())).record_of_plan(), record)}
 
 
@@ -216,10 +216,10 @@ class SavedOptimizer:
 
     def position_on(self, unit: str | None) -> RunPosition | None:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
-        found = self.position
-        if found is None or self.is_on(unit):
-            return found
-        return RunPosition(found.t)
+        run_position = self.position
+        if run_position is None or self.is_on(unit):
+            return run_position
+        return RunPosition(run_position.t)
 
     def is_on(self, unit: str | None) -> bool:
         """Return whether the amounts are on the clock `unit`, or their clock is unknown."""
@@ -473,13 +473,13 @@ def _by_optimizer(
     by_field: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
 ) -> dict[str, dict[tuple[int, str], float]]:
     """Return the numbers of each optimizer, by group index and flat field name."""
-    found: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
+    optimizer: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
     for slot, values in by_field.items():
-        places = ((found[name], index) for name, size in optimizers.items() for index in range(size))
+        places = ((optimizer[name], index) for name, size in optimizers.items() for index in range(size))
         for (mine, index), base in zip(places, values, strict=True):
             if base is not None:
                 mine[index, slot] = base
-    return found
+    return optimizer
 
 
 def position_of_torch(state: Any) -> int | None:
@@ -494,7 +494,7 @@ def position_of_torch(state: Any) -> int | None:
         found = state["last_epoch"]
         return found if is_count(found) and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
     members = state["_schedulers"] if isinstance(state["_schedulers"], (list, tuple)) else []
-    return next((at for one in members if (at := position_of_torch(one)) is not None), None)
+    return next((at for member in members if (at := position_of_torch(member)) is not None), None)
 
 
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
@@ -564,7 +564,7 @@ class BasePolicy:
         if changes and self.on_base == "error":
             raise PlanChanged(
                 "bases differ from the checkpoint's; on_base is 'error', so nothing was written.\n"
-                + "\n".join(f"base of {one.field} in group {one.group}: {one.text()}" for one in changes)
+                + "\n".join(f"base of {change.field} in group {change.group}: {change.text()}" for change in changes)
                 + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
             )
         if not changes:

@@ -50,8 +50,8 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError
 
 def run_is_over(t: int, total: int) -> Problem:
     """Return the warning that a run has completed more updates than its plan has: a new run was probably meant."""
-    found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
-    return Problem(code=BEYOND_THE_PLAN, found=found, advice="To restart the plan, call scheduler.seek(0).")
+    message = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
+    return Problem(code=BEYOND_THE_PLAN, found=message, advice="To restart the plan, call scheduler.seek(0).")
 
 
 _VALUES_SHOWN: Final = 4  # values of a field that a message has
@@ -81,24 +81,24 @@ def run_goes_on(
         values[f"{now[index, line.field.slot]:g}"] = None
     shown = [f"{field} {', '.join([*values][:_VALUES_SHOWN])}" for field, values in by_field.items()]
     is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
-    found = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
+    message = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     advice = "Pass the length of the run as total"
     if is_short:
         advice = f'For {length} epochs write total="{length} epochs"'
     elif last and times.first > 2 and _is_count_so_far(last, times):
         unit, count, size = str(in_force.unit), times.first, last / times.first
-        found += f"; update {count - 1} reported {amount_text(unit, last)}, as if each report was the sum so far"
+        message += f"; update {count - 1} reported {amount_text(unit, last)}, as if each report was the sum so far"
         one = f"{size:g}" if unit == "seconds" else f"{round(size)}"
         advice = f"Report what one update consumes, such as scheduler.consumed({unit}={one})"
     elif length is not None and in_force.unit is None and (in_force.facts.accumulation or 1) > 1:
         advice += f", and omit accumulation={in_force.facts.accumulation} if optimizer.step() follows each batch"
-    return Problem(code=BEYOND_THE_PLAN, found=found, advice=advice)
+    return Problem(code=BEYOND_THE_PLAN, found=message, advice=advice)
 
 
 def no_group_added(lines: Iterable[str], t: int) -> Problem:
     """Return the warning that no group of optional lines was added in a run of `t` updates."""
-    found = f"the run has completed {t} updates, and it had no group for the optional lines {', '.join(lines)}"
-    return Problem(found=found, advice='For example: optimizer.add_param_group({"params": params, "name": "head"})')
+    message = f"the run has completed {t} updates, and it had no group for the optional lines {', '.join(lines)}"
+    return Problem(found=message, advice='For example: optimizer.add_param_group({"params": params, "name": "head"})')
 
 
 _NEAR_TWICE: Final = 0.05  # batches of different sizes differ from their mean
@@ -120,8 +120,8 @@ def idle_rules_problem(idle: Iterable[MetricRule[Any]], begin: str) -> Problem |
         return None
     names = sorted({rule.metric for rule in rules})
     call = ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in names)
-    found = f"{begin}, and no value of {', '.join(names)} was ever reported for {', '.join(map(str, rules))}"
-    return Problem(found=f"{found}: call scheduler.observe({call})")
+    message = f"{begin}, and no value of {', '.join(names)} was ever reported for {', '.join(map(str, rules))}"
+    return Problem(found=f"{message}: call scheduler.observe({call})")
 
 
 CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
@@ -168,8 +168,8 @@ def problems_of_bases(found: Iterable[OtherBase], t: int) -> Iterator[tuple[Prob
         t: the update from which on the code's apply.
     """
     alike: dict[tuple[str, str, bool], list[OtherBase]] = {}
-    for one in found:
-        alike.setdefault((one.field, one.source, one.code_applies), []).append(one)
+    for other_base in found:
+        alike.setdefault((other_base.field, other_base.source, other_base.code_applies), []).append(other_base)
     for (field, source, code_applies), mine in alike.items():
         where = where_in([str(one.group) for one in mine])
         numbers = listed(dict.fromkeys(one.text() for one in mine), "; ")
@@ -237,7 +237,7 @@ def log_initial_values(
         for index, line, base in by_group(lines)
         if initial_value(line.field, groups[index]) is not None
     ]
-    moved = [one for one in found if one.code != one.base]
+    moved = [other_base for other_base in found if other_base.code != other_base.base]
     for problem, _ in problems_of_bases([] if is_continued else moved, 0):
         processes.log("%s", problem)
     return bool(moved) or (has_state and bool(found))
@@ -287,8 +287,8 @@ def warn_of_present_bases(present: Sequence[Line], t: int, processes: Processes)
             'group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
         )
-        found = f"the plan starts at update {t} with {_bases(present, 'present')}"
-        processes.warn(Problem(found=found, advice=instead))
+        message = f"the plan starts at update {t} with {_bases(present, 'present')}"
+        processes.warn(Problem(found=message, advice=instead))
 
 
 HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
@@ -306,8 +306,8 @@ _BASES_SHOWN = 4  # bases that a message names
 
 def _bases(lines: Iterable[Line], whose: str) -> str:
     """Return a text with the source of the bases and their distinct values."""
-    found = list(dict.fromkeys(f"{line.field} {base!r}" for _, line, base in by_group(lines)))
-    listed = ", ".join(found[:_BASES_SHOWN]) + (", …" if len(found) > _BASES_SHOWN else "")
+    texts = list(dict.fromkeys(f"{line.field} {base!r}" for _, line, base in by_group(lines)))
+    listed = ", ".join(texts[:_BASES_SHOWN]) + (", …" if len(texts) > _BASES_SHOWN else "")
     return f"the {whose} values as bases ({listed})"
 
 
@@ -376,8 +376,8 @@ def refuse_values_outside(
 
 def _written(in_force: ResolvedPlan, line: Line) -> Schedule:
     """Return the schedule of a line as the plan has it; the resolved one if the plan has another line for it."""
-    keys = [binding_key(one) for one in in_force.counted.bindings if one.schedule is line.schedule]
-    return next((one.schedule for one in in_force.plan.bindings if binding_key(one) in keys), line.schedule)
+    keys = [binding_key(binding) for binding in in_force.counted.bindings if binding.schedule is line.schedule]
+    return next((binding.schedule for binding in in_force.plan.bindings if binding_key(binding) in keys), line.schedule)
 
 
 @final
@@ -428,8 +428,8 @@ def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float 
     def times_of(updates: Array) -> Array:
         run = amounts.amounts_at(updates, first, start)
         if run.dtype.kind not in "if":  # integers of more than 64 bits
-            found = f"more than {MAX_CONSUMED:.0e} {amounts.clock} before update {updates[-1]}"
-            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
+            message = f"more than {MAX_CONSUMED:.0e} {amounts.clock} before update {updates[-1]}"
+            raise InvalidArgument("the amounts of the run", message, "Plan smaller sizes, or a shorter run")
         return UpdateTimes(first, run, len(updates)).on_clock(clock)
 
     return times_of
@@ -493,12 +493,12 @@ def report_unlikely_values(
         from paramsched.core.rules.driver import probable_mistakes  # a tenth of the first start of a process
 
         mistakes = probable_mistakes(plan, facts, groups_of_line, counted=counted, counts_of_user=counts_of_user)
-    for binding, found in mistakes:
+    for binding, problem in mistakes:
         names: list[str] = []
         if binding is not None:
-            names += [] if found.code in _NAMING_THE_FIELD or binding.name == "lr" else [binding.name]
+            names += [] if problem.code in _NAMING_THE_FIELD or binding.name == "lr" else [binding.name]
             names += [] if binding.groups is None else [f"group {selector_text(binding.groups)}"]
-        processes.warn(Problem(code=found.code, found=found.found, site=" of ".join(names), advice=found.advice))
+        processes.warn(Problem(code=problem.code, found=problem.found, site=" of ".join(names), advice=problem.advice))
     for warned in (_second_warmup(parts), *_factors_in_groups(parts)):
         if warned is not None:
             processes.warn(warned)
@@ -517,12 +517,12 @@ def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequen
                 continue
             values = evaluate(line.schedule, _first_times(line.schedule), base) / base
             if values[0] < 1 and values[0] < values.max():
-                found = (
+                message = (
                     f"group {labels[index]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
                     "base: the optimizer multiplies the planned lr by a warmup of its own"
                 )
                 instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
-                return Problem(found=found, advice=instead)
+                return Problem(found=message, advice=instead)
     return None
 
 
@@ -552,9 +552,11 @@ def _factors_in_groups(
                 if len(several) < 2:
                     continue
                 shown = ", ".join(f"{factor:g} in group {name!r}" for factor, name in [*several.items()][:3])
-                found = f"{key} is {shown}, but their {field} is {base:g}: the plan does not multiply it by {key}"
+                message = f"{key} is {shown}, but their {field} is {base:g}: the plan does not multiply it by {key}"
                 line = f'for group in optimizer.param_groups: group["{field}"] *= group.get("{key}", 1)'
-                yield Problem(code=FACTOR_IN_GROUP, found=found, advice=f"Before the Scheduler is constructed: {line}")
+                yield Problem(
+                    code=FACTOR_IN_GROUP, found=message, advice=f"Before the Scheduler is constructed: {line}"
+                )
                 break
 
 

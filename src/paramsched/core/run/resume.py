@@ -110,7 +110,7 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], nam
     return _Saved(known, UpdateTimes(position.t, position.amount), states, scope.labels(groups[name]))
 
 
-def _differing(saved: _Saved, mine: list[Group]) -> Iterator[tuple[int, Line, float, float, float]]:
+def _differing(saved: _Saved, groups: list[Group]) -> Iterator[tuple[int, Line, float, float, float]]:
     """Yield each group with a value that differs from the plan: its index, the line, the base and both numbers."""
     try:
         values = values_at(saved.lines, saved.times, saved.states)
@@ -118,9 +118,9 @@ def _differing(saved: _Saved, mine: list[Group]) -> Iterator[tuple[int, Line, fl
         return
     for index, line, base in by_group(saved.lines):
         slot = line.field.slot
-        entry, value = line.field.read(mine[index]), values[index, slot]
+        entry, value = line.field.read(groups[index]), values[index, slot]
         now = _number(entry)
-        is_added = slot not in recorded_bases(mine[index])  # since the save
+        is_added = slot not in recorded_bases(groups[index])  # since the save
         if now is not None and not is_added and not _is_close(now, value, base, entry):
             yield index, line, base, now, value
 
@@ -136,12 +136,12 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
     own_lines = tuple(line for line in known.lines if has_own_shape(line.schedule))
     for index, line, _, now, value in _differing(_Saved(own_lines, known.times, known.states), groups[name]):
         own = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
-        found = (
+        message = (
             f"{line.field} of group {known.labels[index]!r} is {now:g} in the checkpoint, and with "
             f"{own.kind} it is {value:g} for update {known.times.first}"
         )
         advice = f"To continue with the values of the save, define {own.kind} as it was then"
-        return Problem(found=found, advice=advice)
+        return Problem(found=message, advice=advice)
     return None
 
 
@@ -206,32 +206,34 @@ def edits_since_save(
     return _edits(known, groups[name], lines, saved.state.external)
 
 
-def edits_since_update(member: Member, mine: list[Group], lines: Iterable[Line]) -> list[Edit]:
+def edits_since_update(member: Member, groups: list[Group], lines: Iterable[Line]) -> list[Edit]:
     """Return the entries of a running optimizer that differ from its plan, and that other lines overwrite now."""
-    if not member.bound or groups_changed(member, mine):  # the lines are those of other groups
+    if not member.bound or groups_changed(member, groups):  # the lines are those of other groups
         return []
     known = _Saved(member.rows.lines, member.times, member.run.states)
     external = {line.field.slot for line in known.lines if str(line.field) in member.written_fields}
-    return _edits(known, mine, lines, external)
+    return _edits(known, groups, lines, external)
 
 
-def _edits(known: _Saved, mine: list[Group], lines: Iterable[Line], external: Iterable[str]) -> list[Edit]:
+def _edits(known: _Saved, groups: list[Group], lines: Iterable[Line], external: Iterable[str]) -> list[Edit]:
     update, owned = known.times.first, set(external)
     written = {(index, line.field): line for line in lines for index in line.groups}
     lines_of_plan = tuple(line for line in known.lines if line.field.slot not in owned)
     compared = tuple(line for line in lines_of_plan if not has_own_shape(line.schedule))
     found: dict[Place, Edit] = {}
-    for index, line, base, now, value in _differing(_Saved(compared, known.times, known.states), mine):
+    for index, line, base, now, value in _differing(_Saved(compared, known.times, known.states), groups):
         place = index, line.field.slot
-        if (index, line.field) in written and not _has_moved_on(line.field.read(mine[index]), line, base, known.times):
+        if (index, line.field) in written and not _has_moved_on(
+            line.field.read(groups[index]), line, base, known.times
+        ):
             found[place] = Edit(place, written[index, line.field], str(line.field), now, value, base, update)
     for index, line, base in by_group(lines_of_plan):
-        initial = _number(mine[index].get(INITIAL_LR)) if line.field == LR else None
-        is_added = line.field.slot not in recorded_bases(mine[index])
+        initial = _number(groups[index].get(INITIAL_LR)) if line.field == LR else None
+        is_added = line.field.slot not in recorded_bases(groups[index])
         if initial is None or is_added or (index, line.field) not in written:
             continue
         # It is the base, so it takes precedence over an edited lr.
-        if not _is_close(initial, base, base, mine[index][INITIAL_LR]):
+        if not _is_close(initial, base, base, groups[index][INITIAL_LR]):
             place = index, line.field.slot
             found[place] = Edit(place, written[index, line.field], INITIAL_LR, initial, base, base, update)
     return [found[place] for place in sorted(found)]
@@ -263,12 +265,12 @@ def problems_of_edits(edits: Iterable[Edit], labels: Sequence[str | int]) -> Ite
         labels: the label of each group.
     """
     alike: dict[tuple[str, bool], list[Edit]] = {}
-    for one in edits:
-        alike.setdefault((one.entry, one.changes_base), []).append(one)
+    for edit in edits:
+        alike.setdefault((edit.entry, edit.changes_base), []).append(edit)
     for (entry, changes_base), mine in alike.items():
         numbers = listed(dict.fromkeys(f"{one.number:g} instead of {one.expected:g}" for one in mine), "; ")
         where = where_in([str(labels[one.place[0]]) for one in mine])
-        found = (
+        message = (
             f"{entry} in {where} is {numbers} at update {mine[0].update}: it was changed after the save or the last "
             "update, and the plan overwrites it"
         )
@@ -281,7 +283,7 @@ def problems_of_edits(edits: Iterable[Edit], labels: Sequence[str | int]) -> Ite
             name, text = first.line.name, f'"absolute({first.number!r})"'
             line = f"{name}={text}" if name.isidentifier() else f'ps.Binding("{name}", {text})'
             advice = f"The values of its line are absolute. To train with {first.number:g}, write it there: {line}"
-        yield Problem(found=found, advice=advice)
+        yield Problem(found=message, advice=advice)
 
 
 def _is_close(now: float, value: float, base: float, entry: Any) -> bool:
@@ -346,7 +348,7 @@ class Resume:
         if (
             not isinstance(groups, list)
             or len(groups) != len(present)
-            or not all(isinstance(one, dict) for one in groups)
+            or not all(isinstance(group, dict) for group in groups)
         ):
             return None
         if groups_changed(member, present):
@@ -386,8 +388,8 @@ class Resume:
         if saved is None:
             with errors_of(name):
                 saved = read_groups(groups, name, code)
-        found, scope = self.plan_of(saved, code), member.scope
-        chosen = found.in_force
+        restored, scope = self.plan_of(saved, code), member.scope
+        chosen = restored.in_force
         if run.is_shared and chosen is not code:
             bound = {other: one.bound for other, one in run.members.items()}
             scope = scopes_of(chosen.plan, chosen.resolved, bound)[name]
@@ -400,10 +402,10 @@ class Resume:
         else:
             lines = starting_lines(chosen.counted, groups, saved.bases, scope)
         position, states = self._position_of(member, saved, chosen), rule_states(saved.state, chosen)
-        found = replace(found, scope=scope, lines=lines, position=position, states=states)
+        restored = replace(restored, scope=scope, lines=lines, position=position, states=states)
         if present is not None and chosen is not code:
             note_bases_of_new_fields(member, lines, chosen.counted, present)
-        return self.bases.applied(found, member, groups)
+        return self.bases.applied(restored, member, groups)
 
     def report(
         self,
@@ -423,20 +425,20 @@ class Resume:
         reached = run.reached(
             {name: one.saved.count if run.is_shared else one.position.t for name, one in loaded.items()}
         )
-        for name, one in loaded.items():
-            if not one.saved.count:
-                problem = self._missing_count(run.members[name], one, groups[name], taken)
+        for name, restored in loaded.items():
+            if not restored.saved.count:
+                problem = self._missing_count(run.members[name], restored, groups[name], taken)
                 if problem is not None:
                     self.processes.warn(problem)
-            counts = one.saved.count is not None
-            differing = [change for change in one.changes if counts or change.code_applies]
+            counts = restored.saved.count is not None
+            differing = [change for change in restored.changes if counts or change.code_applies]
             warned = [change for change in differing if not change.code_applies]
             new = run.new_bases(differing, reached)
             if run.is_shared and not self.processes.strict:  # one message for all optimizers, after the next update
                 run.changed_bases += [change for change in new if change in warned]
                 new = [change for change in new if change not in warned]
             report_bases(new, reached, self.processes)
-            run.warn_if_over(one.in_force, reached)
+            run.warn_if_over(restored.in_force, reached)
 
     def after_load(
         self, run: Run, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]], source: str = "optimizer"
@@ -450,8 +452,8 @@ class Resume:
             source: the name of the checkpoint, for a message if two of them disagree.
         """
         members, chosen = run.members, run.in_force
-        for one in loaded.values():
-            chosen = self.accept(one)
+        for restored in loaded.values():
+            chosen = self.accept(restored)
         carries_count = any(one.saved.count is not None for one in loaded.values())
         is_new, counts, states, before = chosen is not run.in_force, run.counts, run.states, run.t
         was_running = run.has_moved
@@ -477,16 +479,16 @@ class Resume:
         rows |= {name: _rows_of(members[name], groups[name], one.lines, is_new=is_new) for name, one in loaded.items()}
         if changes_all:
             run.bind()
-        for name, one in loaded.items():
-            if not one.saved.is_in_groups:
-                planned_bases = bases_of(one.lines)
-                other = {place: base for place, base in one.saved.bases.items() if place not in planned_bases}
+        for name, restored in loaded.items():
+            if not restored.saved.is_in_groups:
+                planned_bases = bases_of(restored.lines)
+                other = {place: base for place, base in restored.saved.bases.items() if place not in planned_bases}
                 record_other_bases(other, groups[name])
         for name, new in rows.items():
             members[name].bind(groups[name] if name in loaded else members[name].bound, new)
         # The states that several optimizers load one after the other have the history of the run before the first load.
         saved = [one.saved_run for one in loaded.values()] if run.loads is None else run.loads.saved.values()
-        record_bases(run, dict(pair for one in saved for pair in one.replaced))
+        record_bases(run, dict(pair for saved_run in saved for pair in saved_run.replaced))
         if run.writes is not None:
             run.writes.begin()
         for observe in run.after_load:
@@ -517,19 +519,19 @@ class Resume:
             return None
         run.warned_of_missing_count = True
         bases = "initial values" if initial else "those of the code" if count is None else "the recorded values"
-        found = found_count("the checkpoint of the optimizer", count)
-        found += f"; starting the plan at update 0, with {bases} as bases"
+        message = found_count("the checkpoint of the optimizer", count)
+        message += f"; starting the plan at update 0, with {bases} as bases"
         instead = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
-        return Problem(found=found, advice=instead)
+        return Problem(found=message, advice=instead)
 
     def _position_of(self, member: Member, saved: SavedOptimizer, chosen: ResolvedPlan) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         run = member.run
         start = member.t if run.is_shared else run.start or 0  # without a count, one of several joins the run
         known = run.position if run.restored_from == TORCH else RunPosition(start)
-        found = saved.position_on(chosen.unit) or known
+        run_position = saved.position_on(chosen.unit) or known
         whose = "the optimizer's checkpoint" if saved.is_in_groups else "the scheduler's state"
-        return resume_position(chosen, found, whose, member.position)
+        return resume_position(chosen, run_position, whose, member.position)
 
     # ------------------------------------------------------------------ the record of a run
 
@@ -551,21 +553,21 @@ class Resume:
                 f"this is the state of a Scheduler for {saved_for}, and this Scheduler has "
                 f"{'several' if run.is_shared else 'one'}. If the run has completed n updates, call scheduler.seek(n)"
             )
-        found = {
-            name: self.checked(run.members[name], mine, SavedOptimizer.in_state(state, name), present=mine)
-            for name, mine in groups.items()
+        message = {
+            name: self.checked(run.members[name], group, SavedOptimizer.in_state(state, name), present=group)
+            for name, group in groups.items()
         }
-        self._warn_of_edits(run, found, groups)
-        self.report(run, found, groups)
+        self._warn_of_edits(run, message, groups)
+        self.report(run, message, groups)
         self._log_other_optimizers(state, groups)
-        self.after_load(run, found, groups, source="scheduler")
+        self.after_load(run, message, groups, source="scheduler")
 
-    def _warn_of_edits(self, run: Run, found: Mapping[str, Restored], groups: Mapping[str, list[Group]]) -> None:
+    def _warn_of_edits(self, run: Run, restored: Mapping[str, Restored], groups: Mapping[str, list[Group]]) -> None:
         """Warn of values that other code wrote since the last update, and that a state of a Scheduler overwrites."""
-        for name, mine in groups.items():
+        for name, group in groups.items():
             member = run.members[name]
-            edits = edits_since_update(member, mine, found[name].lines)
-            for problem in problems_of_edits(edits, member.labels(mine)):
+            edits = edits_since_update(member, group, restored[name].lines)
+            for problem in problems_of_edits(edits, member.labels(group)):
                 self.processes.warn(problem)
 
     def _log_other_optimizers(self, state: State, groups: Mapping[str, list[Group]]) -> None:
@@ -575,12 +577,12 @@ class Resume:
                 "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
                 shown_names(state.optimizers), shown_names(groups),
             )  # fmt: skip
-        for name, mine in groups.items():
-            saved = state.optimizers.get(name) or len(mine)  # 0 in an optimizer's checkpoint
-            if saved != len(mine):
+        for name, group in groups.items():
+            saved = state.optimizers.get(name) or len(group)  # 0 in an optimizer's checkpoint
+            if saved != len(group):
                 self.processes.log(
                     "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
-                    "bases", saved, "" if name == ALONE else f" of {name}", len(mine),
+                    "bases", saved, "" if name == ALONE else f" of {name}", len(group),
                 )  # fmt: skip
 
     def plan_of(self, saved: SavedOptimizer, code: ResolvedPlan) -> Restored:
@@ -593,9 +595,9 @@ class Resume:
         if state is None and not saved.count:
             return same
         if state is None:
-            found = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
-            self._refuse_if_error(found)
-            return replace(same, notes=((f"{found}: the code's plan continues from update %d", saved.count),))
+            message = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
+            self._refuse_if_error(message)
+            return replace(same, notes=((f"{message}: the code's plan continues from update %d", saved.count),))
         if state.text is not None and (state.text, state.facts) == (code.text, code.facts):
             return same
         if state.in_force is not None:
@@ -609,13 +611,17 @@ class Resume:
     def warn_of_dropped_lines(self, before: ResolvedPlan, now: ResolvedPlan) -> None:
         """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
         dropped = [
-            name for name in dict.fromkeys(one.name for one in before.plan.bindings) if name not in names_of(now)
+            name
+            for name in dict.fromkeys(binding.name for binding in before.plan.bindings)
+            if name not in names_of(now)
         ]
         if dropped:
             fields = ", ".join(dropped)
-            found = f"a new Scheduler replaces one that also writes {fields}, which keeps its present value from now on"
+            message = (
+                f"a new Scheduler replaces one that also writes {fields}, which keeps its present value from now on"
+            )
             advice = f"Add a line for {fields}, or call detach() of the earlier Scheduler first"
-            self.processes.warn(Problem(found=found, advice=advice))
+            self.processes.warn(Problem(found=message, advice=advice))
 
     def accept(self, restored: Restored) -> ResolvedPlan:
         """Log how a saved plan differs, once for each saved plan, and return the plan to continue with."""
@@ -729,17 +735,17 @@ def _rows_of(member: Member, groups: list[Group], lines: tuple[Line, ...] | None
 
 def names_of(in_force: ResolvedPlan) -> set[str]:
     """Return the fields and targets that a plan writes."""
-    return {one.name for one in in_force.plan.bindings}
+    return {binding.name for binding in in_force.plan.bindings}
 
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
     """Return the code's plan with the checkpoint's schedules for some fields; both are resolved."""
-    mine = code.resolved
+    plan = code.resolved
     targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
     if targets:  # the other lines of the code's plan follow the checkpoint's targets
         written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
-        mine = written.resolve(facts=code.facts)
-    mixed = mixed_plan(mine, saved.resolved, choices)
+        plan = written.resolve(facts=code.facts)
+    mixed = mixed_plan(plan, saved.resolved, choices)
     return ResolvedPlan(mixed, mixed, replace(code.facts, total=None), code.optimizers)  # the plan now has the total
 
 
@@ -749,7 +755,9 @@ def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     total = saved.total if choices.get("total", "new") == "checkpoint" else code.total
     clocks = {
-        one.name: clock_of_field(plan.clock, one.name) for plan, mine in ((code, keep), (saved, take)) for one in mine
+        binding.name: clock_of_field(plan.clock, binding.name)
+        for plan, bindings in ((code, keep), (saved, take))
+        for binding in bindings
     }
     clock = next(iter(clocks.values())) if len(set(clocks.values())) == 1 else clocks
     if total is not None and {unit for unit, _ in total.terms} & {*CLOCKS} - {UPDATES, *clocks.values()}:

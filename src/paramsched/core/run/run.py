@@ -319,11 +319,11 @@ class Run:
             choices = [missed[0].name, other]
             for member in missed:
                 member.advance_without_step()
-            found = f"update {self.t - 1} ended without a step of {shown_names([member.name for member in missed])}"
+            message = f"update {self.t - 1} ended without a step of {shown_names([member.name for member in missed])}"
         # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
         # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
         elif before not in ("", last) and last == starter:
-            found = (
+            message = (
                 f"a step of {last} has started the updates from {self.t - 1} on, and one of {before} the update before"
             )
             choices = [last]
@@ -333,7 +333,7 @@ class Run:
             self.warned_of_missed_step = True
             self.processes.log(
                 "%s. On the shared clock, an optimizer that misses an update may use values that are one update old. "
-                "drive= names the optimizer whose steps are the updates: %s", found,
+                "drive= names the optimizer whose steps are the updates: %s", message,
                 ", ".join(f'drive="{name}" for those of {name}' for name in choices),
             )  # fmt: skip
 
@@ -466,7 +466,7 @@ class Run:
     def bind(self) -> None:
         """Write the targets at the present position, and measure the consumption from now on."""
         self.targets, plan = None, self.in_force.counted
-        if any(isinstance(one.field, Target) for one in plan.bindings):
+        if any(isinstance(binding.field, Target) for binding in plan.bindings):
             self.targets = ValueRows(plan, (), (), self.times, self.states, end=self.in_force.total, targets=True)
             self.targets.put()
         self.reset_consumption()

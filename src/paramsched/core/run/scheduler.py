@@ -278,12 +278,12 @@ class Scheduler(LRScheduler):
         """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         run = self._synced()
         found: dict[Key, float] = {}
-        for groups, part in self._members():
-            labels = part.labels(groups)
-            values = planned_values(part)
+        for groups, member in self._members():
+            labels = member.labels(groups)
+            values = planned_values(member)
             found |= {
                 (line.name, labels[index]): values[index, line.field.slot]
-                for index, line, _ in by_group(part.rows.lines)
+                for index, line, _ in by_group(member.rows.lines)
                 if index < len(labels)  # the optimizer of a detached scheduler may have lost groups
             }
         return found | {(name, ""): value for name, value in run.target_values().items()}
@@ -296,12 +296,12 @@ class Scheduler(LRScheduler):
             group = 0 if group is None else group
             labels: dict[Any, Any] = dict(enumerate(unique_labels(self.optimizer.param_groups)))
             candidates = [(field, ""), (field, group), (field, labels.get(group))]
-        key: Key | None = next((one for one in candidates if one in keys), None)
+        key: Key | None = next((candidate for candidate in candidates if candidate in keys), None)
         if key is not None:
             return key
         known = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in keys)
-        found = f"the plan does not schedule it (only {known})"
-        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", found)
+        message = f"the plan does not schedule it (only {known})"
+        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", message)
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
@@ -332,20 +332,20 @@ class Scheduler(LRScheduler):
         last = update == "last" and run.t > 0
         names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
         # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
-        found: dict[str, float] = {}
-        for (_, part), its_names in zip(self._members(), names.values(), strict=True):
-            values = planned_values(part, last=last)
-            found |= {
+        scalars: dict[str, float] = {}
+        for (_, member), its_names in zip(self._members(), names.values(), strict=True):
+            values = planned_values(member, last=last)
+            scalars |= {
                 Field.of(line.name).slot + its_names[index]: values[index, line.field.slot]
-                for index, line, _ in by_group(part.rows.lines)
+                for index, line, _ in by_group(member.rows.lines)
                 if index < len(its_names)  # as above
             }
         for name, value in run.target_values(last=last).items():
-            found[name if name not in found else f"targets/{name}"] = value
+            scalars[name if name not in scalars else f"targets/{name}"] = value
         amount = run.last_amount if last else run.amount
         if amount is not None:
-            found[f"consumed_{run.in_force.unit}"] = float(amount)
-        return found
+            scalars[f"consumed_{run.in_force.unit}"] = float(amount)
+        return scalars
 
     # ------------------------------------------------------------------ position, consumption and metrics
 
@@ -379,10 +379,12 @@ class Scheduler(LRScheduler):
                 reached = in_force.amount_at(t)
         except MissingFact as error:
             instead = f"For example: scheduler.seek({t}, {in_force.unit}={error.example})"
-            found = f"the number of {in_force.unit} that these updates consumed is unknown"
+            message = f"the number of {in_force.unit} that these updates consumed is unknown"
             if in_force.unit == PROGRESS:
-                found = "the progress of the run before this update is unknown"
-            raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
+                message = "the progress of the run before this update is unknown"
+            raise MissingFact(
+                f"scheduler.seek({t})", message, instead, fact=error.fact, example=error.example
+            ) from None
         self._run.seek(RunPosition(t, reached))
 
     @readable
@@ -451,19 +453,19 @@ class Scheduler(LRScheduler):
         reached, before = consumption.checked_progress(progress), run.amount
         assert before is not None
         if reached > 1:
-            found = (
+            message = (
                 f"scheduler.report(progress={shown(progress[PROGRESS])}) counts as 1: the progress of a run is a "
                 "fraction: 0.37, not 37"
             )
-            self._warn_once("above", Problem(found=found))
+            self._warn_once("above", Problem(found=message))
             reached = 1.0
         if reached < before:
-            found = (
+            message = (
                 f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
                 "there until a report exceeds it, so that no schedule goes back"
             )
             advice = f"To go back, call scheduler.seek({run.t}, progress={reached})"
-            self._warn_once("below", Problem(found=found, advice=advice))
+            self._warn_once("below", Problem(found=message, advice=advice))
         elif reached > before:
             self._synced().report(reached)
         consumption.note_progress()
@@ -612,13 +614,13 @@ class Scheduler(LRScheduler):
             return None
         number = metrics if epoch is None else epoch
         if epoch is not None or (isinstance(number, Integral) and not isinstance(number, bool)):
-            found = "updates advance a plan, and a number has no effect"
-            raise InvalidArgument(f"scheduler.step({shown(number)})", found, _seek_to(number))
+            message = "updates advance a plan, and a number has no effect"
+            raise InvalidArgument(f"scheduler.step({shown(number)})", message, _seek_to(number))
         if states:
             return None
-        found = f"scheduler.step({shown(metrics)}) ignores its argument, because the plan has no metric rule"
+        message = f"scheduler.step({shown(metrics)}) ignores its argument, because the plan has no metric rule"
         advice = "Write scheduler.step(), or a rule in the plan: lr=\"cosine() * plateau('val_loss')\""
-        return Problem(found=found, advice=advice)
+        return Problem(found=message, advice=advice)
 
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
@@ -635,8 +637,8 @@ class Scheduler(LRScheduler):
         """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
         if self._is_attached:
             self._run.release()
-            for groups, part in self._members():
-                part.rows.remove_views(groups)
+            for groups, member in self._members():
+                member.rows.remove_views(groups)
                 remove_entries(groups)
 
     # ------------------------------------------------------------------ attributes that engines read
@@ -690,16 +692,16 @@ class Scheduler(LRScheduler):
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
         if value not in (self.t, self.t + 1):  # Ignite increments it, and reads `get_lr()`
-            found = f"updates advance a plan, and this one is at update {self.t}"
-            raise InvalidArgument(f"scheduler.last_epoch = {shown(value)}", found, _seek_to(value))
+            message = f"updates advance a plan, and this one is at update {self.t}"
+            raise InvalidArgument(f"scheduler.last_epoch = {shown(value)}", message, _seek_to(value))
 
     @property
     def base_lrs(self) -> list[Any]:
         """The base of each group's lr; its current value if the plan does not schedule it."""
         self._synced()
         found: list[Any] = []
-        for groups, part in self._members():
-            bases = {index: base for (index, slot), base in bases_of(part.rows.lines).items() if slot == "lr"}
+        for groups, member in self._members():
+            bases = {index: base for (index, slot), base in bases_of(member.rows.lines).items() if slot == "lr"}
             found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
         return found
 
@@ -708,10 +710,10 @@ class Scheduler(LRScheduler):
         """Raise, unless the value is the present one, because the bases belong to the groups and their checkpoint."""
         bases, given = self.base_lrs, list(value)
         if given != bases:
-            found = f"the bases are {shown(bases)}, as when the plan was attached"
+            message = f"the bases are {shown(bases)}, as when the plan was attached"
             lines = f'scheduler.detach(); group["lr"] = group["initial_lr"] = {shown((given or bases)[0])}'
             instead = f"For example: {lines}; ps.Scheduler(optimizer, plan, t={self.t})"
-            raise InvalidArgument(f"scheduler.base_lrs = {shown(value)}", found, instead)
+            raise InvalidArgument(f"scheduler.base_lrs = {shown(value)}", message, instead)
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
@@ -725,8 +727,8 @@ class Scheduler(LRScheduler):
         if run.acknowledged or run.t == 0:
             return now
         first = 0
-        for groups, part in self._members():
-            for (index, slot), value in planned_values(part, last=True).items():
+        for groups, member in self._members():
+            for (index, slot), value in planned_values(member, last=True).items():
                 if slot == "lr" and index < len(groups):
                     now[first + index] = value
             first += len(groups)

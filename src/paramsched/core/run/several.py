@@ -68,7 +68,7 @@ class Loads:
 
     def counts(self, run: Run) -> dict[str, int]:
         """Return the count of each optimizer."""
-        saved = {name: one.count for name, one in self.saved.items()}
+        saved = {name: saved_run.count for name, saved_run in self.saved.items()}
         return {name: count if (known := saved.get(name)) is None else known for name, count in run.counts.items()}
 
     def of_run_at(self, run: Run, t: int) -> SavedRun | None:

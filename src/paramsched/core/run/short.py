@@ -50,15 +50,15 @@ class ShortRun:
             return ""
         if total - run.t <= _SKIPPED * total or self.in_force.is_over_at(run.t, run.amount):
             return ""
-        found = f"the run ended at update {run.t} of {total}"
+        problem = f"the run ended at update {run.t} of {total}"
         if self.in_force.unit is None:
             now, last, end = (self._values(t) for t in (run.t - 1, total - 1, total))
             moved = [place for place, value in now.items() if value != last[place]]
             if not moved:
                 return ""
             place = min(moved, key=lambda one: one[0] != LR)  # the lr first
-            found += f" with {place[0]} {now[place]:.3g}, the plan ends at {end[place]:.3g}"
-        return found
+            problem += f" with {place[0]} {now[place]:.3g}, the plan ends at {end[place]:.3g}"
+        return problem
 
     def _values(self, t: int) -> dict[tuple[Field, int, int], float]:
         """Return the values of an update by field, optimizer and group, one group after another."""
@@ -74,7 +74,7 @@ def unmoved(run: Run) -> Problem | None:
     writes = run.writes
     if writes is None or run.has_moved or run.in_force.is_over_at(run.t, run.amount):
         return None
-    if run.observed and all(one.schedule.piece.held == 0 for one in run.in_force.counted.bindings):
+    if run.observed and all(binding.schedule.piece.held == 0 for binding in run.in_force.counted.bindings):
         return None  # the metrics alone move it
     measured = writes.measured()
     if not measured:

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
     """Return the error with the number that the recipe has for the missing fact."""
     facts = recipe.facts
-    numbers = {one.name: getattr(facts, one.name) for one in fields(facts)}
+    numbers = {field.name: getattr(facts, field.name) for field in fields(facts)}
     if facts.tokens_per_step is None and facts.batch_size and facts.sequence_length:
         numbers["tokens_per_step"] = facts.batch_size * facts.sequence_length
     if (number := numbers.get(refusal.fact)) is None:
@@ -95,7 +95,9 @@ def differing_bases(recipe: PublishedPlan, plan: Plan, facts: RunFacts, optimize
     plan = counted_plan(plan.resolve(facts=facts, optimizers=tuple(named)))
     source = _bases_by_field(plan, {ALONE: recipe.bases})
     found = []
-    for field, lines in _bases_by_field(plan, {name: one.param_groups for name, one in optimizers.items()}).items():
+    for field, lines in _bases_by_field(
+        plan, {name: optimizer.param_groups for name, optimizer in optimizers.items()}
+    ).items():
         published = dict.fromkeys(base for base, _ in source[field])
         other = {base: schedule for base, schedule in lines if base not in published and _depends_on_base(schedule)}
         if not other:
@@ -122,11 +124,11 @@ def _bases_by_field(
     plan: Plan, groups: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, list[tuple[float, Schedule]]]:
     """Return a dict from each planned field to the bases of its groups, with their schedules."""
-    found: dict[str, list[tuple[float, Schedule]]] = {}
+    bases: dict[str, list[tuple[float, Schedule]]] = {}
     for name, scope in scopes_of(plan, plan, groups).items():
         for line in lines_of(plan, groups[name], scope, base_in):
-            found.setdefault(line.name, []).extend((base, line.schedule) for base in line.bases)
-    return found
+            bases.setdefault(line.name, []).extend((base, line.schedule) for base in line.bases)
+    return bases
 
 
 def _depends_on_base(schedule: Schedule) -> bool:
@@ -167,7 +169,7 @@ class PlanSource:
 
     @staticmethod
     def of(
-        given: "PlanLike | PlanSource",
+        source: "PlanLike | PlanSource",
         call: str = "Scheduler",
         names: Collection[str] = (),
         processes: Processes = WORLD,
@@ -175,26 +177,26 @@ class PlanSource:
         """Return a plan with its source; read it if it is a file, a text or a mapping.
 
         Args:
-            given: the plan argument of a Scheduler.
+            source: the plan argument of a Scheduler.
             call: the call, for messages.
             names: the names of the optimizers, if there are several.
             processes: the processes that train together.
         """
-        if isinstance(given, PlanSource):
-            return replace(given, processes=processes)
-        refuse_several_plans(call, given, names)
-        if isinstance(given, Plan):
-            return PlanSource(given, processes=processes)
-        return PlanSource._read(given, call, processes)
+        if isinstance(source, PlanSource):
+            return replace(source, processes=processes)
+        refuse_several_plans(call, source, names)
+        if isinstance(source, Plan):
+            return PlanSource(source, processes=processes)
+        return PlanSource._read(source, call, processes)
 
     @staticmethod
-    def _read(given: Any, call: str, processes: Processes) -> "PlanSource":
+    def _read(source: Any, call: str, processes: Processes) -> "PlanSource":
         from paramsched.core.files.plan_files import open_plan  # imports YAML
 
-        if is_path(given):
-            text = open_plan(given)
+        if is_path(source):
+            text = open_plan(source)
             return PlanSource(text.loaded().plan, text, processes=processes)
-        return PlanSource(plan_of(given, call), published=published_plan(given), processes=processes)
+        return PlanSource(plan_of(source, call), published=published_plan(source), processes=processes)
 
     @contextmanager
     def attaching(
@@ -290,10 +292,10 @@ class Settings:
         return f"ps.Scheduler({optimizers}, plan, "
 
     def _advised(self, error: MissingFact) -> MissingFact:
-        found = f"{error.problem.found}; construct the Scheduler after it is known"
+        message = f"{error.problem.found}; construct the Scheduler after it is known"
         instead = f"For example: {self._constructor}{error.fact}={error.example})"
         return MissingFact(
-            error.problem.call or error.problem.site, found, instead, fact=error.fact, example=error.example
+            error.problem.call or error.problem.site, message, instead, fact=error.fact, example=error.example
         )
 
 
@@ -301,14 +303,14 @@ def settings_of(source: PlanSource, drive: Any, resume: Resume, t: Any, names: t
     """Check the arguments of a Scheduler; `names` are those of several optimizers."""
     choices = (*get_args(Drive), *names)
     if drive not in choices:
-        found = did_you_mean(str(drive), choices)
+        message = did_you_mean(str(drive), choices)
         near = closest(str(drive), choices)
         write = f'drive="{near or "optimizer"}"'
-        raise InvalidArgument(f"Scheduler(drive={drive!r})", found, example=write)
+        raise InvalidArgument(f"Scheduler(drive={drive!r})", message, example=write)
     if t is not None and not is_count_of_updates(t):
         write = "ps.Scheduler(optimizer, plan, t=500)"
-        site, found = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
-        raise InvalidTime(site, found, example=write, refused=t)
+        site, message = f"Scheduler(…, t={shown(t)})", "not a number of completed updates"
+        raise InvalidTime(site, message, example=write, refused=t)
     start = None if t is None else int(t)  # checkpoints cannot contain NumPy integers
     return Settings(source, resume, drive, start, names)
 
@@ -318,12 +320,12 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def _check_choice(name: str, given: Any, choice: Any, choices: Sequence[str], usual: str) -> None:
+def _check_choice(name: str, value: Any, choice: Any, choices: Sequence[str], usual: str) -> None:
     """Refuse an argument, or one value of the mapping that it is, that is not one of the choices."""
     if choice not in choices:
         near = closest(str(choice), choices)
         raise InvalidArgument(
-            f"Scheduler({name}={given!r})",
+            f"Scheduler({name}={value!r})",
             f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
             example=f'{name}="{near or usual}"',
         )
@@ -368,16 +370,16 @@ def unwrapped_optimizers(given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         return {ALONE: _unwrapped(given)}
     check_names("Scheduler", given)
-    found: dict[str, Any] = {}
+    optimizers: dict[str, Any] = {}
     names: dict[int, str] = {}
     for name, optimizer in given.items():
         with errors_of(name):
-            found[name] = inner = _unwrapped(optimizer)
+            optimizers[name] = inner = _unwrapped(optimizer)
         if id(inner) in names:
             site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
             raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
         names[id(inner)] = name
-    return found
+    return optimizers
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
@@ -407,12 +409,12 @@ def _unwrapped(optimizer: Any) -> Any:
                 f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({members})}}, plan)',
             )
     if not isinstance(groups, list) or not groups:
-        found, instead = "it has no param_groups", "For example: ps.Scheduler(optimizer, plan)"
+        message, instead = "it has no param_groups", "For example: ps.Scheduler(optimizer, plan)"
         if isinstance(optimizer, Plan | Schedule):
-            found = "the optimizer comes first, and the plan after it"
+            message = "the optimizer comes first, and the plan after it"
         elif isinstance(optimizer, str):
-            found = "expected an optimizer, got str; the plan comes after it"
-        raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", found, instead)
+            message = "expected an optimizer, got str; the plan comes after it"
+        raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", message, instead)
     return optimizer
 
 
@@ -426,7 +428,7 @@ def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
 
 
 def _are_optimizers(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, Optimizer) for one in value)
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(element, Optimizer) for element in value)
 
 
 def _param_groups_of(candidate: Any) -> Any:
@@ -506,12 +508,12 @@ def edits_of(
 ) -> dict[str, list[Edit]]:
     """Return the entries of each optimizer that were changed since its checkpoint, or since its last update."""
     found: dict[str, list[Edit]] = {}
-    for name, one in saved.items():
+    for name, saved_optimizer in saved.items():
         lines = restored[name].lines
-        if name in earlier and one.state is not None and not one.state.is_loaded:
+        if name in earlier and saved_optimizer.state is not None and not saved_optimizer.state.is_loaded:
             found[name] = edits_since_update(earlier[name].member, groups[name], lines)
         else:
-            found[name] = edits_since_save(one, groups, name, lines)
+            found[name] = edits_since_save(saved_optimizer, groups, name, lines)
     return found
 
 
@@ -580,7 +582,7 @@ def choose_plan(
     # The plans of earlier Schedulers are compared if they had one plan.
     known = dict(saved)
     if len({hooks.run.in_force.resolved.text for hooks in earlier.values()}) > 1:
-        known = {name: one for name, one in known.items() if name not in earlier}
+        known = {name: saved_optimizer for name, saved_optimizer in known.items() if name not in earlier}
     if not known:
         return Restored(NOTHING, in_force)
     last = max(known, key=lambda name: (name in earlier, *known[name].completeness))
@@ -599,14 +601,14 @@ def restore(
 ) -> dict[str, Restored]:
     """Return what each optimizer starts with: its lines, its position, and the values of another plan."""
     in_force, state = chosen.in_force, chosen.saved.state
-    counts = {name: one.count or 0 for name, one in saved.items()}
+    counts = {name: saved_optimizer.count or 0 for name, saved_optimizer in saved.items()}
     if settings.names:
         from paramsched.core.run.several import starting_counts
 
         counts = starting_counts(tuple(groups), counts, settings.start, settings.drive)
     else:
         counts = {name: counts.get(name, settings.start or 0) for name in groups}
-    known = (one.position_on(in_force.unit) for one in saved.values())
+    known = (saved_optimizer.position_on(in_force.unit) for saved_optimizer in saved.values())
     by_count = {position.t: position for position in known if position is not None}
     positions = {
         name: resume_position(in_force, by_count.get(count, RunPosition(count)), "the optimizer")
@@ -614,7 +616,7 @@ def restore(
     }
     settings.resume.log_lost(state, in_force)
     restored = with_lines(chosen, groups, positions, rule_states(state, in_force))
-    return restored | {name: replace(restored[name], saved=one) for name, one in saved.items()}
+    return restored | {name: replace(restored[name], saved=saved_optimizer) for name, saved_optimizer in saved.items()}
 
 
 def with_lines(
@@ -707,8 +709,10 @@ def report(
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
     parts = [(lines[name], groups[name], members[name].labels(groups[name])) for name in fresh]
     initial = log_initial_values(parts, processes, has_state=has_state, is_continued=bool(begin))
-    if not earlier and begin is None and not any(one.count for one in saved.values()):
-        taken = max((n for one in optimizers.values() if (n := updates_in_state(one)) is not None), default=None)
+    if not earlier and begin is None and not any(saved_optimizer.count for saved_optimizer in saved.values()):
+        taken = max(
+            (n for optimizer in optimizers.values() if (n := updates_in_state(optimizer)) is not None), default=None
+        )
         if initial or taken:
             count = 0 if saved else None
             whose = "initial" if initial else "present" if present else "recorded"
@@ -741,9 +745,9 @@ def report_edits(
 ) -> None:
     """Report the entries that were changed: those that apply as bases, and those that the plan overwrites."""
     processes, uses_edits = settings.source.processes, settings.resume.bases.on_base == "code"
-    for name, mine in edits.items():
+    for name, edit in edits.items():
         report_bases(run.new_bases(restored[name].changes, run.t), run.t, processes)
-        overwritten = [one for one in mine if not (uses_edits and one.changes_base)]
+        overwritten = [one for one in edit if not (uses_edits and one.changes_base)]
         for problem in problems_of_edits(overwritten, restored[name].scope.labels(groups[name])):
             processes.warn(problem)
 
@@ -787,7 +791,7 @@ def run_of_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> tupl
         run, members = start(optimizers, settings, state["facts"])
     else:  # its hooks are not registered
         in_force = settings.resolved(state["facts"])
-        groups = {name: one.param_groups for name, one in optimizers.items()}
+        groups = {name: optimizer.param_groups for name, optimizer in optimizers.items()}
         states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
         nothing = with_lines(Restored(NOTHING, in_force), groups, state["positions"], states)
         run, members = new_run(settings, groups, nothing)

@@ -64,7 +64,7 @@ def is_first() -> bool:
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
     """Return a dict from the key of each metric rule to its state, a dict of JSON scalars."""
     return {
-        key: {one.name: getattr(states[rule], one.name) for one in fields(states[rule])}
+        key: {field.name: getattr(states[rule], field.name) for field in fields(states[rule])}
         for rule, key in rule_keys(states).items()
     }
 
@@ -159,15 +159,15 @@ def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple
         if group.get(RECORD) is None:
             continue
         where = f"param_groups[{index}][{RECORD!r}]"
-        found = entry_of(group)
-        if not isinstance(found, dict) or not isinstance(found.get("bases"), dict):
+        entry = entry_of(group)
+        if not isinstance(entry, dict) or not isinstance(entry.get("bases"), dict):
             raise StateError(f"{where} is {shown(group[RECORD])}, not the record of a run: the checkpoint is damaged")
-        for base in found["bases"].values():
+        for base in entry["bases"].values():
             if not is_finite_number(base):
                 raise StateError(f"{where} has the base {shown(base)}, not a finite number")
-        bases |= {(index, slot): base for slot, base in found["bases"].items()}
-        if len(found) > 1:
-            records.append({name: one for name, one in found.items() if name != "bases"})
+        bases |= {(index, slot): base for slot, base in entry["bases"].items()}
+        if len(entry) > 1:
+            records.append({name: one for name, one in entry.items() if name != "bases"})
     return records[0] if records else None, bases
 
 
@@ -371,12 +371,12 @@ def read_history(data: Any) -> History:
     return History(_bounded(tuple(entries)))
 
 
-def _read_bases(index: int, given: Any) -> Bases:
+def _read_bases(index: int, data: Any) -> Bases:
     """Read the bases of an entry of the history."""
     name = f"bases of history[{index}]"
     found = {
         (field, group): base
-        for field, by_group in mapping_in(name, given).items()
+        for field, by_group in mapping_in(name, data).items()
         for group, base in mapping_in(name, by_group).items()
     }
     for base in found.values():

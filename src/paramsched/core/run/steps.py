@@ -125,7 +125,7 @@ def may_fill_state(optimizer: Any) -> bool:
     if optimizer.state or not all(finite_or_none(group.get("lr")) == 0 for group in groups):
         return False
     gradients = [one.grad for group in groups for one in group["params"] if one.grad is not None]
-    return bool(gradients) and not any(bool(one.any()) for one in gradients)
+    return bool(gradients) and not any(bool(gradient.any()) for gradient in gradients)
 
 
 @final
@@ -295,7 +295,7 @@ class DynamicCount:
         """Remove the entry, if no other Scheduler needs it."""
         _dynamic_counts.discard(self)
         if not _dynamic_counts:
-            _write_dynamic_sources([one for one in _dynamic_sources() if one != _COUNT_SOURCE])
+            _write_dynamic_sources([source for source in _dynamic_sources() if source != _COUNT_SOURCE])
 
 
 _COUNT_SOURCE: Final = rf".*\.param_groups\[0\]\['{COUNT}'\]"

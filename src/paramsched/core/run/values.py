@@ -308,7 +308,7 @@ def _vector_of(views: Sequence[torch.Tensor]) -> torch.Tensor | None:
     if vector is None or vector.shape != (len(views),):
         return None
     begin = vector.storage_offset()
-    same = all(one._base is vector and one.storage_offset() == begin + number for number, one in enumerate(views))
+    same = all(view._base is vector and view.storage_offset() == begin + number for number, view in enumerate(views))
     return vector if same else None
 
 
@@ -343,7 +343,7 @@ class Tensors:
     def __init__(self, columns: list[TensorColumn]) -> None:
         self.columns = columns
         # Tensors created under inference_mode have no version counter.
-        self._counted = tuple(one.vector for one in columns if not one.vector.is_inference())
+        self._counted = tuple(column.vector for column in columns if not column.vector.is_inference())
         self._fills: int | None = None  # `_fill_count` after the last write
 
     def install_views(self) -> None:
@@ -415,9 +415,9 @@ def _lines_in(lines: Iterable[Line], groups: Container[int]) -> list[Line]:
 def target_columns(plan: Plan) -> list[TargetColumn]:
     """Return a column for each target of a plan."""
     return [
-        TargetColumn(one.field, one.schedule, clock_of_field(plan.clock, one.name))
-        for one in plan.bindings
-        if isinstance(one.field, Target)
+        TargetColumn(binding.field, binding.schedule, clock_of_field(plan.clock, binding.name))
+        for binding in plan.bindings
+        if isinstance(binding.field, Target)
     ]
 
 
@@ -461,12 +461,12 @@ class ValueRows:
         self.overwritten: Overwritten = []
         self.targets = target_columns(plan) if targets else []
         self._columns = [*columns_of(lines, groups, self.overwritten), *self.targets]
-        floats = [one for one in self._columns if isinstance(one, FloatColumn)]
-        tensors = [one for one in self._columns if isinstance(one, TensorColumn)]
-        self.tuples = [one for one in floats if one.tuple_size is not None]
+        floats = [column for column in self._columns if isinstance(column, FloatColumn)]
+        tensors = [column for column in self._columns if isinstance(column, TensorColumn)]
+        self.tuples = [float_column for float_column in floats if float_column.tuple_size is not None]
         self.tensors = Tensors(tensors) if tensors else None
         self._width = sum(len(line.groups) for line in lines)
-        self._is_short = not tensors and all(one.is_short for one in floats)
+        self._is_short = not tensors and all(float_column.is_short for float_column in floats)
         self.seek(times, states)
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
@@ -480,7 +480,7 @@ class ValueRows:
         """Compute the values of these updates, of which the one before the first was written last."""
         entries = [column.entries(times, states) for column in self._columns]  # an error changes nothing
         at = min(times.first - 1 - self.first, self.size - 1)  # the last row, if later ones could not be computed
-        computed = [one.following(one.rows[at], new) for one, new in zip(self._columns, entries, strict=True)]
+        computed = [column.following(column.rows[at], new) for column, new in zip(self._columns, entries, strict=True)]
         amounts = None if self._by_updates else [None, *times.listed()]
         self._use(computed, times.first - 1, times.size + 1, amounts)
 
@@ -517,10 +517,10 @@ class ValueRows:
         at, tensors = t - self.first, self.tensors
         if not 0 <= at < self.size:
             return set()
-        floats = [one for one in self._columns if isinstance(one, FloatColumn)]
+        floats = [column for column in self._columns if isinstance(column, FloatColumn)]
         filled = tensors.columns if tensors is not None and tensors.changed() else []
-        differing = [one.field.slot for one in floats if one.differs(at, groups)]
-        return {*differing, *(one.field.slot for one in filled if one.differs(at))}
+        differing = [float_column.field.slot for float_column in floats if float_column.differs(at, groups)]
+        return {*differing, *(tensor_column.field.slot for tensor_column in filled if tensor_column.differs(at))}
 
     def note_written(self) -> None:
         """Note that the groups contain the written values."""
@@ -543,8 +543,8 @@ class ValueRows:
 
     @cached_property
     def _has_open_function(self) -> bool:
-        schedules = [*(line.schedule for line in self.lines), *(one.schedule for one in self.targets)]
-        return any(map(has_open_function, {id(one): one for one in schedules}.values()))
+        schedules = [*(line.schedule for line in self.lines), *(target.schedule for target in self.targets)]
+        return any(map(has_open_function, {id(schedule): schedule for schedule in schedules}.values()))
 
     def remove_views(self, groups: Sequence[Group]) -> None:
         """Replace each view of a vector in the groups by a separate tensor."""

@@ -432,14 +432,16 @@ def geometric(
     elif fixed is None and ends is None and begins is not None and to_fixed is not None:
         if begins > 0 and to_fixed > 0:
             return _geometric(first, last, over, index)
-        found = "from a multiple of base to an absolute value, both must be above 0"
-        raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, absolute(1e-06))")
+        message = "from a multiple of base to an absolute value, both must be above 0"
+        raise InvalidArgument(f"geometric({first}, {last})", message, example="geometric(1.0, absolute(1e-06))")
     elif fixed is not None or to_fixed is not None:
-        found = "expected two multiples of base, two absolute values, or a multiple of base and then an absolute value"
-        raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, 0.01)")
+        message = (
+            "expected two multiples of base, two absolute values, or a multiple of base and then an absolute value"
+        )
+        raise InvalidArgument(f"geometric({first}, {last})", message, example="geometric(1.0, 0.01)")
     if begins is None or ends is None or not begins * ends > 0:
-        found = "both levels must be nonzero and have the same sign"
-        raise InvalidArgument(f"geometric({first}, {last})", found, example="geometric(1.0, 0.01)")
+        message = "both levels must be nonzero and have the same sign"
+        raise InvalidArgument(f"geometric({first}, {last})", message, example="geometric(1.0, 0.01)")
     ratio = ends / begins
     curve = curves.linear if ratio == 1 else curves.exponential(ratio)
     return anneal(start=start, to=to, over=over, curve=curve, index=index)
@@ -495,7 +497,7 @@ def _geometric(
         k, whole = stage_fraction(index, t, n)
         k = np.clip(k, 0, whole)
         # Contiguous, because NumPy may compute the last bit of a power in another way if it repeats a number.
-        u, rest, first = (np.array(one) for one in np.broadcast_arrays(k / whole, (whole - k) / whole, first))
+        u, rest, first = (np.array(array) for array in np.broadcast_arrays(k / whole, (whole - k) / whole, first))
         made_values = np.power(first, rest) * np.power(np.full_like(u, last), u)
         return np.clip(made_values, np.minimum(first, last), np.maximum(first, last))
 
@@ -504,9 +506,9 @@ def _geometric(
 
 
 def _without_positive_base(site: str, base: float, stage: Schedule) -> PlanError:
-    found = f"the base is {base:g}, but {stage} needs a base above 0"
+    message = f"the base is {base:g}, but {stage} needs a base above 0"
     levels = f"absolute({abs(base) or 0.01:g}), {stage.args['to']}"
-    return PlanError(site, found, f"For example: geometric({levels})")
+    return PlanError(site, message, f"For example: geometric({levels})")
 
 
 def require_positive_base(schedule: Schedule, base: float, site: str) -> None:

@@ -128,7 +128,7 @@ def maximum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 def _chosen(
     call: Schedule, span: Span, operands: tuple[Schedule, ...], choose: Callable[[Array, Array], Array]
 ) -> Piece:
-    pieces = [plan(one, span) for one in operands]
+    pieces = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:
         return reduce(choose, (piece.values(t, base) for piece in pieces))
@@ -168,9 +168,9 @@ def guided(schedule: Schedule, rules: Iterable[Any]) -> Schedule:
 
 def _one_absolute(call: Schedule) -> None:
     operands = call.args["operands"]
-    fixed = [one for one in operands if one.has_absolute]
+    fixed = [operand for operand in operands if operand.has_absolute]
     if len(fixed) > 1:
-        others = [one for one in operands if not one.has_absolute]
+        others = [operand for operand in operands if not operand.has_absolute]
         lower = minimum(*fixed)
         raise InvalidArgument(
             str(call),
@@ -183,11 +183,12 @@ def _product_text(call: Schedule) -> str:
     first, *rest = operands = call.args["operands"]
     negative = first == _MINUS_ONE
     shown_ones = rest if negative else operands
-    factors = [one for one in shown_ones if _is_factor(one)]
+    factors = [curve for curve in shown_ones if _is_factor(curve)]
     # Two numbers beside each other would be read as one.
     is_alone = len(factors) == 1 and len(shown_ones) > 1
     texts = [
-        f"{one.args['value']!r}" if is_alone and one is factors[0] else in_brackets(one, NEGATIVE) for one in shown_ones
+        f"{curve.args['value']!r}" if is_alone and curve is factors[0] else in_brackets(curve, NEGATIVE)
+        for curve in shown_ones
     ]
     text = chain_text(texts, " * ".join)
     if not negative:
@@ -195,11 +196,15 @@ def _product_text(call: Schedule) -> str:
     return f"-({text})" if shown_ones and _is_factor(shown_ones[0]) else f"-{text}"  # -0.1 alone is a number
 
 
-def _is_factor(part: Schedule) -> bool:
+def _is_factor(schedule: Schedule) -> bool:
     """Return whether an operand of a product is written as a number: `0.1 * constant()`."""
-    if part.kind != "constant" or part.args["over"] is not None or not isinstance(part.args["value"], float):
+    if (
+        schedule.kind != "constant"
+        or schedule.args["over"] is not None
+        or not isinstance(schedule.args["value"], float)
+    ):
         return False
-    return part.args["value"] >= 0 and part.args["value"] != 1
+    return schedule.args["value"] >= 0 and schedule.args["value"] != 1
 
 
 @planned(hidden=True, precedence=PRODUCT, text=_product_text, check=_one_absolute, joins="operands")
@@ -208,8 +213,8 @@ def _product(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 
     The operand with an absolute level is evaluated for base, and every other operand for a base of 1.
     """
-    main = next((place for place, one in enumerate(operands) if one.has_absolute), 0)
-    pieces = [plan(one, span) for one in operands]
+    main = next((place for place, operand in enumerate(operands) if operand.has_absolute), 0)
+    pieces = [plan(operand, span) for operand in operands]
     others = [piece for place, piece in enumerate(pieces) if place != main]
 
     def values(t: Array, base: Base) -> Array:
@@ -224,13 +229,13 @@ def _sum_text(call: Schedule) -> str:
 
 def _added(operands: Sequence[str]) -> str:
     first, *rest = operands
-    return first + "".join(f" - {one[1:]}" if one.startswith("-") else f" + {one}" for one in rest)
+    return first + "".join(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in rest)
 
 
 @planned(hidden=True, precedence=SUM, text=_sum_text, joins="operands")
 def _sum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     """value(t) = a(t) + b(t) + …, each from the same base."""
-    pieces = [plan(one, span) for one in operands]
+    pieces = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:
         return reduce(operator.add, (piece.values(t, base) for piece in pieces))
@@ -274,9 +279,15 @@ _MINUS_ONE: Final = constant(-1.0)
 def make_product(*operands: Any) -> Any:
     """Implement `a * b * …`. All operands are joined at once, because joining them in pairs takes quadratic time."""
     rules = [
-        rule for one in operands if isinstance(one, Schedule) and one.kind == "guided" for rule in one.metric_rules
+        rule
+        for operand in operands
+        if isinstance(operand, Schedule) and operand.kind == "guided"
+        for rule in operand.metric_rules
     ]
-    plain = [one.args["schedule"] if isinstance(one, Schedule) and one.kind == "guided" else one for one in operands]
+    plain = [
+        operand.args["schedule"] if isinstance(operand, Schedule) and operand.kind == "guided" else operand
+        for operand in operands
+    ]
     made = _joined_operands("product", *plain)
     return made if made is NotImplemented or not rules else guided(made, rules)
 
@@ -412,14 +423,14 @@ def _check(call: Schedule) -> None:
     if inner.depth >= MOST_DEPTH:
         raise InvalidArgument(short_line(inner), f"schedules nested more than {MOST_DEPTH} deep", "Merge nested calls")
     if level := _level_inside(inner):
-        found = f"it contains {level}, and every number in absolute(…) is a value already"
+        message = f"it contains {level}, and every number in absolute(…) is a value already"
         write = f"absolute({_with_plain_levels(inner)})"
-        raise InvalidArgument(f"absolute({short_line(inner)})", found, example=write)
+        raise InvalidArgument(f"absolute({short_line(inner)})", message, example=write)
     if inner.has_likes:
         like = _like_inside(inner)
-        found = f"{like} follows another line by multiples of base, so it has no values of its own"
+        message = f"{like} follows another line by multiples of base, so it has no values of its own"
         advice = f"Multiply instead: absolute(cosine()) * {like}"
-        raise InvalidArgument(f"absolute({short_line(inner)})", found, advice)
+        raise InvalidArgument(f"absolute({short_line(inner)})", message, advice)
 
 
 def _text(call: Schedule) -> str:
@@ -497,8 +508,8 @@ def absolute(x: float | Schedule) -> Absolute | Schedule:
         return OPERATORS["absolute"].call(schedule=x)  # which may have metric rules
     if is_number(x):
         return Absolute(x)
-    found = f"expected a number or a schedule, got {type(x).__name__}"
-    raise InvalidArgument(f"absolute({shown(x)})", found, example="absolute(3e-5)")
+    message = f"expected a number or a schedule, got {type(x).__name__}"
+    raise InvalidArgument(f"absolute({shown(x)})", message, example="absolute(3e-5)")
 
 
 def _some_factors(call: Schedule) -> None:
@@ -523,7 +534,7 @@ def chain(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     >>> chain(constant(0.5), linear(1.0, absolute(0.0), over=4))(2, base=8.0)
     2.0
     """
-    pieces = [plan(one, span) for one in operands]
+    pieces = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:
         for piece in pieces:
@@ -536,8 +547,8 @@ def chain(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 def _checked_name(_site: CallSite, field: Any) -> str:
     if isinstance(field, str) and field.strip():
         return field
-    found = "expected the name of a field or a target"
-    raise InvalidArgument(CallSite("like", "field", shown(field)), found, example='like("lr")')
+    message = "expected the name of a field or a target"
+    raise InvalidArgument(CallSite("like", "field", shown(field)), message, example='like("lr")')
 
 
 FieldName: TypeAlias = Annotated[str, Check(_checked_name)]
@@ -579,8 +590,8 @@ def like(call: Schedule, _span: Span, field: FieldName) -> Piece:
     >>> rates[0].item(), rates[30].item()
     (0.1, 0.4)
     """
-    found = f"it follows {field} of a plan, but it is not in a plan"
-    raise Unresolved(str(call), found, f"For example: Plan({field}=cosine(), weight_decay={call})")
+    message = f"it follows {field} of a plan, but it is not in a plan"
+    raise Unresolved(str(call), message, f"For example: Plan({field}=cosine(), weight_decay={call})")
 
 
 def _like_text(call: Schedule) -> str:
@@ -594,8 +605,8 @@ def _followed_target(
     """Replaces `like(name)` of a target: plans the schedule of the target for the whole run, as in its own line."""
     if span.restarted or span.begin:
         clock = "restarts" if span.restarted else "does not start with the run"
-        found = f"the clock of this part {clock}, but a target has its value at a time of the run"
-        raise PlanError(f'like("{name}") in {line}', found, advice)
+        message = f"the clock of this part {clock}, but a target has its value at a time of the run"
+        raise PlanError(f'like("{name}") in {line}', message, advice)
     return planned_factor(as_factor(schedule, initial), plan(schedule, span.of_whole_run), initial)
 
 

@@ -35,12 +35,12 @@ def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
         yield from _with_parts(part)
 
 
-def _own_cost(part: Schedule, end: int) -> int:
-    exact = (leaf.exact for leaf in part.leaves if isinstance(leaf, Duration))
-    size, cost = (part.args["rises"] if part.kind == "stairs" else 1), 1
+def _own_cost(schedule: Schedule, end: int) -> int:
+    exact = (leaf.exact for leaf in schedule.leaves if isinstance(leaf, Duration))
+    size, cost = (schedule.args["rises"] if schedule.kind == "stairs" else 1), 1
     for number in exact:
         parts = 1 if number is None else number.denominator * size
         if parts > 1 and (parts * end >= _INT64 or (number is not None and number.numerator >= _INT64)):
             return _BEYOND_64_BITS
         cost = 2 if parts > 1 else cost
-    return _GROWING if part.args.get("mult", 1) != 1 else cost
+    return _GROWING if schedule.args.get("mult", 1) != 1 else cost

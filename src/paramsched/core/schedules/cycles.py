@@ -73,11 +73,11 @@ def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, 
     """Raise for growing cycles that no table can contain, or that do not grow."""
     number = None if first is None else first.exact
     if mult != 1 and times is not None and times > _MAX_GROWING:
-        found = f"expected at most {_MAX_GROWING} growing cycles"
-        raise InvalidArgument(CallSite(name, "times", str(times)), found, "Omit times")
+        message = f"expected at most {_MAX_GROWING} growing cycles"
+        raise InvalidArgument(CallSite(name, "times", str(times)), message, "Omit times")
     if lengths == "floor" and mult > 1 and number is not None and int(int(number) * mult) == int(number):
-        found = f"cycles of {int(number)} updates do not grow: int({int(number)} * {mult!r}) is {int(number)}"
-        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, example='lengths="exact"')
+        message = f"cycles of {int(number)} updates do not grow: int({int(number)} * {mult!r}) is {int(number)}"
+        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), message, example='lengths="exact"')
 
 
 def _cycles(call: Schedule) -> dict[str, Any]:
@@ -103,11 +103,11 @@ def _check(call: Schedule) -> None:
         level = inner.args["value"] if inner.kind == "constant" else None
         if level is not None and not isinstance(level, Absolute) and level > 1:  # restarts(100)
             line = f"restarts(cosine(), {level:g})"
-        found = "expected every, times, or both"
-        raise InvalidArgument(CallSite("restarts", "times", "None"), found, f"For example: {line}")
+        message = "expected every, times, or both"
+        raise InvalidArgument(CallSite("restarts", "times", "None"), message, f"For example: {line}")
     if args["every"] is None and args["lengths"] != "exact":
-        site, found = CallSite("restarts", "lengths", repr(args["lengths"])), "cycles that divide the total evenly"
-        raise InvalidArgument(site, f"{found} are not rounded", "Omit lengths")
+        site, message = CallSite("restarts", "lengths", repr(args["lengths"])), "cycles that divide the total evenly"
+        raise InvalidArgument(site, f"{message} are not rounded", "Omit lengths")
     refuse_growth("restarts", args["every"], **_cycles(call))
 
 
@@ -224,15 +224,17 @@ def _product(since: Array, first: float) -> Array:
 
 def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
     """Raise if epochs of the run begin at different updates of each cycle, and a part changes at each epoch."""
-    for part in _inside(call.args["schedule"]):
-        if part.kind == "every" and changes_at_epochs(part):
-            epochs = span.period(part.args["period"])
+    for schedule in _inside(call.args["schedule"]):
+        if schedule.kind == "every" and changes_at_epochs(schedule):
+            epochs = span.period(schedule.args["period"])
             if Fraction(period) % Fraction(epochs):
                 size = Duration.of_updates(period)
-                found = f"{short_line(part)} changes at epochs of the run, and cycles of {size} are not whole epochs"
-                line = short_line(part.with_args(period=Duration.of_updates(epochs)))
+                message = (
+                    f"{short_line(schedule)} changes at epochs of the run, and cycles of {size} are not whole epochs"
+                )
+                line = short_line(schedule.with_args(period=Duration.of_updates(epochs)))
                 advice = f"Write {line} to count from the start of each cycle"
-                raise InvalidArgument(short_line(call), found, advice)
+                raise InvalidArgument(short_line(call), message, advice)
 
 
 def changes_at_epochs(call: Schedule) -> bool:
@@ -279,7 +281,7 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         last = until if end is None else min(until, ceil(end) - 1)
-        yield from (one - phase for one in multiples(size, max(since, 0) + phase, last + phase))
+        yield from (multiple - phase for multiple in multiples(size, max(since, 0) + phase, last + phase))
         yield from () if end is None else (end,)
 
     if piece.held is not None:

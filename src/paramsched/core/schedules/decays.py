@@ -54,8 +54,8 @@ def exponential(t: Array, gamma: Positive, per: Scale = 1) -> Array:
 
 def _not_zero(call: Schedule) -> None:
     if call.args["exponent"] == 0:
-        found = "must not be 0, because the value would be base at every update"
-        raise InvalidArgument(CallSite("power_law", "exponent"), found, example="0.5")
+        message = "must not be 0, because the value would be base at every update"
+        raise InvalidArgument(CallSite("power_law", "exponent"), message, example="0.5")
 
 
 def _power_law_text(call: Schedule) -> str:
@@ -174,8 +174,8 @@ def step(t: Array, every: Period, gamma: Ratio = 0.1) -> Array:
 
 def _checked_milestones(_site: CallSite, milestones: Any) -> tuple[Duration, ...]:
     if isinstance(milestones, (str, bytes, Duration, Mapping)) or not isinstance(milestones, Iterable):
-        found = f"expected a list of times, got {type(milestones).__name__}"
-        raise InvalidArgument(f"multistep({milestones!r})", found, example="multistep([30, 80])")
+        message = f"expected a list of times, got {type(milestones).__name__}"
+        raise InvalidArgument(f"multistep({milestones!r})", message, example="multistep([30, 80])")
     return durations_of(milestones)
 
 
@@ -206,12 +206,12 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     """
     reached = [span.time(one) for one in milestones]
     if span.staged and span.available is not None:
-        for one, update in zip(milestones, reached, strict=True):
+        for milestone, update in zip(milestones, reached, strict=True):
             if update >= span.available:
                 at, length = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
                 raise InvalidArgument(
                     str(call),
-                    f'milestone "{one}" is at {at} of a stage of {length}: '
+                    f'milestone "{milestone}" is at {at} of a stage of {length}: '
                     "milestones count from the start of the stage",
                     "To count from the start of the run, multiply: warmup(…) * multistep(…)",
                 )
@@ -297,8 +297,8 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
         try:
             over = end - begin
         except InvalidArgument:
-            found = f"expected increasing times, got {end} after {begin}"
-            raise InvalidArgument(f"piecewise({shown(points)})", found, example=_POINTS) from None
+            message = f"expected increasing times, got {end} after {begin}"
+            raise InvalidArgument(f"piecewise({shown(points)})", message, example=_POINTS) from None
         stages.append(constant(here, over) if curve is None else anneal(here, there, over, curve))
     stages.append(constant(pairs[-1][1]))
     return stages[0] if len(stages) == 1 else sequence(*stages)
@@ -323,14 +323,14 @@ MOST_WRITTEN: Final = 30_000
 def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]:
     """Check the values of a table: 1 to 30,000 finite numbers, or only absolute levels."""
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
-        found = f"expected a list of numbers, got {type(values).__name__}"
-        raise InvalidArgument(site_with_value(site, values), found, example="[1.0, 0.5, 0.1]")
+        message = f"expected a list of numbers, got {type(values).__name__}"
+        raise InvalidArgument(site_with_value(site, values), message, example="[1.0, 0.5, 0.1]")
     values = list(values) if isinstance(values, Iterator) else values
-    if isinstance(values, (list, tuple)) and any(isinstance(one, Absolute) for one in values):
-        if not all(isinstance(one, Absolute) for one in values):
-            found = "some values are absolute and some are multiples of base"
+    if isinstance(values, (list, tuple)) and any(isinstance(value, Absolute) for value in values):
+        if not all(isinstance(value, Absolute) for value in values):
+            message = "some values are absolute and some are multiples of base"
             instead = "Values of both kinds are levels of piecewise([(0, 1.0), (10, absolute(0.1))])"
-            raise InvalidArgument(site, found, instead)
+            raise InvalidArgument(site, message, instead)
         return tuple(values)
     try:
         array = np.asarray(values)
@@ -345,12 +345,12 @@ def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]
     floats = array.astype("<f8") + 0.0  # turns -0.0 into 0.0, because equal tables must have the same text
     bad = np.flatnonzero(~np.isfinite(floats))
     if bad.size:
-        found = f"values[{bad[0]}] is {floats[bad[0]]}; it must be finite"
-        raise InvalidArgument(site, found, "Write finite numbers")
+        message = f"values[{bad[0]}] is {floats[bad[0]]}; it must be finite"
+        raise InvalidArgument(site, message, "Write finite numbers")
     if floats.size > MOST_WRITTEN:
-        found = f"a table has at most {MOST_WRITTEN:,} values, got {floats.size:,}"
+        message = f"a table has at most {MOST_WRITTEN:,} values, got {floats.size:,}"
         advice = "Write @ps.shape above def replay(t): return values[t], and replay() in the plan"
-        raise InvalidArgument(site, found, advice)
+        raise InvalidArgument(site, message, advice)
     return tuple(floats.tolist())
 
 
@@ -363,13 +363,13 @@ def _values_of_levels(args: dict[str, Any]) -> dict[str, Any]:
     values = args["values"]
     if not isinstance(values[0], Absolute):
         return args
-    return {**args, "values": tuple(one.value for one in values), "absolute": True}
+    return {**args, "values": tuple(value.value for value in values), "absolute": True}
 
 
 def _check(call: Schedule) -> None:
     if call.args["curve"] is not None and len(call.args["values"]) == 1:
-        found = "a curve needs at least two values, got one"
-        raise InvalidArgument(CallSite("table", "curve", str(call.args["curve"])), found, "Leave curve out")
+        message = "a curve needs at least two values, got one"
+        raise InvalidArgument(CallSite("table", "curve", str(call.args["curve"])), message, "Leave curve out")
 
 
 def _steps(call: Schedule) -> int:
@@ -448,7 +448,7 @@ def table(
         return product(at(t), base.one) if absolute else base.times(at(t))
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
-        return (one for one in multiples(period, since, min(until, ceil(end))) if one <= end)
+        return (multiple for multiple in multiples(period, since, min(until, ceil(end))) if multiple <= end)
 
     made = call.with_args(every=Duration.of_updates(period))
     return Piece(made, ceil(end), end, of_times, edges)

@@ -41,8 +41,8 @@ class Call:
         function = schedule.shape.function
         assert function is not None
         self.name, self.counts, self.function = schedule.kind, counts_of(schedule), function
-        named = {key: one for key, one in schedule.args.items() if key not in ("over", *self.levels)}
-        named |= {key: count_of(one) for key, one in lengths.items()}
+        named = {key: argument for key, argument in schedule.args.items() if key not in ("over", *self.levels)}
+        named |= {key: count_of(length) for key, length in lengths.items()}
         self._call = partial(function, **named)
 
     @property
@@ -106,10 +106,10 @@ class Call:
         example = "values[min(t, len(values) - 1)]" if isinstance(error, LookupError) else ""
         return self._refused(at, f"the function raised {type(error).__name__}: {error}", example)
 
-    def _refused(self, at: float, found: str, example: str = "") -> InvalidArgument:
+    def _refused(self, at: float, message: str, example: str = "") -> InvalidArgument:
         formula = "1 - u" if self.counts == "u" else "0.99 ** t"
         example = example or f"def {self.name}({self.counts}): return {formula}"
-        return InvalidArgument(f"{self.name}({self.counts}={at!r})", found, example=example)
+        return InvalidArgument(f"{self.name}({self.counts}={at!r})", message, example=example)
 
 
 _NUMBER: Final = Param("number", "number")
@@ -150,7 +150,7 @@ def require_values_until(schedule: Schedule, end: int) -> None:
     """
     for part in schedule.args.get("operands", (schedule,)):
         if _is_open(part) and end > 0:
-            lengths = {key: one.number for key, one in _lengths_of(part).items()}
+            lengths = {key: length.number for key, length in _lengths_of(part).items()}
             Call(part, lengths).own_value(end - 1)
 
 
@@ -171,7 +171,7 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
     changes = {key: Duration.of_updates(one) for key, one in lengths.items()}
     if length is not None:
         changes["over"] = Duration.of_updates(length)
-    if any(schedule.args[key] != one for key, one in changes.items()):
+    if any(schedule.args[key] != change for key, change in changes.items()):
         schedule = schedule.with_args(**changes)
     call, n = Call(schedule, lengths), None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
@@ -180,7 +180,9 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
 
 def _lengths_of(schedule: Schedule) -> dict[str, Duration]:
     """Return the lengths among the arguments of the function."""
-    return {key: one for key, one in schedule.args.items() if isinstance(one, Duration) and key != "over"}
+    return {
+        key: argument for key, argument in schedule.args.items() if isinstance(argument, Duration) and key != "over"
+    }
 
 
 def _of_updates(call: Call, n: float | None) -> Callable[[Array, Base], Array]:
@@ -215,8 +217,8 @@ def _moved(share: Array, begin: float | None, end: float | None) -> Array:
 
 def _check(schedule: Schedule) -> None:
     """Call the function at its ends, so that most of its errors have the place of the call in a text."""
-    lengths = {key: one.exact for key, one in _lengths_of(schedule).items()}
-    known = {key: one for key, one in lengths.items() if one is not None}
+    lengths = {key: length.exact for key, length in _lengths_of(schedule).items()}
+    known = {key: length for key, length in lengths.items() if length is not None}
     if len(known) < len(lengths):
         return
     call = Call(schedule, known)
@@ -227,11 +229,11 @@ def _check(schedule: Schedule) -> None:
         return
     first, last = call.value(0.0), call.value(1.0)
     if first == last or not math.isfinite(first - last):
-        found = f"the function is {first!r} at both ends, so it cannot be moved to other levels"
+        message = f"the function is {first!r} at both ends, so it cannot be moved to other levels"
         if first != last:
-            found = "the difference of its values at both ends is too large for a float"
+            message = "the difference of its values at both ends is too large for a float"
         site = CallSite(schedule.kind, "start" if to is None else "to")
-        raise InvalidArgument(site, found, example=f"{schedule.kind}() * 0.5")
+        raise InvalidArgument(site, message, example=f"{schedule.kind}() * 0.5")
 
 
 # ---------------------------------------------------------------- registration
@@ -246,14 +248,17 @@ def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Sch
     over: Any = Over if counts == "u" else OpenLength
     parameters = [
         inspect.Parameter("over", first.POSITIONAL_OR_KEYWORD, default=None, annotation=over),
-        *(one.replace(kind=keyword, annotation=_kind_of(function, one), default=_default_of(one)) for one in rest),
+        *(
+            parameter.replace(kind=keyword, annotation=_kind_of(function, parameter), default=_default_of(parameter))
+            for parameter in rest
+        ),
         *(inspect.Parameter(name, keyword, default=None, annotation=Level | None) for name in names),
     ]
 
     def build(*args: Any, **kwargs: Any) -> Schedule:
         bound = bound_arguments(builder, name, args, kwargs)
         bound.apply_defaults()
-        given = {key: _kept(CallSite(name, key), params[key], one) for key, one in bound.arguments.items()}
+        given = {key: _kept(CallSite(name, key), params[key], argument) for key, argument in bound.arguments.items()}
         return shape.call(**given)
 
     builder = builder_like(function, build, parameters, Schedule)
@@ -265,8 +270,8 @@ def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Sch
             advice = "Use a number, text, True or False, a list, or ps.Duration for a length"
             raise InvalidArgument(CallSite(name, key), f"a function cannot take a {param.kind}", advice)
         if not (param.required or fits(param, param.default)):
-            found = f"the default {shown(param.default)} is not of its type"
-            raise InvalidArgument(CallSite(name, key), found, example=f"{key}: float = 1.0")
+            message = f"the default {shown(param.default)} is not of its type"
+            raise InvalidArgument(CallSite(name, key), message, example=f"{key}: float = 1.0")
     roles = {"over": "fills" if counts == "u" else "open"}
     roles |= {key: "time" for key, param in params.items() if param.kind == "length" and key != "over"}
     shape = Shape(name, params, _plan, roles, check=_check, function=function)
@@ -287,8 +292,10 @@ def _kept(site: CallSite, param: Param, value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str, Duration, Curve)):
         return value
-    found = f"expected a number, text, True, False or a list, got {type(value).__name__}"
-    raise InvalidArgument(site, found, "A plan is a text, so the function itself reads everything else", refused=value)
+    message = f"expected a number, text, True, False or a list, got {type(value).__name__}"
+    raise InvalidArgument(
+        site, message, "A plan is a text, so the function itself reads everything else", refused=value
+    )
 
 
 def _kind_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
@@ -322,22 +329,24 @@ def _require_own(function: Callable[..., Any]) -> Literal["u", "t"]:
     name, parameters = function.__name__, [*inspect.signature(function).parameters.values()]
     site = f"shape {name!r}"
     if not (name.isidentifier() and name.isascii()):
-        found = "a lambda has no name" if name == "<lambda>" else "a text of a plan calls names in ASCII only"
-        raise InvalidArgument(site, found, example="@ps.shape above def easing(u): return 1 - u")
+        message = "a lambda has no name" if name == "<lambda>" else "a text of a plan calls names in ASCII only"
+        raise InvalidArgument(site, message, example="@ps.shape above def easing(u): return 1 - u")
     first = parameters[0].name if parameters else None
     if first not in ("u", "t") or parameters[0].kind not in _BY_PLACE:
-        found = "it has no argument" if first is None else f"its first argument is {first}"
-        raise InvalidArgument(site, found, _lines_to_write(name, parameters))
+        message = "it has no argument" if first is None else f"its first argument is {first}"
+        raise InvalidArgument(site, message, _lines_to_write(name, parameters))
     taken = {"over": "the length of the stage"}
     if first == "u":
         taken |= {"start": "the level at which the stage begins", "to": "the level at which it ends"}
-    for one in parameters[1:]:
-        if one.kind not in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
-            found = f"its argument {one} cannot be passed by one name"
-            raise InvalidArgument(site, found, example=f"def {name}({first}, power=2.0)")
-        if one.name in taken:
-            found = f"its argument {one.name} has the name of {taken[one.name]}, which every such shape has"
-            raise InvalidArgument(site, found, f"Choose another name: def {name}({first}, {one.name}_=…)")
+    for parameter in parameters[1:]:
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            message = f"its argument {parameter} cannot be passed by one name"
+            raise InvalidArgument(site, message, example=f"def {name}({first}, power=2.0)")
+        if parameter.name in taken:
+            message = (
+                f"its argument {parameter.name} has the name of {taken[parameter.name]}, which every such shape has"
+            )
+            raise InvalidArgument(site, message, f"Choose another name: def {name}({first}, {parameter.name}_=…)")
     if name in reserved_names() and name not in SHAPES:
         raise InvalidArgument(site, "the name is taken", "Choose another name")
     return "u" if first == "u" else "t"
@@ -345,10 +354,10 @@ def _require_own(function: Callable[..., Any]) -> Literal["u", "t"]:
 
 def _lines_to_write(name: str, parameters: list[inspect.Parameter]) -> str:
     """Return the advice for a function whose first argument is neither `u` nor `t`."""
-    others = [one for one in parameters if one.name not in ("u", "t")]
+    others = [parameter for parameter in parameters if parameter.name not in ("u", "t")]
     if others and len(others) == len(parameters) and others[0].default is inspect.Parameter.empty:
         others = others[1:]  # the first one counts something, under another name
-    rest = "".join(f", {one.replace(annotation=one.empty)}" for one in others)
+    rest = "".join(f", {parameter.replace(annotation=parameter.empty)}" for parameter in others)
     return (
         f"Write def {name}(u{rest}) for the progress of the stage, from 0 to 1, or def {name}(t{rest}) for the number "
         "of updates; a function that returns a schedule has the annotation -> ps.extend.Schedule"

@@ -109,14 +109,14 @@ def one_cycle(
 
     def length_of_ramp(name: str, length: DurationLike) -> Duration:
         if isinstance(length, float) and 0 < length < 1:  # torch's first argument is the rate
-            found, site = "expected a length; the peak is base, the optimizer's own lr", shown(length)
-            raise InvalidArgument(CallSite("one_cycle", name, site), found, 'For example: "30%"', refused=length)
+            message, site = "expected a length; the peak is base, the optimizer's own lr", shown(length)
+            raise InvalidArgument(CallSite("one_cycle", name, site), message, 'For example: "30%"', refused=length)
         over = Duration.of(length)
         if not closed:
             return over
         if not over.terms:
-            found = 'with index="t/(n-1)" this ramp ends one update early, so it must not be empty'
-            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Use "30%", or omit index')
+            message = 'with index="t/(n-1)" this ramp ends one update early, so it must not be empty'
+            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), message, 'Use "30%", or omit index')
         return over - Duration.of(1)
 
     start, peak = level_of(CallSite("one_cycle", "start"), start), level_of(CallSite("one_cycle", "peak"), peak)
@@ -155,8 +155,8 @@ def noam(width: Count, warmup: DurationLike, factor: Positive = 1.0) -> Schedule
     scale = math.sqrt(whole_number(CallSite("noam", "width"), width))
     peak = positive_number(CallSite("noam", "factor"), factor) / scale
     if length.exact is None:
-        found = "its peak depends on the number of updates"
-        raise InvalidArgument(f'noam(…, warmup="{length}")', found, "Use the warmup in steps")
+        message = "its peak depends on the number of updates"
+        raise InvalidArgument(f'noam(…, warmup="{length}")', message, "Use the warmup in steps")
     # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
     level = constant(Absolute(peak / math.sqrt(length.exact)))

@@ -25,9 +25,9 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
     if name not in _SHAPES or not (readings := _readings(args, kwargs)):
         return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
-    calls = [f"{name}({', '.join(_written({**one, **kwargs}))})" for one in readings]
-    found = "expected its name" if len(calls) == 1 else f"it could mean {len(calls)} things"
-    raise InvalidCall(site, found, "Write " + " or ".join(calls))
+    calls = [f"{name}({', '.join(_written({**reading, **kwargs}))})" for reading in readings]
+    message = "expected its name" if len(calls) == 1 else f"it could mean {len(calls)} things"
+    raise InvalidCall(site, message, "Write " + " or ".join(calls))
 
 
 def _readings(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     name, signature = builder.__name__, inspect.signature(builder)
     known = signature.parameters
     for key in kwargs:
-        if key not in known and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
+        if key not in known and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
             raise unknown_argument(name, builder, key, args, kwargs) from None
     try:
         signature.bind(*args, **kwargs)

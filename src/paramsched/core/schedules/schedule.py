@@ -83,9 +83,9 @@ def short_line(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def in_brackets(part: Any, tightness: int) -> str:
+def in_brackets(operand: Any, tightness: int) -> str:
     """Write an operand of an operator, in brackets if the precedence of the operand is lower than `tightness`."""
-    return str(part) if part.shape.precedence >= tightness else f"({part})"
+    return str(operand) if operand.shape.precedence >= tightness else f"({operand})"
 
 
 _FEW: Final = 128  # operands of one chain; more are written in groups, because Python's tree of a chain is as deep
@@ -175,7 +175,7 @@ class Shape:
         """Return a call with checked arguments, in the order of the signature."""
         if self.joins is not None:
             parts = (part.args[self.joins] if part.shape is self else (part,) for part in args[self.joins])
-            args[self.joins] = tuple(one for several in parts for one in several)
+            args[self.joins] = tuple(element for several in parts for element in several)
         made = Schedule(self, args if self.completed is None else self.completed(args))
         if self.check is not None:
             self.check(made)
@@ -209,11 +209,11 @@ def shape_of_name(name: str, module: str | None = None) -> Shape:
     """Return the shape of a name; for a function of a user, after its module is imported."""
     if module is not None and name not in SHAPES:
         import_module(module)
-    found = OPERATORS.get(name) or SHAPE_OF_BUILDER.get(SHAPES.get(name))
-    if found is None:
+    shape = OPERATORS.get(name) or SHAPE_OF_BUILDER.get(SHAPES.get(name))
+    if shape is None:
         advice = f"Define it with @ps.shape at the top level of {module}"
         raise InvalidArgument(f"{name}(…)", "the process that reads the pickle has no such shape", advice)
-    return found
+    return shape
 
 
 @argument_kind("schedule")
@@ -289,7 +289,7 @@ class Schedule:
         """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
         parts = self._parts
         chain = chain_depth(len(parts)) if self.shape.precedence < CALL and parts else 0
-        return 1 + max((part.depth for part in parts), default=0) + chain
+        return 1 + max((schedule.depth for schedule in parts), default=0) + chain
 
     def with_args(self, **changes: Any) -> "Schedule":
         """Return the schedule with other arguments, which are not checked alone."""
@@ -297,7 +297,9 @@ class Schedule:
 
     def changed(self, change: Callable[[Any], Any]) -> "Schedule":
         """Apply a function to each argument, and to each item of a list. Returns itself if all are kept."""
-        changes = {key: made for key, one in self.args.items() if (made := _changed(one, change)) is not one}
+        changes = {
+            key: made for key, argument in self.args.items() if (made := _changed(argument, change)) is not argument
+        }
         return self.with_args(**changes) if changes else self
 
     @cached_property
@@ -306,7 +308,7 @@ class Schedule:
         own = self.shape.affine
         if own is not None:
             return own(self) if callable(own) else own
-        return all(part.affine for part in self._parts)
+        return all(schedule.affine for schedule in self._parts)
 
     @cached_property
     def has_absolute(self) -> bool:
@@ -314,12 +316,14 @@ class Schedule:
         own = self.shape.has_absolute
         if own is not None:
             return own(self) if callable(own) else own
-        return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(part.has_absolute for part in self._parts)
+        return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(
+            schedule.has_absolute for schedule in self._parts
+        )
 
     @cached_property
     def has_likes(self) -> bool:
         """True if the schedule contains `like(…)`, which `resolve` replaces by the line that it follows."""
-        return self.kind == "like" or any(part.has_likes for part in self._parts)
+        return self.kind == "like" or any(schedule.has_likes for schedule in self._parts)
 
     @property
     def metric_rules(self) -> tuple[Any, ...]:
@@ -332,7 +336,7 @@ class Schedule:
     def serializable(self) -> bool:
         """True if the text can be read back: every function has a registered name."""
         known = all(leaf.serializable for leaf in self.leaves if isinstance(leaf, Curve))
-        return known and self.shape.is_registered and all(part.serializable for part in self._parts)
+        return known and self.shape.is_registered and all(schedule.serializable for schedule in self._parts)
 
     # ---------------------------------------------------------------- lengths
 
@@ -346,7 +350,7 @@ class Schedule:
             if self.args[self.shape.over] is not None:
                 return "has"
             return "fills" if self.shape.roles[self.shape.over] == "fills" else "open"
-        kinds = {part.extent for part in self._parts}
+        kinds = {schedule.extent for schedule in self._parts}
         return "fills" if "fills" in kinds else "has" if "has" in kinds else "open"
 
     @property
@@ -369,7 +373,7 @@ class Schedule:
         if self.shape.over is not None:
             own: Duration = self.args[self.shape.over]
             return own
-        lengths = {part.length for part in self._parts if part.extent == "has"}
+        lengths = {schedule.length for schedule in self._parts if schedule.extent == "has"}
         if len(lengths) == 1:
             return lengths.pop()
         if all(length is not None and length.exact is not None for length in lengths):
@@ -396,7 +400,7 @@ class Schedule:
             return self.shape.measure(self, span)
         if self.shape.over is not None:
             return span.exact_length(self.args[self.shape.over])
-        return max(one for part in self._parts if (one := part.measure(span)) is not None)
+        return max(one for schedule in self._parts if (one := schedule.measure(span)) is not None)
 
     # ---------------------------------------------------------------- as planned
 
@@ -422,8 +426,8 @@ class Schedule:
         except (MissingFact, Unresolved):
             pass
         if piece is None or [*_lengths_in(piece.schedule)] != [*_lengths_in(self)]:
-            found, example = "it still has units or open-ended stages; resolve it first", "total=10_000"
-            raise Unresolved(str(self), found, example=f"ps.resolve(schedule, {example}, steps_per_epoch=100)")
+            message, example = "it still has units or open-ended stages; resolve it first", "total=10_000"
+            raise Unresolved(str(self), message, example=f"ps.resolve(schedule, {example}, steps_per_epoch=100)")
         return piece
 
     @property
@@ -436,8 +440,8 @@ class Schedule:
     def is_resolved(self) -> bool:
         """True if every length is in updates, and every level is written or needs no neighbor."""
         try:
-            made, others = self.piece.schedule, [*_other_runs_in(self)]
-            return all(one.is_resolved for one in others) if others else made == self
+            made, lengths = self.piece.schedule, [*_other_runs_in(self)]
+            return all(one.is_resolved for one in lengths) if lengths else made == self
         except InvalidArgument:  # resolving raises it
             return False
 
@@ -503,16 +507,16 @@ class Schedule:
         def _refuse_operator(self, other: object) -> NoReturn:
             """Reject `a | b`, which was meant to be `a >> b`."""
             second = str(other) if isinstance(other, Schedule) else shown(other)
-            site, found = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
-            raise InvalidCall(site, found, example='ps.warmup("5%") >> ps.cosine()')
+            site, message = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
+            raise InvalidCall(site, message, example='ps.warmup("5%") >> ps.cosine()')
 
         def _refuse_comparison(self, other: object) -> NoReturn:
             """Reject `a > b`, which was meant to be `a >> b`, and `max(b, a)`, which compares them."""
             if not isinstance(other, Schedule):
                 self._refuse_operator(other)
-            site, found = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
+            site, message = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
             both = "Write >> for one after the other, or ps.maximum(…) in place of max"
-            raise InvalidCall(site, found, both)
+            raise InvalidCall(site, message, both)
 
         __or__ = __and__ = _refuse_operator
         __gt__ = __ge__ = _refuse_comparison
@@ -573,7 +577,7 @@ def _leaves_of(items: tuple[Any, ...]) -> Iterator[object]:
 
 def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, tuple):
-        items = tuple(_changed(one, change) for one in value)
+        items = tuple(_changed(element, change) for element in value)
         return value if all(map(is_, items, value)) else items
     return change(value)
 
@@ -668,8 +672,8 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
             instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {rules[0]}'
             raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
         if depth >= MOST_DEPTH:
-            found = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
+            message = f"schedules nested more than {MOST_DEPTH} deep"
+            raise InvalidArgument(short_line(value), message, "Merge nested calls: shift(s, 2), not two shifts by 1")
         return value
     if isinstance(value, Absolute) or is_number(value):
         level: Schedule = SHAPES["constant"](value)
@@ -712,6 +716,6 @@ def readings_of_number(number: str, quote: str = "") -> str:
 def curve_argument(name: str, curve: Any) -> Curve:
     """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
-        site, found = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
-        raise InvalidArgument(site, found, example="curve=curves.cosine", refused=curve)
+        site, message = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
+        raise InvalidArgument(site, message, example="curve=curves.cosine", refused=curve)
     return curve_of(curve)

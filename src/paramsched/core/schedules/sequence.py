@@ -153,9 +153,9 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
         why = "is not finite"
     if why:
         side = "before" if verb == "ends" else "after"
-        found = f"the level at which the stage {side} it, {short_line(schedule)}, {verb} {why}"
+        message = f"the level at which the stage {side} it, {short_line(schedule)}, {verb} {why}"
         changed = started_at(stage, 0.1) if verb == "ends" else stage.with_args(to=1.0)
-        raise InvalidArgument(short_line(stage), found, f"Write the level, for example {changed}")
+        raise InvalidArgument(short_line(stage), message, f"Write the level, for example {changed}")
     return level_from_parts(factor, value)
 
 
@@ -270,9 +270,9 @@ def refuse_two_without_length(call: Schedule) -> None:
     without = [stage for stage in call.args["stages"] if not stage.has_length]
     if len(without) > 1:
         names = " and ".join(str(stage).split("(")[0] for stage in without)
-        found = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
-        found = f"{found}; only one stage may fill the rest of the run"
-        raise InvalidArgument(str(call), found, example='cosine(over="60%") >> linear(0.1, 0)')
+        message = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
+        message = f"{message}; only one stage may fill the rest of the run"
+        raise InvalidArgument(str(call), message, example='cosine(over="60%") >> linear(0.1, 0)')
 
 
 def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) -> Fraction | None:
@@ -462,7 +462,7 @@ def refuse_ambiguous_levels(stages: Several[Schedule], resolved: Several[Schedul
         return
     readings = [_with_starts(stages, known, continues=True), _with_starts(stages, known, continues=False)]
     place = next(at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1])
-    continued, own = (one[place] for one in readings)
+    continued, own = (reading[place] for reading in readings)
     raise AmbiguousLevel(
         " >> ".join(map(short_line, stages)),
         f"{short_line(stages[place])} after a constant could be {short_line(continued)} or {short_line(own)}",
@@ -534,7 +534,7 @@ def sequence(*stages: object) -> Schedule:
 def _rule_in_stage(stages: Several[object], place: int, stage: Schedule) -> InvalidArgument:
     """Return the error for a metric rule in a stage: it multiplies the whole line, and may begin with this stage."""
     bare = [one for one in (*stages[:place], stage.parts()[0], *stages[place + 1 :]) if isinstance(one, Schedule)]
-    known = len(bare) == len(stages) and not any(one.metric_rules for one in bare)
+    known = len(bare) == len(stages) and not any(schedule.metric_rules for schedule in bare)
     begin = in_order(bare[:place]).known_length if known and place else None
     rules = [
         rule if begin is None or not begin.terms or rule.after is not None else replace(rule, after=begin)

@@ -163,15 +163,15 @@ class _Arguments:
 
     def __init__(self, name: str, params: Mapping[str, Param]) -> None:
         self.name, self.params = name, params
-        self.names = [key for key, one in params.items() if one.form is not inspect.Parameter.KEYWORD_ONLY]
-        self.several = next((key for key, one in params.items() if one.several), None)
+        self.names = [key for key, param in params.items() if param.form is not inspect.Parameter.KEYWORD_ONLY]
+        self.several = next((key for key, param in params.items() if param.several), None)
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
         return {
-            key: checked_argument(self.name, one, one.default)
-            for key, one in self.params.items()
-            if not (one.required or one.several)
+            key: checked_argument(self.name, param, param.default)
+            for key, param in self.params.items()
+            if not (param.required or param.several)
         }
 
     def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -218,7 +218,7 @@ def register_shape(
     builder.__name__ = builder.__qualname__ = name
     params = params_of(builder)
     arguments = _Arguments(name, params)
-    roles = {key: role for key, one in params.items() if (role := one.marker("role")) is not None}
+    roles = {key: role for key, param in params.items() if (role := param.marker("role")) is not None}
     shape = Shape(name, params, lambda schedule, span: plan(schedule, span), roles, **options)
     plan = planner(shape)
     SHAPE_OF_BUILDER[builder] = shape
@@ -291,7 +291,7 @@ class _Formula:
         self.function, self.roles, self.over, self.is_measured = function, shape.roles, shape.over, bool(shape.measure)
         self.counts = {key for key, role in shape.roles.items() if role != "period" and not exact}
         self.held, self.edges, self.counted = held, edges or self._edges_of_roles, counted
-        self.levels = [key for key, one in shape.params.items() if one.kind == "level"]
+        self.levels = [key for key, param in shape.params.items() if param.kind == "level"]
         self.open_levels: Mapping[str, float] = shape.open_levels
 
     def plan(self, schedule: Schedule, span: Span) -> Piece:
@@ -328,7 +328,7 @@ class _Formula:
 
     def _values(self, counts: Mapping[str, Any]) -> Callable[[Array, Base], Array]:
         """Return the values of the formula; periods stay exact numbers."""
-        named = {key: _as_count(one) if key in self.counts else one for key, one in counts.items()}
+        named = {key: _as_count(count) if key in self.counts else count for key, count in counts.items()}
         named |= {key: level for key, level in self.open_levels.items() if named[key] is None}
         function = self.function
         if not any(isinstance(counts[key], Absolute) for key in self.levels):
@@ -345,7 +345,7 @@ class _Formula:
 def _counted(role: str, value: Any, span: Span) -> Any:
     """Return a length, or a list of them, in counts."""
     if isinstance(value, tuple):
-        return tuple(_counted(role, one, span) for one in value)
+        return tuple(_counted(role, element, span) for element in value)
     match role:
         case "fills" | "open" | "length":
             return span.length(value)
@@ -399,7 +399,7 @@ def planned(
 
     def make(function: Callable[Concatenate[Schedule, Span, P], Piece]) -> Callable[P, Schedule]:
         def planner(shape: Shape) -> Callable[[Schedule, Span], Piece]:
-            several = next((key for key, one in shape.params.items() if one.several), None)
+            several = next((key for key, param in shape.params.items() if param.several), None)
             run: Any = function
             if several is None:
                 return lambda call, span: run(call, span, **call.args)

@@ -182,8 +182,8 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     try:
         shape = np.broadcast_shapes(times.shape, bases.shape)
     except ValueError:
-        found = f"expected shapes that broadcast, got times of shape {times.shape} and bases of shape {bases.shape}"
-        raise InvalidArgument("schedule(t, base)", found, "Use schedule(t[:, None], base)") from None
+        message = f"expected shapes that broadcast, got times of shape {times.shape} and bases of shape {bases.shape}"
+        raise InvalidArgument("schedule(t, base)", message, "Use schedule(t[:, None], base)") from None
     values, flat = schedule.piece.values, times.reshape(-1)
     if not schedule.affine:
         many_times, many_bases = (np.array(np.broadcast_to(one, shape)).reshape(-1) for one in (times, bases))
@@ -335,9 +335,9 @@ class Span:
         """Return the exact count of a length that starts with the span."""
         duration = Duration.of(length)
         if duration.until:
-            found = '"until" is only valid as the length of a stage'
+            message = '"until" is only valid as the length of a stage'
             instead = f'Use over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
-            raise InvalidArgument(f'"{duration}"', found, instead)
+            raise InvalidArgument(f'"{duration}"', message, instead)
         return self.units.exact(duration, begin=self.begin)
 
     def exact_length(self, over: DurationLike) -> Fraction:
@@ -346,14 +346,16 @@ class Span:
         if not length.until:
             return self.units.exact(length, begin=self.begin)
         if self.origin is None:
-            found = "a stage after an open-ended stage needs a length"
+            message = "a stage after an open-ended stage needs a length"
             instead = f'Write "until" in the open-ended stage: {_FILLED_UNTIL}'
-            raise InvalidArgument(f'"{length}"', found, instead)
+            raise InvalidArgument(f'"{length}"', message, instead)
         end = self.origin + self.units.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
             begins, ends = (self.units.count_text(time - self.origin) for time in (self.begin, end))
-            found = f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
-            raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
+            message = (
+                f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
+            )
+            raise InvalidArgument(f'"{length}"', message, "Use a later time, or shorten the stages before it")
         return end - self.begin
 
     def length(self, length: DurationLike) -> Number:
@@ -367,8 +369,8 @@ class Span:
     def _rounded(self, exact: Fraction, length: DurationLike) -> Number:
         counts = self._since_begin(self.begin + exact)
         if counts < 0:
-            found = f"the length resolves to {self.units.count_text(Fraction(counts))}; it must not be negative"
-            raise InvalidArgument(f'length "{length}"', found, "Use a longer length")
+            message = f"the length resolves to {self.units.count_text(Fraction(counts))}; it must not be negative"
+            raise InvalidArgument(f'length "{length}"', message, "Use a longer length")
         return counts
 
     def scale(self, scale: DurationLike) -> Number:
@@ -526,7 +528,7 @@ def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
     if int(t.max(initial=0)) * q < 2**63 and p < 2**63:
         cycle, parts = np.divmod(t * q, p)
         return cycle, parts / float(q)
-    pairs = [divmod(one * q, p) for one in t.reshape(-1).tolist()]  # Python's integers have no limit
+    pairs = [divmod(value * q, p) for value in t.reshape(-1).tolist()]  # Python's integers have no limit
     cycles, rests = (np.array(one).reshape(t.shape) for one in zip(*pairs, strict=True))
     return cycles, rests.astype(np.float64) / float(q)
 
@@ -586,7 +588,7 @@ class GrowingCycles:
     def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
         self._first, self._exact = first, (begins, sizes)
         self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
-        whole = all(isinstance(_snapped(one), int) for one in (*begins, *sizes)) and sizes[-1] <= 10**18
+        whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= 10**18
         kind: Any = np.int64 if whole else np.float64
         self._begins, self._sizes = (
             np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact

@@ -66,7 +66,7 @@ def fits(param: Param, value: Any) -> bool:
         case "text":
             return isinstance(value, str)
         case "choice":
-            return any(type(value) is type(one) and value == one for one in param.choices)
+            return any(type(value) is type(choice) and value == choice for choice in param.choices)
         case "bool":
             return isinstance(value, bool)
         case "list" | "pairs":
@@ -104,10 +104,10 @@ _SPACES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
 }
 
 
-def _power(one: Any, exponent: Any) -> Any:
+def _power(operand: Any, exponent: Any) -> Any:
     """Return a power; of large integers as a float, because the digits of 9**9**9 fill the memory."""
-    is_large = isinstance(one, int) and isinstance(exponent, int) and (abs(one) > 2**63 or abs(exponent) > 64)
-    return pow(float(one) if is_large else one, exponent)
+    is_large = isinstance(operand, int) and isinstance(exponent, int) and (abs(operand) > 2**63 or abs(exponent) > 64)
+    return pow(float(operand) if is_large else operand, exponent)
 
 
 _JOINING: Final[Mapping[str, Callable[..., Any]]] = {"product": operator.mul, "sum": operator.add}
@@ -157,8 +157,8 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     warmup("5%") >> cosine(to=0.1)
     """
     if not isinstance(text, str):
-        found = f"expected text, got {type(text).__name__}"
-        raise ParseError(f"parse({shown(text)})", found, example=f'"{EXAMPLE_LINE}"')
+        message = f"expected text, got {type(text).__name__}"
+        raise ParseError(f"parse({shown(text)})", message, example=f'"{EXAMPLE_LINE}"')
     return read_line(text, {builder.__name__: builder for builder in shapes})
 
 
@@ -239,8 +239,8 @@ class _LineReader:
                 shortened_text(self.text), f"a line has at most {MOST_BYTES:,} bytes; a plan is a short text"
             )
         if self.limited and (has_many_words([self.text]) or self.text.count(",") > MOST_COMMAS):
-            found = f"a line has at most {MOST_WORDS:,} names and operators, and {MOST_COMMAS:,} commas"
-            raise ParseError(shortened_text(self.text), f"{found}; a plan is a short text")
+            message = f"a line has at most {MOST_WORDS:,} names and operators, and {MOST_COMMAS:,} commas"
+            raise ParseError(shortened_text(self.text), f"{message}; a plan is a short text")
         if not self.text.strip():
             raise self.error_at(0, len(self.text), "the text is empty")
         if escape := _ESCAPE.search(self.text):
@@ -258,8 +258,8 @@ class _LineReader:
         except (RecursionError, MemoryError, ValueError) as error:  # of Python's parser
             if isinstance(error, InvalidArgument):
                 raise
-            found = "it is nested too deep, has a number that is too long, or a character that no text has"
-            raise self.error_at(0, len(self.text), found) from None
+            message = "it is nested too deep, has a number that is too long, or a character that no text has"
+            raise self.error_at(0, len(self.text), message) from None
 
     # ---- places and errors
 
@@ -273,14 +273,14 @@ class _LineReader:
         begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
         return begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset)
 
-    def error_at(self, begin: int, end: int, found: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
+    def error_at(self, begin: int, end: int, message: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
         """Return the error about a range of the text."""
         site = f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
-        return ParseError(site, found, example=example, text=self.text, span=(begin, end), **data)
+        return ParseError(site, message, example=example, text=self.text, span=(begin, end), **data)
 
-    def at(self, node: Any, found: str, **data: Any) -> ParseError:
+    def at(self, node: Any, message: str, **data: Any) -> ParseError:
         """Return the error about a node."""
-        return self.error_at(*self.span(node), found, **data)
+        return self.error_at(*self.span(node), message, **data)
 
     def unknown(self, node: Any, name: str, kind: str, known: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
@@ -294,9 +294,9 @@ class _LineReader:
     def refused(self, place: int) -> ParseError:
         """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""
         opened: list[int] = []
-        for one in _TOKEN.finditer(self.text):
-            begin, end, part = one.start(), one.end(), one[0]
-            match one.lastgroup:
+        for match in _TOKEN.finditer(self.text):
+            begin, end, part = match.start(), match.end(), match[0]
+            match match.lastgroup:
                 case "quote":
                     return self.error_at(begin, len(self.text), "the quote is not closed")
                 case "open":
@@ -321,12 +321,12 @@ class _LineReader:
     def _false_join(self) -> ParseError | None:
         """Return the error about two stages that `->`, `=>`, `|>` or a comma joins; None if there are none."""
         depth = 0
-        for one in _FALSE_JOIN.finditer(self.text):
-            depth += (one[0] in "([{") - (one[0] in ")]}")
-            before, after = self.text[: one.start()].rstrip(), self.text[one.end() :].lstrip()
-            if depth == 0 and one[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
-                found = f"stages are joined by >>, not by {one[0]}"
-                return self.error_at(*one.span(), found, example=f"{before} >> {after}")
+        for match in _FALSE_JOIN.finditer(self.text):
+            depth += (match[0] in "([{") - (match[0] in ")]}")
+            before, after = self.text[: match.start()].rstrip(), self.text[match.end() :].lstrip()
+            if depth == 0 and match[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
+                message = f"stages are joined by >>, not by {match[0]}"
+                return self.error_at(*match.span(), message, example=f"{before} >> {after}")
         return None
 
     # ---- values
@@ -404,7 +404,7 @@ class _LineReader:
             return self._apply(node, combine_operands, "sequence", *operands)
         if len(values) > MOST_DEPTH and ast.Div in kinds:
             raise self.at(node, f"a chain with / has at most {MOST_DEPTH} operators")
-        can_negate = ast.Sub not in kinds or all(isinstance(one, Schedule) for one in operands)
+        can_negate = ast.Sub not in kinds or all(isinstance(operand, Schedule) for operand in operands)
         if len(values) > _FEW and ast.Div not in kinds and can_negate:
             operands = [total, *(-value if one is ast.Sub else value for one, value in values)]
             return self._apply(node, join_all, "product" if kind is ast.Mult else "sum", *operands)
@@ -438,9 +438,9 @@ class _LineReader:
                 raise self.at(node.func, _SYNTAX)
         if function is None or not (self.text.isascii() or self.text[slice(*self.span(node.func))].isascii()):
             raise self.unknown(node.func, name.rpartition(".")[2], kind, known)
-        for one in (*node.args, *node.keywords):
-            if isinstance(one, ast.Starred) or getattr(one, "arg", "") is None:
-                raise self.at(one, _SYNTAX)
+        for argument in (*node.args, *node.keywords):
+            if isinstance(argument, ast.Starred) or getattr(argument, "arg", "") is None:
+                raise self.at(argument, _SYNTAX)
         names = [str(key.arg) for key in node.keywords]
         if len(set(names)) < len(names):
             counts = Counter(names)
@@ -465,7 +465,7 @@ def _is_plain(value: Any) -> bool:
 def join_all(name: str, *operands: Any) -> Any:
     """Apply `*` ("product") or `+` ("sum") to all operands. In pairs, many of them take quadratic time."""
     function = _JOINING[name]
-    first = next((at for at, one in enumerate(operands[:-1]) if isinstance(one, Schedule)), None)
+    first = next((at for at, operand in enumerate(operands[:-1]) if isinstance(operand, Schedule)), None)
     if len(operands) <= _FEW or first is None or not all(map(_is_plain, operands[:-1])):
         return reduce(partial(joined, function), operands)  # an error names the two operands that do not fit
     schedule = combine_operands(name, reduce(function, operands[: first + 1]), *operands[first + 1 : -1])
@@ -506,9 +506,9 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
             error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
         raise (error if error.problem.advice else error.changed(example=example_call(function, name))) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
-        found = f"{type(error).__name__}: {error}"
+        message = f"{type(error).__name__}: {error}"
         is_of_user = function.__module__.partition(".")[0] != "paramsched"  # whose frames show the cause
-        raise InvalidArgument(f"{name}(…)", found, example=example_call(function, name)) from (
+        raise InvalidArgument(f"{name}(…)", message, example=example_call(function, name)) from (
             shortened(error) if is_of_user else None
         )
 
@@ -544,14 +544,14 @@ _signature_of: Final = lru_cache(maxsize=1024)(signature)  # which takes longer 
 def refuse_type(function: Callable[..., Any], name: str, param: Param, value: Any) -> None:
     """Raise InvalidArgument for a value whose type its parameter does not take."""
     if not fits(param, value):
-        found, example = f"expected {expected(param)}, got {shown(value)}", example_call(function, name)
+        message, example = f"expected {expected(param)}, got {shown(value)}", example_call(function, name)
         site = CallSite(name, param.name)
-        raise InvalidArgument(site, found, code=WRONG_TYPE, refused=value, example=example)
+        raise InvalidArgument(site, message, code=WRONG_TYPE, refused=value, example=example)
 
 
-def _argument_of(error: InvalidArgument, given: Mapping[str, Any], params: Mapping[str, Param]) -> str | None:
+def _argument_of(error: InvalidArgument, arguments: Mapping[str, Any], params: Mapping[str, Param]) -> str | None:
     """Return the argument that a function refused without its name: a value, or a length that cannot be read."""
-    for key, value in given.items():
+    for key, value in arguments.items():
         if error.problem.refused is not None and error.problem.refused is value:
             return key
         if key in params and params[key].kind == "length" and value is not None:

@@ -240,8 +240,8 @@ def _measure_window(call: Schedule, span: Span) -> Fraction | None:
 def _ends_after_begin(call: Schedule) -> None:
     schedule, begin, end = call.args.values()
     if end is not None and None not in (begin.exact, end.exact) and end.exact < begin.exact:
-        found = f"it ends at {end}, before it begins at {begin}"
-        raise InvalidArgument(str(call), found, example=f"{window(schedule, end, begin)}")
+        message = f"it ends at {end}, before it begins at {begin}"
+        raise InvalidArgument(str(call), message, example=f"{window(schedule, end, begin)}")
 
 
 @planned(extent=_extent_of_window, length=_length_of_window, measure=_measure_window, check=_ends_after_begin)
@@ -362,15 +362,15 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     over = schedule_of(first, "overlay(…)")
     below = schedule_of(curve, "overlay(…)")
     if not over.has_length:
-        found = "expected a schedule with a length"
-        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, example='warmup("5%")')
+        message = "expected a schedule with a length"
+        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), message, example='warmup("5%")')
     length = over.known_length
     if length is None or _may_be_empty(over, length):
         return OPERATORS["overlay"].call(first=over, curve=below)
     if length.until:
-        found = 'its length must not be an "until"'
+        message = 'its length must not be an "until"'
         site = CallSite("overlay", "first", short_line(over))
-        raise InvalidArgument(site, found, example=f'"{Duration(length.terms)}"')
+        raise InvalidArgument(site, message, example=f'"{Duration(length.terms)}"')
     return over >> skip(below, length)
 
 

@@ -180,8 +180,11 @@ class Duration:
 
     def __post_init__(self) -> None:
         if not isinstance(self.terms, tuple):
-            site, found = f"Duration({shown(self.terms)})", "expected pairs of unit and amount; Duration.of reads text"
-            raise InvalidArgument(site, found, example='ps.Duration.of("5%")')
+            site, message = (
+                f"Duration({shown(self.terms)})",
+                "expected pairs of unit and amount; Duration.of reads text",
+            )
+            raise InvalidArgument(site, message, example='ps.Duration.of("5%")')
 
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
@@ -360,9 +363,9 @@ def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fra
 def _of_updates(amount: int | Fraction, refused: object) -> Duration:
     """Build a length in updates; `refused` is the number as the caller got it, for an error."""
     if amount > MOST_AMOUNT:
-        found = "a length must be at most 1e18 updates"
+        message = "a length must be at most 1e18 updates"
         site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-        raise InvalidArgument(site, found, example='"100%"', refused=refused)
+        raise InvalidArgument(site, message, example='"100%"', refused=refused)
     if amount < 0:
         return _duration_of({"updates": Fraction(amount)}, refused)
     return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -382,17 +385,17 @@ def _duration_of(amounts: dict[str, Fraction], refused: object = None) -> Durati
 
 def _no_length(amount: object) -> InvalidArgument:
     """Return the error for a length that is neither an integer nor text."""
-    found = "expected an integer number of updates or text with a unit"
-    found += "" if isinstance(amount, float) else f", got {type(amount).__name__}"
-    return InvalidArgument(f"length {shown(amount)}", found, example='"5%"', refused=amount)
+    message = "expected an integer number of updates or text with a unit"
+    message += "" if isinstance(amount, float) else f", got {type(amount).__name__}"
+    return InvalidArgument(f"length {shown(amount)}", message, example='"5%"', refused=amount)
 
 
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
 
-    def refused(found: str, code: str | None = None, advice: str = "") -> InvalidArgument:
+    def refused(message: str, code: str | None = None, advice: str = "") -> InvalidArgument:
         site = f'length "{shortened_text(text)}"'
-        return InvalidArgument(site, found, advice, example='"5%"', refused=text, code=code)
+        return InvalidArgument(site, message, advice, example='"5%"', refused=text, code=code)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
@@ -409,25 +412,25 @@ def _read_length(text: str) -> Duration:
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
-        found = _TERM.match(bare, place)
-        if found is None or (place and not found["sign"]):
+        match = _TERM.match(bare, place)
+        if match is None or (place and not match["sign"]):
             raise refused("expected a number with a unit")
-        if found["unit"] not in UNIT_NAMES:
+        if match["unit"] not in UNIT_NAMES:
             meant = _meant_length(text)
             hint = "" if meant else f"; expected one of {_UNITS_LISTED}"
-            raise refused(f'unknown unit "{found["unit"]}"{hint}', UNKNOWN_NAME, f'Write "{meant}"' if meant else "")
-        unit, times = UNIT_NAMES[found["unit"]]
+            raise refused(f'unknown unit "{match["unit"]}"{hint}', UNKNOWN_NAME, f'Write "{meant}"' if meant else "")
+        unit, times = UNIT_NAMES[match["unit"]]
         try:
-            number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
+            number = Fraction(match["number"].replace("_", "")) / int((match["by"] or "1").replace("_", ""))
         except (ValueError, ZeroDivisionError):
             raise refused("expected a number with a unit") from None
-        amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
+        amount = number * _SCALES[match["scale"]] * times * (-1 if match["sign"] == "-" else 1)
         if abs(amount) > MOST_AMOUNT:
             raise refused("an amount must be at most 1e18")
         if 0 < abs(amount) < _LEAST:
             raise refused("an amount must be 0 or at least 1e-18")
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
-        place = found.end()
+        place = match.end()
         while place < len(bare) and bare[place].isspace():
             place += 1
     if not bare:
@@ -442,8 +445,8 @@ def _meant_length(text: str) -> str | None:
     ['5 epochs', '2B tokens', '10%', '50%', '100% - 3 epochs', None]
     """
 
-    def with_our_unit(found: re.Match[str]) -> str:
-        number, word, unit = found["number"], found["scale"] or "", found["unit"]
+    def with_our_unit(match: re.Match[str]) -> str:
+        number, word, unit = match["number"], match["scale"] or "", match["unit"]
         if {f"{word}{unit}", f"{word}{unit}".lower()} & {*UNIT_NAMES, *FOREIGN_UNITS}:  # "10 batches" has no scale
             word, unit = "", f"{word}{unit}"
         if unit == "dur":  # of Composer, a share of the run

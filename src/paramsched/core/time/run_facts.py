@@ -73,8 +73,11 @@ def example_of_fact(name: str) -> str:
 @cache
 def _numeric_facts() -> tuple[tuple[str, bool, float], ...]:
     """Return the name of each number, whether it is a count, and its lower bound: looked up once, for speed."""
-    numbers = [one for one in facts_by_name().values() if one.kind in ("count", "number")]
-    return tuple((one.name, one.kind == "count", one.marker("ge" if one.kind == "count" else "gt")) for one in numbers)
+    numbers = [param for param in facts_by_name().values() if param.kind in ("count", "number")]
+    return tuple(
+        (number.name, number.kind == "count", number.marker("ge" if number.kind == "count" else "gt"))
+        for number in numbers
+    )
 
 
 ASSUMED_SIZES = {"accumulation": 1}
@@ -149,9 +152,9 @@ class RunFacts:
                 )
         if self.total is not None:
             if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
-                found = "a run must have at least 1 update"
+                message = "a run must have at least 1 update"
                 instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
-                raise InvalidArgument(CallSite("RunFacts", "total", shown(self.total)), found, instead)
+                raise InvalidArgument(CallSite("RunFacts", "total", shown(self.total)), message, instead)
             try:
                 total = Duration.of(self.total)
             except InvalidArgument as error:
@@ -269,10 +272,10 @@ class RunFacts:
         if size < 1 or size.denominator > 1:
             return error
         if size == 1:  # the total probably counts epochs, too
-            found = f"total={self.total_updates} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
-            return MissingFact(error.problem.site, found, fact=error.fact, example="len(loader)")
-        found = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.total_updates}"
-        return MissingFact(error.problem.site, found, fact=error.fact, example=str(size))
+            message = f"total={self.total_updates} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
+            return MissingFact(error.problem.site, message, fact=error.fact, example="len(loader)")
+        message = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.total_updates}"
+        return MissingFact(error.problem.site, message, fact=error.fact, example=str(size))
 
     def amount_of_update(self, unit: str) -> Fraction | None:
         """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
@@ -282,7 +285,7 @@ class RunFacts:
         Fraction(131072, 1)
         """
         products = (product_of_facts(self, names) for names in SIZES[unit])
-        return next((one for one in products if one is not None), None)
+        return next((product for product in products if product is not None), None)
 
     def _updates_in(self, unit: str, site: str | CallSite | None, duration: Duration) -> Fraction:
         """Return the number of updates in one `unit` of a duration, which an error names if it has no other `site`."""
@@ -298,8 +301,8 @@ class RunFacts:
             fact, missing = "batches_per_epoch", "the number of batches per epoch"
         example = example_of_fact(fact)
         known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
-        found = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
-        raise MissingFact(site or f'length "{duration}"', found, fact=fact, example=example)
+        message = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
+        raise MissingFact(site or f'length "{duration}"', message, fact=fact, example=example)
 
 
 readable(RunFacts, RunFacts.__init__)
@@ -335,13 +338,13 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
             raise _unknown_fact(name, fact, keywords[fact])  # type: ignore[literal-required]  # it is not declared
     given: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
     if facts is not None and given:
-        site, found = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
-        raise InvalidArgument(site, found, "Pass all of them in RunFacts")
+        site, message = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
+        raise InvalidArgument(site, message, "Pass all of them in RunFacts")
     if facts is not None and not isinstance(facts, RunFacts):
         is_length = isinstance(facts, int) and not isinstance(facts, bool) and facts > 0
         instead = f"Write total={facts}" if is_length else "For example: facts=ps.RunFacts(steps_per_epoch=100)"
-        found = "not RunFacts; the run facts must be known at this call"
-        raise InvalidArgument(f"{name}(facts={shown(facts)})", found, instead)
+        message = "not RunFacts; the run facts must be known at this call"
+        raise InvalidArgument(f"{name}(facts={shown(facts)})", message, instead)
     try:
         return RunFacts(**given) if given else facts
     except MissingFact as error:  # the caller passed facts to this call and has no RunFacts
@@ -356,10 +359,10 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
 
 def _unknown_fact(name: str, fact: str, value: object) -> InvalidCall:
     """Return the error about a keyword that is not a run fact, with the one that another library's name means."""
-    found = f'unknown argument "{shortened_text(fact)}"'
+    message = f'unknown argument "{shortened_text(fact)}"'
     if (known := foreign_fact(fact, value)) is not None:
-        return InvalidCall(CallSite(name, fact), found, f"Write {known[0]}={known[1]}")
-    return InvalidCall(CallSite(name, fact), f"{found}; {did_you_mean(fact, Facts.__annotations__)}")
+        return InvalidCall(CallSite(name, fact), message, f"Write {known[0]}={known[1]}")
+    return InvalidCall(CallSite(name, fact), f"{message}; {did_you_mean(fact, Facts.__annotations__)}")
 
 
 def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
@@ -378,8 +381,8 @@ def _checked_count(name: str, value: Any, least: int) -> int:
         return int(value)
     is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
     if name.endswith("_per_epoch") and is_loader:
-        found = f"expected an integer, got {type(value).__name__}"
-        raise InvalidArgument(CallSite("RunFacts", name), found, f"For example: {name}=len(loader)")
+        message = f"expected an integer, got {type(value).__name__}"
+        raise InvalidArgument(CallSite("RunFacts", name), message, f"For example: {name}=len(loader)")
     raise InvalidArgument(
         CallSite("RunFacts", name, shown(value)),
         f"expected an integer from {least} to 1e18",
@@ -390,12 +393,12 @@ def _checked_count(name: str, value: Any, least: int) -> int:
 def _check_amount(name: str, value: Any, above: float) -> None:
     """Check a run fact that is an amount per update."""
     if isinstance(value, bool) or not isinstance(value, Real) or not above < cast(Any, value) <= MOST:
-        found, sample = (
+        message, sample = (
             f"expected a number greater than {above} and at most 1e18",
             facts_by_name()[name].marker("example"),
         )
         site = CallSite("RunFacts", name, shown(value))
-        raise InvalidArgument(site, found, f"For example: {name}={sample}")
+        raise InvalidArgument(site, message, f"For example: {name}={sample}")
 
 
 # For each unit: the fact that converts it, and the quantity that an error reports as unknown.
@@ -439,13 +442,13 @@ def known_clock(value: Any, site: str | CallSite) -> ClockName:
     if name in CLOCKS:
         return cast(ClockName, name)
     same = "" if closest(str(value), CLOCKS) else f" ({' and '.join(CLOCK_SYNONYMS)} are samples)"
-    found = (
+    message = (
         f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}{same}'
         if isinstance(value, str)
         else f"expected the name of a clock, got {type(value).__name__}"
     )
     line = f'{site.argument}="tokens"' if isinstance(site, CallSite) else "tokens"
-    raise InvalidArgument(site, found, example=line)
+    raise InvalidArgument(site, message, example=line)
 
 
 def meant_clock(value: object) -> str | None:

@@ -47,8 +47,8 @@ def read_runner_state(folder: Path) -> dict[str, Any]:
         raise StateError(f"{folder}: not a checkpoint of a Runner; {STATE} is missing")
     listed = folder / DIGESTS
     try:
-        found = json.loads(listed.read_text(encoding="utf-8"))
-        version, digests = found["version"], dict(found["files"])
+        sums = json.loads(listed.read_text(encoding="utf-8"))
+        version, digests = sums["version"], dict(sums["files"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StateError(f"{listed}: it cannot be read ({type(error).__name__}: {error})") from None
     if version != VERSION:
@@ -103,10 +103,10 @@ class Checkpoints:
         """Return the checkpoint to load before the first batch; None to start without one."""
 
         def find() -> Path | None:
-            found = self.newest() if load_from is None else load_from
-            if found is None:
+            path = self.newest() if load_from is None else load_from
+            if path is None:
                 log.info("resume: no checkpoint in %s; starting a new run", self.folder)
-            return found
+            return path
 
         return in_main_process(self.accelerator, find) if resume else load_from
 
@@ -120,27 +120,27 @@ class Checkpoints:
             newest: True if a run resumes from this checkpoint.
         """
         main, target = self.accelerator.is_main_process, self.folder / name
-        part = self.folder / f".{name}.part"
+        path = self.folder / f".{name}.part"
 
         with self._saving(target):
             if main:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                shutil.rmtree(part, ignore_errors=True)
+                shutil.rmtree(path, ignore_errors=True)
         with self._saving(target):
-            self.accelerator.save_state(str(part))
+            self.accelerator.save_state(str(path))
             if gradients:
-                torch.save(gradients, part / self._gradients_file)
+                torch.save(gradients, path / self._gradients_file)
             if main:
-                torch.save(state, part / STATE)
+                torch.save(state, path / STATE)
         with self._saving(target):
             if main:
-                files = {one.relative_to(part).as_posix(): _digest(one) for one in part.rglob("*") if one.is_file()}
-                (part / DIGESTS).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
+                files = {one.relative_to(path).as_posix(): _digest(one) for one in path.rglob("*") if one.is_file()}
+                (path / DIGESTS).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
                 replaced = replaced_path(target)
                 if target.exists():
                     shutil.rmtree(replaced, ignore_errors=True)
                     target.rename(replaced)  # after a kill, `newest` finds the old checkpoint there
-                part.rename(target)
+                path.rename(target)
                 if newest:
                     self._point_to(target)
                 shutil.rmtree(replaced, ignore_errors=True)
@@ -165,13 +165,13 @@ class Checkpoints:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise StateError(f"{file}: it cannot be read ({error})") from None
-        found = next((place for place in (target, replaced_path(target)) if place.is_dir()), None)
-        if found is None or target == self.folder:
+        path = next((place for place in (target, replaced_path(target)) if place.is_dir()), None)
+        if path is None or target == self.folder:
             raise StateError(
                 f"{file}: the checkpoint that it names, {target}, is missing. To resume from another one write "
                 "resume=True, load_from=…; to start again omit resume"
             )
-        return found
+        return path
 
     def begin_at(self, source: Path | None) -> None:
         """Record in the work folder that a run resumes from checkpoint `source`, or starts if it is None."""
@@ -236,17 +236,17 @@ def in_main_process(accelerator: Any, function: Callable[[], _T]) -> _T:
 @contextmanager
 def in_every_process(accelerator: Any) -> Iterator[None]:
     """Run a block in each process; if one process raises a ParamschedError, all processes raise it."""
-    mine: list[ParamschedError | None] = [None]
+    paramsched_errors: list[ParamschedError | None] = [None]
     try:
         yield
     except ParamschedError as error:
         if accelerator.num_processes == 1:
             raise
-        mine[0] = error
+        paramsched_errors[0] = error
     if accelerator.num_processes > 1:
         from accelerate.utils import gather_object
 
-        for raised in gather_object(mine):
+        for raised in gather_object(paramsched_errors):
             if raised is not None:
                 raise raised
 
@@ -298,8 +298,8 @@ def require_fit(accelerator: Any, source: Path, saved: dict[str, Any]) -> None:
             if shape != own[name]:
                 raise StateError(f"{source}: {name} has shape {shape}, but the model's has {own[name]}")
     if len(saved["optimizers"]) != len(now["optimizers"]):
-        found = f"{len(saved['optimizers'])} in the checkpoint, {len(now['optimizers'])} now"
-        raise StateError(f"{source}: the optimizers differ: {found}")
+        message = f"{len(saved['optimizers'])} in the checkpoint, {len(now['optimizers'])} now"
+        raise StateError(f"{source}: the optimizers differ: {message}")
     for optimizer, was, own in zip(accelerator._optimizers, saved["optimizers"], now["optimizers"], strict=False):
         title = type(getattr(optimizer, "optimizer", optimizer)).__name__
         sizes, present = [size for size, _ in was], [size for size, _ in own]
@@ -341,10 +341,10 @@ def load_weights(model: nn.Module, source: Path) -> None:
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Return the weights of a checkpoint folder, a `.safetensors` file or a file saved by torch."""
     if path.is_dir():
-        found = [path / name for name in WEIGHTS if (path / name).exists()]
-        if not found:
+        paths = [path / name for name in WEIGHTS if (path / name).exists()]
+        if not paths:
             raise StateError(f"{path}: it contains neither {' nor '.join(WEIGHTS)}")
-        path = found[0]
+        path = paths[0]
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -399,7 +399,7 @@ def state_of(parts: SavedParts, position: Position, seed: int) -> dict[str, Any]
         "processes": parts.accelerator.num_processes,
         "shapes": shapes_of(parts.accelerator),
         "param_schedulers": {
-            name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
+            name: {"plan": many[0].state_dict()} if _is_plan(many) else [element.state_dict() for element in many]
             for name, many in parts.schedulers.items()
         },
         "optimizers": optimizers,

@@ -71,7 +71,7 @@ class RunnerFacts:
         if self.max_epochs is not None:
             total = updates * self.max_epochs
             plans_sizes = plan is not None and any(
-                isinstance(one.field, Target) and one.name in PLANNED_SIZES for one in plan.bindings
+                isinstance(binding.field, Target) and binding.name in PLANNED_SIZES for binding in plan.bindings
             )
             if plan is not None and self.samples_per_epoch is not None and not plans_sizes:
                 samples = self.samples_per_epoch * self.max_epochs
@@ -112,7 +112,7 @@ def is_plan(config: Any, *, names: Sequence[str]) -> bool:
 def _is_line(value: Any) -> bool:
     """Return whether a value may be a schedule of a native file; lists of numbers are options of MMEngine."""
     if isinstance(value, (list, tuple)):
-        return any(isinstance(one, (str, Mapping)) for one in value) and all(map(_is_line, value))
+        return any(isinstance(element, (str, Mapping)) for element in value) and all(map(_is_line, value))
     return isinstance(value, (str, int, float)) or (isinstance(value, Mapping) and "type" not in value)
 
 
@@ -139,13 +139,13 @@ def build_schedulers(
         config, wrappers, epoch_length=facts.epoch_length, max_epochs=facts.max_epochs, max_iters=facts.max_iters
     )
     for name, several in schedulers.items():
-        if facts.accumulation[name] > 1 and any(not one.by_epoch for one in several):
-            found = (
+        if facts.accumulation[name] > 1 and any(not element.by_epoch for element in several):
+            message = (
                 "schedulers with by_epoch=False are stepped on every batch, as in MMEngine, "
                 f"{facts.accumulation[name]} times per update"
             )
             site = f"accumulative_counts={facts.accumulation[name]}"
-            warn_user(Problem(site=site, found=found, advice="To count updates, pass a Plan"))
+            warn_user(Problem(site=site, found=message, advice="To count updates, pass a Plan"))
     return schedulers
 
 
@@ -172,27 +172,27 @@ def _scheduler_of_plan(
 
 def distinct_schedulers(schedulers: Schedulers) -> list[Any]:
     """Return every scheduler once, because a plan for several optimizers has one that each of them lists."""
-    return list({id(one): one for many in schedulers.values() for one in many}.values())
+    return list({id(element): element for many in schedulers.values() for element in many}.values())
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:
     """Warn about plateau schedulers in a run without validation, because they never act."""
-    for one in distinct_schedulers(schedulers):
-        rules = one.states if isinstance(one, Scheduler) else ()
-        if isinstance(one, Scheduler):
-            EngineHandle(one).take_over_metrics()  # the end would report the same
+    for scheduler in distinct_schedulers(schedulers):
+        rules = scheduler.states if isinstance(scheduler, Scheduler) else ()
+        if isinstance(scheduler, Scheduler):
+            EngineHandle(scheduler).take_over_metrics()  # the end would report the same
         watches = [f'plateau("{rule.metric}")' for rule in rules]
-        if getattr(one, "need_val_args", False):
-            watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
+        if getattr(scheduler, "need_val_args", False):
+            watches.append(f"{type(scheduler).__name__}(monitor={getattr(scheduler, 'monitor', 'loss')!r})")
         for what in watches:
-            found = f"{what} never acts, because the run has no validation"
-            warn_user(Problem(found=found, advice=f"For example: {'Runner(val_dataloader=…, val_cfg=dict())'}"))
+            message = f"{what} never acts, because the run has no validation"
+            warn_user(Problem(found=message, advice=f"For example: {'Runner(val_dataloader=…, val_cfg=dict())'}"))
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
     """Warn at the end of a run about plateau schedulers that never received their metric."""
     for many in schedulers.values():
-        for line in unmeasured(one for one in many if is_scheduler(one)):
+        for line in unmeasured(element for element in many if is_scheduler(element)):
             warn_user(Problem(found=f"param_scheduler{line}"))
 
 
@@ -205,11 +205,11 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
         name: its name, if there are several.
     """
     names = ["lr"]
-    for one in schedulers:
+    for scheduler in schedulers:
         names += (
-            [field for field, group in EngineHandle(one).values() if _is_group_of(one, name, group)]
-            if isinstance(one, Scheduler)
-            else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base class
+            [field for field, group in EngineHandle(scheduler).values() if _is_group_of(scheduler, name, group)]
+            if isinstance(scheduler, Scheduler)
+            else [getattr(scheduler, "param_name", "lr")]  # a user's class may skip the constructor of its base class
         )
     return [
         (name, index)
@@ -222,9 +222,11 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
 def writers_of(schedulers: Sequence[Any], optimizer: Optimizer) -> list[Writer]:
     """Return what the schedulers of an optimizer write that are not of a plan."""
     return [
-        Writer(type(one).__name__, [group], field_of_group(group, getattr(one, "param_name", "lr")))  # as above
-        for one in schedulers
-        if not isinstance(one, Scheduler)
+        Writer(
+            type(scheduler).__name__, [group], field_of_group(group, getattr(scheduler, "param_name", "lr"))
+        )  # as above
+        for scheduler in schedulers
+        if not isinstance(scheduler, Scheduler)
         for group in optimizer.param_groups
     ]
 
@@ -270,7 +272,7 @@ def check_schedulers(
         _check_plan(config, wrappers, path, problems)
         return
     plans = config.values() if several and isinstance(config, Mapping) and "type" not in config else ()
-    if any(is_plan(one, names=()) for one in plans):
+    if any(is_plan(plan, names=()) for plan in plans):
         advice = f"Use one plan with groups: {{{names[0]}: {{lr: …}}, …}}"
         problems.add(path, "one plan drives all optimizers, on one clock", advice, code=codes.REFUSED_VALUE)
         return
@@ -292,7 +294,9 @@ def _check_plan(
     config: Any, wrappers: Mapping[str, OptimWrapper | None], path: str, problems: ProblemCollector
 ) -> None:
     """Check a plan for all optimizers. Its lengths are resolved once the loader is known."""
-    groups = {name or ALONE: one.optimizer.param_groups for name, one in wrappers.items() if one is not None}
+    groups = {
+        name or ALONE: wrapper.optimizer.param_groups for name, wrapper in wrappers.items() if wrapper is not None
+    }
     try:
         plan = plan_of(config, "Runner")
         if len(groups) < len(wrappers):

@@ -78,9 +78,9 @@ def build_metrics(config: Any, path: str, problems: ProblemCollector) -> list[Me
         return None
     is_list = isinstance(config, (list, tuple))
     metrics = []
-    for index, one in enumerate(config if is_list else [config]):
+    for index, element in enumerate(config if is_list else [config]):
         before, place = problems.count, child_path(path, index) if is_list else path
-        metric = build_object(one, METRICS, place, problems)
+        metric = build_object(element, METRICS, place, problems)
         if isinstance(metric, MetricLike):
             metrics.append(metric)
         elif callable(metric):
@@ -121,8 +121,8 @@ def build_default_hooks(config: Any, path: str, problems: ProblemCollector) -> l
         elif changes[name] is not None:
             hooks.append(build_hook(changes[name], child_path(path, name), problems))
         elif name not in (*DEFAULT_HOOKS, *_NOT_HERE):
-            found = f"unknown hook; {did_you_mean(str(name), DEFAULT_HOOKS)}"
-            problems.add(child_path(path, name), found, code=codes.UNKNOWN_NAME)
+            message = f"unknown hook; {did_you_mean(str(name), DEFAULT_HOOKS)}"
+            problems.add(child_path(path, name), message, code=codes.UNKNOWN_NAME)
     return hooks
 
 
@@ -236,8 +236,8 @@ def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, problems: P
     if isinstance(function, str) and function in _COLLATES:
         function = _COLLATES[function]
     elif function is not None and not callable(function):
-        found = f"expected a function, got {short_json(function)}"
-        problems.add(child_path(path, "collate_fn"), found, code=codes.UNKNOWN_NAME)
+        message = f"expected a function, got {short_json(function)}"
+        problems.add(child_path(path, "collate_fn"), message, code=codes.UNKNOWN_NAME)
     build = partial(DataLoader, dataset, collate_fn=function)
     return build_call(build, arguments, path, problems)
 
@@ -298,16 +298,16 @@ def build_wrappers(
     if not isinstance(config, Mapping) or not config or set(config) & {"type", "optimizer"}:
         return {"": _build_wrapper(config, model, path, problems)}
     built: dict[str, OptimWrapper | None] = {}
-    for name, one in config.items():
+    for name, element in config.items():
         part = model if model is None else getattr(model, str(name), None)
-        is_for_part = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+        is_for_part = isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
         if is_for_part and model is not None and not isinstance(part, nn.Module):
-            found = f"{type(model).__name__} has no submodule {name!r} to optimize"
+            message = f"{type(model).__name__} has no submodule {name!r} to optimize"
             advice = "Name it after a submodule of the model, or pass the optimizer itself"
-            problems.add(child_path(path, name), found, advice, code=codes.REFUSED_VALUE)
+            problems.add(child_path(path, name), message, advice, code=codes.REFUSED_VALUE)
             built[name] = None
         else:
-            built[name] = _build_wrapper(one, part, child_path(path, name), problems)
+            built[name] = _build_wrapper(element, part, child_path(path, name), problems)
     return built
 
 
@@ -321,16 +321,16 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
     if mmengine is not None and isinstance(config, mmengine.OptimWrapper):
         return _wrapper_of(config, mmengine, path, problems)
     if not isinstance(config, Mapping) or not config:
-        found = f"expected an optimizer, got {short_json(config)}"
-        problems.add(path, found, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
+        message = f"expected an optimizer, got {short_json(config)}"
+        problems.add(path, message, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return None
     before, kind = problems.count, config.get("type", "OptimWrapper")
     if mmengine is not None and isinstance(kind, type) and kind in (mmengine.OptimWrapper, mmengine.AmpOptimWrapper):
         kind = kind.__name__  # MMEngine's steps without Accelerate
     cls = kind if isinstance(kind, type) else _WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if cls is None:
-        found = f"{short_json(kind)}; {did_you_mean(str(kind), _WRAPPERS)}"
-        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=codes.UNKNOWN_NAME)
+        message = f"{short_json(kind)}; {did_you_mean(str(kind), _WRAPPERS)}"
+        problems.add(child_path(path, "type"), message, "Use type='OptimWrapper'", code=codes.UNKNOWN_NAME)
         cls = AmpOptimWrapper  # it accepts the most arguments
     optimizer = _build_optimizer(config.get("optimizer"), part, child_path(path, "optimizer"), problems)
     if optimizer is not None and any(config.get(name) is not None for name in _GROUPING):
@@ -342,8 +342,8 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
     if problems.count > before:
         return None
     if not isinstance(wrapper, OptimWrapper):
-        found = f"expected a subclass of OptimWrapper, got {short_json(kind)}"
-        problems.add(child_path(path, "type"), found, "Use type='OptimWrapper'", code=codes.WRONG_TYPE)
+        message = f"expected a subclass of OptimWrapper, got {short_json(kind)}"
+        problems.add(child_path(path, "type"), message, "Use type='OptimWrapper'", code=codes.WRONG_TYPE)
         return None
     return wrapper
 
@@ -374,9 +374,9 @@ def _grouped_optimizer(config: Mapping[str, Any], part: Any, path: str, problems
 def _wrapper_of(wrapper: Any, mmengine: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:
     """Return our wrapper in place of one of MMEngine's, which steps without Accelerate."""
     if type(wrapper) is not mmengine.OptimWrapper:
-        found = f"{type(wrapper).__name__} scales the loss or steps itself, but here Accelerate does both"
+        message = f"{type(wrapper).__name__} scales the loss or steps itself, but here Accelerate does both"
         advice = "Use optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)"
-        problems.add(path, found, advice, code=codes.REFUSED_VALUE)
+        problems.add(path, message, advice, code=codes.REFUSED_VALUE)
         return None
     limits = None if wrapper.clip_grad_kwargs is None else {**wrapper.clip_grad_kwargs, "type": wrapper.grad_name[5:]}
     return OptimWrapper(wrapper.optimizer, wrapper._accumulative_counts, limits)
@@ -387,22 +387,22 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
     if isinstance(config, Optimizer):
         return config
     if not isinstance(config, Mapping) or "type" not in config:
-        found = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
-        problems.add(path, found, "For example: optimizer=dict(type='SGD', lr=0.1)", code=codes.WRONG_ARGUMENT)
+        message = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
+        problems.add(path, message, "For example: optimizer=dict(type='SGD', lr=0.1)", code=codes.WRONG_ARGUMENT)
         return None
     cls: Any = config["type"]
     if isinstance(cls, str):
         known = {
-            name: one
-            for name, one in vars(torch.optim).items()
-            if inspect.isclass(one) and issubclass(one, Optimizer) and one is not Optimizer
+            name: var
+            for name, var in vars(torch.optim).items()
+            if inspect.isclass(var) and issubclass(var, Optimizer) and var is not Optimizer
         }
         if cls not in known and (registered := registered_in_mmengine("OPTIMIZERS", cls)) is not None:
             known[cls] = registered
         if cls not in known:
-            found = f"unknown optimizer of torch; {did_you_mean(cls, known)}"
+            message = f"unknown optimizer of torch; {did_you_mean(cls, known)}"
             advice = f"Write type={closest(cls, known) or 'SGD'!r}"
-            problems.add(child_path(path, "type"), found, advice, code=codes.REFUSED_VALUE)
+            problems.add(child_path(path, "type"), message, advice, code=codes.REFUSED_VALUE)
             return None
         cls = known[cls]
     arguments = {name: value for name, value in config.items() if name != "type"}
@@ -410,8 +410,8 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
     before = problems.count
     built = build_call(partial(cls, parameters), arguments, path, problems)
     if problems.count == before and not isinstance(built, Optimizer):
-        found = f"expected an optimizer, got {short_json(config['type'])}"
-        problems.add(child_path(path, "type"), found, "For example: type='SGD'", code=codes.REFUSED_VALUE)
+        message = f"expected an optimizer, got {short_json(config['type'])}"
+        problems.add(child_path(path, "type"), message, "For example: type='SGD'", code=codes.REFUSED_VALUE)
         return None
     return built if isinstance(built, Optimizer) else None
 
@@ -447,8 +447,8 @@ def _loss(site: CallSite, value: Any) -> Any:
         with suppress(ValueError):  # some functions written in C have no signature
             inspect.signature(value).bind(None, None)
     except TypeError:
-        found = f"{short_json(value)} does not take (output, target)"
-        raise InvalidArgument(site, found, example="def loss(output, target): …") from None
+        message = f"{short_json(value)} does not take (output, target)"
+        raise InvalidArgument(site, message, example="def loss(output, target): …") from None
     return value
 
 
@@ -602,13 +602,13 @@ def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
 def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, problems: ProblemCollector) -> None:
     """Check arguments that need or exclude each other."""
 
-    def refuse(name: str, found: str, advice: str, code: str = codes.REFUSED_VALUE) -> None:
-        problems.add(entry_path(name), found, advice, code=code)
+    def refuse(name: str, message: str, advice: str, code: str = codes.REFUSED_VALUE) -> None:
+        problems.add(entry_path(name), message, advice, code=code)
 
     missing = [name for name in FOR_TRAINING if arguments[name] is None]
     for name in missing if len(missing) < len(FOR_TRAINING) else ():
-        found = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
-        refuse(name, found, "", codes.WRONG_ARGUMENT)
+        message = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
+        refuse(name, message, "", codes.WRONG_ARGUMENT)
     if arguments["param_scheduler"] is not None and arguments["optim_wrapper"] is None:
         refuse("param_scheduler", "there is no optimizer to schedule", "Use optim_wrapper=dict(optimizer=…)")
     if arguments["amount_of"] is not None and arguments["tokens_per_sample"] is not None:
@@ -628,5 +628,5 @@ def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, p
                 if arguments[name] is not None:
                     refuse(name, f"{mode}_dataloader is missing", f"Pass it, or omit {name}")
         elif arguments[evaluator] is None and style == "train_step":
-            found = "it is missing, and a model with train_step does not return a loss in a validation"
-            refuse(evaluator, found, "Pass a metric", codes.WRONG_ARGUMENT)
+            message = "it is missing, and a model with train_step does not return a loss in a validation"
+            refuse(evaluator, message, "Pass a metric", codes.WRONG_ARGUMENT)

@@ -141,8 +141,8 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
     for name, value in output.items():
         if isinstance(value, torch.Tensor):
             means[name] = value.mean()
-        elif isinstance(value, (list, tuple)) and value and all(isinstance(one, torch.Tensor) for one in value):
-            means[name] = torch.stack([one.mean() for one in value]).sum()
+        elif isinstance(value, (list, tuple)) and value and all(isinstance(element, torch.Tensor) for element in value):
+            means[name] = torch.stack([element.mean() for element in value]).sum()
         else:
             raise ParamschedError(f"the model returned {name}={value!r:.60}, not a tensor or a list of tensors")
     losses = [value for name, value in means.items() if "loss" in name]
@@ -151,8 +151,8 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
             f"the model returned {', '.join(means) or 'an empty dict'}; expected a name that contains 'loss'"
         )
     total = losses[0]
-    for one in losses[1:]:
-        total = total + one
+    for tensor in losses[1:]:
+        total = total + tensor
     logged = {"loss": total.detach()} | {name: value.detach() for name, value in means.items() if name != "loss"}
     return total, logged
 

@@ -312,9 +312,9 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
     raise InvalidArgument(refused, "the name does not show which value is better", 'For example: rule="greater"')
 
 
-def is_better(rule: str, one: float, other: float) -> bool:
-    """Return whether the score `one` is better than `other`; `rule` is `"greater"` if higher scores are better."""
-    return one > other if rule == "greater" else one < other
+def is_better(rule: str, metric: float, other: float) -> bool:
+    """Return whether the score `metric` is better than `other`; `rule` is `"greater"` if higher scores are better."""
+    return metric > other if rule == "greater" else metric < other
 
 
 @HOOKS.register_module()
@@ -333,7 +333,7 @@ class ParamSchedulerHook(Hook):
         self._trains = False
 
     def before_train(self, runner: RunContext) -> None:
-        plans = [one for one in distinct_schedulers(runner.schedulers) if isinstance(one, Scheduler)]
+        plans = [scheduler for scheduler in distinct_schedulers(runner.schedulers) if isinstance(scheduler, Scheduler)]
         self._trained = TrainedOptimizers("Runner", plans) if plans else None
         self._trains = True
 
@@ -344,7 +344,7 @@ class ParamSchedulerHook(Hook):
         self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         if self._trained is not None:
-            self._trained.check(one.optimizer for one in runner.steppers.values())
+            self._trained.check(stepper.optimizer for stepper in runner.steppers.values())
         _step_schedulers(runner, by_epoch=False)
         # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader.
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:

@@ -162,9 +162,11 @@ _LoopName: TypeAlias = Literal["EpochBasedTrainLoop", "IterBasedTrainLoop"]
 
 def _pairs(site: CallSite, value: Any) -> tuple[tuple[int, int], ...]:
     """Return pairs of integers as a tuple of tuples."""
-    if isinstance(value, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in value):
+    if isinstance(value, (list, tuple)) and all(
+        isinstance(element, (list, tuple)) and len(element) == 2 for element in value
+    ):
         numbers = [number for pair in value for number in pair]
-        if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
+        if all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers):
             return tuple((at, interval) for at, interval in value)
     raise InvalidArgument(site, f"expected a list of pairs, got {short_json(value)}", code=codes.WRONG_TYPE)
 
@@ -381,7 +383,7 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
     from accelerate.state import AcceleratorState, is_initialized
     from accelerate.utils import DataLoaderConfiguration, GradScalerKwargs
 
-    amp = next((one for one in wrappers if isinstance(one, AmpOptimWrapper)), None)
+    amp = next((wrapper for wrapper in wrappers if isinstance(wrapper, AmpOptimWrapper)), None)
     site, scaling = (None, {}) if amp is None else (amp.precision, amp.scaling)
     wanted = site or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     in_use = AcceleratorState().mixed_precision if is_initialized() else wanted

@@ -49,11 +49,11 @@ class AmpOptimWrapper(OptimWrapper):
         super().__init__(optimizer, accumulative_counts, clip_grad)
         name = str(dtype).removeprefix("torch.") if dtype is not None else None
         if name is not None and name not in PRECISIONS:
-            site, found = (
+            site, message = (
                 CallSite("AmpOptimWrapper", "dtype", got=repr(dtype)),
                 f"expected one of {', '.join(PRECISIONS)}",
             )
-            raise InvalidArgument(site, found, example='dtype="bfloat16"')
+            raise InvalidArgument(site, message, example='dtype="bfloat16"')
         self.dtype = name
         self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
         if isinstance(loss_scale, Mapping):
@@ -185,8 +185,8 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
 
     def update_params(self, loss: torch.Tensor) -> None:
         """Train on one batch with a shared loss: one backward pass, then a step of each optimizer."""
-        first, *others = self.values()
-        if any(other._accumulative_counts != first._accumulative_counts for other in others):
+        first, *accelerated_wrappers = self.values()
+        if any(other._accumulative_counts != first._accumulative_counts for other in accelerated_wrappers):
             raise InvalidArgument(
                 "optim_wrapper",
                 "the optimizers have different accumulative_counts",
@@ -195,7 +195,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
         first.backward(first.scale_loss(loss))
         # The batch counts for each optimizer. Gradients are cleared after all have stepped, because two optimizers may
         # share a parameter.
-        for other in others:
+        for other in accelerated_wrappers:
             other.inner._inner_count += 1
         for stepper in self.values():
             if stepper.should_update():

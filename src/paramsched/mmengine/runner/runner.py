@@ -77,8 +77,8 @@ def read_config(config: Mapping[str, Any], signature: inspect.Signature, problem
     for name in config.keys() - arguments.keys() - {*LEFT_TO_ACCELERATE, "custom_imports", "cfg"}:
         near = closest(name, signature.parameters)
         if near is not None:  # otherwise it is a variable of the config
-            found = f'unknown argument of Runner; did you mean "{near}"?'
-            problems.add(entry_path(name), found, code=codes.REFUSED_VALUE)
+            message = f'unknown argument of Runner; did you mean "{near}"?'
+            problems.add(entry_path(name), message, code=codes.REFUSED_VALUE)
     if config.get("custom_imports") is not None:
         _import_modules(config["custom_imports"], entry_path("custom_imports"), problems)
     return {"model": None, **arguments, "cfg": config}
@@ -116,8 +116,8 @@ def config_as_dict(cfg: Any) -> dict[str, Any]:
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping) or not all(isinstance(name, str) for name in plain):
         site = str(cfg) if isinstance(cfg, (str, PathLike)) else "Runner.from_cfg(…)"
-        found = f"expected a mapping from names to values, got {short_json(plain)}"
-        raise InvalidArgument(site, found, "For example: model=dict(type='…')")
+        message = f"expected a mapping from names to values, got {short_json(plain)}"
+        raise InvalidArgument(site, message, "For example: model=dict(type='…')")
     return dict(plain)
 
 
@@ -491,7 +491,7 @@ class Runner:
                 if isinstance(one, Scheduler):
                     MetricRelay("Runner").warn_of_patience(one, self.training.validations)
         self._aligned = {
-            name for name, many in self.schedulers.items() if any(isinstance(one, Scheduler) for one in many)
+            name for name, many in self.schedulers.items() if any(isinstance(element, Scheduler) for element in many)
         }
 
     def _scale_lr(self, facts: RunnerFacts) -> None:

@@ -55,9 +55,9 @@ class ValuesOnly(Optimizer):
 def require_optimizer(call: str, optimizer: object) -> None:
     """Raise an error if the object is neither an optimizer nor a wrapper of one."""
     if not isinstance(optimizer, (Optimizer, Wrapper)):
-        found = f"``optimizer`` should be an Optimizer, but got {type(optimizer).__name__}"
+        message = f"``optimizer`` should be an Optimizer, but got {type(optimizer).__name__}"
         example = "torch.optim.SGD(model.parameters(), lr=0.1), or an OptimWrapper of one"
-        raise InvalidCall(CallSite(call, "optimizer"), found, example=example)
+        raise InvalidCall(CallSite(call, "optimizer"), message, example=example)
 
 
 def inner_optimizer(optimizer: Any) -> Optimizer | None:
@@ -113,16 +113,16 @@ def warn_of_order(optimizer: Any) -> None:
     if inner is None:
         return
     if _steps_of_objects(optimizer, inner) != _replaced_steps.get(inner, (None, None)):
-        found = "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization"
+        message = "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization"
         advice = f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}"
     elif _has_stepped.get(inner, True) or _may_step_later(optimizer):
         return
     else:
-        found = "Detected call of `scheduler.step()` before `optimizer.step()`"
+        message = "Detected call of `scheduler.step()` before `optimizer.step()`"
         advice = (
             f"Call them in the opposite order: otherwise the first value of the schedule is skipped. {_ABOUT_ORDER}"
         )
-    warn_user(Problem(found=found, advice=advice))
+    warn_user(Problem(found=message, advice=advice))
 
 
 def _may_step_later(optimizer: Any) -> bool:
@@ -219,8 +219,8 @@ class _ParamScheduler:
         require_optimizer(type(self).__name__, optimizer)
         self._window_length(begin, end)
         if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
-            found = f"expected an integer of at least -1, got last_step={last_step!r}"
-            raise AssertedArgument(self._site("last_step"), found, "Use -1 to start")
+            message = f"expected an integer of at least -1, got last_step={last_step!r}"
+            raise AssertedArgument(self._site("last_step"), message, "Use -1 to start")
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
         self._check_groups(resumes=last_step >= 0)
@@ -328,8 +328,8 @@ class _ParamScheduler:
         if changed:
             listed = ", ".join(f"{name}: {own!r} -> {saved!r}" for name, (own, saved) in changed.items())
             advice = "To use the new ones, write PlanScheduler in a Runner of MMEngine, or restore(…) in your own loop"
-            found = f"the saved arguments replace this scheduler's: {listed}"
-            warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=found, advice=advice))
+            message = f"the saved arguments replace this scheduler's: {listed}"
+            warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=message, advice=advice))
         self._set_state(state_dict, state_dict)
 
     def _set_state(self, state: Mapping[str, Any], names: Sequence[str] | Mapping[str, Any]) -> None:
@@ -373,19 +373,19 @@ class _ParamScheduler:
         """
         call = f"{cls.__name__}.build_iter_from_epoch"
         if not by_epoch:
-            found = "only arguments in epochs can be converted"
-            raise AssertedArgument(CallSite(call, "by_epoch", repr(by_epoch)), found, "Omit by_epoch")
+            message = "only arguments in epochs can be converted"
+            raise AssertedArgument(CallSite(call, "by_epoch", repr(by_epoch)), message, "Omit by_epoch")
         if epoch_length is None or not epoch_length > 0:
-            found, example = "`epoch_length` must be a positive integer", "epoch_length=len(train_dataloader)"
-            raise AssertedArgument(CallSite(call, "epoch_length", repr(epoch_length)), found, example=example)
+            message, example = "`epoch_length` must be a positive integer", "epoch_length=len(train_dataloader)"
+            raise AssertedArgument(CallSite(call, "epoch_length", repr(epoch_length)), message, example=example)
         signature = inspect.signature(cls)
         by_position = signature.bind_partial(*args).arguments
         for name in cls._counts:
             parameter = signature.parameters.get(name)
             is_missing = parameter is not None and parameter.default is parameter.empty and name not in kwargs
             if is_missing or name in by_position:
-                found = f"pass {name} by keyword, so that it can be converted"
-                raise InvalidCall(CallSite(call, name), found, f"Pass {name}=…")
+                message = f"pass {name} by keyword, so that it can be converted"
+                raise InvalidCall(CallSite(call, name), message, f"Pass {name}=…")
             if kwargs.get(name) is not None:
                 kwargs[name] = _times(kwargs[name], epoch_length)
         kwargs["begin"] = int(begin * epoch_length)
@@ -407,8 +407,8 @@ class _ParamScheduler:
         if end != math.inf:
             self._check(finite_number, end=end)
         if end <= begin:
-            found = f"end should be larger than begin, but got begin={begin}, end={end}"
-            raise InvalidArgument(self._site("end"), found, example=f"end={begin + 1}")
+            message = f"end should be larger than begin, but got begin={begin}, end={end}"
+            raise InvalidArgument(self._site("end"), message, example=f"end={begin + 1}")
         return end - begin
 
     def _check_groups(self, *, resumes: bool) -> None:
@@ -416,9 +416,9 @@ class _ParamScheduler:
         name = self.param_name
         for index, group in enumerate(self.optimizer.param_groups):
             if not is_number(group[name]):
-                found = f"the group has {name}={group[name]!r}, which is not a number"
+                message = f"the group has {name}={group[name]!r}, which is not a number"
                 raise InvalidCall(
-                    self._site("param_name"), found, example="LinearMomentum(optimizer) for Adam's betas[0]"
+                    self._site("param_name"), message, example="LinearMomentum(optimizer) for Adam's betas[0]"
                 )
             if resumes and f"initial_{name}" not in group:
                 raise KeyError(
@@ -449,8 +449,8 @@ class MomentumSchedulerMixin(_ParamScheduler):
         defaults = optimizer.defaults  # type: ignore[union-attr]  # wrappers also have `defaults`
         self.use_betas = "momentum" not in defaults
         if self.use_betas and "betas" not in defaults:
-            found = f"optimizer must support momentum when using momentum scheduler: it has {', '.join(defaults)}"
-            raise InvalidArgument(self._site("optimizer"), found, "Use SGD with momentum, or Adam")
+            message = f"optimizer must support momentum when using momentum scheduler: it has {', '.join(defaults)}"
+            raise InvalidArgument(self._site("optimizer"), message, "Use SGD with momentum, or Adam")
         if self.use_betas:
             self.optimizer = optimizer
             self._read_betas()

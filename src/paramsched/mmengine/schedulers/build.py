@@ -145,8 +145,8 @@ def build_scheduler(cls: Any, element: Mapping[str, Any], optimizer: OptimizerLi
     if not by_epoch:
         raise AssertedArgument(site, "it requires arguments in epochs", "Omit by_epoch=False")
     if run.epoch_length is None:
-        found = "it needs the number of batches per epoch"
-        raise InvalidArgument(site, found, example="epoch_length=len(train_dataloader)")
+        message = "it needs the number of batches per epoch"
+        raise InvalidArgument(site, message, example="epoch_length=len(train_dataloader)")
     return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=run.epoch_length, **arguments)  # type: ignore[no-any-return]  # as above
 
 
@@ -173,19 +173,19 @@ def build_entry(
         omitted: entries of the dict that are ignored.
     """
     if not isinstance(config, Mapping):
-        found = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
-        problems.add(path, found, EXAMPLE, code=codes.WRONG_TYPE)
+        message = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
+        problems.add(path, message, EXAMPLE, code=codes.WRONG_TYPE)
         return None
     before, config = problems.count, {key: value for key, value in config.items() if key not in omitted}
     for name in (CONVERTED, "by_epoch"):
         if not isinstance(config.get(name, True), bool):
-            found = f"{short_json(config[name])} is {type_name_of(config[name])}, not True or False"
-            problems.add(child_path(path, name), found, code=codes.WRONG_TYPE)
+            message = f"{short_json(config[name])} is {type_name_of(config[name])}, not True or False"
+            problems.add(child_path(path, name), message, code=codes.WRONG_TYPE)
     arguments = [name for name in config if name not in BUILDER_KEYS]
     cls = _class_of(config.get("type", ...), arguments, child_path(path, "type"), problems)
     if cls is None:
         return None
-    if _is_ours(cls):  # a user's class may convert its arguments in `build_iter_from_epoch`
+    if _is_own_class(cls):  # a user's class may convert its arguments in `build_iter_from_epoch`
         check_names(partial(cls, optimizer), arguments, path, problems)
     if problems.count > before:
         return None
@@ -196,8 +196,8 @@ def build_entry(
         return None
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
-        found, advice = f"{cls.__name__} has no {', '.join(missing)}()", f"Derive it from {_BASE}"
-        problems.add(path, found, advice, code=codes.WRONG_ARGUMENT)
+        message, advice = f"{cls.__name__} has no {', '.join(missing)}()", f"Derive it from {_BASE}"
+        problems.add(path, message, advice, code=codes.WRONG_ARGUMENT)
         return None
     return built
 
@@ -205,7 +205,7 @@ def build_entry(
 _BASE: Final = "paramsched.mmengine.schedulers._ParamScheduler"
 
 
-def _is_ours(cls: Any) -> bool:
+def _is_own_class(cls: Any) -> bool:
     return str(cls.__module__).startswith("paramsched.")
 
 
@@ -262,8 +262,8 @@ def _located_entries(
         return {name: _listed(config, path) for name in names}
     if list(names) == [""]:
         if config and all(isinstance(one, (Mapping, list, tuple)) for one in config.values()):
-            found = "these are the schedulers of several optimizers, but optim_wrapper has one"
-            problems.add(path, found, EXAMPLE, code=codes.REFUSED_VALUE)
+            message = "these are the schedulers of several optimizers, but optim_wrapper has one"
+            problems.add(path, message, EXAMPLE, code=codes.REFUSED_VALUE)
         else:
             problems.add(child_path(path, "type"), "type is missing", EXAMPLE, code=codes.WRONG_ARGUMENT)
         return {"": []}
@@ -278,21 +278,21 @@ def _located_entries(
 def _listed(config: Any, path: str) -> list[tuple[Any, str]]:
     """Return the schedulers in a config for one optimizer, with their paths."""
     if isinstance(config, (list, tuple)):
-        return [(one, child_path(path, index)) for index, one in enumerate(config)]
+        return [(element, child_path(path, index)) for index, element in enumerate(config)]
     return [] if config is None else [(config, path)]
 
 
 def _class_of(kind: Any, arguments: Iterable[str], path: str, problems: ProblemCollector) -> Any:
     """Return the class of a scheduler; report a missing or unknown class and return None."""
     if kind is ... or not isinstance(kind, (str, type)):
-        found = "type is missing" if kind is ... else f"type is {short_json(kind)}"
-        problems.add(path, found, EXAMPLE, code=codes.WRONG_ARGUMENT)
+        message = "type is missing" if kind is ... else f"type is {short_json(kind)}"
+        problems.add(path, message, EXAMPLE, code=codes.WRONG_ARGUMENT)
         return None
     try:
         return PARAM_SCHEDULERS.find(kind)
     except KeyError:
-        found, advice = _unknown_class(str(kind), arguments)
-        problems.add(path, found, advice, code=codes.UNKNOWN_NAME)
+        message, advice = _unknown_class(str(kind), arguments)
+        problems.add(path, message, advice, code=codes.UNKNOWN_NAME)
         return None
 
 
@@ -305,11 +305,11 @@ def _unknown_class(kind: str, arguments: Iterable[str]) -> tuple[str, str]:
     near = get_close_matches(name, SCHEDULER_CLASSES, n=1, cutoff=0.75)
     if near and not scope and inspect.signature(SCHEDULER_CLASSES[near[0]]).parameters.keys() >= {*arguments}:
         return f'unknown scheduler "{kind}"; did you mean "{near[0]}"?', ""
-    found = f'unknown scheduler "{kind}": neither MMEngine nor your config defines it'
+    message = f'unknown scheduler "{kind}": neither MMEngine nor your config defines it'
     if scope in SCOPES and find_spec(scope) is None:
-        found = f'"{kind}" is a class of the package {scope}, which is not installed'
+        message = f'"{kind}" is a class of the package {scope}, which is not installed'
     register = f"paramsched.mmengine.schedulers.PARAM_SCHEDULERS.register_module(module={name})"
-    return found, f"Import its module first (on the command line: --import the.module), or call {register}"
+    return message, f"Import its module first (on the command line: --import the.module), or call {register}"
 
 
 def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[float]]:
@@ -332,15 +332,18 @@ def unmeasured(schedulers: Iterable[Any]) -> list[str]:
     MMEngine reports nothing in this case.
     """
     never = []
-    for index, one in enumerate(schedulers):
-        if any(cls.__name__ == "ReduceOnPlateauParamScheduler" for cls in type(one).__mro__):  # MMEngine's class too
-            held = vars(one)  # MMEngine's own class does not store the last metric
+    for index, scheduler in enumerate(schedulers):
+        if any(
+            cls.__name__ == "ReduceOnPlateauParamScheduler" for cls in type(scheduler).__mro__
+        ):  # MMEngine's class too
+            held = vars(scheduler)  # MMEngine's own class does not store the last metric
             unseen = held["last_metric"] is None if "last_metric" in held else held.get("last_step", 0) < 0
             if unseen and "monitor" in held:
                 never.append(
-                    f"[{index}] {type(one).__name__} never received {one.monitor!r} and never acted. It acts after "
-                    f"validations in its window [{one.begin}, {one.end}). Add a validation to the run, or call "
-                    f"step({{{one.monitor!r}: …}})"
+                    f"[{index}] {type(scheduler).__name__} never received {scheduler.monitor!r} and never acted. "
+                    f"It acts after validations in its window [{scheduler.begin}, {scheduler.end}). "
+                    "Add a validation to the run, or call "
+                    f"step({{{scheduler.monitor!r}: …}})"
                 )
     return never
 
@@ -398,7 +401,7 @@ def restore(
             raise InvalidArgument("restore(…)", f"{where}{found}", example=line)
     # All states are checked before any scheduler changes.
     compared = [compare_states("restore", *pair, error=on_change == "error") for pair in pairs]
-    lines = tuple(line for differences in compared for found in differences for line in found)
+    lines = tuple(line for differences in compared for difference in differences for line in difference)
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
     for (several, saved, _), differences in zip(pairs, compared, strict=True):
@@ -411,7 +414,7 @@ def restore(
             if listed:
                 scheduler._write_arguments()
         for entry in sorted(entries):
-            _write_planned_values([one for one in several if one.param_name == entry], epoch_length)
+            _write_planned_values([element for element in several if element.param_name == entry], epoch_length)
     return lines
 
 
@@ -479,8 +482,8 @@ _FROM_ARGUMENTS: Final = ("total_iters", "cumulative_periods", "min_values", "ru
 
 def _has_formula(scheduler: _ParamScheduler) -> bool:
     """Return whether the values of a scheduler depend on its step only, not on metrics or a user's code."""
-    is_ours = getattr(type(scheduler)._get_value, "__module__", "") == param_scheduler.__name__
-    return is_ours and not getattr(scheduler, "need_val_args", False)
+    is_own_class = getattr(type(scheduler)._get_value, "__module__", "") == param_scheduler.__name__
+    return is_own_class and not getattr(scheduler, "need_val_args", False)
 
 
 def _write_planned_values(schedulers: Sequence[_ParamScheduler], epoch_length: int | None) -> None:
@@ -523,8 +526,8 @@ def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
 
     Returns 1 if all schedulers have the same unit, and None if the result is not an integer.
     """
-    epochs = {one._global_step for one in schedulers if one.by_epoch}
-    iterations = {one._global_step for one in schedulers if not one.by_epoch}
+    epochs = {scheduler._global_step for scheduler in schedulers if scheduler.by_epoch}
+    iterations = {scheduler._global_step for scheduler in schedulers if not scheduler.by_epoch}
     if not epochs or not iterations:
         return 1
     steps, passes = max(iterations), max(epochs)

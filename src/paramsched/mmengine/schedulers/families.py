@@ -43,7 +43,7 @@ def class_of_family(mixin: type[_ParamScheduler], schedule: type[_ParamScheduler
             raise shortened(error)  # noqa: B904  # the same error
 
     signature = inspect.signature(schedule.__init__)
-    parameters = [one for one in signature.parameters.values() if one.name != "param_name"]
+    parameters = [parameter for parameter in signature.parameters.values() if parameter.name != "param_name"]
     __init__.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
     text, _, _ = inspect.cleandoc(schedule.__doc__ or "").partition("\n\n>>>")  # the example passes `param_name`
     lines = [line for line in text.splitlines() if not line.strip().startswith("param_name:")]
@@ -53,14 +53,14 @@ def class_of_family(mixin: type[_ParamScheduler], schedule: type[_ParamScheduler
     return type(name, (mixin, schedule), namespace)
 
 
-_made = [class_of_family(LRSchedulerMixin, one, "LR", "the learning rate") for one in _SCHEDULES]
+_made = [class_of_family(LRSchedulerMixin, schedule, "LR", "the learning rate") for schedule in _SCHEDULES]
 _made += [
-    class_of_family(MomentumSchedulerMixin, one, "Momentum", "the momentum")
-    for one in _SCHEDULES
-    if one is not param_scheduler.OneCycleParamScheduler
+    class_of_family(MomentumSchedulerMixin, schedule, "Momentum", "the momentum")
+    for schedule in _SCHEDULES
+    if schedule is not param_scheduler.OneCycleParamScheduler
 ]
 
-SCHEDULER_CLASSES: Final[dict[str, type[Any]]] = {one.__name__: one for one in (*_SCHEDULES, *_made)}
+SCHEDULER_CLASSES: Final[dict[str, type[Any]]] = {schedule.__name__: schedule for schedule in (*_SCHEDULES, *_made)}
 """MMEngine's 29 scheduler classes by name."""
 
 globals().update({one.__name__: one for one in _made})

@@ -45,8 +45,8 @@ class OptimWrapper:
         clip_grad: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            found = f"expected a torch optimizer, got {type(optimizer).__name__}"
-            raise InvalidCall(CallSite("OptimWrapper", "optimizer"), found)
+            message = f"expected a torch optimizer, got {type(optimizer).__name__}"
+            raise InvalidCall(CallSite("OptimWrapper", "optimizer"), message)
         self.optimizer = optimizer
         self._accumulative_counts = whole_number(CallSite("OptimWrapper", "accumulative_counts"), accumulative_counts)
         self._inner_count = 0
@@ -165,7 +165,7 @@ class OptimWrapper:
 
     def _clip_grad(self) -> None:
         parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])
-        with_gradients = [one for one in parameters if one.grad is not None]
+        with_gradients = [parameter for parameter in parameters if parameter.grad is not None]
         if self.clip_func is not None and with_gradients:
             self.clip_func(with_gradients, **self.clip_kwargs)
 

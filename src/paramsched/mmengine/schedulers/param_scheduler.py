@@ -480,9 +480,9 @@ class CosineRestartParamScheduler(_ParamScheduler):
             positive_number(self._site("periods"), period)
         if len(periods) != len(restart_weights):
             counts = f"{len(periods)} and {len(restart_weights)} entries"
-            found = f"periods and restart_weights should have the same length, not {counts}"
+            message = f"periods and restart_weights should have the same length, not {counts}"
             raise AssertedArgument(
-                self._site("restart_weights"), found, example="periods=[10, 20], restart_weights=[1, 0.5]"
+                self._site("restart_weights"), message, example="periods=[10, 20], restart_weights=[1, 0.5]"
             )
         self.periods, self.restart_weights = periods, restart_weights
         self.eta_min, self.eta_min_ratio = eta_min, eta_min_ratio
@@ -574,16 +574,16 @@ class OneCycleParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         if param_name != "lr":
-            found = f"OneCycle only works for learning rate updating, but got param_name={param_name!r}"
-            raise AssertedArgument(self._site("param_name"), found, example="param_name='lr'")
+            message = f"OneCycle only works for learning rate updating, but got param_name={param_name!r}"
+            raise AssertedArgument(self._site("param_name"), message, example="param_name='lr'")
         if total_steps is not None and (type(total_steps) is not int or total_steps <= 0):
-            found = f"Expected positive integer total_steps, but got {total_steps}"
-            raise InvalidArgument(self._site("total_steps"), found, example="total_steps=1000")
+            message = f"Expected positive integer total_steps, but got {total_steps}"
+            raise InvalidArgument(self._site("total_steps"), message, example="total_steps=1000")
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            found = f"Expected float between 0 and 1 pct_start, but got {pct_start}"
-            raise InvalidArgument(self._site("pct_start"), found, example="pct_start=0.3")
-        found = f'anneal_strategy must by one of "cos" or "linear", instead got {anneal_strategy}'
-        require_choice(self._site("anneal_strategy"), anneal_strategy, Literal["cos", "linear"], found)
+            message = f"Expected float between 0 and 1 pct_start, but got {pct_start}"
+            raise InvalidArgument(self._site("pct_start"), message, example="pct_start=0.3")
+        message = f'anneal_strategy must by one of "cos" or "linear", instead got {anneal_strategy}'
+        require_choice(self._site("anneal_strategy"), anneal_strategy, Literal["cos", "linear"], message)
         if not isinstance(three_phase, (bool, int)):
             raise InvalidArgument(self._site("three_phase"), f"expected True or False, got {three_phase!r}")
         self._check(positive_number, div_factor=div_factor, final_div_factor=final_div_factor)
@@ -705,15 +705,15 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         self._check(finite_number, factor=factor, patience=patience, cooldown=cooldown, eps=eps)
         self._check(not_negative, threshold=threshold)
         if not by_epoch:
-            found = f"Now {type(self).__name__} only support by_epoch=True, because it acts after validations"
-            raise AssertedArgument(self._site("by_epoch"), found, "Omit by_epoch")
+            message = f"Now {type(self).__name__} only support by_epoch=True, because it acts after validations"
+            raise AssertedArgument(self._site("by_epoch"), message, "Omit by_epoch")
         if factor >= 1.0:
             raise InvalidArgument(
                 self._site("factor"), f"Factor should be < 1.0, but got {factor}", example="factor=0.1"
             )
         require_choice(self._site("rule"), rule, Literal["less", "greater"], f"mode {rule} is unknown!")
-        found = f"threshold mode {threshold_rule} is unknown!"
-        require_choice(self._site("threshold_rule"), threshold_rule, Literal["rel", "abs"], found)
+        message = f"threshold mode {threshold_rule} is unknown!"
+        require_choice(self._site("threshold_rule"), threshold_rule, Literal["rel", "abs"], message)
         require_optimizer(type(self).__name__, optimizer)
         self.min_values = _one_per_group(self, optimizer, "min_value", min_value, "min_values")
         self.monitor, self.rule, self.factor, self.patience = monitor, rule, factor, patience
@@ -746,8 +746,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             self._global_step += 1
             return
         if not isinstance(metrics, Mapping):
-            found = f"metrics type should be dict, but got type {type(metrics).__name__}"
-            raise InvalidCall(f"{type(self).__name__}.step({metrics!r})", found, example="{'loss': 0.5}")
+            message = f"metrics type should be dict, but got type {type(metrics).__name__}"
+            raise InvalidCall(f"{type(self).__name__}.step({metrics!r})", message, example="{'loss': 0.5}")
         if self.begin <= self._global_step + self._skipped < self.end:
             if metrics.get(self.monitor) is None:
                 raise KeyError(f"Excepted key in {list(metrics)}, but got key {self.monitor} is not in dict")
@@ -809,8 +809,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
             InvalidArgument: always.
         """
         del args, kwargs
-        found = "it cannot be converted to iterations: patience and cooldown count validations, which follow epochs"
-        raise InvalidArgument(f"{cls.__name__}.build_iter_from_epoch(…)", found, "Omit convert_to_iter_based")
+        message = "it cannot be converted to iterations: patience and cooldown count validations, which follow epochs"
+        raise InvalidArgument(f"{cls.__name__}.build_iter_from_epoch(…)", message, "Omit convert_to_iter_based")
 
 
 def _phases(total_steps: float, rise: float, three_phase: bool) -> list[dict[str, Any]]:
@@ -827,15 +827,15 @@ def _check_shares(scheduler: _ParamScheduler, **factors: float) -> None:
     for name, factor in factors.items():
         finite_number(scheduler._site(name), factor)
         if not 0 <= factor <= 1:
-            found = f"{name}={factor!r} should be between 0 and 1"
-            raise InvalidArgument(scheduler._site(name), found, example=f"{name}=0.1")
+            message = f"{name}={factor!r} should be between 0 and 1"
+            raise InvalidArgument(scheduler._site(name), message, example=f"{name}=0.1")
 
 
 def _check_list(scheduler: _ParamScheduler, name: str, values: Any) -> None:
     """Raise if an argument is not a list of numbers."""
     if not isinstance(values, Collection) or isinstance(values, (str, bytes)):
-        found = f"expected a list of numbers, got {values!r}"
-        raise InvalidCall(scheduler._site(name), found, example=f"{name}=[8, 11]")
+        message = f"expected a list of numbers, got {values!r}"
+        raise InvalidCall(scheduler._site(name), message, example=f"{name}=[8, 11]")
     for value in values:
         finite_number(scheduler._site(name), value)
 
@@ -844,8 +844,8 @@ def _check_floors(scheduler: _ParamScheduler, eta_min: float | None, eta_min_rat
     """Raise unless exactly one of the two floors is passed, as a number."""
     if (eta_min is None) == (eta_min_ratio is None):
         site = scheduler._site("eta_min" if eta_min is None else "eta_min_ratio")
-        found = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
-        raise AssertedArgument(site, found, example="eta_min=0")
+        message = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
+        raise AssertedArgument(site, message, example="eta_min=0")
     if eta_min is not None:
         finite_number(scheduler._site("eta_min"), eta_min)
     else:
@@ -863,8 +863,8 @@ def _one_per_group(
     _check_list(scheduler, name, value)
     real = count - (pseudo_group(optimizer) is not None)
     if not real <= len(value) <= count:
-        found = f"expected {real} {what}, got {len(value)}"
-        raise InvalidArgument(scheduler._site(name), found, "Pass one for each group")
+        message = f"expected {real} {what}, got {len(value)}"
+        raise InvalidArgument(scheduler._site(name), message, "Pass one for each group")
     return [*value, value[-1]][:count]
 
 

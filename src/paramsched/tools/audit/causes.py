@@ -75,7 +75,7 @@ def causes_of(
         return tuple(_factors(pairs)), ()
     if (still := _never_moved(pairs, moving)) is not None:
         return (still,), ()
-    if all(one.of != "column" for pair in moving for one in pair.column.readings or _EXACT):
+    if all(reading.of != "column" for pair in moving for reading in pair.column.readings or _EXACT):
         return (), ()  # one number shows no clock
     # A cause with as many fitted numbers as the log has values would explain any log.
     shown = 1 + max(int(np.count_nonzero(np.diff(pair.column.values))) for pair in moving)
@@ -86,16 +86,16 @@ def causes_of(
         search.clocks(fitted=0),
         _next_lines(lines),
         chain(search.clocks(fitted=1), search.totals(), _factors(pairs)),
-        chain(*(one.clocks(fitted=0) for one in waves)),
-        chain(*(chain(one.clocks(fitted=1), one.totals()) for one in waves)),
+        chain(*(wave.clocks(fitted=0) for wave in waves)),
+        chain(*(chain(wave.clocks(fitted=1), wave.totals()) for wave in waves)),
         _next_lines(lines),
         _next_lines(lines),
         search.jumps(),
     )
     for causes in tried if shown > 1 else tried[:1]:
-        found = [one for one in causes if one.fitted < max(shown, 1)]
+        found = [cause for cause in causes if cause.fitted < max(shown, 1)]
         if len(found) > 1 and found[0].line is not None:
-            return (), tuple(str(one.line) for one in found)
+            return (), tuple(str(cause.line) for cause in found)
         if found:
             return _with_fewest(found), ()
     return (), ()
@@ -126,8 +126,8 @@ def cause_of_first(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause
 
 
 def _with_fewest(causes: Sequence[Cause]) -> tuple[Cause, ...]:
-    fewest = min((one.fitted for one in causes), default=0)
-    return tuple(one for one in causes if one.fitted == fewest)[:_MOST_NAMED]
+    fewest = min((cause.fitted for cause in causes), default=0)
+    return tuple(cause for cause in causes if cause.fitted == fewest)[:_MOST_NAMED]
 
 
 def _moves(pair: PlannedColumn) -> bool:
@@ -160,7 +160,7 @@ def _never_moved(pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn]
 def _may_have_moved(pair: PlannedColumn) -> bool:
     """Return whether a column of one number of one digit, such as 0.0003, may be the planned values in its decimals."""
     column = pair.column
-    if not any(one.of == "digit" for one in column.readings):
+    if not any(reading.of == "digit" for reading in column.readings):
         return False
     _, base = explained_first(pair, column.t)
     near = np.abs(column.values - pair.planned_at(column.t, base)) <= Rounding(1).half_unit(np.abs(column.values))
@@ -194,7 +194,7 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
         bases.append(1.0 if pair.base is None else pair.base)
         texts.setdefault(f"{factor:.6g}", f"the values of {place} are {factor:.6g} times the planned ones")
     if texts:
-        is_base = all(one.startswith("the base") for one in texts.values())
+        is_base = all(text.startswith("the base") for text in texts.values())
         name = "another base" if is_base else "a factor of all values"
         yield Cause(name, f"{', '.join(texts.values())}; factor {', '.join(texts)}", len(texts), tuple(bases))
 
@@ -216,9 +216,10 @@ def _numbers_text(numbers: Sequence[int]) -> str:
         return f"{numbers[0]:,} to {numbers[-1]:,}"
     if len(numbers) > _MOST_NAMED:
         return (
-            ", ".join(f"{one:,}" for one in numbers[:_MOST_NAMED]) + f" or one of {len(numbers) - _MOST_NAMED:,} more"
+            ", ".join(f"{number:,}" for number in numbers[:_MOST_NAMED])
+            + f" or one of {len(numbers) - _MOST_NAMED:,} more"
         )
-    return ", ".join(f"{one:,}" for one in numbers[:-1]) + f" or {numbers[-1]:,}"
+    return ", ".join(f"{number:,}" for number in numbers[:-1]) + f" or {numbers[-1]:,}"
 
 
 class _Candidate(NamedTuple):
@@ -259,7 +260,7 @@ def _searches(
     place = max(range(len(moving)), key=lambda one: np.count_nonzero(np.diff(moving[one].column.values)))
     values = moving[place].column.values
     place = next(one for one, pair in enumerate(pairs) if pair is moving[place])
-    ids = [id(one.schedule) for one in planned.counted.bindings]
+    ids = [id(binding.schedule) for binding in planned.counted.bindings]
     bindings = [ids.index(id(pair.schedule)) for pair in pairs]
     search = _Search(pairs, place, planned, processes, bindings)
     waves = [replace(pair, schedule=with_cosine_wave(pair.schedule)) for pair in pairs]
@@ -425,8 +426,8 @@ class _Search:
         """Yield the cause that the run has another total."""
         if (total := self._planned.total) is None:
             return
-        found = self._best_totals(total)
-        for other in found:
+        totals = self._best_totals(total)
+        for other in totals:
             if (bases := self._with_total(other)) is not None:
                 low, high = (self._furthest(other, sign) for sign in (-1, 1))
                 text = f"{low:,}" if low == high else f"at least {low:,}" if high >= _NO_END else f"{low:,} to {high:,}"
@@ -547,7 +548,7 @@ class _Search:
         plan = self._planned.for_total(total) if total > 0 else None
         if plan is None:
             return None
-        schedules = [one.schedule for one in plan.bindings]
+        schedules = [binding.schedule for binding in plan.bindings]
         if self._are_waves:
             schedules = [*map(with_cosine_wave, schedules)]
         return [replace(pair, schedule=schedules[at]) for pair, at in zip(pairs, self._bindings, strict=True)]

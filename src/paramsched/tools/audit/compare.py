@@ -28,7 +28,7 @@ from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, 
 
 Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
 
-MOST_DRAWN = 12_500_000  # values in a picture; they take 100 MB
+MOST_PLOTTED = 12_500_000  # values in a picture; they take 100 MB
 _MOST_LISTED = 12  # stretches of a column in the text
 _LEAST_JUMP = 0.1  # a jump is at least this part of the range of the column, or of the larger of its two values
 _TIMES_LARGER = 10  # and more than so many times as large as the changes beside it
@@ -102,14 +102,17 @@ class ColumnFacts:
 
     def lines(self, unit: Unit) -> list[str]:
         """Return the facts as lines of text."""
-        found = [
+        lines = [
             f"{self.name}: {self.rows:,} rows, {unit} {self.begin:,} to {self.end:,}",
             f"  first {self.first:.6g}, last {self.last:.6g}, lowest {self.lowest:.6g}, highest {self.highest:.6g}",
         ]
         listed = self.stretches[:_MOST_LISTED]
-        found += [f"  {one.kind} {one.begin:,} to {one.end:,}: {one.first:.6g} → {one.last:.6g}" for one in listed]
+        lines += [
+            f"  {stretch.kind} {stretch.begin:,} to {stretch.end:,}: {stretch.first:.6g} → {stretch.last:.6g}"
+            for stretch in listed
+        ]
         if more := len(self.stretches) - len(listed):
-            found.append(f"  and {more:,} more; --json has all")
+            lines.append(f"  and {more:,} more; --json has all")
         for count, text in (
             (self.zeros, "values are 0"),
             (self.not_finite, "values are infinite or NaN"),
@@ -117,12 +120,12 @@ class ColumnFacts:
             (self.back, f"rows go back to lower {unit}"),
         ):
             if count:
-                found.append(f"  {count:,} of {self.rows:,} {text}")
+                lines.append(f"  {count:,} of {self.rows:,} {text}")
         if self.is_always_zero:
-            found.append("  each value is 0")
+            lines.append("  each value is 0")
         if self.below is not None:
-            found.append(f"  each value is rounded to 0, so it is below {self.below:.6g}")
-        return found
+            lines.append(f"  each value is rounded to 0, so it is below {self.below:.6g}")
+        return lines
 
 
 @final
@@ -145,11 +148,11 @@ class LogFacts:
     @property
     def has_rate_of_zero(self) -> bool:
         """True if a learning rate is 0 in each row."""
-        return any(one.is_always_zero for one in self.columns if one.name.partition("@")[0] == "lr")
+        return any(column.is_always_zero for column in self.columns if column.name.partition("@")[0] == "lr")
 
     def __str__(self) -> str:
-        lines = [line for one in self.columns for line in one.lines(self.unit)]
-        return "\n".join([*lines, *(f"note: {one}" for one in self.notes)])
+        lines = [line for column in self.columns for line in column.lines(self.unit)]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
 def log_facts(logged: LoggedValues) -> LogFacts:
@@ -166,9 +169,9 @@ def log_facts(logged: LoggedValues) -> LogFacts:
       1 of 6 values are 0
     """
     names = column_names(logged)
-    columns = tuple(_facts_of(one, names[one.field, one.group]) for one in logged.columns if one.t.size)
+    columns = tuple(_facts_of(column, names[column.field, column.group]) for column in logged.columns if column.t.size)
     of_numbers = number_notes(logged.columns)  # about a comparison, or about updates that are counted here
-    return LogFacts(logged.source, logged.unit, columns, tuple(one for one in logged.notes if one not in of_numbers))
+    return LogFacts(logged.source, logged.unit, columns, tuple(note for note in logged.notes if note not in of_numbers))
 
 
 def read_values(
@@ -186,15 +189,15 @@ def read_values(
 def column_names(logged: LoggedValues) -> dict[tuple[str, int], str]:
     """Return the name of each column, `lr`, or `lr@head` if several groups have the field."""
     fields = [one.field for one in logged.columns]
-    found = {}
-    for one in logged.columns:
-        own = logged.name_of(one.group)
+    names = {}
+    for column in logged.columns:
+        own = logged.name_of(column.group)
         own = None if own is None else printable(own)
-        alone = fields.count(one.field) == 1 and own is None
-        found[one.field, one.group] = (
-            printable(one.field) if alone else f"{printable(one.field)}@{one.group if own is None else own}"
+        alone = fields.count(column.field) == 1 and own is None
+        names[column.field, column.group] = (
+            printable(column.field) if alone else f"{printable(column.field)}@{column.group if own is None else own}"
         )
-    return found
+    return names
 
 
 def picture_of_log(logged: LoggedValues, title: str) -> Figure:
@@ -203,18 +206,20 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
     Raises:
         UnreadableLog: the log has no values, or its last update is too large for a picture.
     """
-    drawn = {}
+    plotted = {}
     present = [one for one in logged.columns if np.isfinite(one.values).any()]
     total = 1 + max((int(one.t.max()) for one in present), default=-1)
-    if not 0 < total * len(present) <= MOST_DRAWN:
-        found = f"{total * len(present):,} values are too many to draw" if present else "no value can be drawn"
-        raise UnreadableLog(logged.source, found, "Leave --html out")
-    for one in present:
-        finite = np.isfinite(one.values)
-        t, values = last_of_each(one.t[finite], one.values[finite])
-        own = logged.name_of(one.group)
-        drawn[one.field, one.group if own is None else own] = np.interp(np.arange(total), t, values, np.nan, np.nan)
-    return figure(curves_from_values(drawn), title=title)
+    if not 0 < total * len(present) <= MOST_PLOTTED:
+        message = f"{total * len(present):,} values are too many to draw" if present else "no value can be drawn"
+        raise UnreadableLog(logged.source, message, "Leave --html out")
+    for column in present:
+        finite = np.isfinite(column.values)
+        t, values = last_of_each(column.t[finite], column.values[finite])
+        own = logged.name_of(column.group)
+        plotted[column.field, column.group if own is None else own] = np.interp(
+            np.arange(total), t, values, np.nan, np.nan
+        )
+    return figure(curves_from_values(plotted), title=title)
 
 
 def _facts_of(column: LogColumn, name: str) -> ColumnFacts:
@@ -368,9 +373,9 @@ class Report:
             if not self.causes and self.until is not None:
                 lines.append(f"as planned up to update {self.until:,}; {end}")
             lines.append(f"first difference: {self.first}")
-        for number, one in enumerate(self.causes):
-            lead = "cause" if number == 0 else "explained as well by"
-            lines.append(f"{lead}: {one.name}: {one.text} (explains all {self.values:,} values)")
+        for number, cause in enumerate(self.causes):
+            prefix = "cause" if number == 0 else "explained as well by"
+            lines.append(f"{prefix}: {cause.name}: {cause.text} (explains all {self.values:,} values)")
         if self.lines:
             several = ", ".join(f"`{line}`" for line in self.lines)
             lines.append(f"several lines explain all values, and the log does not show which one: {several}")
@@ -393,20 +398,20 @@ def _in_updates(logged: LoggedValues, plan: Plan, facts: RunFacts) -> tuple[Logg
     epoch = facts.updates_per_epoch
     if epoch is None:
         if plan.total is None or [unit for unit, _ in Duration.of(plan.total).terms] != ["epochs"]:
-            found = "the log counts epochs, and the plan does not"
-            raise MissingFact(f"audit of {logged.source}", found, fact="steps_per_epoch", example="500")
+            message = "the log counts epochs, and the plan does not"
+            raise MissingFact(f"audit of {logged.source}", message, fact="steps_per_epoch", example="500")
         epoch, facts = 1, replace(facts, steps_per_epoch=1)
-    columns = tuple(replace(one, t=one.t * epoch) for one in logged.columns)
+    columns = tuple(replace(column, t=column.t * epoch) for column in logged.columns)
     return replace(logged, columns=columns, unit="updates"), facts
 
 
 def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColumn]) -> list[str]:
     """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
     planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
-    missing = sorted({one.name for one in plan.bindings} - planned)
+    missing = sorted({binding.name for binding in plan.bindings} - planned)
     read = set() if logged.of_state else {column.field for column in logged.columns}
     unplanned = sorted(read - compared - set(missing))
-    return [f"{one} (not in the log)" for one in missing] + [f"{one} (not in the plan)" for one in unplanned]
+    return [f"{text} (not in the log)" for text in missing] + [f"{text} (not in the plan)" for text in unplanned]
 
 
 def _refuse_only_zeros(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> None:
@@ -417,10 +422,10 @@ def _refuse_only_zeros(logged: LoggedValues, matched: Sequence[MatchedColumn]) -
     rates = [one.pair for one in matched if one.pair.column.field == "lr"]
     zeros = [pair.base is None and pair.depends_on_base() and not pair.column.values.any() for pair in rates]
     if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
-        found = "each lr is 0, and the plan has other values for any base but 0"
+        message = "each lr is 0, and the plan has other values for any base but 0"
         if (rounded := rates[0].column.rounded_zeros) is not None:
-            found = f"each lr is 0 in {rounded}, which shows no base"
-        raise InvalidArgument(f"audit of {logged.source}", found, example="lr=0.1")
+            message = f"each lr is 0 in {rounded}, which shows no base"
+        raise InvalidArgument(f"audit of {logged.source}", message, example="lr=0.1")
 
 
 @readable
@@ -522,7 +527,7 @@ def matched_with_plan(
         for group in one.pair.groups
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
-    causes = tuple(one if one.bases is None else _with_own_bases(one, pairs, found) for one in causes)
+    causes = tuple(cause if cause.bases is None else _with_own_bases(cause, pairs, found) for cause in causes)
     report = _report(
         matched, causes, of_first, lines, notes, fitted, {} if causes and causes[0].bases is not None else asked
     )
@@ -536,9 +541,9 @@ def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> 
         UnreadableLog: the last update is too large for a picture.
     """
     total = 1 + max(int(one.pair.column.t.max()) for one in matched)
-    if total * len(matched) > MOST_DRAWN:
-        found = f"{total * len(matched):,} values are too many to draw"
-        raise UnreadableLog(logged.source, found, "Leave --html out")
+    if total * len(matched) > MOST_PLOTTED:
+        message = f"{total * len(matched):,} values are too many to draw"
+        raise UnreadableLog(logged.source, message, "Leave --html out")
     planned, used = {}, {}
     for pair, base, equal, at_rows in matched:
         key = pair.column.field, "" if pair.group is None else pair.group
@@ -558,8 +563,8 @@ def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequenc
     return replace(cause, text="; ".join([cause.text, *own])) if own else cause
 
 
-def _base_of(pair: PlannedColumn, found: tuple[float, ...] | None) -> float:
-    return explained_first(pair, pair.column.t)[1] if found is None else found[0]
+def _base_of(pair: PlannedColumn, bases: tuple[float, ...] | None) -> float:
+    return explained_first(pair, pair.column.t)[1] if bases is None else bases[0]
 
 
 def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:
@@ -625,7 +630,7 @@ def _report(
         rounded,
         first,
         until=until,
-        is_constantly_zero=bool(rates) and all(one.is_zero for one in rates),
+        is_constantly_zero=bool(rates) and all(rate.is_zero for rate in rates),
         from_first_on=from_first_on,
         causes=causes,
         of_first=of_first,

@@ -139,7 +139,7 @@ class _LineSearch:
     def __init__(self, pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: PlannedRun) -> None:
         self._pairs, self._shown, self._planned = pairs, shown, planned
         self._form, self._lengths = LineForm.of(shown.schedule, planned.total)
-        places = [one.schedule is shown.schedule for one in planned.counted.bindings]
+        places = [binding.schedule is shown.schedule for binding in planned.counted.bindings]
         self._binding = planned.counted.bindings[places.index(True)]
         column = shown.column
         self._t, self._values = column.t, column.values
@@ -187,7 +187,7 @@ class _LineSearch:
             if (form.tail is not None or (length is None and not reads_end and of_hold == same))
             and (start == none or of_ramp != none)
         ]
-        return sorted((one for one in boxes if one.read or not one.form.is_planned), key=lambda one: one.read)
+        return sorted((box for box in boxes if box.read or not box.form.is_planned), key=lambda one: one.read)
 
     def _corners(self) -> tuple[Range, int, int] | None:
         """Return where a ramp ends, and the last update at which a tail and a ramp begin; None for no such shape.
@@ -237,7 +237,7 @@ class _LineSearch:
         return [
             _Fit(
                 box.form,
-                Lengths(*(int(one[place]) for one in lengths)),
+                Lengths(*(int(length[place]) for length in lengths)),
                 float(ends[place]) if box.reads_end else None,
                 box.read,
             )
@@ -279,7 +279,7 @@ class _LineSearch:
                 schedule = counted_plan(plan).bindings[0].schedule
             except InvalidArgument:  # a curve that does not connect these levels, for example
                 continue
-            pairs = [replace(one, schedule=schedule) if one.schedule is of_line else one for one in self._pairs]
+            pairs = [replace(pair, schedule=schedule) if pair.schedule is of_line else pair for pair in self._pairs]
             if (bases := bases_if_explained(pairs)) is not None:
                 start, ramp, *_ = fit.lengths
                 return ExplainingLine(line, bases, fit.read, (start, start + ramp))
@@ -296,16 +296,16 @@ class _LineSearch:
             if base is not None:
                 yield Absolute(float(f"{fit.end * base:.{digits}g}"))
 
-    def shows_ramp(self, found: ExplainingLine) -> bool:
+    def shows_ramp(self, line: ExplainingLine) -> bool:
         """Return whether a ramp is the planned one, or has a logged value: any curve may lead to its end otherwise."""
-        begin, end = found.ramp
+        begin, end = line.ramp
         return end - begin in (0, self._lengths.ramp) or bool(np.any((self._t > begin) & (self._t <= end)))
 
-    def has_values(self, found: ExplainingLine) -> bool:
+    def has_values(self, line: ExplainingLine) -> bool:
         """Return whether the log has enough values that are no corners of a line to show it."""
-        base = next(base for pair, base in zip(self._pairs, found.bases, strict=True) if pair is self._shown)
+        base = next(base for pair, base in zip(self._pairs, line.bases, strict=True) if pair is self._shown)
         corners = [base * multiple + value for multiple, value in self._form.parts_of_levels]
         corners += [float(self._values[0]), float(self._values[-1])]
-        is_corner = np.logical_or.reduce([np.abs(self._values - one) <= self._half for one in corners])
+        is_corner = np.logical_or.reduce([np.abs(self._values - corner) <= self._half for corner in corners])
         distinct = np.unique(self._values[~is_corner]).size
-        return distinct >= max(_LEAST_DISTINCT, _DISTINCT_OF_NUMBER * (found.read + (self._shown.base is None)))
+        return distinct >= max(_LEAST_DISTINCT, _DISTINCT_OF_NUMBER * (line.read + (self._shown.base is None)))

@@ -52,42 +52,42 @@ class AmountTimes:
     amounts: Floats
 
     @classmethod
-    def logged(cls, clock: str, found: LoggedAmounts) -> Self:
-        updates, first = np.unique(found.t, return_index=True)
-        return cls(clock, updates, found.amounts[first])
+    def logged(cls, clock: str, amounts: LoggedAmounts) -> Self:
+        updates, first = np.unique(amounts.t, return_index=True)
+        return cls(clock, updates, amounts.amounts[first])
 
     @classmethod
     def planned(cls, run: RunAmounts, t: Times) -> Self:
         """Return the planned amounts for the updates of a log."""
         if isinstance(run, ReportedProgress):
-            found = "the log has no column progress, and --amount NAME was not specified"
-            raise UnreadableLog("the progress of the run", found, "Log scheduler.scalars()")
+            message = "the log has no column progress, and --amount NAME was not specified"
+            raise UnreadableLog("the progress of the run", message, "Log scheduler.scalars()")
         try:
             run.amount_at(1)
         except MissingFact as error:
-            found = (
+            message = (
                 f"the {run.clock} that the updates consumed are unknown: the log has no column {run.clock}, and "
                 "--amount NAME was not specified"
             )
-            raise MissingFact("the amounts of the run", found, fact=error.fact, example=error.example) from None
+            raise MissingFact("the amounts of the run", message, fact=error.fact, example=error.example) from None
         most = int(t.max()) + 2
         if most <= _MAX_CONSECUTIVE:
             return cls(run.clock, np.arange(most), np.asarray(run.amounts_from(0, 0, most), dtype=np.float64))
         updates = np.unique(np.maximum(np.concatenate([t - 1, t, t + 1]), 0))
-        amounts = np.array([float(run.amount_at(one)) for one in updates.tolist()])
+        amounts = np.array([float(run.amount_at(value)) for value in updates.tolist()])
         return cls(run.clock, updates, amounts)
 
     def __call__(self, t: Times) -> Any:
         """Return the time of each update in `t` on the clock: an integer, except seconds."""
         last = int(self.updates[-1])
-        found = interpolated(t, self.updates, self.amounts)
+        values = interpolated(t, self.updates, self.amounts)
         if self.updates.size > 1:
             size = (self.amounts[-1] - self.amounts[-2]) / (last - int(self.updates[-2]))
-            found = np.where(t > last, self.amounts[-1] + (t - last) * size, found)
-        found = np.clip(found, 0, _MAX_AMOUNT)
+            values = np.where(t > last, self.amounts[-1] + (t - last) * size, values)
+        values = np.clip(values, 0, _MAX_AMOUNT)
         if self.clock in ("seconds", PROGRESS):
-            return times_on(self.clock, found)
-        return np.rint(found).astype(np.int64)
+            return times_on(self.clock, values)
+        return np.rint(values).astype(np.int64)
 
 
 ValuesByBase: TypeAlias = Callable[[float], Floats]
@@ -211,7 +211,7 @@ def pair_columns(
         UnreadableLog: the plan schedules none of the columns.
         MissingFact: a schedule counts an amount that is unknown.
     """
-    targets = {one.field.name: one for one in plan.bindings if isinstance(one.field, Target)}
+    targets = {binding.field.name: binding for binding in plan.bindings if isinstance(binding.field, Target)}
     groups = _groups_as_planned(logged, plan, names)
     bounds = _bind_logged(plan, groups)
     pairs: dict[tuple[Any, ...], PlannedColumn] = {}
@@ -284,7 +284,7 @@ def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Lin
 
 def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return the groups of each optimizer; the only group of an optimizer has the name that a selector uses for it."""
-    selectors = [one.groups for one in plan.bindings if isinstance(one.groups, str)]
+    selectors = [binding.groups for binding in plan.bindings if isinstance(binding.groups, str)]
     parts = [part.partition("/") for selector in selectors for part in parts_of(selector)]
     alone = {head: tail for head, _, tail in reversed(parts) if not set(tail) & set("*?[=")}
     found: dict[str, list[dict[str, Any]]] = {}
@@ -302,7 +302,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
         found = fields.setdefault(column.group, [])
         if column.field not in targets:  # a target may have a name that no field can have
             found.append(Field.of(column.field))
-    planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
+    planned = [Field.of(binding.name) for binding in plan.bindings if isinstance(binding.field, str)]
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
         group: dict[str, Any] = {}
@@ -433,7 +433,7 @@ def explained_first(pair: PlannedColumn, times: Times) -> tuple[int, float]:
     the number of values that are as planned, and not on the size of the log.
     """
     size = whole = pair.column.t.size
-    if all(one.of == "column" for one in pair.column.readings):  # how a constant is read depends on all rows
+    if all(reading.of == "column" for reading in pair.column.readings):  # how a constant is read depends on all rows
         size = _FIRST_ROWS
     while True:
         # With a sample of the others, because values near 0 are compared with the largest one.
@@ -459,7 +459,7 @@ def _explained_in(pair: PlannedColumn, times: Times, rows: Times | slice) -> tup
                 if count > most:
                     most, found = count, base
             furthest = max(furthest, end, most)
-    count = max(_count_first(column.equals_in(one, planned(found), rows)) for one in (None, *column.readings))
+    count = max(_count_first(column.equals_in(rounding, planned(found), rows)) for rounding in (None, *column.readings))
     return count, found, max(furthest, count)
 
 
@@ -480,7 +480,7 @@ def which_can_be_planned(pair: PlannedColumn, rows: Times, times: Times) -> Flag
     readings = (None, *column.readings)
     if pair.base is not None:
         values = planned(pair.base).reshape(times.shape)
-        return np.logical_or.reduce([column.equals_in(one, values, rows).all(axis=1) for one in readings])  # type: ignore[no-any-return]
+        return np.logical_or.reduce([column.equals_in(rounding, values, rows).all(axis=1) for rounding in readings])  # type: ignore[no-any-return]
     flags = np.zeros(len(times), dtype=np.bool_)
     for start in (None,) if pair.schedule.affine else _starts(column.values):
         whole = _LineOfBase.of(planned, start)
@@ -508,7 +508,7 @@ def _roundest(low: float, high: float, any_base: float) -> Iterator[float]:
     elif low <= high:
         middle = (low + high) / 2 if np.isfinite(low + high) else low if np.isfinite(low) else high
         numbers = (float(f"{middle:.{n}g}") for n in range(1, _MOST_DIGITS))
-        yield from dict.fromkeys([*(one for one in numbers if low <= one <= high), middle, low, high])
+        yield from dict.fromkeys([*(number for number in numbers if low <= number <= high), middle, low, high])
 
 
 def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator[_LineOfBase]:
@@ -528,7 +528,7 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
     for start in _starts(values):
         offset, factor, _ = _LineOfBase.of(of_tried, start)
         candidates.update(((values[tried] - offset)[factor != 0] / factor[factor != 0]).tolist())
-    candidates = {one for one in candidates if np.isfinite(one) and one != 0}
+    candidates = {candidate for candidate in candidates if np.isfinite(candidate) and candidate != 0}
 
     # A candidate is computed with rounding errors, which count less than a limit, also in a log that has all bits.
     columns = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)), pair.column]
@@ -537,6 +537,6 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
         values = of_sampled(base)
         return [int(np.count_nonzero(~column.equals(values, sampled))) for column in columns]
 
-    best = sorted(candidates, key=lambda one: (differing(one), one))[:2]
+    best = sorted(candidates, key=lambda candidate: (differing(candidate), candidate))[:2]
     for base in best or [1.0]:
         yield _LineOfBase.of(planned, base)

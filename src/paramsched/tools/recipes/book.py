@@ -111,10 +111,10 @@ class RecipeBook(Mapping[str, Recipe]):
 
     def __getitem__(self, name: str) -> Recipe:
         if name not in _all_texts():
-            longer = [one for one in self if str(name) and one.startswith(str(name))]
+            longer = [text for text in self if str(name) and text.startswith(str(name))]
             nearest = f'did you mean "{longer[0]}"?' if longer else did_you_mean(str(name), _all_texts())
-            found = f"unknown recipe; {nearest}"
-            raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists all names")
+            message = f"unknown recipe; {nearest}"
+            raise UnknownRecipe(f"recipes[{name!r}]", message, "The command `paramsched recipes` lists all names")
         return read_recipe(name, *_all_texts()[name])
 
     def __contains__(self, name: object) -> bool:
@@ -139,10 +139,10 @@ class RecipeBook(Mapping[str, Recipe]):
         ['llama3-405b']
         """
         found = []
-        for one in self.values():
-            text = f"{one.name} {one.title} {one.area} {one.source}".lower()
+        for recipe in self.values():
+            text = f"{recipe.name} {recipe.title} {recipe.area} {recipe.source}".lower()
             if all(word in text for word in words.lower().split()):
-                found.append(one)
+                found.append(recipe)
         return tuple(found)
 
 

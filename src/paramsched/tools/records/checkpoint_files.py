@@ -78,11 +78,11 @@ def _require_checkpoint(stream: BinaryIO, size: int, where: str) -> None:
     if is_zipfile(stream):
         archive = ZipFile(stream)
         records = archive.infolist()
-        packed = any(one.compress_type != ZIP_STORED for one in records)
-        if packed or sum(one.file_size for one in records) > size:
-            found = "the records of the zip archive are compressed or overlap"
-            raise UnreadableLog(where, found, _TORCH_SAVE)
-        pickled = [archive.open(one) for one in records if one.filename.lower().endswith(".pkl")]
+        packed = any(record.compress_type != ZIP_STORED for record in records)
+        if packed or sum(record.file_size for record in records) > size:
+            message = "the records of the zip archive are compressed or overlap"
+            raise UnreadableLog(where, message, _TORCH_SAVE)
+        pickled = [archive.open(record) for record in records if record.filename.lower().endswith(".pkl")]
     # Before torch 1.6 a checkpoint was a pickle. A tar archive of 2017 is refused here, because torch unpacks it into a
     # temporary folder before it refuses to load it with weights_only.
     elif not b"\x80" <= head <= b"\x80\x05":
@@ -200,7 +200,7 @@ def load_checkpoint(file: Path) -> Checkpoint:
         data = load_torch_file(file)
         is_lightning = isinstance(data, dict) and "pytorch-lightning_version" in data
         return Checkpoint(file, "lightning" if is_lightning else "torch", data)
-    data = {one.stem: load_torch_file(one) for one in parts_of_checkpoint(file)}
+    data = {path.stem: load_torch_file(path) for path in parts_of_checkpoint(file)}
     state = file / _TRAINER_STATE
     if not state.exists():
         return Checkpoint(file, "accelerate", data)
@@ -208,8 +208,8 @@ def load_checkpoint(file: Path) -> Checkpoint:
         try:
             return Checkpoint(file, "transformers", data, update_count(json.load(stream)["global_step"]))
         except (ValueError, KeyError, TypeError, RecursionError):
-            found = "it contains no global_step"
-            raise UnreadableLog(path_text(state), found, "The checkpoint may be damaged") from None
+            message = "it contains no global_step"
+            raise UnreadableLog(path_text(state), message, "The checkpoint may be damaged") from None
 
 
 def parts_of_checkpoint(folder: Path) -> list[Path]:
@@ -219,13 +219,13 @@ def parts_of_checkpoint(folder: Path) -> list[Path]:
         UnreadableLog: the folder is not a checkpoint.
     """
     if (folder / ".metadata").exists():
-        found = "a folder of torch.distributed.checkpoint is not read"
-        raise UnreadableLog(path_text(folder), found, f"Convert it: {_CONVERT} {quote(str(folder))} checkpoint.pt")
-    parts = [one for one in folder.iterdir() if _PARTS.fullmatch(one.name)]
+        message = "a folder of torch.distributed.checkpoint is not read"
+        raise UnreadableLog(path_text(folder), message, f"Convert it: {_CONVERT} {quote(str(folder))} checkpoint.pt")
+    parts = [path for path in folder.iterdir() if _PARTS.fullmatch(path.name)]
     if not parts:
-        found = "expected a folder with optimizer.pt, optimizer.bin or an event file of TensorBoard"
-        raise UnreadableLog(path_text(folder), found, "Pass that folder, or a file")
-    return sorted(parts, key=lambda one: (len(one.stem), one))
+        message = "expected a folder with optimizer.pt, optimizer.bin or an event file of TensorBoard"
+        raise UnreadableLog(path_text(folder), message, "Pass that folder, or a file")
+    return sorted(parts, key=lambda path: (len(path.stem), path))
 
 
 _LONGEST_NAME = 200  # of a state, in characters
@@ -242,7 +242,7 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
     >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
     {'parts[0]': {'lr': 0.1}}
     """
-    found: dict[str, dict[str, Any]] = {}
+    states: dict[str, dict[str, Any]] = {}
     seen: set[int] = set()
     pending = [("", data)]
     while pending:
@@ -252,7 +252,7 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
         seen.add(id(one))
         if isinstance(one, dict):
             if is_state(one):
-                found[name or alone] = one
+                states[name or alone] = one
                 continue
             inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
         else:
@@ -260,7 +260,7 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
         # Reversed, so that the first value is next. Names are shortened, because their total length would grow
         # quadratically in deeply nested data.
         pending += [(inner_name[-_LONGEST_NAME:], value) for inner_name, value in reversed(inner)]
-    return found
+    return states
 
 
 def choose_state(
@@ -278,8 +278,8 @@ def choose_state(
     if not states:
         raise UnreadableLog(path_text(file), *missing)
     if wanted is None and len(states) > 1:
-        found = f"it has several states: {names_listed(states)}"
-        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}", option=option)
+        message = f"it has several states: {names_listed(states)}"
+        raise UnreadableLog(path_text(file), message, f"Write {option} {printable(next(iter(states)))}", option=option)
     if wanted is not None and wanted not in states:
         raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
     return next(iter(states)) if wanted is None else wanted

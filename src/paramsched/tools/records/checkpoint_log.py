@@ -102,8 +102,8 @@ def _update_of(
     own = own_updates(state)
     update = at if at is not None else own if own is not None else max(counts, default=None)
     if update is None:
-        found = "the checkpoint does not contain the number of completed updates"
-        raise UnreadableLog(path_text(file), found, "For example: --at 1000", option="--at")
+        message = "the checkpoint does not contain the number of completed updates"
+        raise UnreadableLog(path_text(file), message, "For example: --at 1000", option="--at")
     notes = [f"the checkpoint was saved after {_updates(update)}; its values are those of the next update"]
     if counts and max(counts) != update:
         notes.append(f"its scheduler has counted {_updates(max(counts))}")
@@ -184,7 +184,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
 
     state, found_in = None, checkpoint.optimizers()
     if scheduler is None and not checkpoint.schedulers():
-        state = record_of({name: one["param_groups"] for name, one in found_in.items()}, None)
+        state = record_of({name: group["param_groups"] for name, group in found_in.items()}, None)
     if state is None or (len(found_in) > 1 and not state.names):  # none, or those of several runs
         state = read_scheduler_state(checkpoint.scheduler(scheduler)[1])
     found: list[PlanSince] = []

@@ -94,7 +94,7 @@ def read_log(
         logged = read_checkpoint(file, optimizer, at, amount.clock)
         # A recorded base shows that a Scheduler wrote the group.
         columns_of_run = (
-            one if one.base is None else replace(one, tolerance=ROUNDING_OF_CPUS) for one in logged.columns
+            column if column.base is None else replace(column, tolerance=ROUNDING_OF_CPUS) for column in logged.columns
         )
         logged = replace(logged, columns=tuple(columns_of_run), of_state=True)
     else:
@@ -105,13 +105,13 @@ def read_log(
             wanted = _columns_of_history(file, rows, fields, columns)
             logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
             # The value in a row of step 0, which is logged before the first update, is that of update 0.
-            moved = tuple(replace(one, t=np.maximum(one.t - TRAINER[0].first, 0)) for one in logged.columns)
+            moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
             logged = replace(logged, columns=moved, programs=TRAINER)
         else:
             logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
     if tolerance is None:
         return logged
-    return replace(logged, columns=tuple(replace(one, tolerance=tolerance) for one in logged.columns))
+    return replace(logged, columns=tuple(replace(column, tolerance=tolerance) for column in logged.columns))
 
 
 _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
@@ -120,13 +120,13 @@ _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 def kind_of_log(file: Path) -> _Kind:
     """Return the format of a log from its suffix and its first bytes; a folder has event files or is a checkpoint."""
     if file.is_dir():
-        if any(_EVENTS in one.name for one in file.iterdir()):
+        if any(_EVENTS in path.name for path in file.iterdir()):
             return "events"
         parts_of_checkpoint(file)
         return "checkpoint"
     if file.exists() and not file.is_file():
-        found = "expected a regular file, because other files may have no end"
-        raise UnreadableLog(path_text(file), found, "Save the log to a file first")
+        message = "expected a regular file, because other files may have no end"
+        raise UnreadableLog(path_text(file), message, "Save the log to a file first")
     with open_to_read(file) as stream:
         head = stream.read(_HEAD)
     if not head:
@@ -209,8 +209,8 @@ def _table_of_text(file: Path) -> str | None:
         columns, pattern = "lr", rf"(?=.*?(?<![a-z]){rate[0]}[^\d\n]*?(\.?\d[\d.]*(?:e[-+]?\d+)?))"
         if update is not None:
             columns, pattern = "step,lr", rf"(?=.*?(?<![a-z]){update[0]}[^\d\n]*(\d+)){pattern}"
-        found = f'for one in re.finditer(r"(?im)^{pattern}", open({json.dumps(str(file))}, errors="replace").read())'
-        code = f'import re; print("{columns}"); [print(*one.groups(), sep=",") {found}]'
+        message = f'for one in re.finditer(r"(?im)^{pattern}", open({json.dumps(str(file))}, errors="replace").read())'
+        code = f'import re; print("{columns}"); [print(*one.groups(), sep=",") {message}]'
         return f"Make a table of it: python -c {shlex.quote(code)} > log.csv"
     return None
 
@@ -243,8 +243,8 @@ def _text_lines(file: Path) -> Iterator[str]:
             for number in count(1):
                 line = text.readline(_MAX_LINE_LENGTH)
                 if len(line) == _MAX_LINE_LENGTH:
-                    found = f"the line has more than {_MAX_LINE_LENGTH:,} characters"
-                    raise UnreadableLog(path_text(file, number), found, "Pass a log with one row per line")
+                    message = f"the line has more than {_MAX_LINE_LENGTH:,} characters"
+                    raise UnreadableLog(path_text(file, number), message, "Pass a log with one row per line")
                 if not line:
                     return
                 yield line
@@ -289,8 +289,8 @@ def _json_value(text: str, file: Path, instead: str, line: int | None = None) ->
 
 
 def _duplicate_error(where: str, name: str) -> UnreadableLog:
-    found = f'"{shortened(name)}" occurs twice'
-    return UnreadableLog(where, found, "Remove or rename one of them")
+    message = f'"{shortened(name)}" occurs twice'
+    return UnreadableLog(where, message, "Remove or rename one of them")
 
 
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -300,8 +300,8 @@ def json_rows(file: Path) -> Iterator[dict[str, Any]]:
         if line.strip():
             row = _json_value(line, file, instead, number)
             if not isinstance(row, dict):
-                found = f"expected an object, got {type(row).__name__}"
-                raise UnreadableLog(path_text(file, number), found, instead)
+                message = f"expected an object, got {type(row).__name__}"
+                raise UnreadableLog(path_text(file, number), message, instead)
             yield row
 
 
@@ -324,9 +324,9 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
                 if (error := _text_error(file, width)) is not None:
                     raise error
                 cells = "1 cell" if width == 1 else f"{width} cells"
-                found = f"expected a log with {cells} as in the first line, got {len(row)}"
+                message = f"expected a log with {cells} as in the first line, got {len(row)}"
                 instead = "Put the name of each column in the first line"
-                raise UnreadableLog(path_text(file, rows.line_num), found, instead)
+                raise UnreadableLog(path_text(file, rows.line_num), message, instead)
             if row:
                 yield dict(zip(header, map(str.strip, row), strict=False))
     except csv.Error as error:
@@ -340,8 +340,8 @@ def _rows_of_metrics(file: Path, rows: list[dict[str, Any]]) -> list[dict[str, A
     """Return a row for each value of an MLflow export, with the name of its metric as the column."""
     runs = list(dict.fromkeys(row["run_id"] for row in rows))
     if len(runs) > 1:
-        found = f"expected the metrics of one run, got {len(runs)}: {names_listed(runs)}"
-        raise UnreadableLog(path_text(file), found, "Keep the lines of one run")
+        message = f"expected the metrics of one run, got {len(runs)}: {names_listed(runs)}"
+        raise UnreadableLog(path_text(file), message, "Keep the lines of one run")
     return [{_STEP: row["step"], row["key"]: row["value"]} for row in rows]
 
 
@@ -360,8 +360,8 @@ def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
         events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
         events.Reload()  # stops at a damaged or incomplete record
     except UnicodeEncodeError:
-        found = "its name is not valid UTF-8, so tensorboard cannot open it"
-        raise UnreadableLog(path_text(file), found, "Rename the file") from None
+        message = "its name is not valid UTF-8, so tensorboard cannot open it"
+        raise UnreadableLog(path_text(file), message, "Rename the file") from None
     for tag in events.Tags()["scalars"]:
         for event in events.Scalars(tag):
             yield {_STEP: event.step, tag: event.value}
@@ -388,8 +388,8 @@ def _columns_of_history(
 def _state_of_history(file: Path) -> dict[str, Any]:
     """Return the state of a Trainer, with the rows of `log_history`; numbers with a decimal point stay strings."""
     if (size := file.stat().st_size) > _MAX_STATE_BYTES:
-        found = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
-        raise UnreadableLog(path_text(file), found, _NO_HISTORY)
+        message = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
+        raise UnreadableLog(path_text(file), message, _NO_HISTORY)
     try:
         with open_to_read(file) as stream:
             text = stream.read().decode("utf-8-sig")
@@ -455,9 +455,9 @@ def _optimizers_listed(names: list[str]) -> str:
 def require_few_columns(number: int, file: Path) -> None:
     """Raise UnreadableLog for more than `MOST_COLUMNS` columns."""
     if number > MOST_COLUMNS:
-        found = f"the log has more than {MOST_COLUMNS:,} columns of values"
+        message = f"the log has more than {MOST_COLUMNS:,} columns of values"
         raise UnreadableLog(
-            path_text(file), found, "Name the columns to compare: --column lr@0=NAME", option="--column"
+            path_text(file), message, "Name the columns to compare: --column lr@0=NAME", option="--column"
         )
 
 
@@ -503,8 +503,8 @@ def _read_table(
         made.append(_numbers_of(place, name, labels[label] if label else 0, cells[name], file, rows))
     places = Counter((one.field, one.group) for one in made)
     if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
-        found = f"two columns belong to the same group of {duplicate.field}"
-        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN, option="--column")
+        message = f"two columns belong to the same group of {duplicate.field}"
+        raise UnreadableLog(path_text(file), message, _NAME_EACH_COLUMN, option="--column")
     if not any(one.t.size for one in made):
         site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")
@@ -587,8 +587,8 @@ def _numbers_of(
     try:
         return make_column(str(Field.of(field)), group, cells, file, name)
     except UnreadableLog as error:
-        others = [{one: value for one, value in row.items() if one != name} for row in rows[:1]]
-        if error.option is None or (other := _column_to_suggest(field, others)) is None:
+        groups = [{text: value for text, value in row.items() if text != name} for row in rows[:1]]
+        if error.option is None or (other := _column_to_suggest(field, groups)) is None:
             raise
         instead = f"Write --column {shlex.quote(f'{place}={other}')}"
         raise UnreadableLog(error.problem.site, error.problem.found, instead, option=error.option) from None
@@ -653,7 +653,7 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     require_columns((*names, *([time] if time else [])), present, file)
     counted = time_column(present, rows, time)
     found = []
-    wanted = names or [one for one in present if one != counted.name and metric_word(one)]
+    wanted = names or [text for text in present if text != counted.name and metric_word(text)]
     cells_by_name = numbered_cells(file, rows, wanted, counted)
     for name in wanted:
         cells = cells_by_name[name]

@@ -106,17 +106,17 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     lower = {name.lower(): name for name in reversed(list(present))}
     last = {name.rpartition("/")[2]: column for name, column in reversed(lower.items())}
     tried = ({**last, **lower}.get(one) for one in TIMES)
-    name = time if time is not None else next((one for one in tried if one is not None), None)
+    name = time if time is not None else next((candidate for candidate in tried if candidate is not None), None)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
         programs = programs_of(name, rows) if time is None else _OTHER
         return TimeColumn(name, "updates", programs[0].first, programs)
-    name = time or next((lower[one] for one in _EPOCHS if one in lower), None)
+    name = time or next((lower[epoch] for epoch in _EPOCHS if epoch in lower), None)
     numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
     try:
-        counts = [float(one) for one in numbers]
+        counts = [float(number) for number in numbers]
     except (TypeError, ValueError):
         counts = []
-    are_parts = time is None and any(one != int(one) for one in counts if abs(one) < 1e15)
+    are_parts = time is None and any(count != int(count) for count in counts if abs(count) < 1e15)
     if time is None and (name is None or are_parts) and _CALLS in lower:
         return TimeColumn(lower[_CALLS], "updates", _OTHER[0].first, _OTHER)
     if name is None or not counts or are_parts:
@@ -272,7 +272,7 @@ def readings_of(texts: Collection[str]) -> tuple[Rounding, ...]:
     ()
     """
     # Most logs have all digits, which the longest texts show.
-    if max((_digits_of(one.lower()) for one in nlargest(_LONGEST, texts, key=len)), default=0) >= _ALL_DIGITS:
+    if max((_digits_of(text.lower()) for text in nlargest(_LONGEST, texts, key=len)), default=0) >= _ALL_DIGITS:
         return ()
     parts = [text.lower().partition("e") for text in texts if "n" not in text.lower()]  # without nan and inf
     if not parts:
@@ -285,11 +285,11 @@ def readings_of(texts: Collection[str]) -> tuple[Rounding, ...]:
         return (Rounding(max(digits, _FEWEST_DIGITS), of=of),)
     places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
     decimals = max(places)
-    found = [Rounding(digits)] if digits >= _FEWEST_DIGITS else []
+    roundings = [Rounding(digits)] if digits >= _FEWEST_DIGITS else []
     # Numbers of one digit were rounded if all have the same decimals: 0.05, 0.04, 0.00.
-    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (found or min(places) == decimals):
-        found.append(Rounding(decimals, are_decimals=True))
-    return tuple(found)
+    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (roundings or min(places) == decimals):
+        roundings.append(Rounding(decimals, are_decimals=True))
+    return tuple(roundings)
 
 
 _MOST_DECIMALS = 300
@@ -343,11 +343,11 @@ class LogColumn:
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is as planned, in the reading with the most such values."""
-        return max((self.equals_in(one, planned, rows) for one in (None, *self.readings)), key=np.count_nonzero)
+        return max((self.equals_in(reading, planned, rows) for reading in (None, *self.readings)), key=np.count_nonzero)
 
     def reading_of(self, planned: Floats) -> Rounding | None:
         """Return the reading in which the most values are as planned; None for all digits."""
-        return max((None, *self.readings), key=lambda one: np.count_nonzero(self.equals_in(one, planned)))
+        return max((None, *self.readings), key=lambda reading: np.count_nonzero(self.equals_in(reading, planned)))
 
     def equals_in(self, reading: Rounding | None, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Return a flag for each row: True if its value is the planned one, or that rounded to float32 or as read."""
@@ -378,16 +378,17 @@ class LogColumn:
     def rounding(self) -> Floats:
         """Return how far each value may be from the planned one, in the reading with the largest distance."""
         sizes = np.abs(self.values)
-        found = [
-            self.slack(one) * sizes + (0.0 if one is None else one.half_unit(sizes)) for one in (None, *self.readings)
+        values = [
+            self.slack(reading) * sizes + (0.0 if reading is None else reading.half_unit(sizes))
+            for reading in (None, *self.readings)
         ]
         largest = sizes.max(initial=0.0, where=np.isfinite(sizes))
-        return np.asarray(np.maximum.reduce(found) + ROUNDING_OF_LARGEST * largest)
+        return np.asarray(np.maximum.reduce(values) + ROUNDING_OF_LARGEST * largest)
 
     @property
     def rounded_zeros(self) -> Rounding | None:
         """The reading of a column in which each number is a rounded 0, such as 0.000; None for all others."""
-        return next((one for one in self.readings if one.are_decimals and not self.values.any()), None)
+        return next((reading for reading in self.readings if reading.are_decimals and not self.values.any()), None)
 
     @property
     def is_zero(self) -> bool:
@@ -522,8 +523,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
         rows, times = rows[::-1], times[::-1]
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
-        found = f"the number of an update must not be negative, got {times.min()}"
-        raise UnreadableLog(where, found, "Updates count from 0")
+        message = f"the number of an update must not be negative, got {times.min()}"
+        raise UnreadableLog(where, message, "Updates count from 0")
     option = "--column lr" if name is not None else None
     try:
         if any(isinstance(value, bool) for _, value in rows):
@@ -558,9 +559,9 @@ def update_number(value: Any, file: Path) -> int:
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
-        found = f"expected the number of an update, got {shortened(repr(value))}"
+        message = f"expected the number of an update, got {shortened(repr(value))}"
         raise UnreadableLog(
-            path_text(file), found, "Name the column that counts the updates: --time NAME", option="--time"
+            path_text(file), message, "Name the column that counts the updates: --time NAME", option="--time"
         )
     return int(number)
 
@@ -627,9 +628,9 @@ def _number_in_row(value: Any, where: str, option: str | None) -> float:
     except (TypeError, ValueError):
         pass
     shown = shown or shortened(repr(value))
-    found = f"expected a number, got {shown}"
+    message = f"expected a number, got {shown}"
     if option is None:
-        raise UnreadableLog(where, found, 'For example: {"t": 0, "groups": [{"lr": 0.1}]}')
+        raise UnreadableLog(where, message, 'For example: {"t": 0, "groups": [{"lr": 0.1}]}')
     name, _, field = option.partition(" ")
     instead = f"Name a column of numbers: {name} {f'{field}=' if field else ''}NAME"
-    raise UnreadableLog(where, found, instead, option=name)
+    raise UnreadableLog(where, message, instead, option=name)

@@ -44,13 +44,15 @@ class ResumeReport:
         head = printable(f"{path_text(run.checkpoint.file)}: update {result.update}{consumed} ({', '.join(parts)})")
         lines: list[Line] = [[(head, "bold")]]
         rows = [("update", "field", "group", "in the checkpoint", "resumed", "")]
-        for one in result.values:
-            before, ratio = one.stored, ""
-            stored, value = "" if before is None else f"{before:.6g}", f"{one.value:.6g}"
-            if before is not None and before != one.value:
-                stored, value = (repr(before), repr(one.value)) if stored == value else (stored, value)
-                ratio = f"× {one.value / before:.4g}" if before else ""
-            rows.append((str(one.update), one.field, str(one.group), stored, value, ratio))
+        for resumed_value in result.values:
+            before, ratio = resumed_value.stored, ""
+            stored, value = "" if before is None else f"{before:.6g}", f"{resumed_value.value:.6g}"
+            if before is not None and before != resumed_value.value:
+                stored, value = (repr(before), repr(resumed_value.value)) if stored == value else (stored, value)
+                ratio = f"× {resumed_value.value / before:.4g}" if before else ""
+            rows.append(
+                (str(resumed_value.update), resumed_value.field, str(resumed_value.group), stored, value, ratio)
+            )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for number, row in enumerate(rows if result.values else ()):
             cells = zip(row, widths, (str.rjust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust), strict=True)
@@ -102,7 +104,7 @@ def predict_resume(
         argument = "optimizer" if len(run.paths) == 1 else f"{{{several}}}"
         text = f"the checkpoint carries no count of paramsched, and {run.source}"
         found.append(("info", f"{text}. Write ps.Scheduler({argument}, plan, t={run.start})"))
-    if any(one.kind == DEEPSPEED for one in run.ignored):
+    if any(ignored_scheduler.kind == DEEPSPEED for ignored_scheduler in run.ignored):
         text = "the state of DeepSpeed's scheduler contains only its position, so a changed JSON acts at a resume"
         found.append(("info", text))
     record = run.record()

@@ -82,15 +82,15 @@ class CheckpointRun:
             UnreadableLog: there is none, or it cannot be read here.
             StateError: the Scheduler's state is invalid.
         """
-        found = "it contains no record of a ps.Scheduler, and so no plan"
+        message = "it contains no record of a ps.Scheduler, and so no plan"
         if (saved := self.record()) is not None:
             if saved.in_force is not None:
                 return saved.in_force.plan, saved.facts
-            found = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
+            message = f"its plan cannot be read here: {saved.unreadable or 'it has no text'}"
         advice = "Write --plan plan.yaml"
         if saved is not None and saved.text is not None:  # it may use a shape that a module of the user registers
             advice = "Write --import with the module that registers its shapes, or --plan plan.yaml"
-        raise UnreadableLog(path_text(self.checkpoint.file), found, advice)
+        raise UnreadableLog(path_text(self.checkpoint.file), message, advice)
 
 
 def read_saved_run(
@@ -109,15 +109,15 @@ def read_saved_run(
         UnreadableLog: the checkpoint does not contain what these arguments name.
     """
     path, state = checkpoint.scheduler(scheduler) if scheduler or checkpoint.schedulers() else (None, None)
-    record = record_of({name: one["param_groups"] for name, one in checkpoint.optimizers().items()}, state)
+    record = record_of({name: optimizer["param_groups"] for name, optimizer in checkpoint.optimizers().items()}, state)
     paths = _paths_of_optimizers(checkpoint, optimizers, () if record is None else record.names)
     states = {name: checkpoint.optimizer(one)[1] for name, one in paths.items()}
-    groups = {name: one["param_groups"] for name, one in states.items()}
+    groups = {name: group["param_groups"] for name, group in states.items()}
     ignored = tuple(
         IgnoredScheduler(
-            name, next((_KINDS[key] for key in _KINDS if key in one), "LRScheduler"), _position_of_torch(one)
+            name, next((_KINDS[key] for key in _KINDS if key in group), "LRScheduler"), _position_of_torch(group)
         )
-        for name, one in find_states(
+        for name, group in find_states(
             checkpoint.data, lambda one: _position_of_torch(one) is not None or "_schedulers" in one, "scheduler"
         ).items()
     )
@@ -126,7 +126,7 @@ def read_saved_run(
         sources = {
             "--at is {}": [at],
             "the optimizer's own state counts {} steps": map(own_updates, states.values()),
-            "the scheduler of the run so far is at {}": (one.update for one in ignored),
+            "the scheduler of the run so far is at {}": (ignored_scheduler.update for ignored_scheduler in ignored),
             "the Trainer's global_step is {}": [checkpoint.step],
         }
         for text, counts in sources.items():
@@ -135,8 +135,8 @@ def read_saved_run(
                 source = text.format(start)
                 break
         if start is None:
-            found = "it does not contain the number of completed updates"
-            raise UnreadableLog(path_text(checkpoint.file), found, "For example: --at 1000", option="--at")
+            message = "it does not contain the number of completed updates"
+            raise UnreadableLog(path_text(checkpoint.file), message, "For example: --at 1000", option="--at")
     return CheckpointRun(checkpoint, paths, groups, path, state, start, source, ignored)
 
 
@@ -144,8 +144,8 @@ def record_of(groups: Mapping[str, Sequence[Mapping[str, Any]]], state: Mapping[
     """Return the record of a run: that of a Scheduler's state, else the latest one in some groups."""
     if state is not None:
         return read_scheduler_state(state)
-    found = [read_groups([dict(group) for group in mine], name).state for name, mine in groups.items()]
-    return max((one for one in found if one is not None), key=lambda one: one.position.t, default=None)
+    states = [read_groups([dict(group) for group in mine], name).state for name, mine in groups.items()]
+    return max((one for one in states if one is not None), key=lambda one: one.position.t, default=None)
 
 
 def _position_of_torch(state: Mapping[str, Any]) -> int | None:
@@ -160,19 +160,19 @@ def _position_of_torch(state: Mapping[str, Any]) -> int | None:
     return last + 1 if isinstance(last, int) and last >= -1 else None
 
 
-def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+def _paths_of_optimizers(checkpoint: Checkpoint, texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """Return the path of the state of each optimizer, by name.
 
-    A name that is not in `given` selects the path that ends with it. The remaining names and paths are paired in order.
+    A name that is not in `texts` selects the path that ends with it. The remaining names and paths are paired in order.
     """
     states = checkpoint.optimizers()
-    plain = [one for one in given if one in states or "=" not in one]
-    chosen = {name: path for one in given if one not in plain for name, _, path in [one.partition("=")]}
+    plain = [text for text in texts if text in states or "=" not in text]
+    chosen = {name: path for text in texts if text not in plain for name, _, path in [text.partition("=")]}
     last = {path.rpartition(".")[2]: path for path in states}
-    if not names and not given and 1 < len(states) == len(last):
-        found = f"it has several states: {names_listed(states)}"
+    if not names and not texts and 1 < len(states) == len(last):
+        message = f"it has several states: {names_listed(states)}"
         each = " ".join(f"--optimizer {name}={path}" for name, path in last.items())
-        raise UnreadableLog(path_text(checkpoint.file), found, f"Write {printable(each)}", option="--optimizer")
+        raise UnreadableLog(path_text(checkpoint.file), message, f"Write {printable(each)}", option="--optimizer")
     if not names and not chosen and len(plain) < 2:
         return {ALONE: checkpoint.optimizer(plain[0] if plain else None)[0]}
     for path in plain:
@@ -184,9 +184,9 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
         if path not in states:
             raise UnreadableLog(f"--optimizer {printable(name)}={printable(path)}", nearest_in_file(path, states))
     if unknown := [name for name in chosen if names and name not in names]:
-        found = f"the scheduler's state has the optimizers {shown_names(map(printable, names))}"
+        message = f"the scheduler's state has the optimizers {shown_names(map(printable, names))}"
         example = f"For example: --optimizer {printable(names[0])}={printable(chosen[unknown[0]])}"
-        raise UnreadableLog(f"--optimizer {printable(unknown[0])}", found, example)
+        raise UnreadableLog(f"--optimizer {printable(unknown[0])}", message, example)
     left = [path for path in states if path not in chosen.values()]
     for name in sorted(set(names) - chosen.keys(), key=len, reverse=True):  # "x.a" before "a"
         fitting = [path for path in left if f".{path}".endswith(f".{name}")]
@@ -195,9 +195,9 @@ def _paths_of_optimizers(checkpoint: Checkpoint, given: Sequence[str], names: Se
             left.remove(fitting[0])
     missing = [name for name in names if name not in chosen]
     if len(missing) != len(left) and missing:
-        found = f"it has no state of the optimizer {printable(missing[0])}; known: {names_listed(left) or 'none'}"
+        message = f"it has no state of the optimizer {printable(missing[0])}; known: {names_listed(left) or 'none'}"
         instead = f"For example: --optimizer {printable(missing[0])}={printable([*left, 'optimizer'][0])}"
-        raise UnreadableLog(path_text(checkpoint.file), found, instead, option="--optimizer")
+        raise UnreadableLog(path_text(checkpoint.file), message, instead, option="--optimizer")
     chosen |= zip(missing, left, strict=False)
     return {name: chosen[name] for name in names} if names else chosen
 
