@@ -334,6 +334,15 @@ class Line:
         self._refuse_outside(values, times.first)
         return values
 
+    def values_at(self, times: UpdateTimes, states: RuleStates) -> list[float]:
+        """Return the value of each group at one update."""
+        at = times.on_clock(self.clock)
+        if self._factor_at is not None and not isinstance(at, np.ndarray):  # without arrays, because a load asks often
+            factor = self._factor_at(at)
+            return [float(product(factor, base)) for base in self.bases]
+        values: list[float] = np.broadcast_to(self.rows(times, states), (1, len(self.groups)))[0].tolist()
+        return values
+
     def rows(self, times: UpdateTimes, states: RuleStates) -> Any:
         """Return an array with a row per update and a column per group, each equal to `values_of_one` of its base."""
         rows = self._rows(times, states)
@@ -382,8 +391,8 @@ def values_at(lines: Iterable[Line], times: UpdateTimes, states: RuleStates) -> 
     values: dict[Place, float] = {}
     for line in lines:
         slot = line.field.slot
-        row = np.broadcast_to(line.rows(times, states), (1, len(line.groups)))[0].tolist()
-        values |= {(index, slot): value for index, value in zip(line.groups, row, strict=True)}
+        for index, value in zip(line.groups, line.values_at(times, states), strict=True):
+            values[index, slot] = value
     return values
 
 

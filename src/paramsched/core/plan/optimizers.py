@@ -100,6 +100,8 @@ def shown_names(names: Iterable[str]) -> str:
 def unique_labels(groups: Sequence[Group]) -> Sequence[str | int]:
     """Return the label of each group of an optimizer: its name if that is unique, else its index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
+    if len(set(labels)) == len(labels):  # usual, and a load asks often
+        return labels
     times = Counter(labels)
     return [one if times[one] == 1 else index for index, one in enumerate(labels)]
 

@@ -16,7 +16,7 @@ from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.differences import diff
 from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, bases_of, by_group, values_at
-from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
+from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.record import (
@@ -76,12 +76,12 @@ _NEAR: Final = 4096  # updates before and after a save, of which a tensor of the
 @final
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """The lines of the plan in a record, and the time, the rule states and the groups of its values."""
+    """The lines of the plan in a record, the time and the rule states of its values, and the scope of its optimizer."""
 
     lines: tuple[Line, ...]
     times: UpdateTimes
     states: RuleStates
-    labels: Sequence[str | int] = ()
+    scope: Scope | None = None
 
 
 def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str) -> _Saved | None:
@@ -107,7 +107,7 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], nam
     except ParamschedError:  # the plan of the record is one of other groups
         return None
     known = tuple(line for line in lines if has_states or not line.schedule.metric_rules)
-    return _Saved(known, UpdateTimes(position.t, position.amount), states, scope.labels(groups[name]))
+    return _Saved(known, UpdateTimes(position.t, position.amount), states, scope)
 
 
 def _differing(saved: _Saved, groups: list[Group]) -> Iterator[tuple[int, Line, float, float, float]]:
@@ -131,13 +131,13 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
     The arguments are those of `_lines_of_save`.
     """
     known = _lines_of_save(saved, groups, name)
-    if known is None or saved.state is None or known.times.first != saved.state.position.t:
+    if known is None or known.scope is None or saved.state is None or known.times.first != saved.state.position.t:
         return None
     own_lines = tuple(line for line in known.lines if has_own_shape(line.schedule))
     for index, line, _, now, value in _differing(_Saved(own_lines, known.times, known.states), groups[name]):
         own = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
         message = (
-            f"{line.field} of group {known.labels[index]!r} is {now:g} in the checkpoint, and with "
+            f"{line.field} of group {known.scope.labels(groups[name])[index]!r} is {now:g} in the checkpoint, and with "
             f"{own.kind} it is {value:g} for update {known.times.first}"
         )
         advice = f"To continue with the values of the save, define {own.kind} as it was then"
