@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any, Final, TypeGuard, final
 
 from paramsched.base.codes import (
@@ -47,9 +46,6 @@ from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_li
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
-
-MISSING: Any = object()
-"""The placeholder for a value that could not be read. Its problem was added."""
 
 
 def within_float(value: Any) -> float:
@@ -112,29 +108,17 @@ def schedule_from_text(text: str, source: str) -> Schedule:
         source: its name in the error.
 
     Raises:
-        ConfigError: with the column of each problem.
+        ConfigError: with the column of the problem.
     """
     problems = ProblemCollector()
-    schedule = _read_schedule_text(text, "", ShapeNames(), problems)
-    if schedule is not None:
-        return schedule
+    with problems.at(""):
+        return read_line(text)
     line = " ".join(text.splitlines())
     found = problems.found()
     raise ConfigError(
         source,
         [problem.changed(column=problem.span[0] + 1, text=line) if problem.span else problem for problem in found],
     )
-
-
-def _read_schedule_text(text: str, path: str, names: ShapeNames, problems: ProblemCollector) -> Schedule | None:
-    """Return the schedule of a text. If it is invalid, add problems and return None."""
-    if problems.full:
-        return None
-    try:
-        return read_line(text, names.own)
-    except InvalidArgument as error:
-        problems.refuse(path, error)
-        return None
 
 
 def _is_plain(value: Any) -> bool:
@@ -150,69 +134,58 @@ def _call(shape: str, arguments: Mapping[Any, Any]) -> str:
     return f"{shape}({', '.join(written)})"
 
 
-@final
-class ScheduleReader:
-    """A reader of the values in one config. An invalid value adds a problem and becomes `MISSING`."""
+def _schedule(value: Any, key: object, names: ShapeNames) -> Schedule:
+    """Return the schedule of a field or a target, which is the value of `key`: a line of text, or a number.
 
-    def __init__(self, names: ShapeNames, problems: ProblemCollector) -> None:
-        self.names, self.problems = names, problems
+    Raises:
+        InvalidArgument: the value is not such a line.
+    """
+    match value:
+        case str():
+            return read_line(value, names.own)
+        case BadValue():
+            raise _refusal_of(value)
+        case int() | float() if not isinstance(value, bool):
+            return line_of(within_float(value), lambda: short_json(value))
+    line = _line_of_data(value, names)
+    advice = f"For example: {EXAMPLE_LINE}" if line is None else f"Write {key}: {line}"
+    raise _wrong_type(value, "a line of text or a number", advice)
 
-    def read_line(self, value: Any, path: str, key: object) -> Any:
-        """Read the schedule of a field or a target, which is the value of `key`: a line of text, or a number."""
-        match value:
-            case str():
-                schedule = _read_schedule_text(value, path, self.names, self.problems)
-                return MISSING if schedule is None else schedule
-            case BadValue():
-                return self.note_bad_value(value, path)
-            case int() | float() if not isinstance(value, bool):
-                return self.try_or_note(path, lambda: line_of(within_float(value), lambda: short_json(value)))
-        line = self._line_of_data(value)
-        advice = f"For example: {EXAMPLE_LINE}" if line is None else f"Write {key}: {line}"
-        return self.note_wrong_type(value, path, "a line of text or a number", advice)
 
-    def _line_of_data(self, value: Any) -> str | None:
-        """Return the line that a list of stages or a mapping with a shape was meant as; None if that is unknown."""
-        line = ""
-        if not _is_plain(value):
-            return None
-        if isinstance(value, list) and value:
-            texts = [element if isinstance(element, str) else self._line_of_data(element) for element in value]
-            line = " >> ".join(text for text in texts if text is not None) if None not in texts else ""
-        elif isinstance(value, dict) and len(value) == 1:
-            ((name, inside),) = value.items()
-            if isinstance(inside, (dict, type(None))):  # cosine: {to: 0.1}
-                line = _call(str(name).removesuffix("()"), inside or {})
-            elif name == "schedule":
-                line = str(inside)
-        if isinstance(value, dict) and isinstance(shape := value.get("type", value.get("name")), str):
-            line = _call(shape, {name: element for name, element in value.items() if name not in ("type", "name")})
-        with suppress(InvalidArgument):
-            read_line(line, self.names.own)
-            return line
-        return None  # also for data that is no call of a shape
+def _line_of_data(value: Any, names: ShapeNames) -> str | None:
+    """Return the line that a list of stages or a mapping with a shape was meant as; None if that is unknown."""
+    line = ""
+    if not _is_plain(value):
+        return None
+    if isinstance(value, list) and value:
+        texts = [element if isinstance(element, str) else _line_of_data(element, names) for element in value]
+        line = " >> ".join(text for text in texts if text is not None) if None not in texts else ""
+    elif isinstance(value, dict) and len(value) == 1:
+        ((name, inside),) = value.items()
+        if isinstance(inside, (dict, type(None))):  # cosine: {to: 0.1}
+            line = _call(str(name).removesuffix("()"), inside or {})
+        elif name == "schedule":
+            line = str(inside)
+    if isinstance(value, dict) and isinstance(shape := value.get("type", value.get("name")), str):
+        line = _call(shape, {name: element for name, element in value.items() if name not in ("type", "name")})
+    with suppress(InvalidArgument):
+        read_line(line, names.own)
+        return line
+    return None  # also for data that is no call of a shape
 
-    def note_fault(self, path: str, message: str, instead: str = "", *, code: str = REFUSED_VALUE) -> Any:
-        """Add a problem and return MISSING."""
-        self.problems.add(path, message, instead, code=code)
-        return MISSING
 
-    def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
-        """Report a value of the wrong type."""
-        return self.note_fault(path, f"expected {wanted}, got {short_json(value)}", instead, code=WRONG_TYPE)
+def _refusal(message: str, advice: str = "", *, code: str = REFUSED_VALUE) -> InvalidArgument:
+    """Return the error of an entry, to which its place is added."""
+    return InvalidArgument("", message, advice, code=code)
 
-    def note_bad_value(self, value: BadValue, path: str) -> Any:
-        """Report a value that a config cannot contain."""
-        self.problems.report(path, value.problem)
-        return MISSING
 
-    def try_or_note(self, path: str, make: Callable[[], Any]) -> Any:
-        """Return the result of `make`. If it fails, report the error and return MISSING."""
-        try:
-            return make()
-        except InvalidArgument as error:
-            self.problems.refuse(path, error)
-        return MISSING
+def _wrong_type(value: Any, wanted: str, advice: str) -> InvalidArgument:
+    return _refusal(f"expected {wanted}, got {short_json(value)}", advice, code=WRONG_TYPE)
+
+
+def _refusal_of(value: BadValue) -> InvalidArgument:
+    """Return the error of a value that a config cannot contain."""
+    return _refusal(value.problem.summary, value.problem.advice, code=value.problem.code)
 
 
 # - a schedule is a line of text, or a number (a constant)
@@ -262,15 +235,16 @@ class _PlanReader:
     """A reader of one plan, which continues after a problem to report all problems."""
 
     def __init__(self, data: dict[Any, Any], problems: ProblemCollector, names: ShapeNames) -> None:
-        self.data, self.problems = data, problems
-        self.values = ScheduleReader(names, problems)
+        self.data, self.problems, self.names = data, problems, names
         self.bindings: list[Binding] = []
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self) -> Plan | None:
         """Return the plan; None if there is a problem."""
         clock = self.read_clock(self.data["clock"]) if "clock" in self.data else None
-        total = self.read_total(self.data["total"]) if "total" in self.data else None
+        total = None
+        with self.problems.at(TOTAL):
+            total = _total(self.data["total"]) if "total" in self.data else None
         for key, value in self.data.items():
             if read := _READERS.get(key):
                 read(self, value)
@@ -281,52 +255,19 @@ class _PlanReader:
         if not self.bindings:
             self.problems.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
-        place = CLOCK
-        try:
+        with self.problems.at(CLOCK):
             plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
-            place = TOTAL if plan_clock == PROGRESS and total is not None else ROOT
-            return Plan(*self.bindings, total=total, clock=plan_clock)
-        except InvalidArgument as refusal:
-            self.problems.refuse(place, refusal)
-            return None
+            with self.problems.at(TOTAL if plan_clock == PROGRESS and total is not None else ROOT):
+                return Plan(*self.bindings, total=total, clock=plan_clock)
+        return None
 
     def read_clock(self, value: Any) -> PlanClock | None:
         """Return the clock of the plan, or a dict from field to clock; None if it is invalid."""
-        if not isinstance(value, dict):
-            return self.read_clock_name(value, CLOCK)
-        named = {str(name): self.read_clock_name(element, child_path(CLOCK, name)) for name, element in value.items()}
-        return {name: one for name, one in named.items() if one is not None}
-
-    def read_clock_name(self, value: Any, path: str) -> ClockName | None:
-        """Return the name of a clock; None if it is invalid."""
-        if not isinstance(value, str):
-            self.values.note_wrong_type(value, path, "the name of a clock", "For example: tokens")
-            return None
-        found = self.values.try_or_note(path, lambda: known_clock(value, ""))
-        return None if found is MISSING else found
-
-    def read_total(self, value: Any) -> Duration | None:
-        """Return the length of the run, which must be greater than 0 and not a percentage."""
-        if isinstance(value, BadValue):
-            self.values.note_fault(TOTAL, value.problem.found, "For example: 90 epochs")
-            return None
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            self.values.note_wrong_type(value, TOTAL, "a length", "For example: 90 epochs")
-            return None
-        is_negative = not isinstance(value, str) and value < 0
-        length: Duration = self.values.try_or_note(TOTAL, lambda: Duration.of(0 if is_negative else value))
-        if length is MISSING:
-            return None
-        if not length.terms:
-            message = f"the total must be greater than 0, got {short_json(value)}"
-            self.values.note_fault(TOTAL, message, "For example: 1000", code=TOTAL_NOT_POSITIVE)
-        elif "percent" in dict(length.terms):
-            self.values.note_fault(TOTAL, f"{short_json(value)} would refer to the total itself")
-        elif length.until:
-            self.values.note_fault(TOTAL, f"{short_json(value)} is a position, but the total is a length")
-        else:
-            return length
-        return None
+        clocks: dict[str, ClockName] = {}
+        for name, clock in value.items() if isinstance(value, dict) else [("", value)]:
+            with self.problems.at(child_path(CLOCK, name) if isinstance(value, dict) else CLOCK):
+                clocks[str(name)] = _clock(clock)
+        return clocks if isinstance(value, dict) else clocks.get("")
 
     def read_groups(self, value: Any, root: str = GROUPS) -> None:
         """Read the fields of each group; below `LATER`, of groups that may be added during the run."""
@@ -383,15 +324,22 @@ class _PlanReader:
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
         if name is None and (not isinstance(value, str) or is_foreign_entry(str(key), value)):
             return
-        schedule = self.values.read_line(value, path, key)
-        if name is None:
-            return
-        if (before := self.places.setdefault((name, selector), path)) != path:
+        is_second = name is not None and (before := self.places.setdefault((name, selector), path)) != path
+        schedule = self.schedule_at(path, value, key)
+        if name is not None and schedule is not None and not is_second:
+            with self.problems.at(path):
+                self.bindings.append(Binding(name, schedule, selector, optional))
+        if is_second:
             message = f"{name} of the same groups is scheduled at {before} too"
             self.problems.add(path, message, at_key=True, code=SAID_TWICE)
-        elif schedule is not MISSING:
-            made = self.values.try_or_note(path, lambda: Binding(name, schedule, selector, optional))
-            self.bindings += [] if made is MISSING else [made]
+
+    def schedule_at(self, path: str, value: Any, key: object) -> Schedule | None:
+        """Return the schedule of a field or a target; None if it is invalid, or if no more problems are listed."""
+        if self.problems.full and isinstance(value, str):
+            return None
+        with self.problems.at(path):
+            return _schedule(value, key, self.names)
+        return None
 
     def name_of_field(self, key: str, value: Any, path: str) -> str | None:
         """Return the canonical name of a field; None if it is invalid, misspelled, or a run fact."""
@@ -417,10 +365,10 @@ class _PlanReader:
         if message:
             self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
             return None
-        try:
+        name = None
+        with self.problems.at(path, at_key=True):
             name = str(Field.of(key))
-        except InvalidArgument as refusal:
-            self.problems.refuse(path, refusal, at_key=True)
+        if name is None:
             return None
         if (slip := known_field(name)) is not None:
             message = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
@@ -446,15 +394,50 @@ class _PlanReader:
         for key in TARGET_ENTRIES:
             if key not in entry:
                 self.problems.add(path, f'"{key}" is missing', code=WRONG_ARGUMENT)
-        first, place, initial, schedule = entry.get("initial", 1.0), child_path(path, "initial"), MISSING, MISSING
-        if isinstance(first, bool) or not isinstance(first, (int, float)):
-            self.values.note_wrong_type(first, place, "a number", "For example: 1.0")
-        else:
-            initial = self.values.try_or_note(place, partial(finite_number, "initial", first))
+        schedule = None
         if "schedule" in entry:
-            schedule = self.values.read_line(entry["schedule"], child_path(path, "schedule"), "schedule")
-        if self.problems.count == before and schedule is not MISSING and name.isidentifier():
-            self.bindings.append(Binding(Target(name, initial), schedule))
+            schedule = self.schedule_at(child_path(path, "schedule"), entry["schedule"], "schedule")
+        with self.problems.at(child_path(path, "initial")):
+            first = entry.get("initial", 1.0)
+            if isinstance(first, bool) or not isinstance(first, (int, float)):
+                raise _wrong_type(first, "a number", "For example: 1.0")
+            initial = finite_number("initial", first)
+            if self.problems.count == before and schedule is not None and name.isidentifier():
+                self.bindings.append(Binding(Target(name, initial), schedule))
+
+
+def _clock(value: Any) -> ClockName:
+    """Return the name of a clock.
+
+    Raises:
+        InvalidArgument: the value is no such name.
+    """
+    if not isinstance(value, str):
+        raise _wrong_type(value, "the name of a clock", "For example: tokens")
+    return known_clock(value, "")
+
+
+def _total(value: Any) -> Duration:
+    """Return the length of the run, which must be greater than 0 and not a percentage.
+
+    Raises:
+        InvalidArgument: the value is not such a length.
+    """
+    example = "For example: 90 epochs"
+    if isinstance(value, BadValue):
+        raise _refusal(value.problem.found, example)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise _wrong_type(value, "a length", example)
+    is_negative = not isinstance(value, str) and value < 0
+    length = Duration.of(0 if is_negative else value)
+    if not length.terms:
+        message = f"the total must be greater than 0, got {short_json(value)}"
+        raise _refusal(message, "For example: 1000", code=TOTAL_NOT_POSITIVE)
+    if "percent" in dict(length.terms):
+        raise _refusal(f"{short_json(value)} would refer to the total itself")
+    if length.until:
+        raise _refusal(f"{short_json(value)} is a position, but the total is a length")
+    return length
 
 
 def _is_group(key: object, value: Any) -> bool:

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -342,6 +343,14 @@ class ProblemCollector:
             return
         problem = Problem(path, message, advice, span, at_key, code=code)
         self._found[problem] = None
+
+    @contextmanager
+    def at(self, path: str, *, at_key: bool = False) -> Iterator[None]:
+        """Add the problem of an error in the `with` block at a path, and continue after the block."""
+        try:
+            yield
+        except InvalidArgument as refusal:
+            self.refuse(path, refusal, at_key=at_key)
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Add the error of a library function as a problem."""
