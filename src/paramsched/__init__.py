@@ -92,7 +92,7 @@ _register_entries(
     },
 )
 
-_EAGER = sorted(name for name in {*globals()} - {"TYPE_CHECKING", "core"} if not name.startswith("_"))
+_EAGER = sorted(name for name in {*globals()} - {"TYPE_CHECKING", "base", "core"} if not name.startswith("_"))
 
 
 if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist

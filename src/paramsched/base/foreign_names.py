@@ -5,11 +5,15 @@ of an argument (`constant.factor`), which takes precedence. `paramsched.core.for
 lines of text, plan files and commands. `answer_to_name` answers to the names of schedulers.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
+
+from paramsched.base.words import closest
 
 Given: TypeAlias = Mapping[str, Any]
 """The keywords of a call, of which the meaning of one may depend on another."""
@@ -457,6 +461,34 @@ FOREIGN_SCALES: Final[Mapping[str, str]] = {
     "thousand": "k", "m": "M", "million": "M", "b": "B", "bn": "B", "g": "B", "G": "B", "billion": "B", "t": "T",
     "trillion": "T",
 }  # fmt: skip
+
+_LOOSE_SCALES = "|".join(sorted({"k", *FOREIGN_SCALES}, key=len, reverse=True))
+_LOOSE_TERM = re.compile(
+    rf"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{{1,3}})?)\s*(?P<scale>{_LOOSE_SCALES})?\s*(?P<unit>%|[A-Za-z]+)",
+    re.ASCII | re.IGNORECASE,
+)
+"""A number with any unit, and a scale in any case."""
+
+
+def with_own_units(text: str, names: Collection[str]) -> str:
+    """Return the text of a length with our units in place of misspelled ones and those of other libraries.
+
+    Args:
+        text: the length.
+        names: the names of the units.
+    """
+
+    def with_own_unit(match: re.Match[str]) -> str:
+        number, word, unit = match["number"], match["scale"] or "", match["unit"]
+        if {f"{word}{unit}", f"{word}{unit}".lower()} & {*names, *FOREIGN_UNITS}:  # "10 batches" has no scale
+            word, unit = "", f"{word}{unit}"
+        if unit == "dur":  # of Composer, a share of the run
+            number, unit = f"{(Decimal(number) * 100).normalize():f}", "%"
+        known = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in names if len(name) > 3]) or unit
+        scale = FOREIGN_SCALES.get(word.lower(), word)
+        return f"{number}{scale}{'' if known == '%' else ' '}{known}"
+
+    return _LOOSE_TERM.sub(with_own_unit, " ".join(text.split()))
 
 
 # ---- names of schedulers

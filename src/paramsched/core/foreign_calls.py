@@ -1,4 +1,4 @@
-"""Calls with arguments of other libraries, written with the arguments of this one.
+"""Calls with arguments of other libraries, written with the arguments of this one. Loaded when a call is refused.
 
 The table of the arguments is `paramsched.base.foreign_names`.
 """
@@ -8,18 +8,13 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import wraps
-from typing import Any, Final, TypeVar, cast, final, get_args, is_typeddict
+from typing import Any, Final, final, get_args, is_typeddict
 
 from paramsched.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
 from paramsched.base.params import Param, params_of, union_members
 from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
-from paramsched.core.tracebacks import shortened
-from paramsched.errors import CallSite, InvalidCall, ParamschedError, shown
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-_Class = TypeVar("_Class", bound=type)
+from paramsched.errors import CallSite, InvalidCall, shown
 
 _OF_WARMUP: Final[Mapping[str, tuple[str, ...]]] = {
     "over": ("warmup", "after"),
@@ -393,58 +388,30 @@ def _classes_in(annotation: Any) -> tuple[type, ...]:
     return tuple(member for member in union_members(annotation) if isinstance(member, type))
 
 
-def answering(function: _Function) -> _Function:
-    """Return a function that says what to write for an argument of another library, and for a call of another form.
-
-    An error of this library that it raises has no frames of the library between the function and the user's line.
-    """
-    return _answering(function, function.__name__)
-
-
-def answering_method(prefix: str, examples: Callable[[Any], Mapping[str, str]]) -> Callable[[_Function], _Function]:
-    """Return a decorator for a method that says what to write, as `answering`.
+def answer_to_call(
+    call: str,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Given,
+    *,
+    prefix: str,
+    examples: Callable[[Any], Mapping[str, str]] | None,
+) -> InvalidCall | None:
+    """Return the error about a call that Python has refused, with the call to write; None if the reason is another one.
 
     Args:
-        prefix: what is written before the name of the method, such as `plan.`.
-        examples: returns the text of arguments that a call needs, by name, for the object of the method.
+        call: the name of the function.
+        function: the function, or the `__init__` of a class.
+        args, kwargs: the arguments of the call, with the object of a method.
+        prefix: what is written before the name of the function.
+        examples: returns the text of arguments that a call needs, by name, for the object of a method.
     """
-    return lambda method: _answering(method, method.__name__, prefix, examples)
-
-
-def answering_class(kind: _Class) -> _Class:
-    """Let a class say what to write for an argument of another library.
-
-    It replaces `__init__`, because that of a dataclass is generated, so that no decorator can stand above it.
-    """
-    made = cast(Any, kind)
-    made.__init__ = _answering(made.__init__, kind.__name__)
-    return kind
-
-
-def _answering(
-    function: _Function,
-    call: str,
-    prefix: str = "ps.",
-    examples: Callable[[Any], Mapping[str, str]] = lambda _: _EXAMPLES,
-) -> _Function:
-    @wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except (ParamschedError, TypeError) as error:
-            answer = None
-            if isinstance(error, TypeError):
-                is_method = next(iter(inspect.signature(function).parameters), "") == "self"
-                mine, texts = args[is_method:], examples(args[0] if args else None)
-                takes_all = _takes_all_keywords(function)
-                answer = None if takes_all else unknown_keyword(call, function, mine, kwargs, prefix=prefix)
-                answer = answer or wrong_form(call, function, mine, kwargs, prefix=prefix, examples=texts)
-            if answer is None and not isinstance(error, ParamschedError):
-                raise
-            refused = answer or shortened(error)
-        raise refused
-
-    return cast(_Function, called)
+    is_method = next(iter(inspect.signature(function).parameters), "") == "self"
+    own = args[is_method:]
+    texts = _EXAMPLES if examples is None else examples(args[0] if args else None)
+    takes_all = _takes_all_keywords(function)
+    answer = None if takes_all else unknown_keyword(call, function, own, kwargs, prefix=prefix)
+    return answer or wrong_form(call, function, own, kwargs, prefix=prefix, examples=texts)
 
 
 def _takes_all_keywords(function: Callable[..., Any]) -> bool:

@@ -10,8 +10,8 @@ from paramsched.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
 from paramsched.base.params import readable
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import did_you_mean
+from paramsched.core.answering import answering_class
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
-from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run

@@ -30,7 +30,6 @@ from paramsched.base.words import (
 from paramsched.core.builders import SHAPES
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.problem_collector import BadValue, ProblemCollector, plain_or_bad, short_json, type_name_of
-from paramsched.core.foreign_calls import answer_to_entry, is_foreign_entry
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
@@ -322,7 +321,7 @@ class _PlanReader:
             self.problems.add(path, message, advice, at_key=True, code=WRONG_TYPE)
             return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
-        if name is None and (not isinstance(value, str) or is_foreign_entry(str(key), value)):
+        if name is None and (not isinstance(value, str) or _is_foreign(str(key), value)):
             return
         is_second = name is not None and (before := self.places.setdefault((name, selector), path)) != path
         schedule = self.schedule_at(path, value, key)
@@ -349,7 +348,9 @@ class _PlanReader:
             return None
         if key in KNOWN:
             return key
-        if is_foreign_entry(key, value):
+        if _is_foreign(key, value):
+            from paramsched.core.foreign_calls import answer_to_entry
+
             message = f'"{key}" is not a field'
             self.problems.add(path, message, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
             return None
@@ -440,12 +441,19 @@ def _total(value: Any) -> Duration:
     return length
 
 
+def _is_foreign(key: str, value: Any) -> bool:
+    """Return whether an entry is an argument of another library. Their table is loaded for entries of unknown names."""
+    from paramsched.core.foreign_calls import is_foreign_entry
+
+    return is_foreign_entry(key, value)
+
+
 def _is_group(key: object, value: Any) -> bool:
     """Return whether an entry is a mapping from fields of optimizers to schedules, as a group has."""
     return (
         isinstance(value, dict)
         and bool(value)
-        and not is_foreign_entry(str(key), value)
+        and not _is_foreign(str(key), value)
         and all(isinstance(name, str) and is_field_name(name) and Field.of(name).key in KNOWN for name in value)
         and all(isinstance(line, (str, int, float)) and not isinstance(line, bool) for line in value.values())
     )

@@ -15,6 +15,7 @@ from paramsched.base.files import near_file, path_of_file, write_whole_file
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean, names_listed, printable, shortened_text
+from paramsched.core.answering import answering
 from paramsched.core.files import native
 from paramsched.core.files.native import ShapeLike, ShapeNames
 from paramsched.core.files.problem_collector import (
@@ -38,7 +39,6 @@ from paramsched.core.files.syntaxes import (
     yaml_places,
 )
 from paramsched.core.files.yaml_slips import problems_of_slips
-from paramsched.core.foreign_calls import answering
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
 from paramsched.core.time.run_facts import RunFacts

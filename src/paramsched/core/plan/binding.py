@@ -13,10 +13,10 @@ from typing import Any, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
 from paramsched.base.words import closest, did_you_mean
+from paramsched.core.answering import answering_class
 from paramsched.core.curves.curve import Curve
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base
-from paramsched.core.foreign_calls import answering_class
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.combinators import chain, guided, without_rules
 from paramsched.core.schedules.level import Absolute

@@ -12,9 +12,9 @@ import numpy as np
 from paramsched.base.params import readable
 from paramsched.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.base.words import printable, text_on_screen
+from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.entries import notebook_display
-from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import Binding, Target, clock_of_field, clock_text, selector_text
 from paramsched.core.plan.follow import targets_followed, with_followed_lines

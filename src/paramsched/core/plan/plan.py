@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.words import closest, printable_lines, text_on_screen
+from paramsched.core.answering import answering_method
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
 from paramsched.core.entries import load_entry, notebook_display
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import KNOWN, Field
-from paramsched.core.foreign_calls import answering_method, foreign_fact, is_foreign_entry, unknown_keyword
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
@@ -387,7 +387,12 @@ class Plan:
     def _refuse_other_names_of_total(self, at: DurationLike, fields: Mapping[str, Any]) -> None:
         """Raise for a total of a change that has its name in another library, such as `max_steps`."""
         own = {binding.name for binding in self.bindings}
-        totals = {name: foreign_fact(name, value) for name, value in fields.items() if name not in own}
+        added = {name: value for name, value in fields.items() if name not in own}
+        if not added:
+            return
+        from paramsched.core.foreign_calls import foreign_fact
+
+        totals = {name: foreign_fact(name, value) for name, value in added.items()}
         for name, fact in totals.items():
             if fact is not None and fact[0] == "total":
                 kept = [f"{one}={_as_argument(value)}" for one, value in fields.items() if one != name]
@@ -596,6 +601,10 @@ def _check_keywords(fields: Mapping[str, Any]) -> None:
 
     Every other name may be a field of the optimizer.
     """
+    if {*fields} <= {*KNOWN}:
+        return
+    from paramsched.core.foreign_calls import is_foreign_entry, unknown_keyword
+
     foreign = {name for name, value in fields.items() if is_foreign_entry(name, value)}
     known = ("total", "clock", *(name for name in fields if name not in foreign))
     if foreign and (error := unknown_keyword("Plan", Plan.__init__, (), fields, known=known)) is not None:

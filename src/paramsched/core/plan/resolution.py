@@ -9,9 +9,9 @@ from typing import Any, Unpack, final, overload
 import numpy as np
 
 from paramsched.base.params import readable
+from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback import MetricRule
-from paramsched.core.foreign_calls import answering
 from paramsched.core.plan.binding import amount_clock, binding_key, clock_of_field, replace_schedule
 from paramsched.core.plan.clocks import sizes_of_run
 from paramsched.core.plan.follow import with_followed_lines

@@ -12,11 +12,11 @@ import numpy as np
 
 from paramsched.base.params import readable
 from paramsched.base.words import did_you_mean, names_listed, printable, text_on_screen
+from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.entries import notebook_display
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Group
-from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,

@@ -9,8 +9,8 @@ from paramsched.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckR
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
+from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
-from paramsched.core.foreign_calls import answering
 from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, is_selected, refuse_unmatched
 from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed

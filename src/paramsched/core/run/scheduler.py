@@ -27,10 +27,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from paramsched.base.params import readable, short_name
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean, text_on_screen
+from paramsched.core.answering import answering_class
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field
-from paramsched.core.foreign_calls import answering_class
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of, by_group
 from paramsched.core.plan.optimizers import find_group, flat_optimizers, unique_labels

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 import numpy as np
 
 from paramsched.base.params import Positive, readable
+from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
-from paramsched.core.foreign_calls import answering
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.level import Absolute, Level, always_above

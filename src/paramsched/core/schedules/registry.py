@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 from paramsched.base.params import readable
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
-from paramsched.core.foreign_calls import unknown_argument
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidCall, ParamschedError, shown
 
@@ -108,6 +107,8 @@ def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     known = signature.parameters
     for key in kwargs:
         if key not in known and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+            from paramsched.core.foreign_calls import unknown_argument
+
             raise unknown_argument(name, builder, key, args, kwargs) from None
     try:
         signature.bind(*args, **kwargs)

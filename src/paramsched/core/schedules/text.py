@@ -19,13 +19,12 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
 
 from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
-from paramsched.base.foreign_names import answer_to_name
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
+from paramsched.core.answering import answering
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
-from paramsched.core.foreign_calls import answering, unknown_argument
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
@@ -284,6 +283,8 @@ class _LineReader:
 
     def unknown(self, node: Any, name: str, kind: str, known: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
+        from paramsched.base.foreign_names import answer_to_name
+
         if (answer := answer_to_name(name)) is not None:
             return self.at(node, answer, code=UNKNOWN_NAME)
         near = closest(name, tuple(known))
@@ -526,6 +527,8 @@ def bound_arguments(
     refuse_two_readings_of_call(name, args, kwargs)
     for key in kwargs:
         if key not in params and not any(one.free for one in params.values()):
+            from paramsched.core.foreign_calls import unknown_argument
+
             raise unknown_argument(name, function, key, args, kwargs)
     try:
         bound = _signature_of(function).bind(*args, **kwargs)

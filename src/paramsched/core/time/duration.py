@@ -11,9 +11,8 @@ from typing import Final, TypeAlias, final
 import numpy as np
 
 from paramsched.base.codes import UNKNOWN_NAME
-from paramsched.base.foreign_names import FOREIGN_SCALES, FOREIGN_UNITS
 from paramsched.base.params import argument_kind, short_name
-from paramsched.base.words import closest, shortened_text
+from paramsched.base.words import shortened_text
 from paramsched.core.curves.arrays import Array
 from paramsched.errors import InvalidArgument, Unresolved, shown
 
@@ -130,12 +129,6 @@ _TERM = re.compile(
     r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,63}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
-_LOOSE_SCALES = "|".join(sorted({"k", *FOREIGN_SCALES}, key=len, reverse=True))
-_LOOSE_TERM = re.compile(
-    rf"(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d{{1,3}})?)\s*(?P<scale>{_LOOSE_SCALES})?\s*(?P<unit>%|[A-Za-z]+)",
-    re.ASCII | re.IGNORECASE,
-)
-"""A number with any unit, and a scale in any case."""
 _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
@@ -444,18 +437,9 @@ def _meant_length(text: str) -> str | None:
     >>> [_meant_length(text) for text in ("5 ep", "2b tokens", "10 percent", "0.5dur", "100% - 3 epoks", "5 miles")]
     ['5 epochs', '2B tokens', '10%', '50%', '100% - 3 epochs', None]
     """
+    from paramsched.base.foreign_names import with_own_units
 
-    def with_our_unit(match: re.Match[str]) -> str:
-        number, word, unit = match["number"], match["scale"] or "", match["unit"]
-        if {f"{word}{unit}", f"{word}{unit}".lower()} & {*UNIT_NAMES, *FOREIGN_UNITS}:  # "10 batches" has no scale
-            word, unit = "", f"{word}{unit}"
-        if unit == "dur":  # of Composer, a share of the run
-            number, unit = _amount_text(Fraction(number) * 100), "%"
-        known = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in UNIT_NAMES if len(name) > 3]) or unit
-        scale = FOREIGN_SCALES.get(word.lower(), word)
-        return f"{number}{scale}{'' if known == '%' else ' '}{known}"
-
-    meant = _LOOSE_TERM.sub(with_our_unit, " ".join(text.split()))
+    meant = with_own_units(text, UNIT_NAMES)
     try:
         return None if meant == text else str(Duration.of(meant)) and meant
     except InvalidArgument:

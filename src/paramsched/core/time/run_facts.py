@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 
 from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
 from paramsched.base.words import closest, did_you_mean, only_set_fields, shortened_text
+from paramsched.core.answering import answering_class
 from paramsched.core.entries import notebook_display
-from paramsched.core.foreign_calls import answering_class, foreign_fact
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, shown
 
@@ -359,6 +359,8 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
 
 def _unknown_fact(name: str, fact: str, value: object) -> InvalidCall:
     """Return the error about a keyword that is not a run fact, with the one that another library's name means."""
+    from paramsched.core.foreign_calls import foreign_fact
+
     message = f'unknown argument "{shortened_text(fact)}"'
     if (known := foreign_fact(fact, value)) is not None:
         return InvalidCall(CallSite(name, fact), message, f"Write {known[0]}={known[1]}")
