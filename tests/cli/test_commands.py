@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import paramsched
 from paramsched.cli import main
 from paramsched.core import files as config
+from paramsched.base.codes import check_rules
 from paramsched.core.plan import Plan
 from paramsched.core.schedules.anneals import cosine, warmup
 from support.tables import table
@@ -702,6 +703,40 @@ def test_files_are_completed_for_file_arguments(words):
 @pytest.mark.parametrize("command", ["show", "convert"])
 def test_files_are_completed_for_the_output_option(command):
     assert offered([command, "plan.yaml", "-o"], "out") == [("file", "out")]
+
+
+def test_recipes_are_completed_beside_files(folder):
+    (folder / "recent.yaml").touch()
+
+    assert offered(["show"], "recipe:gpt3") == [("plain", "recipe:gpt3-175b")]
+    assert offered(["recipes"], "gpt3") == [("plain", "gpt3-175b")]
+    beside = [value for _, value in offered(["check", "a.yaml"], "rec")]
+    assert beside[:1] == ["recent.yaml"]
+    assert set(beside[1:]) == {f"recipe:{name}" for name in paramsched.recipes}
+
+
+@pytest.mark.parametrize("option", ["--explain", "--select", "--ignore"])
+def test_codes_and_names_of_rules_are_completed(option):
+    assert offered(["check", option], "PS21") == [("plain", code) for code in check_rules() if code.startswith("PS21")]
+    assert offered(["check", option], "PS3,beyond-t") == [("plain", "PS3,beyond-total")]
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["show", "recipe", ":", "gpt3"], ["plain,gpt3-175b"]),
+        (["diff", "a.yaml", "recipe", ":", "gpt3"], ["plain,gpt3-175b"]),
+        (["check", "--select", "=", "PS211"], ["plain,PS211"]),
+        (["show", "a.yaml", "--base", "lr", "=", "0.1", "--other", "recipe", ":", "gpt3"], ["plain,gpt3-175b"]),
+        (["show", "pl"], ["file,pl"]),
+    ],
+    ids=lambda words: " ".join(words),
+)
+def test_bash_splits_words_at_a_colon_and_at_an_equals_sign(words, completed):
+    shell = {"COMP_WORDS": "\n".join(["paramsched", *words]), "COMP_CWORD": str(len(words))}
+    shell["_PARAMSCHED_COMPLETE"] = "bash_complete"
+
+    assert CliRunner().invoke(main, env=shell, prog_name="paramsched").stdout.split() == completed
 
 
 def test_an_unknown_shape_names_the_import_of_its_module_which_is_no_file(folder):

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast, final
 
 import click
 
+from paramsched.cli._completion import offer_files, offer_plans
 from paramsched.base.params import Param, params_of_record
 from paramsched.base.words import did_you_mean
 from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_guarded
@@ -206,13 +207,9 @@ class ExistingFile(click.Path):
             self.fail(f"{value!r} is not the name of a file", param, ctx)
 
 
-offer_files: Final = click.Path().shell_complete
-"""Complete file names in the shell."""
-
-
 def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
-    return click.argument(name, metavar=name.upper(), required=True, shell_complete=offer_files)
+    return click.argument(name, metavar=name.upper(), required=True, shell_complete=offer_plans)
 
 
 at_option = click.option(
@@ -225,7 +222,7 @@ at_option = click.option(
 
 def plans_argument() -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one or more plans."""
-    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
+    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_plans)
 
 
 output_option = click.option(

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from paramsched.cli._completion import offer_plans
 from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
@@ -15,7 +16,6 @@ from paramsched.cli._options import (
     format_option,
     json_option,
     named_columns,
-    offer_files,
     plan_options,
     time_option,
     tolerance_option,
@@ -39,7 +39,7 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, termin
     "--plan",
     "-p",
     metavar="PLAN",
-    shell_complete=offer_files,
+    shell_complete=offer_plans,
     help="The plan: a file, recipe:NAME, or one line of text. Without it, the facts of LOG are printed.",
 )
 @plan_options

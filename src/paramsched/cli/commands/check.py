@@ -2,6 +2,7 @@
 
 import click
 
+from paramsched.cli._completion import offer_codes
 from paramsched.cli._options import (
     Command,
     CommandOptions,
@@ -47,9 +48,10 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--select",
     metavar="CODES",
+    shell_complete=offer_codes,
     help="Report only these codes: PS205, PS3 (a prefix), or rule names, separated by commas.",
 )
-@click.option("--ignore", metavar="CODES", help="Do not report these codes.")
+@click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @json_option
 @click.option(
@@ -58,6 +60,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     is_eager=True,
     expose_value=False,
     callback=_explain,
+    shell_complete=offer_codes,
     help="Explain a code with an example, and exit.",
 )
 def paramsched_check(

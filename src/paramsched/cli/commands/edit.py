@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from paramsched.cli._completion import offer_files
 from paramsched.cli._options import (
     Command,
     CommandOptions,
@@ -27,7 +28,7 @@ from paramsched.cli._output import WrongUsage, echo
         "paramsched edit first.yaml --new",
     ),
 )
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=offer_files)
 @click.option("--new", is_flag=True, help="Begin a new file with a short plan. It is written when you save.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option(

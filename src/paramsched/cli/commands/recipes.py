@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from paramsched.cli._completion import offer_recipes
 from paramsched.base.words import json_text
 from paramsched.cli._options import Command, json_option
 from paramsched.cli._output import WrongUsage, aligned_rows, echo, echo_data, echo_yaml
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         "paramsched recipes llama3-405b",
     ),
 )
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, shell_complete=offer_recipes)
 @json_option
 def paramsched_recipes(
     words: tuple[str, ...],

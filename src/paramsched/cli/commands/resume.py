@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from paramsched.cli._completion import offer_plans
 from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
@@ -16,7 +17,6 @@ from paramsched.cli._options import (
     format_option,
     json_option,
     new_base_option,
-    offer_files,
     plan_options,
 )
 from paramsched.cli._output import BAD_PLAN, WrongUsage, echo_data, echo_lines
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--plan",
     "-p",
     metavar="PLAN",
-    shell_complete=offer_files,
+    shell_complete=offer_plans,
     help="Plan to resume with: a file, recipe:NAME, or one line of text. By default, the plan in CHECKPOINT.",
 )
 @plan_options

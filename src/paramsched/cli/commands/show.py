@@ -12,13 +12,13 @@ import click
 
 from paramsched.base.terminal import table_rows
 from paramsched.base.words import json_text
+from paramsched.cli._completion import offer_files, offer_plans
 from paramsched.cli._options import (
     Command,
     CommandOptions,
     base_option,
     format_option,
     json_option,
-    offer_files,
     plan_options,
     plans_argument,
     tolerance_option,
@@ -115,7 +115,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--branches", is_flag=True, help="Draw each further plan from the update where it leaves an earlier one."
         ),
-        click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over PLAN."),
+        click.option("--other", metavar="PLAN", shell_complete=offer_plans, help="Another plan to draw over PLAN."),
         format_option,
         base_option,
         plan_options,
