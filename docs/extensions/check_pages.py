@@ -15,6 +15,10 @@ _OPENING = """\
 A problem in a plan has one of these codes. [Checking](../reference/checking.md) describes where it is reported.
 Codes are provisional: a minor version may change them, with a line in the changelog.
 """
+_EXPLAINED = {
+    "PS301": "[Levels](../reference/lengths-and-levels.md#levels) has a picture of multiples of base and of values."
+}
+"""By code, a link to the page that explains the problem."""
 _TABLE = "\n| code | severity | problem |\n| --- | --- | --- |\n"
 
 
@@ -41,6 +45,8 @@ def pages() -> dict[str, str]:
 def section(rule: CheckRule) -> str:
     """Return the section of a rule, whose anchor is its code."""
     text = f"\n({rule.code.lower()})=\n\n## {rule.code} {rule.name}\n\n*{rule.severity}.* {rule.line}\n\n{rule.why}\n"
+    if rule.code in _EXPLAINED:
+        text += f"\n{_EXPLAINED[rule.code]}\n"
     if rule.wrong:
         fence = "```yaml"
         options = f", with `{' '.join(rule.options)}`" if rule.options else ""
