@@ -1,14 +1,20 @@
-"""The wheel is complete: installed into an empty folder, its command works."""
+"""The wheel is complete: installed into an empty folder, its command works. A commit is installed as on the page."""
 
+import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+from paramsched.base import VERSION
+
 ROOT = Path(__file__).parents[2]
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 
 def build_wheel(folder: Path) -> Path:
@@ -46,3 +52,24 @@ def test_imports_come_from_the_installed_wheel(installed):
     code = "import paramsched; print(paramsched.__file__)"
 
     assert Path(output_of([sys.executable, "-c", code], installed).strip()).is_relative_to(installed)
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+def test_a_commit_is_installed_with_the_lines_of_the_page(tmp_path):
+    page = (ROOT / "docs/tutorials/first-plan.md").read_text(encoding="utf-8").partition("### Pin a commit")[2]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    page = page.replace("URL@COMMIT", f"{ROOT.as_uri()}@{commit.strip()}")
+    named = dict(re.findall(r":caption: (\S+)\n(.*?)```", page, re.DOTALL))
+    (tmp_path / "requirements.txt").write_text(named["requirements.txt"])
+    offline = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    file = ["--dry-run", "--report", "report.json", "--requirement", "requirements.txt"]
+
+    subprocess.run([*PIP, "install", *offline, *file], cwd=tmp_path, check=True)
+    (line,) = re.findall(r'^pip wheel (.*) "(.*)"$', page, re.MULTILINE)
+    subprocess.run([*PIP, "wheel", *offline, *line[0].split(), line[1]], cwd=tmp_path, check=True)
+
+    installed = json.loads((tmp_path / "report.json").read_text())["install"]
+    assert [(one["metadata"]["version"], one["requested_extras"]) for one in installed] == [(VERSION, ["torch"])]
+    assert tomllib.loads(named["pyproject.toml"])["project"]["dependencies"] == [named["requirements.txt"].strip()]
+    assert [file.name for file in tmp_path.glob("wheels/*")] == [f"paramsched-{VERSION}-py3-none-any.whl"]
