@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 import paramsched
 from paramsched.cli import main
+from paramsched.cli._options import UNIT_FACTS, FactOption
 from paramsched.core import files as config
 from paramsched.base.codes import check_rules
 from paramsched.core.plan import Plan
@@ -87,6 +88,18 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
     assert printed[-len(examples) - 1] == "Examples:"
     assert max(map(len, printed)) <= 80
     assert not any("\b" in line or "\\b" in line for line in printed)
+
+
+def test_only_the_help_of_all_commands_describes_the_facts_of_the_run():
+    facts = [one for one in main.get_command(click.Context(main), "check").params if isinstance(one, FactOption)]
+    described = [one.help for one in facts]
+
+    printed = {name: " ".join(good(*name, "--help").split()) for name in [(), *((name,) for name in EVERY)]}
+
+    assert len(described) == len(UNIT_FACTS)
+    assert [(name, text) for name, page in printed.items() for text in described if text in page] == [
+        ((), text) for text in described
+    ]
 
 
 EXAMPLES = [(name, line) for name in EVERY for line in examples_of(name)]

@@ -55,7 +55,7 @@ def test_without_the_folder_of_a_package_its_commands_do_not_exist_and_the_other
         (tmp_path / name).write_text(text)
     (tmp_path / "log.csv").write_text("step,lr\n" + "".join(f"{t},{1 - t / 20}\n" for t in range(20)))
     data = json.loads(copy.run("-c", ALL, json.dumps(USES)).stdout)
-    help_lines = data.pop("--help")[1].partition("Commands:")[2].splitlines()[1:]
+    help_lines = data.pop("--help")[1].partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     assert {line.split()[0] for line in help_lines} == {
         name for name, package in _PACKAGES.items() if package != missing
     }

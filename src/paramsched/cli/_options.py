@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import textwrap
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -119,6 +120,8 @@ SECTIONS = {
     ConfigOption: "Configs of MMEngine, and your own modules",
 }
 """The sections of a help page, in order, by the class of their options."""
+_SHARED = (FactOption, ConfigOption)
+"""The sections whose options most commands have: the help of all commands describes them once."""
 
 
 def plan_options(command: _Function) -> _Function:
@@ -264,8 +267,7 @@ new_base_option = partial(
     metavar="VALUES",
 )
 base_option = new_base_option(
-    help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1; audit fits "
-    "a base to the log.",
+    help="Bases that schedules multiply: 0.1 (of lr), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
 tolerance_option = click.option(
     "--tolerance",
@@ -330,7 +332,12 @@ class Command(click.Command):
         shown = [(option, record) for option in options if (record := option.get_help_record(ctx)) is not None]
         for kind, title in SECTIONS.items():
             rows = [record for one, record in shown if type(one) is kind]
-            if rows:
+            if rows and kind in _SHARED:
+                with formatter.section(f"{title}, described by `{ctx.find_root().info_name} --help`"):
+                    names = ", ".join(option.split()[0] for option, _ in rows)
+                    lines = textwrap.wrap(names, formatter.width - 2, break_on_hyphens=False)
+                    formatter.write("".join(f"  {line}\n" for line in lines))
+            elif rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
@@ -359,6 +366,16 @@ class Commands(click.Group):
             return None
         found = getattr(import_module(f"paramsched.cli.commands.{cmd_name}"), f"paramsched_{cmd_name}")
         return cast(click.Command, found)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options, the commands, and the options that most commands share."""
+        click.Group.format_options(self, ctx, formatter)
+        check = self.get_command(ctx, "check")  # the command of the core, which always exists
+        assert check is not None
+        for kind in _SHARED:
+            options = [one for one in check.get_params(ctx) if type(one) is kind]
+            with formatter.section(f"{SECTIONS[kind]}, options of the commands above"):
+                formatter.write_dl([record for one in options if (record := one.get_help_record(ctx)) is not None])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

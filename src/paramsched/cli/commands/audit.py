@@ -11,11 +11,11 @@ from paramsched.cli._options import (
     CommandOptions,
     ExistingFile,
     at_option,
-    base_option,
     column_option,
     format_option,
     json_option,
     named_columns,
+    new_base_option,
     plan_options,
     time_option,
     tolerance_option,
@@ -44,7 +44,7 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, termin
 )
 @plan_options
 @format_option
-@base_option
+@new_base_option(help="Bases that schedules multiply: 0.1 (of lr), lr=0.1, lr@head=0.01. By default, those of LOG.")
 @column_option
 @time_option
 @click.option("--amount", metavar="NAME", help="Column with the amount, for a plan by tokens, samples, …")
