@@ -1,5 +1,8 @@
 """Every shape by its name in text, also the rare ones that `paramsched` itself does not list."""
 
+from collections.abc import Callable as _Callable
+from typing import Any as _Any
+
 from paramsched.core.builders import SHAPES as _SHAPES
 from paramsched.core.schedules import as_factor as as_factor
 from paramsched.core.schedules import chain as chain
@@ -16,7 +19,7 @@ from paramsched.core.schedules import window as window
 from paramsched.core.schedules import with_lengths as with_lengths
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> _Callable[..., _Any]:
     if name in _SHAPES:
         return _SHAPES[name]
     raise AttributeError(f"module 'paramsched.shapes' has no attribute {name!r}")

@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,13 @@ def test_the_shapes_have_every_shape_by_its_name_in_text():
 
     assert named == {*SHAPES}
     assert {*SHAPES} - {*ps.__all__} == {*dir(ps.shapes)} - {*ps.__all__}
+
+
+def test_every_public_name_is_called_in_a_script_that_is_type_checked():
+    script = (Path(__file__).parents[1] / "typing" / "user_script.py").read_text(encoding="utf-8")
+    called = {*re.findall(r"ps\.(\w+)", script), *re.findall(r"\b(?:show|audit|curves|errors)\b", script)}
+
+    assert {*ps.__all__} - called == set()
 
 
 @pytest.mark.parametrize("name", ["noam"])

@@ -86,7 +86,7 @@ def _some_bounds(call: Schedule) -> None:
 
 
 @planned(affine=False, check=_some_bounds)
-def minimum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
+def minimum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
     """Take the smallest value of several schedules at each update.
 
     value(t) = min(a(t), b(t), …)
@@ -106,7 +106,7 @@ def minimum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 
 
 @planned(affine=False, check=_some_bounds)
-def maximum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
+def maximum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
     """Take the largest value of several schedules at each update.
 
     value(t) = max(a(t), b(t), …)
@@ -125,9 +125,7 @@ def maximum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     return _chosen(call, span, operands, np.maximum)
 
 
-def _chosen(
-    call: Schedule, span: Span, operands: tuple[Schedule, ...], choose: Callable[[Array, Array], Array]
-) -> Piece:
+def _chosen(call: Schedule, span: Span, operands: tuple[Any, ...], choose: Callable[[Array, Array], Array]) -> Piece:
     pieces = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:

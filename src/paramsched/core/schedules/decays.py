@@ -179,7 +179,7 @@ def _checked_milestones(_site: CallSite, milestones: Any) -> tuple[Duration, ...
     return durations_of(milestones)
 
 
-Milestones: TypeAlias = Annotated[tuple[DurationLike, ...], Role("time"), Check(_checked_milestones)]
+Milestones: TypeAlias = Annotated[Sequence[DurationLike], Role("time"), Check(_checked_milestones)]
 """A list of times from the start of the stage."""
 
 
@@ -269,7 +269,7 @@ _POINTS: Final = 'piecewise([(0, 1.0), ("50%", 0.1)])'
 
 
 @shape
-def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike | None = None) -> Schedule:
+def piecewise(points: Sequence[tuple[DurationLike, Level]], curve: CurveLike | None = None) -> Schedule:
     """Set a level at each of several times, and hold it until the next time or change along a curve to the next level.
 
     value(t) = the level of the last point at or before t; constant before the first and after the last point
