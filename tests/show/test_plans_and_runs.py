@@ -271,6 +271,19 @@ def curves_of_unusual_pictures(count=1, total=100):
     return show.curves_from_values({("lr", f"g{n}"): np.linspace(1, 0.5, total) * (n + 1) for n in range(count)})
 
 
+def test_the_legend_of_matplotlib_has_the_schedule_of_each_curve():
+    plan = ps.loads("total: 100\nlr: cosine()\ngroups: {head: {lr: linear()}}")
+
+    (ax,) = show.axes(ps.trace(plan, [{"lr": 0.1, "name": "default"}, {"lr": 0.1, "name": "head"}]))
+
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "group default\ncosine(over=100)",
+        "group head\nlinear(over=100)",
+    ]
+    assert [line.get_color() for line in legend.get_lines()] == [line.get_color() for line in ax.get_lines()[:2]]
+
+
 def test_matplotlib_colors_many_curves_and_shades_differences():
     trace = curves_of_unusual_pictures(12)
     used = {("lr", "g0"): (np.arange(100), np.where(np.arange(100) // 10 % 2, 0.0, trace["lr", "g0"]))}

@@ -172,6 +172,10 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, ow
         name = ""
     if label is not None and curve.kind == "plan":
         name = f"{label} {name}" if len(panel.legend) > 1 else label
+    name = clip_text(name, 40)
+    # The heading contains a schedule that all curves have; a legend of many curves has no room for schedules.
+    if own and name and entry.schedule is not None and len(panel.legend) <= _MAX_INSIDE:
+        name += "\n" + clip_text(entry.schedule, 50)
     if not own and curve.kind == "plan":
         color = None  # the next one of the axes
     ax.plot(
@@ -183,7 +187,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, ow
         linestyle="--" if curve.kind == "other" else "-",
         drawstyle="steps-post" if in_steps else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
-        label=_literal(clip_text(name, 40)) if name else "_",
+        label=_literal(name) if name else "_",
     )
 
 
