@@ -23,8 +23,11 @@ from hypothesis import strategies as st
 from paramsched.cli import _edit
 from paramsched.cli._edit import TEMPLATES, DrawingProcess, Editor, Server, _data_of, draw
 from paramsched.cli._options import CommandOptions
+from paramsched.core.files import loads
+from paramsched.core.time import Duration
 from paramsched.errors import ParamschedError
 from support.examples import examples
+from support.tables import table
 
 pytestmark = [pytest.mark.package("show"), pytest.mark.package("tools")]
 
@@ -217,6 +220,18 @@ def test_a_new_plan_is_plotted_and_written_in_the_format_of_its_suffix(tmp_path,
     assert not editor.file.exists()
     assert editor.save(page.text, page.digest)["saved"]
     assert editor.file.read_text() == page.text == TEMPLATES[format]
+
+
+@table("total", ["1000", "90 epochs", "1_000"])
+@pytest.mark.parametrize("format", TEMPLATES)
+def test_a_new_plan_has_the_total_of_the_command(tmp_path, format, total):
+    options = CommandOptions({"total": total, "steps_per_epoch": 10})
+    page = Page(Editor(tmp_path / f"new.{format}", options).page())
+
+    drawn = draw(tmp_path / f"new.{format}", options, page.text, f"total='{total}' steps_per_epoch=10", "")
+
+    assert loads(page.text, format).total == Duration.of(total if "epochs" in total else f"{total} steps")
+    assert "page" in drawn
 
 
 def test_the_page_shows_the_name_the_facts_and_the_bases_of_the_command(tmp_path):

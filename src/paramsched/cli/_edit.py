@@ -28,7 +28,7 @@ import click
 from paramsched.base.files import create_file, rewrite_file
 from paramsched.base.problem import PlanWarning
 from paramsched.base.words import did_you_mean
-from paramsched.cli._input import PlanInput, facts_if_known, read_plan_input
+from paramsched.cli._input import PlanInput, facts_if_known, read_plan_input, total_from_options
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, check_numbers_of_bases
 from paramsched.cli._output import WrongUsage, options_of_facts, problem_text
 from paramsched.cli._traces import given_bases, groups_to_check, groups_with_bases, refuse_too_long
@@ -85,10 +85,18 @@ class Editor:
             "BASES": ",".join(self.options.bases),
             "OTHER": f"{self.file.stem}-2{self.file.suffix}",
             "DIGEST": _digest(data),
-            "TEXT": TEMPLATES.get(self.format, "") if data is None else self._text(data),
+            "TEXT": self._text_of_new_plan() if data is None else self._text(data),
         }
         page = _PAGE.read_text(encoding="utf-8")
         return _FIELD.sub(lambda match: html.escape(fields[match[1]]), page)  # a name or a text may contain $TEXT
+
+    def _text_of_new_plan(self) -> str:
+        """Return the text with which a new file begins, with the total of the command, because two totals conflict."""
+        text, total = TEMPLATES.get(self.format, ""), total_from_options(self.options)
+        if total is None:
+            return text
+        written = str(total)
+        return text.replace("10000", written if written.isdecimal() or self.format == "yaml" else json.dumps(written))
 
     def save(self, text: str, digest: str) -> dict[str, Any]:
         """Write the text into the file, unless it has another content than the page began with."""
