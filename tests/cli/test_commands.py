@@ -14,10 +14,10 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 import paramsched
+from paramsched.base.codes import check_rules
 from paramsched.cli import main
 from paramsched.cli._options import UNIT_FACTS, FactOption
 from paramsched.core import files as config
-from paramsched.base.codes import check_rules
 from paramsched.core.plan import Plan
 from paramsched.core.schedules.anneals import cosine, warmup
 from support.tables import table

@@ -239,7 +239,7 @@ class Drawing:
             return optional | _COUNTS
         if kind is float or kind == Union[float, Absolute]:  # noqa: UP007  # a value of a table
             return _MULTIPLES if name in _AT_MOST_ONE else _LARGER_MULTIPLES
-        if kind is Schedule:
+        if kind is Schedule or kind == Union[Schedule, float]:  # noqa: UP007  # a number is a constant
             return self.part()
         if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
             return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))

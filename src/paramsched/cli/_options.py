@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar, cast, final
 
 import click
 
-from paramsched.cli._completion import offer_files, offer_plans
 from paramsched.base.params import Param, params_of_record
 from paramsched.base.words import did_you_mean
+from paramsched.cli._completion import offer_files, offer_plans
 from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_guarded
 from paramsched.core.entries import is_installed
 from paramsched.core.foreign_calls import foreign_option

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from paramsched.cli._completion import offer_plans
 from paramsched.base.words import json_text
+from paramsched.cli._completion import offer_plans
 from paramsched.cli._options import (
     Command,
     CommandOptions,

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paramsched.cli._completion import offer_recipes
 from paramsched.base.words import json_text
+from paramsched.cli._completion import offer_recipes
 from paramsched.cli._options import Command, json_option
 from paramsched.cli._output import WrongUsage, aligned_rows, echo, echo_data, echo_yaml
 

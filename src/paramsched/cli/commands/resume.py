@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from paramsched.cli._completion import offer_plans
 from paramsched.base.words import json_text
+from paramsched.cli._completion import offer_plans
 from paramsched.cli._options import (
     Command,
     CommandOptions,
