@@ -542,7 +542,9 @@ class Package:
 
             def is_found(error: PlantedError, folder: Path) -> bool:
                 runs_at_import = not at_import.get(error.file, set()).isdisjoint(error.lines)
-                names = coverage.tests_of(error) or (coverage.tests_of_import(error.file) if runs_at_import else [])
+                names = coverage.tests_of(error)
+                if runs_at_import:  # a test that also executes the line is not the only one that it may change
+                    names = list(dict.fromkeys([*names, *coverage.tests_of_import(error.file)]))
                 if not names:  # it may run in a process that a test starts, which coverage does not see
                     name = Path(error.file).stem
                     names = [one for one in coverage.seconds if one not in items and name in one.partition("::")[0]]
