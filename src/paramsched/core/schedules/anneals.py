@@ -81,14 +81,14 @@ def stage_fraction(index: Index, t: Array, n: Any) -> tuple[Array, Any]:
 def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
     """Return the values from one level to another along a curve at u = k / n, exactly `start` before and `to` after it.
 
-    If the curve is monotone, no value is outside the two levels. Levels are numbers, one for each time, or columns.
+    If the curve is monotone, no value is outside the two levels. Levels are numbers, or columns of two numbers.
     """
     if np.shape(start) == np.shape(to) == (2, 1):  # a row of multiples of base, and one of absolute values
         ends = zip(start[:, 0].tolist(), to[:, 0].tolist(), strict=True)
         return np.stack([along(curve, *pair, k, n) for pair in ends])
     if not k.size or (k.min() > 0 and k.max() < n):
         return _between(curve, start, to, k, n)
-    if not np.ndim(start) and not np.ndim(to) and (k[1:] >= k[:-1]).all():  # as in a run: no mask is needed
+    if (k[1:] >= k[:-1]).all():  # as in a run: no mask is needed
         first, last = np.searchsorted(k, 0, side="right"), np.searchsorted(k, n)
         made = np.empty(k.shape)
         made[:first], made[last:] = start, to
@@ -100,14 +100,8 @@ def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
     return np.where(inside, _between(curve, start, to, within, n), np.where(k >= n, to, start))
 
 
-def _between(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
+def _between(curve: Curve, start: float, to: float, k: Array, n: Any) -> Array:
     """Start from the level nearer to 0, which keeps the digits of small values."""
-    if np.ndim(start) or np.ndim(to):
-        rises = np.abs(start) <= np.abs(to)
-        near, far = np.where(rises, start, to), np.where(rises, to, start)
-        share = np.where(rises, curve.share(k, n, rises=True), curve.share(k, n, rises=False))
-        made = share * (far - near) + near
-        return np.clip(made, np.minimum(near, far), np.maximum(near, far)) if curve.monotone else made
     is_rising = abs(start) <= abs(to)
     near, far = (start, to) if is_rising else (to, start)
     share = curve.share(k, n, rises=is_rising)

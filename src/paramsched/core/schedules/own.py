@@ -16,7 +16,7 @@ from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.registry import shape as register_shape
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape, no_total
-from paramsched.core.schedules.shape import OpenLength, Over
+from paramsched.core.schedules.shape import Over
 from paramsched.core.schedules.span import Base, Piece, Span, product
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
 from paramsched.core.time.duration import Duration, Number, count_of
@@ -245,9 +245,8 @@ def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Sch
     """Return the function that builds the schedules of a user's function, under its name in text."""
     keyword, names, name = inspect.Parameter.KEYWORD_ONLY, ("start", "to") if counts == "u" else (), function.__name__
     first, *rest = inspect.signature(function).parameters.values()
-    over: Any = Over if counts == "u" else OpenLength
     parameters = [
-        inspect.Parameter("over", first.POSITIONAL_OR_KEYWORD, default=None, annotation=over),
+        inspect.Parameter("over", first.POSITIONAL_OR_KEYWORD, default=None, annotation=Over),
         *(
             parameter.replace(kind=keyword, annotation=_kind_of(function, parameter), default=_default_of(parameter))
             for parameter in rest
