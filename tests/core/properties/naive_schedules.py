@@ -11,6 +11,15 @@ from math import ceil, cos, pi, sqrt
 
 Value = Callable[[int], float]
 Levels = dict[str, float]
+BASE = 0.5  # a power of 2, so that a level has the same digits as a multiple and as an absolute value
+
+
+class Fixed(float):
+    """A level that is written as a multiple of base plus an absolute value, half of each."""
+
+    def __str__(self) -> str:
+        half = float(self) / 2
+        return f"{half} + absolute({half * BASE})"
 
 
 @dataclass
@@ -243,6 +252,46 @@ class Take:
             clock, run_end = replace(clock, total=run, run_end=begin + run), begin + run
         inner = self.whole.value(clock, begin, run_end, {})
         return lambda time: inner(min(time, size))
+
+
+@dataclass
+class Moved:
+    """Stages at other times of the run: `shift`, `skip`, `window` or `every`."""
+
+    shape: str
+    whole: Stages
+    by: tuple[str, str]
+    close: tuple[str, str] = ("0", "%")
+    phase: int = 0
+
+    @property
+    def kind(self) -> str:
+        return "length" if self.shape == "window" else self.whole.kind
+
+    def text(self) -> str:
+        more = {"window": f", {written(self.close)}", "every": f", {self.phase}"}.get(self.shape, "")
+        return f"{self.shape}({self.whole.text()}, {written(self.by)}{more})"
+
+    def length(self, clock: Clock, begin: Fraction) -> Fraction:
+        return clock.count(self.close, begin)
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
+        size = clock.count(self.by, begin)
+        if self.shape == "every":
+            return self.sampled(self.whole.value(clock, begin, end, {}), max(size, Fraction(1)), ceil(begin))
+        start = begin - size if self.shape == "skip" else begin + size
+        stop = begin + self.length(clock, begin) if self.shape == "window" else end
+        if start > stop:
+            raise ValueError("no room")
+        inner = self.whole.value(clock, start, stop, {})
+        late, last = ceil(start) - ceil(begin), ceil(stop) - ceil(begin)
+        if self.shape == "window":
+            return lambda time: 1.0 if time < late else inner(min(time, last) - late)
+        return lambda time: inner(max(time - late, 0))
+
+    def sampled(self, inner: Value, period: Fraction, begin: int) -> Value:
+        phase = begin % period.numerator if self.by[1] == "epochs" else self.phase
+        return lambda time: inner(max(ceil((time + phase) // period * period) - phase, 0))
 
 
 @dataclass

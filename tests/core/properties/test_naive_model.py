@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.properties.naive_schedules import Anneal, Clock, Hold, Joined, Open, Overlay, Stages, Take
+from core.properties.naive_schedules import (
+    BASE,
+    Anneal,
+    Clock,
+    Fixed,
+    Hold,
+    Joined,
+    Moved,
+    Open,
+    Overlay,
+    Stages,
+    Take,
+)
 from paramsched.errors import ParamschedError
 
 INDEXES = ["t/n", "t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
@@ -18,7 +30,7 @@ MILLISECOND = 10**6  # in billionths of a second
 
 
 CLOCKS = ["steps", "tokens", "samples", "seconds", "ramp"]
-KINDS = ["plain", "take", "take of", "overlay", "joined", "squared"]
+KINDS = ["plain", "take", "take of", "overlay", "joined", "squared", "shift", "skip", "window", "every"]
 
 
 class Draw:
@@ -26,7 +38,7 @@ class Draw:
 
     def __init__(self, seed, clock):
         self.random = Random(seed)
-        self.behind_filled = False
+        self.behind_filled, self.fixed = False, True
         getattr(self, "_by_ramp" if clock == "ramp" else "_by_rate")(clock)
         self.clock.run_end = self.clock.total
 
@@ -82,7 +94,8 @@ class Draw:
         return self.number(amount), unit
 
     def level(self):
-        return self.random.choice(LEVELS)
+        level = self.random.choice(LEVELS)
+        return Fixed(level) if self.fixed and self.random.random() < 0.3 else level
 
     def open_or(self, level):
         return None if self.random.random() < 0.6 else level
@@ -121,7 +134,10 @@ class Draw:
         return Stages(stages)
 
     def schedule(self, kind):
+        self.fixed = kind != "squared"  # a power needs multiples of base
         whole = self.stages()
+        if kind in ("shift", "skip", "window", "every"):
+            return self.moved(kind, whole)
         if kind in ("take", "take of"):
             of = (self.number(self.random.randint(1, 2 * int(self.clock.total))), self.clock.unit)
             part = Take(whole, self.length(0.3), of if kind == "take of" else None)
@@ -129,8 +145,18 @@ class Draw:
         if kind == "overlay":
             return Overlay(self.timed(shapes=("warmup",)), whole)
         if kind == "joined":
-            return Joined(whole, self.random.choice(["*", "+"]), self.stages())
+            operator = self.random.choice(["*", "+"])
+            self.fixed = operator == "+"  # only one factor may have absolute levels
+            return Joined(whole, operator, self.stages())
         return Joined(whole, "**") if kind == "squared" else whole
+
+    def moved(self, kind, whole):
+        """Return a stage, and then the stages at other times."""
+        first = Anneal("linear", self.level(), self.level(), self.length(self.random.choice([0.0, 0.1])))
+        self.behind_filled = kind == "skip"  # the number of updates before its stage is not modelled
+        by, phase = self.length(self.random.choice([0.01, 0.1, 0.4])), self.random.randint(0, 9)
+        moved = Moved(kind, whole, by, self.length(0.6), phase if kind == "every" else 0)
+        return Stages([first, moved, Anneal("linear", self.open_or(0.5), 0.1)][: 3 if kind == "window" else 2])
 
 
 @given(st.integers(0, 2**32))
@@ -145,11 +171,11 @@ def test_values_equal_the_naive_model(seed):
             continue
 
         try:
-            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, facts=draw.facts)
+            trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": BASE}, facts=draw.facts)
         except ParamschedError as refused:  # the part that is taken ends in `constant(x)`
             if not kind.startswith("take") or "after a constant could be" not in str(refused):
                 raise
             continue
 
         assert len(trace) == len(draw.times)
-        np.testing.assert_allclose(trace["lr"], expected, rtol=1e-9, atol=1e-11, err_msg=schedule.text())
+        np.testing.assert_allclose(trace["lr"] / BASE, expected, rtol=1e-9, atol=1e-11, err_msg=schedule.text())

@@ -256,7 +256,10 @@ def test_a_start_is_refused_exactly_if_a_value_of_the_run_is_outside_with_the_fi
     assert actual == (outside[0] if outside.size else None)
 
 
-EMPTY = ("constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(start=3, to=absolute(9), over={})")
+EMPTY = (
+    "constant(7, {})", "warmup({})", "linear(2, 5, over={})", "cosine(start=3, to=absolute(9), over={})",
+    "stairs(1, 4, 3, {})", "tanh(-2, 1, 0.9, 0.1, {})", "geometric(0.5, 0.1, {})",
+)  # fmt: skip
 
 
 NOTHING = ("0", "'0%'", "'0 epochs'", "'0 samples'", "'0 tokens'")

@@ -25,6 +25,7 @@ PERIODS = {
     "as measured seconds make it": Fraction(864 * 10**18, 25134567891234567),
     "many digits": Fraction(12345678901234567890123, 10**20),
     "a long one": Fraction(10**18 - 1, 7),
+    "products between 2**63 and 2**64": Fraction(1001, 12),
 }
 
 
