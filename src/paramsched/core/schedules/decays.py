@@ -3,7 +3,6 @@
 `exponential`, `power_law`, `inverse_sqrt`, `inverse_time`, `step`, `multistep`, `stairs`, `piecewise`, `table`.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -336,6 +335,9 @@ def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]
         array = np.asarray(values)
     except ValueError:  # lists of different lengths
         raise InvalidArgument(site, "expected a list of numbers, got nested lists", example="[1.0, 0.5, 0.1]") from None
+    if array.ndim == 0:  # a number, a text or a mapping
+        found = f"expected a list of numbers, got {type(values).__name__}"
+        raise InvalidArgument(site_with_value(site, values), found, example="[1.0, 0.5, 0.1]")
     if array.ndim != 1 or array.size == 0:
         got = f"an array of {array.ndim} dimensions" if array.size else "an empty list"
         raise InvalidArgument(site, f"expected a list of numbers, got {got}", example="[1.0, 0.5, 0.1]")

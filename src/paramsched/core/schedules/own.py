@@ -203,7 +203,7 @@ def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, B
 
     def values(t: Array, base: Base) -> Array:
         share = (shares(t) - last) / (first - last)
-        made = base.times(_moved(share, *factors)) if factors != (None, None) else 0.0
+        made = base.times(_moved(share, *factors))
         return made if fixed == (None, None) else made + product(_moved(share, *fixed), base.one)
 
     return values

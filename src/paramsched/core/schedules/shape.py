@@ -251,7 +251,7 @@ def formula(
     Args:
         held: the time from which the value is constant; by default the length.
         edges: the times at which the formula changes, of `since` and `until` and the arguments; by default the
-            multiples of periods, and times.
+            multiples of periods.
         counted: changes lengths after they are converted to updates, of the span and the arguments.
         exact: True if all lengths are exact numbers, not only periods.
         hidden: True if text has no such name, because other functions build its schedules.
@@ -323,8 +323,6 @@ class _Formula:
         for key, role in self.roles.items():
             if role == "period":
                 yield from multiples(counts[key], since, until)
-            elif role == "time":
-                yield from counts[key] if isinstance(counts[key], tuple) else (counts[key],)
 
     def _values(self, counts: Mapping[str, Any]) -> Callable[[Array, Base], Array]:
         """Return the values of the formula; periods stay exact numbers."""
