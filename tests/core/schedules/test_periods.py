@@ -89,11 +89,12 @@ def test_restarts_follow_the_exact_time_of_each_cycle(period):
     np.testing.assert_allclose(schedule(np.array(times)), [(1 + cos(pi * u)) / 2 for u in left], rtol=1e-12, atol=1e-15)
 
 
-def test_every_inside_a_fractional_cycle_changes_at_updates():
-    schedule = resolve(restarts(every(linear(1, 0), "2.5 steps"), "7.2 steps"), total=20)
+@table("period", [Fraction(5, 2), Fraction(2)])
+def test_every_inside_a_fractional_cycle_changes_at_updates(period):
+    schedule = resolve(restarts(every(linear(1, 0), f"{float(period)} steps"), "7.2 steps"), total=20)
 
     local = [Fraction(t) % Fraction(36, 5) for t in range(40)]
-    held = [x - floor(x - floor(x / Fraction(5, 2)) * Fraction(5, 2)) for x in local]
+    held = [x - floor(x - floor(x / period) * period) if period.denominator > 1 else x - x % period for x in local]
     np.testing.assert_allclose(schedule(np.arange(40)), [float(1 - x / Fraction(36, 5)) for x in held], rtol=1e-14)
 
 
