@@ -75,7 +75,17 @@ def test_a_stage_with_lengths_has_the_bits_of_the_stage_also_beside_a_stage_that
         assert np.array_equal(wrapped(times + 5, base=base), alone(times, base=base))
 
 
-ENDS = [(0.2, 0.88), (0.88, 0.2), (0.15, 0.41), (0.41, 0.15), (0.0, 0.7), (0.7, 0.0), (-0.2, 0.88), (-0.15, -0.41), (-0.7, 0.7)]
+ENDS = [
+    (0.2, 0.88),
+    (0.88, 0.2),
+    (0.15, 0.41),
+    (0.41, 0.15),
+    (0.0, 0.7),
+    (0.7, 0.0),
+    (-0.2, 0.88),
+    (-0.15, -0.41),
+    (-0.7, 0.7),
+]
 
 
 CURVES = [
