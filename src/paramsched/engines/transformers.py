@@ -358,9 +358,9 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
         every, delay = epoch, delay * epoch
     else:
         return None
-    # The last update is evaluated too. None is evaluated before `eval_delay`.
-    first = max(1, ceil(delay / every))
-    return at_start + max(0, ceil(updates / every) - first + 1)
+    if updates < delay:
+        return at_start
+    return at_start + ceil(updates / every) - max(1, ceil(delay / every)) + 1  # the last update is evaluated too
 
 
 def _refuse_other_scheduler(trainer: Any, advice: str) -> None:
