@@ -151,7 +151,9 @@ def test_tokens_come_from_the_users_function_or_the_constant(plan, options, fact
 
 def test_uncounted_tokens_are_rejected_before_the_update():
     optimizer, scheduler = attached(BY_TOKENS)
-    amounts_of(scheduler).count_batch(batch(3), ends_update=True)
+    amounts = amounts_of(scheduler)
+    amounts.count_batch(batch(3), ends_update=True)
+    amounts.report_counted()
 
     with pytest.raises(MissingFact, match=r"scheduler\.consumed\(tokens=n\)"):
         optimizer.step()

@@ -65,6 +65,23 @@ def test_the_values_of_several_optimizers_are_logged_with_their_numbers(number, 
     assert logged == [({name: 0.1}, 6) for name in names]
 
 
+def test_the_values_of_named_optimizers_are_logged_once_for_each_update_of_all():
+    optimizers = {"critic": optimizer(), "generator": optimizer()}
+    callback = lightning._LightningPlan(ps.Plan(lr="linear()", total=10), optimizers=optimizers)
+    callback.schedulers = [ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=10))]
+    logged = []
+    logger = SimpleNamespace(log_metrics=lambda values, step: logged.append(step))
+    trainer = SimpleNamespace(global_step=0, log_every_n_steps=3, loggers=[logger], logged_metrics={})
+
+    for _ in range(7):
+        for one in optimizers.values():
+            callback.on_before_optimizer_step(trainer, None, one)
+            one.step()
+            trainer.global_step += 1  # of all optimizers
+
+    assert logged == [0, 3, 6]
+
+
 def test_with_manual_optimization_each_batch_is_counted_for_the_next_step_of_each_process():
     plan = ps.Plan(lr="linear()", clock="samples", total="100 samples")
     callback = lightning._LightningPlan(plan)
@@ -168,6 +185,25 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
     assert accelerate.facts(engine, loader_of(**given)).batch_size == size
     with pytest.raises(ps.errors.InvalidArgument, match="all 2 processes together"):
         accelerate.facts(engine, PreparedLoader(**given))
+
+
+def test_the_last_batch_of_an_update_of_the_trainer_ends_it():
+    pytest.importorskip("transformers")
+
+    class Engine:
+        def get_batch_samples(self, batches, number):
+            return [next(batches) for _ in range(number)], None
+
+    counted = []
+    trainer = planned_of_trl_verl_olmo_core(Engine, BY_SAMPLES)()
+    trainer.lr_scheduler = ps.Scheduler(optimizer(), BY_SAMPLES)
+    trainer._paramsched_made = [trainer.lr_scheduler]
+    trainer._paramsched_amounts = SimpleNamespace(count_batch=lambda batch, ends_update: counted.append(ends_update))
+
+    for number in (3, 1, 2):
+        trainer.get_batch_samples(iter(range(9)), number)
+
+    assert counted == [False, False, True, True, False, True]
 
 
 PAGE = (Path(__file__).parents[2] / "docs" / "engines" / "transformers.md").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """The facts that an engine knows of its run, and lengths in epochs of batches."""
 
 import warnings
+from itertools import count, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -252,3 +253,57 @@ def test_batches_as_updates_of_an_epoch_are_reported_at_once(facts, codes):
 )
 def test_a_plan_that_is_longer_than_the_run_is_reported_at_the_start(total, codes):
     assert warned(ps.Plan(lr="cosine()", total=total)) == codes
+
+
+def validations(batches, epochs, steps, accumulation, interval, every):
+    """Return the validations of a naive loop of Lightning, and its epochs, of which the last may be incomplete."""
+    updates = found = 0
+    for epoch in count(1) if epochs < 0 else range(1, epochs + 1):
+        for batch in range(1, batches + 1):
+            updates += batch % accumulation == 0 or batch == batches
+            if every is None:
+                found += ((epoch - 1) * batches + batch) % interval == 0
+            else:
+                found += epoch % every == 0 and batch % interval == 0
+            if updates == steps and (batch % accumulation == 0 or batch == batches):
+                return found, epoch
+    return found, epochs
+
+
+def test_the_validations_of_lightning_are_those_of_a_naive_loop():
+    lightning = pytest.importorskip("paramsched.engines.lightning")
+    for case in product((7, 12), (-1, 3), (-1, 1, 4, 11), (1, 3), (2, 5), (None, 1, 2)):
+        batches, epochs, steps, accumulation, interval, every = case
+        trainer = SimpleNamespace(
+            enable_validation=True, num_training_batches=batches, val_check_batch=interval, max_epochs=epochs,
+            check_val_every_n_epoch=every, max_steps=steps, accumulate_grad_batches=accumulation, callbacks=[],
+        )  # fmt: skip
+        module = SimpleNamespace(automatic_optimization=True)
+
+        found = tuple(lightning._evaluations_of(trainer, module, observe) for observe in ("validation", "epoch"))
+
+        assert found == ((None, None) if epochs < 0 and steps < 0 else validations(*case)), case
+
+
+def test_the_evaluations_of_the_trainer_are_those_of_its_own_callback():
+    transformers = pytest.importorskip("transformers")
+    from paramsched.engines.transformers import _evaluations_of
+
+    flow = transformers.trainer_callback.DefaultFlowCallback()
+    for case in product(("no", "steps", "epoch"), (1, 7, 12), (3, 5), (2, 4, 0.25), (0, 1, 2, 3, 12), (False, True)):
+        kind, updates, epoch, steps, delay, at_start = case
+        args = SimpleNamespace(
+            eval_strategy=kind, eval_steps=steps, eval_delay=delay, eval_on_start=at_start,
+            logging_first_step=False, logging_strategy="no", save_strategy="no",
+        )  # fmt: skip
+        state = transformers.TrainerState(max_steps=updates, logging_steps=1)
+        state.eval_steps = max(1, -(-updates * steps // 1)) if steps < 1 else steps
+        expected = int(at_start)
+        for state.global_step in range(1, updates + 1):
+            control, state.epoch = transformers.TrainerControl(), state.global_step / epoch
+            flow.on_step_end(args, state, control)
+            if state.global_step % epoch == 0 or state.global_step == updates:
+                flow.on_epoch_end(args, state, control)
+            expected += control.should_evaluate
+
+        assert _evaluations_of(args, updates, epoch) == expected, case
