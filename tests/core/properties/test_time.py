@@ -102,6 +102,8 @@ def test_a_schedule_keeps_its_final_value_exactly(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     base = data.draw(strategies.bases())
     end, schedule = settled(case.resolved), case.resolved
+    held, length = schedule.piece.held, schedule.length
+    assert end is None or end <= ceil(held) <= (end if length is None else max(end, length.updates))
     if end is None:  # open: it ends where a window does
         end = data.draw(st.integers(0, 100))
         schedule = window(case.resolved, 0, end)

@@ -315,6 +315,7 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (lambda: generated_progress(bend=1), TYPE, "bend"),
     (lambda: generated_progress(to="x"), TYPE, "to"),
     (lambda: generated_updates(start=0.5), CALL, "start"),
+    (lambda: generated_progress()(3), VALUE, None),  # without the length of a run
     # calls in text
     ("warmup(5) >> generated_progres()", NAME, "generated_progres"),
     ("warmup(5) >> generated_progress", NAME, "generated_progress"),
@@ -323,6 +324,7 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     ("warmup(5) >> generated_progress(over='5 percents')", NAME, "over='5 percents'"),
     ("warmup(5) >> generated_progress(10, 3)", CALL, "generated_progress(10, 3)"),
     ("warmup(5) >> of_a_cell(to=0.5)", VALUE, "to=0.5"),
+    ("warmup(5) >> huge(to=0.5)", VALUE, "to=0.5"),
     ("warmup(5) >> raising(power=-1)", VALUE, "raising(power=-1)"),
     ("warmup(5) >> needed()", CALL, "needed()"),
     ("generated_updates(period='5%', t=3)", CALL, "t=3"),
@@ -335,6 +337,10 @@ def mistaken_shapes() -> None:
     @ps.shape
     def raising(u, power=1.0):
         return (1 - u) ** power
+
+    @ps.shape
+    def huge(u):
+        return 1.5e308 * (1 - 2 * u)
 
     @ps.shape
     def needed(u, power):
