@@ -187,25 +187,6 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
         accelerate.facts(engine, PreparedLoader(**given))
 
 
-def test_the_last_batch_of_an_update_of_the_trainer_ends_it():
-    pytest.importorskip("transformers")
-
-    class Engine:
-        def get_batch_samples(self, batches, number):
-            return [next(batches) for _ in range(number)], None
-
-    counted = []
-    trainer = planned_of_trl_verl_olmo_core(Engine, BY_SAMPLES)()
-    trainer.lr_scheduler = ps.Scheduler(optimizer(), BY_SAMPLES)
-    trainer._paramsched_made = [trainer.lr_scheduler]
-    trainer._paramsched_amounts = SimpleNamespace(count_batch=lambda batch, ends_update: counted.append(ends_update))
-
-    for number in (3, 1, 2):
-        trainer.get_batch_samples(iter(range(9)), number)
-
-    assert counted == [False, False, True, True, False, True]
-
-
 PAGE = (Path(__file__).parents[2] / "docs" / "engines" / "transformers.md").read_text(encoding="utf-8")
 
 

@@ -9,19 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.properties.naive_schedules import (
-    BASE,
-    Anneal,
-    Clock,
-    Fixed,
-    Hold,
-    Joined,
-    Moved,
-    Open,
-    Overlay,
-    Stages,
-    Take,
-)
+from core.properties.naive_schedules import BASE, Anneal, Clock, Fixed, Hold, Joined, Moved, Open, Overlay, Stages, Take
 from paramsched.errors import ParamschedError
 
 INDEXES = ["t/n", "t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
