@@ -321,9 +321,6 @@ MOST_WRITTEN: Final = 30_000
 
 def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]:
     """Check the values of a table: 1 to 30,000 finite numbers, or only absolute levels."""
-    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
-        message = f"expected a list of numbers, got {type(values).__name__}"
-        raise InvalidArgument(site_with_value(site, values), message, example="[1.0, 0.5, 0.1]")
     values = list(values) if isinstance(values, Iterator) else values
     if isinstance(values, (list, tuple)) and any(isinstance(value, Absolute) for value in values):
         if not all(isinstance(value, Absolute) for value in values):

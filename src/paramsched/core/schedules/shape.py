@@ -341,28 +341,20 @@ class _Formula:
 
 
 def _counted(role: str, value: Any, span: Span) -> Any:
-    """Return a length, or a list of them, in counts."""
-    if isinstance(value, tuple):
-        return tuple(_counted(role, element, span) for element in value)
+    """Return a length in counts."""
     match role:
-        case "fills" | "open" | "length":
-            return span.length(value)
         case "period":
             return span.period(value)
         case "scale":
             return span.scale(value)
-    return span.time(value)
+    return span.length(value)
 
 
 def _as_length(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_as_length, value))
     return None if value is None else Duration.of_updates(value)
 
 
 def _as_count(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_as_count, value))
     return None if value is None else count_of(value)
 
 
