@@ -165,7 +165,7 @@ DONE = {  # the code for each row of the table in the documentation, and its num
 
 
 def test_each_row_of_the_table_in_the_documentation_has_a_case():
-    page = (Path(__file__).parents[3] / "docs/contributing/how-it-works.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "src/paramsched/core/run/README.md").read_text(encoding="utf-8")
     rows = page.partition("## Steps that do not count")[2].partition("\n## ")[0]
 
     assert re.findall(r"^\| (.+?) \|", rows, re.MULTILINE)[1:] == list(DONE)

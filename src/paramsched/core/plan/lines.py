@@ -489,8 +489,8 @@ def lines_of(
             taken[field] = name
             made.setdefault((place, field), []).append(index)
     lines: list[Line] = []
-    for (place, field), indices in sorted(made.items(), key=lambda one: one[0][0]):
-        line = plan.bindings[place]
+    for place, field in sorted(made, key=itemgetter(0)):
+        line, indices = plan.bindings[place], made[place, field]
         bases = () if base_of is None else tuple(base_of(field, groups[index], index) for index in indices)
         for index, base in zip(indices, bases, strict=False):
             require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.base.params import readable
@@ -258,7 +259,7 @@ class Plan:
     @property
     def serializable(self) -> bool:
         """True if the plan can be written as text: it has no predicate and no unregistered function."""
-        return all(binding.serializable for binding in self.bindings)
+        return all(map(attrgetter("serializable"), self.bindings))
 
     @property
     def fingerprint(self) -> str:

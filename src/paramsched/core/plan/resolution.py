@@ -1,7 +1,7 @@
 """Resolution: a plan in the units of one run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import Any, Unpack, final, overload
@@ -358,5 +358,8 @@ class ResolvedPlan:
 
 def facts_as_data(facts: RunFacts) -> dict[str, float | str]:
     """Return the run facts as plain data."""
-    known = ((field.name, getattr(facts, field.name)) for field in fields(facts))
-    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in known if fact is not None}
+    data: dict[str, float | str] = {}
+    for name in Facts.__annotations__:
+        if (fact := getattr(facts, name)) is not None:
+            data[name] = fact if isinstance(fact, (int, float)) else str(fact)
+    return data

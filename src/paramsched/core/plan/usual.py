@@ -38,13 +38,13 @@ def has_nothing_to_ask(
     if end < max(_LONG_ENOUGH, epoch or 0):
         return False
     resolved = {binding_key(line): line.schedule for line in counted.bindings}
-    return all(
-        not isinstance(line.field, Target)
-        and (schedule := resolved.get(binding_key(line))) is not None
-        and (bases := [base for _, base in groups_of(line) if base])
-        and _is_usual(line, schedule, min(bases), end)
-        for line in plan.bindings
-    )
+    for line in plan.bindings:
+        schedule, bases = resolved.get(binding_key(line)), [base for _, base in groups_of(line) if base]
+        if isinstance(line.field, Target) or schedule is None or not bases:
+            return False
+        if not _is_usual(line, schedule, min(bases), end):
+            return False
+    return True
 
 
 def _is_usual(line: Binding, resolved: Schedule, base: float, end: Any) -> bool:

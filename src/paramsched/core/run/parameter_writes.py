@@ -133,8 +133,11 @@ class ParameterWrites:
 
 def parameters_of(groups: Iterable[Group]) -> list[Any]:
     """Return the parameters of some groups, which may be those of an engine's wrapper of an optimizer."""
-    lists = (group.get("params") for group in groups)
-    return [parameter for some in lists if isinstance(some, list | tuple) for parameter in some]
+    parameters = list[Any]()
+    for group in groups:
+        if isinstance(of_group := group.get("params"), list | tuple):
+            parameters += of_group
+    return parameters
 
 
 def _is_watchable(parameter: Any) -> bool:

@@ -336,9 +336,8 @@ def refuse_values_outside(
 ) -> None:
     """Raise if the value of a field will be outside of its range, such as a beta of 1 or a negative rate.
 
-    The bounds of a schedule for all of its bases decide in most cases. Otherwise its values for the lowest and the
-    highest base decide. Targets are not checked. Metric rules may change all values but the next one. What was
-    found inside is not checked again for the same plan and bases.
+    The values of a schedule for the lowest and the highest base decide. Targets are not checked. Metric rules may
+    change all values but the next one. What was found inside is not checked again for the same plan and bases.
 
     Args:
         in_force: the plan.
@@ -511,7 +510,9 @@ _NAMING_THE_FIELD = (LEVEL_AS_VALUE, GROWS, BASE_OF_ZERO, GROUPS_MADE_EQUAL)
 def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:
     """Return a warning if an optimizer warms up a rate that the plan warms up too; None otherwise."""
     for lines, groups, labels in of_groups:
-        for index, line, base in by_group(one for one in lines if one.field == LR):
+        for index, line, base in by_group(lines):
+            if line.field != LR:
+                continue
             steps = groups[index].get("warmup_steps")
             if steps is None or not is_number(steps) or steps <= 0 or not base:
                 continue
@@ -541,7 +542,7 @@ def _factors_in_groups(
     for lines, groups, labels in of_groups:
         entries = set[str]().union(*groups)
         for field, factor_names in _FACTORS.items():
-            keys = [key for key in factor_names if key in entries]
+            keys = [*filter(entries.__contains__, factor_names)]
             mine = by_group(line for line in lines if line.name == field) if keys else []
             for key in keys:
                 factors: dict[float, dict[float, str | int]] = {}  # the label of a group by base and factor

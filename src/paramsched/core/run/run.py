@@ -141,7 +141,7 @@ class Run:
     ) -> None:
         self.in_force, self.states, self.processes, self.counted_by = in_force, states, processes, counted_by
         self.drive, self.start, self.is_shared = drive, start, is_shared
-        self._members: dict[str, ref[Member]] = {}
+        self.member_refs: dict[str, ref[Member]] = {}  # a deleted optimizer is none of them
         self._set_position(position, source)
         # The history of a start is made when it is needed, because the text of a plan and its facts take time.
         self._history: History | None = None
@@ -162,12 +162,7 @@ class Run:
     @property
     def members(self) -> dict[str, "Member"]:
         """The optimizers by name, without deleted ones."""
-        members = ((name, member()) for name, member in self._members.items())
-        return {name: member for name, member in members if member is not None}
-
-    def add(self, member: "Member") -> None:
-        """Add an optimizer, which the caller owns."""
-        self._members[member.name] = ref(member)
+        return {name: member for name, own in self.member_refs.items() if (member := own()) is not None}
 
     # ------------------------------------------------------------------ the position
 
@@ -609,7 +604,8 @@ class Member:
     @property
     def times(self) -> UpdateTimes:
         """The time of the update that its next step belongs to."""
-        return self.position.times
+        run = self.run
+        return UpdateTimes(self.t, run.amount if self.t == run.t else run.last_amount)
 
     @property
     def position(self) -> RunPosition:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from numbers import Integral
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
+from weakref import ref
 
 import numpy as np
 from torch.optim import Optimizer
@@ -187,13 +189,9 @@ class PlanSource:
         refuse_several_plans(call, source, names)
         if isinstance(source, Plan):
             return PlanSource(source, processes=processes)
-        return PlanSource._read(source, call, processes)
-
-    @staticmethod
-    def _read(source: Any, call: str, processes: Processes) -> "PlanSource":
-        from paramsched.core.files.plan_files import open_plan  # imports YAML
-
         if is_path(source):
+            from paramsched.core.files.plan_files import open_plan  # imports YAML
+
             text = open_plan(source)
             return PlanSource(text.loaded().plan, text, processes=processes)
         return PlanSource(plan_of(source, call), published=published_plan(source), processes=processes)
@@ -253,18 +251,14 @@ class Settings:
     names: tuple[str, ...] = ()
     positions: Mapping[str, RunPosition] | None = None
 
-    @property
-    def plan(self) -> Plan:
-        """The plan as written."""
-        return self.source.plan
-
     def resolved(self, facts: RunFacts) -> ResolvedPlan:
         """Return the plan resolved with the run facts.
 
         Raises:
             ParamschedError: the plan cannot be resolved.
         """
-        plan, known = self.plan, self.source.facts_for(self.plan, facts)
+        plan = self.source.plan
+        known = self.source.facts_for(plan, facts)
         try:
             in_force = ResolvedPlan(plan, plan.resolve(facts=known, optimizers=self.names), known, self.names)
         except MissingFact as error:
@@ -392,11 +386,14 @@ def _unwrapped(optimizer: Any) -> Any:
     while id(optimizer) not in seen:
         seen.append(id(optimizer))
         own = getattr(optimizer, "__dict__", {})
-        inner = next((own[name] for name in _INNER_NAMES if isinstance(_param_groups_of(own.get(name)), list)), None)
+        inner = None
+        for name in _INNER_NAMES:
+            if inner is None and isinstance(getattr(own.get(name), "param_groups", None), list):
+                inner = own[name]
         if inner is None:
             break
         optimizer = inner
-    groups = _param_groups_of(optimizer)
+    groups = getattr(optimizer, "param_groups", None)
     own = getattr(optimizer, "__dict__", {})
     if not (isinstance(groups, list) and any(map(numeric, groups)) and not _has_idle_groups(own, groups)):
         members = next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
@@ -429,10 +426,6 @@ def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
 
 def _are_optimizers(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(element, Optimizer) for element in value)
-
-
-def _param_groups_of(candidate: Any) -> Any:
-    return getattr(candidate, "param_groups", None)
 
 
 def start(optimizers: Mapping[str, Any], settings: Settings, facts: RunFacts) -> tuple[Run, dict[str, Member]]:
@@ -468,7 +461,9 @@ def start(optimizers: Mapping[str, Any], settings: Settings, facts: RunFacts) ->
     run.bind()  # the first write
     for name, member in members.items():
         member.bind(groups[name], member.rows)
-    replaced = dict(pair for one in restored.values() for pair in one.replaced.items())
+    replaced: dict[tuple[str, str], float] = {}
+    for continued in restored.values():
+        replaced |= continued.replaced
     if replaced:
         record_bases(run, replaced)
     hook(run, optimizers, settings, earlier, is_logged=bool(chosen.notes))
@@ -561,7 +556,7 @@ def new_run(
         source: the name of the checkpoint from which the positions were read; None if there is none.
     """
     first, *_ = restored.values()
-    positions = sorted((one.position for one in restored.values()), key=lambda position: position.t)
+    positions = sorted((one.position for one in restored.values()), key=attrgetter("t"))
     run = Run(
         first.in_force, positions[-1], first.states, source, drive=settings.drive, start=settings.start,
         is_shared=bool(settings.names), processes=settings.source.processes, counted_by=settings.source.counted_by,
@@ -570,7 +565,7 @@ def new_run(
     members: dict[str, Member] = {}
     for name, one in restored.items():
         member = members[name] = Member(run, name, one.scope, one.position.t)
-        run.add(member)
+        run.member_refs[name] = ref(member)
         member.rows = member.new_rows(one.lines, groups[name])
     return run, members
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from itertools import islice
 from math import ceil
-from operator import is_
+from operator import attrgetter, is_
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeGuard, final, overload
 
@@ -289,7 +289,7 @@ class Schedule:
         """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
         parts = self._parts
         chain = chain_depth(len(parts)) if self.shape.precedence < CALL and parts else 0
-        return 1 + max((schedule.depth for schedule in parts), default=0) + chain
+        return 1 + max(map(attrgetter("depth"), parts), default=0) + chain
 
     def with_args(self, **changes: Any) -> "Schedule":
         """Return the schedule with other arguments, which are not checked alone."""
@@ -308,7 +308,7 @@ class Schedule:
         own = self.shape.affine
         if own is not None:
             return own(self) if callable(own) else own
-        return all(schedule.affine for schedule in self._parts)
+        return all(map(attrgetter("affine"), self._parts))
 
     @cached_property
     def has_absolute(self) -> bool:
@@ -317,13 +317,13 @@ class Schedule:
         if own is not None:
             return own(self) if callable(own) else own
         return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(
-            schedule.has_absolute for schedule in self._parts
+            map(attrgetter("has_absolute"), self._parts)
         )
 
     @cached_property
     def has_likes(self) -> bool:
         """True if the schedule contains `like(…)`, which `resolve` replaces by the line that it follows."""
-        return self.kind == "like" or any(schedule.has_likes for schedule in self._parts)
+        return self.kind == "like" or any(map(attrgetter("has_likes"), self._parts))
 
     @property
     def metric_rules(self) -> tuple[Any, ...]:
@@ -335,8 +335,8 @@ class Schedule:
     @property
     def serializable(self) -> bool:
         """True if the text can be read back: every function has a registered name."""
-        known = all(leaf.serializable for leaf in self.leaves if isinstance(leaf, Curve))
-        return known and self.shape.is_registered and all(schedule.serializable for schedule in self._parts)
+        written = [leaf for leaf in self.leaves if isinstance(leaf, (Curve, Schedule))]
+        return self.shape.is_registered and all(map(attrgetter("serializable"), written))
 
     # ---------------------------------------------------------------- lengths
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Sequence as Several
 from dataclasses import replace
 from fractions import Fraction
-from itertools import accumulate, chain, pairwise, repeat
+from itertools import chain, pairwise, repeat
 from math import ceil, floor, isfinite
+from operator import is_
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -181,7 +182,12 @@ def _length(call: Schedule) -> Duration:
 
 
 def _measure(call: Schedule, span: Span) -> Fraction:
-    return sum((length for length in _lengths(call, span) if length is not None), Fraction(0))
+    return _sum_of(_lengths(call, span))
+
+
+def _sum_of(lengths: Iterable[Fraction | None]) -> Fraction:
+    """Return the sum of the lengths of stages, without that of a stage without one."""
+    return sum(filter(None, lengths), Fraction(0))
 
 
 def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
@@ -214,7 +220,7 @@ def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | 
         return lengths
 
     def length_from(begin: Fraction) -> Fraction:
-        return sum((one for one in lengths_from(begin) if one is not None), Fraction(0))
+        return _sum_of(lengths_from(begin))
 
     begins = range(ceil(span.begin), ceil(end))
     place = bisect_left(begins, end, key=lambda begin: begin + length_from(Fraction(begin)))
@@ -225,10 +231,6 @@ def _text(call: Schedule) -> str:
     return chain_text([in_brackets(stage, SEQUENCE + 1) for stage in call.args["stages"]], " >> ".join)
 
 
-def _check(call: Schedule) -> None:
-    refuse_ambiguous_levels(call.args["stages"])
-
-
 @planned(
     hidden=True,
     precedence=SEQUENCE,
@@ -237,7 +239,7 @@ def _check(call: Schedule) -> None:
     length=_length,
     measure=_measure,
     text=_text,
-    check=_check,
+    check=lambda call: refuse_ambiguous_levels(call.args["stages"]),
 )
 def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     """Stages one after another, each with a clock that starts at 0. The final value of the last stage is held.
@@ -261,7 +263,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     refuse_ambiguous_levels(stages, in_run)
     connected = connect(in_run, pieces)
     made = [piece.schedule for piece in connected]
-    same = len(made) == len(stages) and all(one is stage for one, stage in zip(made, stages, strict=True))
+    same = len(made) == len(stages) and all(map(is_, made, stages))
     return _joined(call if same else call.with_args(stages=tuple(made)), connected)
 
 
@@ -279,7 +281,7 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
     """Return the length left for a stage without one; None if there is no such stage, or the run has no end."""
     if None not in lengths:
         return None
-    taken = sum((n for n in lengths if n is not None), Fraction(0))
+    taken = _sum_of(lengths)
     if span.end is None:
         if call.fills:
             raise no_total(call)
@@ -311,14 +313,15 @@ def _ended(piece: Piece, available: Number | None, *, is_last: bool) -> Piece:
 
 def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
-    sizes = (piece.length for piece in pieces[:-1])
-    begins = list(accumulate((size for size in sizes if size is not None), initial=Fraction(0)))
-    begins = [exact_number(begin) for begin in begins]
-    last = pieces[-1]
+    begins, begin, last = list[Number](), Fraction(0), pieces[-1]
+    for piece in pieces:
+        begins.append(exact_number(begin))
+        begin += piece.length or 0
     length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
-    taking = _taking_time(pieces, begins)
-    places = [count_of(begin) for _, begin in taking]
-    reads = [_as_stage(piece, is_affine=call.affine) for piece, _ in taking]
+    places, reads = list[float](), list[Any]()
+    for piece, start in _taking_time(pieces, begins):
+        places.append(count_of(start))
+        reads.append(_as_stage(piece, is_affine=call.affine))
 
     def values(t: Array, base: Base) -> Array:
         if not t.size:

@@ -399,18 +399,19 @@ class _LineReader:
         total, rest = self._operand(left), rest[::-1]
         if kind is ast.RShift and is_number(total):
             raise self.at(left, f"{shown(total)} is a number; every stage but the last needs a length")
-        values = [(one, self._operand(operand)) for one, operand in rest]
-        kinds, operands = {one for one, _ in values}, [total, *(value for _, value in values)]
+        operators, nodes = zip(*rest, strict=True)
+        operands = [total, *map(self._operand, nodes)]
         if kind is ast.RShift:
             return self._apply(node, combine_operands, "sequence", *operands)
-        if len(values) > MOST_DEPTH and ast.Div in kinds:
+        if len(operators) > MOST_DEPTH and ast.Div in operators:
             raise self.at(node, f"a chain with / has at most {MOST_DEPTH} operators")
-        can_negate = ast.Sub not in kinds or all(isinstance(operand, Schedule) for operand in operands)
-        if len(values) > _FEW and ast.Div not in kinds and can_negate:
-            operands = [total, *(-value if one is ast.Sub else value for one, value in values)]
+        values = [*zip(operators, operands[1:], strict=True)]
+        can_negate = ast.Sub not in operators or all(isinstance(operand, Schedule) for operand in operands)
+        if len(values) > _FEW and ast.Div not in operators and can_negate:
+            operands = [total, *(-value if operation is ast.Sub else value for operation, value in values)]
             return self._apply(node, join_all, "product" if kind is ast.Mult else "sum", *operands)
-        for one, value in values:
-            total = self._apply(node, _OPERATORS[one], total, value)
+        for operation, value in values:
+            total = self._apply(node, _OPERATORS[operation], total, value)
         return total
 
     def _apply(self, node: ast.expr, function: Callable[..., Any], *values: Any) -> Any:
