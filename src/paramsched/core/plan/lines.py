@@ -14,6 +14,7 @@ from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field, Group, recorded_base
 from paramsched.core.plan.binding import (
+    Binding,
     Target,
     binding_key,
     clock_of_field,
@@ -446,40 +447,26 @@ def lines_of(
     """
     labels = scope.labels(groups)
     fields: dict[str, Field] = {}
-    chosen: list[dict[str, int]] = [{} for _ in groups]  # the places of lines in the plan
-    with_name: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
+    lines_of_groups: list[dict[str, int]] = [{} for _ in groups]  # by field name, the place of a line in the plan
+    named: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
     for index, group in enumerate(groups):
-        if isinstance(own := group.get("name"), str):
-            with_name.setdefault(own, []).append(index)
+        if isinstance(name := group.get("name"), str):
+            named.setdefault(name, []).append(index)
     for place, line in enumerate(plan.bindings):
-        selector, name = line.groups, line.name
-        if isinstance(line.field, Target) or not scope.applies(name, binding_key(line)):
+        if isinstance(line.field, Target) or not scope.applies(line.name, binding_key(line)):
             continue
         if line.optional and not with_optional:
             continue
-        fields[name] = Field.of(name)
-        if scope.is_whole and isinstance(selector, str) and is_only_name(selector) and selector in with_name:
-            mine: Iterable[int] = with_name[selector]
-        elif selector is None:
-            mine = _with_field(fields[name], groups)
-        elif isinstance(selector, int) and 0 <= selector < len(groups):
-            mine = (selector,)
-        else:
-            if scope.is_whole and not line.optional:
-                refuse_unmatched(name, selector, groups)
-            mine = [index for index, one in enumerate(groups) if scope.selects(selector, one, labels[index], index)]
-        if selector is not None and binding_key(line) in scope.derived:
-            having = set(_with_field(fields[name], groups))
-            mine = [index for index in mine if index in having]
-        for index in mine:
-            rival = None if (at := chosen[index].get(name)) is None else plan.bindings[at]
-            if rival is not None and rival.groups is not None and selector is not None:
-                message = f"two selectors match it: {selector_text(rival.groups)} and {selector_text(selector)}"
-                raise PlanError(f"{name} in group {labels[index]!r}", message, "Select each group only once")
-            if rival is None or selector is not None:
-                chosen[index][name] = place
-    made: dict[tuple[int, Field], list[int]] = {}
-    for index, (group, its_lines) in enumerate(zip(groups, chosen, strict=True)):
+        field = fields[line.name] = Field.of(line.name)
+        for index in _groups_of_line(line, field, groups, labels, scope, named):
+            earlier = lines_of_groups[index].get(line.name)
+            if earlier is not None and line.groups is not None and plan.bindings[earlier].groups is not None:
+                message = f"two selectors match it: {_selectors_text(plan.bindings[earlier], line)}"
+                raise PlanError(f"{line.name} in group {labels[index]!r}", message, "Select each group only once")
+            if earlier is None or line.groups is not None:
+                lines_of_groups[index][line.name] = place
+    indices_of: dict[tuple[int, Field], list[int]] = {}
+    for index, (group, its_lines) in enumerate(zip(groups, lines_of_groups, strict=True)):
         where, taken = f"group {labels[index]!r}", dict[Field, str]()
         for name, place in its_lines.items():
             field = fields[name].within(group, where)
@@ -487,16 +474,62 @@ def lines_of(
                 message = f"both are {field} in this group"
                 raise PlanError(f"{name} and {taken[field]} in {where}", message, "Schedule one of them")
             taken[field] = name
-            made.setdefault((place, field), []).append(index)
+            indices_of.setdefault((place, field), []).append(index)
     lines: list[Line] = []
-    for place, field in sorted(made, key=itemgetter(0)):
-        line, indices = plan.bindings[place], made[place, field]
-        bases = () if base_of is None else tuple(base_of(field, groups[index], index) for index in indices)
-        for index, base in zip(indices, bases, strict=False):
-            require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")
+    for place, field in sorted(indices_of, key=itemgetter(0)):
+        line, indices, bases = plan.bindings[place], indices_of[place, field], list[float]()
+        if base_of is not None:
+            for index in indices:
+                bases.append(base := base_of(field, groups[index], index))
+                require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")
         clock = clock_of_field(plan.clock, line.name)
-        lines.append(Line(line.name, field, line.schedule, clock, tuple(indices), bases))
+        lines.append(Line(line.name, field, line.schedule, clock, tuple(indices), tuple(bases)))
     return tuple(lines)
+
+
+def _groups_of_line(
+    line: Binding,
+    field: Field,
+    groups: Sequence[Group],
+    labels: Sequence[str | int],
+    scope: Scope,
+    named: Mapping[str, Sequence[int]],
+) -> Iterable[int]:
+    """Return the groups of an optimizer that a line of a plan selects.
+
+    Args:
+        line: the line.
+        field: its field.
+        groups: the groups of the optimizer.
+        labels: their labels.
+        scope: the lines of the plan that concern the optimizer.
+        named: the groups by name.
+
+    Raises:
+        UnknownGroup: the line selects no group, and is not optional.
+    """
+    selector = line.groups
+    if selector is None:
+        return _with_field(field, groups)
+    selected: Iterable[int]
+    if scope.is_whole and isinstance(selector, str) and is_only_name(selector) and selector in named:
+        selected = named[selector]
+    elif isinstance(selector, int) and 0 <= selector < len(groups):
+        selected = (selector,)
+    else:
+        if scope.is_whole and not line.optional:
+            refuse_unmatched(line.name, selector, groups)
+        selected = [index for index, group in enumerate(groups) if scope.selects(selector, group, labels[index], index)]
+    if binding_key(line) in scope.derived:
+        having = set(_with_field(field, groups))
+        selected = [index for index in selected if index in having]
+    return selected
+
+
+def _selectors_text(first: Binding, second: Binding) -> str:
+    assert first.groups is not None  # both are lines for some groups
+    assert second.groups is not None
+    return f"{selector_text(first.groups)} and {selector_text(second.groups)}"
 
 
 def _with_field(field: Field, groups: Sequence[Group]) -> Sequence[int]:
