@@ -22,6 +22,7 @@ from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import (
     EngineFacts,
     LoopOptions,
+    PlanOptions,
     batch_size_of,
     check_kinds,
     check_plan,
@@ -75,42 +76,9 @@ def planned(
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
     try:
-        from transformers import TrainerCallback
+        import transformers  # noqa: F401
     except ModuleNotFoundError:
         raise MissingDependency("engines.transformers.planned", "transformers") from None
-
-    class TokenRelay(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        """Reports the tokens that the Trainer counted."""
-
-        def __init__(self, amounts: BatchAmounts, copies: int) -> None:
-            self._amounts, self._reported, self._copies = amounts, 0, copies
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
-
-        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            counted = state.num_input_tokens_seen - self._reported  # each of the processes that share a batch counts it
-            self._amounts.report(counted // self._copies, "tokens")
-            self._reported = state.num_input_tokens_seen
-
-    class RunCallback(TrainerCallback):  # type: ignore[misc]  # as above
-        """Writes the targets."""
-
-        def __init__(self, owner: Any, scheduler: Scheduler) -> None:
-            self._owner, self._scheduler = owner, scheduler
-            self._writes = TargetWrites(writes.call, writes.root, writes.paths)
-            self._trained = TrainedOptimizers("transformers.planned", [scheduler])
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._owner._paramsched_begin = state.global_step
-            self._writes.begin(self._owner, self._scheduler)
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._writes.write(self._scheduler)
-            self._trained.check([self._owner.optimizer])
-
-    end_callback, resume_callback = end_callback_class(), resume_callback_class()
-
     if issubclass(trainer, _HasPlan):
         message = "it has a plan already"
         raise InvalidArgument(f"planned({trainer.__name__}, …)", message, "Pass the Trainer without its plan")
@@ -148,29 +116,7 @@ def planned(
                 if self._paramsched_made is None:
                     self._paramsched_made = []
                 self._paramsched_made.append(made)
-                self._paramsched_metrics = MetricRelay("transformers.planned")
-                evaluations = _evaluations_of(self.args, num_training_steps, made.facts.updates_per_epoch)
-                self._paramsched_metrics.warn_of_patience(made, evaluations, prefix="eval_")
-                self._paramsched_columns = PlannedColumns("transformers.planned")
-                facts = chosen.facts
-                specified = chosen.amount_of or chosen.tokens_per_sample or (facts and facts.tokens_per_step)
-                by_trainer = not specified and getattr(self.args, "include_num_input_tokens_seen", "no") not in (
-                    "no",
-                    False,
-                )
-                own = replace(chosen, facts=None) if by_trainer else chosen
-                amounts = batch_amounts(self.accelerator, made, own, shards=_replicas(self))
-                self._paramsched_amounts = amounts
-                copies = _processes_of_one_batch(self, "tp", "cp") if by_trainer else 0
-                self.remove_callback(resume_callback)
-                self.add_callback(resume_callback(made, "transformers.planned", copies))  # before the batches begin
-                self.remove_callback(TokenRelay)
-                self.remove_callback(RunCallback)
-                self.add_callback(RunCallback(self, made))
-                self.remove_callback(end_callback)
-                self.add_callback(end_callback(made, "transformers.planned", self._paramsched_metrics))
-                if by_trainer:
-                    self.add_callback(TokenRelay(amounts, copies))
+                _add_callbacks(self, made, chosen, writes, num_training_steps)
             return self.lr_scheduler
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
@@ -218,6 +164,83 @@ def planned(
 
 class _HasPlan:
     """The mark of the classes that `planned` returns."""
+
+
+def _add_callbacks(
+    trainer: Any, scheduler: Scheduler, options: PlanOptions, writes: TargetWrites, updates: int
+) -> None:
+    """Add what a planned Trainer does beside the steps of its optimizer, in place of that of an earlier `train()`.
+
+    Args:
+        trainer: the planned Trainer.
+        scheduler: its Scheduler.
+        options: the options of the call.
+        writes: where the values of targets are written.
+        updates: the length of the run.
+    """
+    metrics = trainer._paramsched_metrics = MetricRelay("transformers.planned")
+    evaluations = _evaluations_of(trainer.args, updates, scheduler.facts.updates_per_epoch)
+    metrics.warn_of_patience(scheduler, evaluations, prefix="eval_")
+    trainer._paramsched_columns = PlannedColumns("transformers.planned")
+    facts = options.facts
+    specified = options.amount_of or options.tokens_per_sample or (facts and facts.tokens_per_step)
+    counts = getattr(trainer.args, "include_num_input_tokens_seen", "no") not in ("no", False)
+    by_trainer = counts and not specified
+    own = replace(options, facts=None) if by_trainer else options
+    amounts = batch_amounts(trainer.accelerator, scheduler, own, shards=_replicas(trainer))
+    trainer._paramsched_amounts = amounts
+    copies = _processes_of_one_batch(trainer, "tp", "cp") if by_trainer else 0
+    callbacks = [
+        resume_callback_class()(scheduler, "transformers.planned", copies),  # before the batches begin
+        write_callback_class()(trainer, scheduler, TargetWrites(writes.call, writes.root, writes.paths)),
+        end_callback_class()(scheduler, "transformers.planned", metrics),
+    ]
+    callbacks += [token_callback_class()(amounts, copies)] if by_trainer else []
+    trainer.remove_callback(token_callback_class())
+    for callback in callbacks:
+        trainer.remove_callback(type(callback))
+        trainer.add_callback(callback)
+
+
+@cache
+def token_callback_class() -> type[Any]:
+    """Return the callback that reports the tokens which the Trainer counted."""
+    from transformers import TrainerCallback
+
+    class TokenCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
+        def __init__(self, amounts: BatchAmounts, copies: int) -> None:
+            self._amounts, self._reported, self._copies = amounts, 0, copies
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            counted = state.num_input_tokens_seen - self._reported  # each of the processes that share a batch counts it
+            self._amounts.report(counted // self._copies, "tokens")
+            self._reported = state.num_input_tokens_seen
+
+    return TokenCallback
+
+
+@cache
+def write_callback_class() -> type[Any]:
+    """Return the callback that writes the targets of a plan into the Trainer."""
+    from transformers import TrainerCallback
+
+    class WriteCallback(TrainerCallback):  # type: ignore[misc]  # as above
+        def __init__(self, owner: Any, scheduler: Scheduler, writes: TargetWrites) -> None:
+            self._owner, self._scheduler, self._writes = owner, scheduler, writes
+            self._trained = TrainedOptimizers("transformers.planned", [scheduler])
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._owner._paramsched_begin = state.global_step
+            self._writes.begin(self._owner, self._scheduler)
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._writes.write(self._scheduler)
+            self._trained.check([self._owner.optimizer])
+
+    return WriteCallback
 
 
 @cache
