@@ -27,7 +27,7 @@ from paramsched.core.number_checks import (
 )
 from paramsched.core.schedules.combinators import guided
 from paramsched.core.schedules.level import Absolute, Level, split_level
-from paramsched.core.schedules.registry import builder_name, shape
+from paramsched.core.schedules.registry import builder_name, registered
 from paramsched.core.schedules.schedule import Schedule, call_of_rule, schedule_of
 from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown, site_with_value
@@ -556,7 +556,7 @@ class Hold(MetricRule[HoldState]):
         return HoldState(float(data["multiple"]))
 
 
-hold = shape(constructor("hold", Hold))
+hold = registered(constructor("hold", Hold))
 
 
 @final
@@ -655,4 +655,4 @@ class Plateau(MetricRule[PlateauState]):
         return PlateauState(**data)
 
 
-plateau = shape(constructor("plateau", Plateau))
+plateau = registered(constructor("plateau", Plateau))

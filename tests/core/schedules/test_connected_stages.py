@@ -9,7 +9,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.shape import Over, planned
+from paramsched.core.schedules.definition import Over, planner
 from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.time import Duration
 from support.advice import advised_lines
@@ -181,7 +181,7 @@ def test_scaling_keeps_the_level_at_which_a_changed_plan_continues():
 # ---- levels that are not known
 
 
-@planned(hidden=True, affine=False)
+@planner(hidden=True, affine=False)
 def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
     """value(t) = base squared."""
     length = span.exact_length(over)

@@ -12,10 +12,10 @@ from paramsched.base.params import Positive, params_of, short_name
 from paramsched.core import curves
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve, CurveLike
+from paramsched.core.schedules.definition import Length, OpenLength, Over, formula, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
-from paramsched.core.schedules.registry import may_be_length, shape
+from paramsched.core.schedules.registry import may_be_length, registered
 from paramsched.core.schedules.schedule import Schedule, is_kind, no_total, write_call
-from paramsched.core.schedules.shape import Length, OpenLength, Over, formula, plan, planned
 from paramsched.core.schedules.span import Base, Piece, Span
 from paramsched.core.time.duration import Duration, DurationLike, count_of
 from paramsched.errors import CallSite, InvalidArgument, PlanError
@@ -222,7 +222,7 @@ def last_level(stage: Schedule) -> Level:
     return 1.0 if to is None else to
 
 
-@shape
+@registered
 def linear(
     start: Level | None = None, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n"
 ) -> Schedule:
@@ -250,7 +250,7 @@ def linear(
     return anneal(start=start, to=to, over=over, curve=curves.linear, index=index)
 
 
-@shape
+@registered
 def cosine(
     start: Level | None = None, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n"
 ) -> Schedule:
@@ -278,7 +278,7 @@ def cosine(
     return anneal(start=start, to=to, over=over, curve=curves.cosine, index=index)
 
 
-@shape
+@registered
 def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.linear, index: Index = "t/n") -> Schedule:
     """Decay to `to` along a curve, at the end of a run, from the level at which the stage before ends.
 
@@ -304,7 +304,7 @@ def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.line
     return anneal(to=to, over=over, curve=curve, index=index)
 
 
-@shape
+@registered
 def polynomial(
     power: float = 1.0,
     start: Level | None = None,
@@ -338,7 +338,7 @@ def polynomial(
     return anneal(start=start, to=to, over=over, curve=curves.linear if power == 1 else curve, index=index)
 
 
-@shape
+@registered
 def tanh(
     lower: float = -7.0,
     upper: float = 3.0,
@@ -383,7 +383,7 @@ def tanh(
     return anneal(reached[0], reached[1], over, curve)
 
 
-@shape
+@registered
 def geometric(
     start: Level | None = None, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n"
 ) -> Schedule:
@@ -467,7 +467,7 @@ def _is_affine(call: Schedule) -> bool:
     return not isinstance(call.args["to"], Absolute)
 
 
-@planned(hidden=True, open_levels={"start": 1.0}, affine=_is_affine, text=_geometric_text, check=_reachable)
+@planner(hidden=True, open_levels={"start": 1.0}, affine=_is_affine, text=_geometric_text, check=_reachable)
 def _geometric(
     call: Schedule, span: Span, start: Level | None, to: Level, over: Over = None, index: Index = "t/n"
 ) -> Piece:

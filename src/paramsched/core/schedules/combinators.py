@@ -16,6 +16,7 @@ from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.anneals import constant
+from paramsched.core.schedules.definition import Check, What, of_each, of_one, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, always_above
 from paramsched.core.schedules.registry import is_number, operator_builder
 from paramsched.core.schedules.schedule import (
@@ -32,7 +33,6 @@ from paramsched.core.schedules.schedule import (
     schedule_of,
     short_line,
 )
-from paramsched.core.schedules.shape import Check, What, of_each, of_one, plan, planned
 from paramsched.core.schedules.span import ONE, Base, Piece, Span, for_base, product
 from paramsched.errors import CallSite, InvalidArgument, PlanError, Unresolved, shown
 
@@ -44,7 +44,7 @@ def _in_order(call: Schedule) -> None:
         raise InvalidArgument(site, "low is above high", example=write)
 
 
-@planned(affine=False, check=_in_order)
+@planner(affine=False, check=_in_order)
 def clamp(call: Schedule, span: Span, schedule: Schedule, low: Level | None = None, high: Level | None = None) -> Piece:
     """Limit a schedule to a range.
 
@@ -85,7 +85,7 @@ def _some_bounds(call: Schedule) -> None:
         raise InvalidArgument(f"{call.kind}()", "expected at least one operand", example=example)
 
 
-@planned(affine=False, check=_some_bounds)
+@planner(affine=False, check=_some_bounds)
 def minimum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
     """Take the smallest value of several schedules at each update.
 
@@ -105,7 +105,7 @@ def minimum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
     return _chosen(call, span, operands, np.minimum)
 
 
-@planned(affine=False, check=_some_bounds)
+@planner(affine=False, check=_some_bounds)
 def maximum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
     """Take the largest value of several schedules at each update.
 
@@ -138,7 +138,7 @@ def _guided_text(call: Schedule) -> str:
     return " * ".join([in_brackets(call.args["schedule"], PRODUCT), *map(str, call.args["guides"])])
 
 
-@planned(hidden=True, precedence=PRODUCT, text=_guided_text)
+@planner(hidden=True, precedence=PRODUCT, text=_guided_text)
 def _guided(call: Schedule, span: Span, schedule: Schedule, guides: Any = ()) -> Piece:
     """A schedule multiplied by metric rules. When called, it returns the values of the schedule without the rules."""
     piece = plan(schedule, span)
@@ -205,7 +205,7 @@ def _is_factor(schedule: Schedule) -> bool:
     return schedule.args["value"] >= 0 and schedule.args["value"] != 1
 
 
-@planned(hidden=True, precedence=PRODUCT, text=_product_text, check=_one_absolute, joins="operands")
+@planner(hidden=True, precedence=PRODUCT, text=_product_text, check=_one_absolute, joins="operands")
 def _product(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     """value(t) = a(t) * b(t) * …
 
@@ -230,7 +230,7 @@ def _added(operands: Sequence[str]) -> str:
     return first + "".join(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in rest)
 
 
-@planned(hidden=True, precedence=SUM, text=_sum_text, joins="operands")
+@planner(hidden=True, precedence=SUM, text=_sum_text, joins="operands")
 def _sum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     """value(t) = a(t) + b(t) + …, each from the same base."""
     pieces = [plan(operand, span) for operand in operands]
@@ -254,7 +254,7 @@ def _no_absolute(call: Schedule) -> None:
         )
 
 
-@planned(hidden=True, precedence=POWER, affine=True, text=_power_text, check=_no_absolute)
+@planner(hidden=True, precedence=POWER, affine=True, text=_power_text, check=_no_absolute)
 def _power(call: Schedule, span: Span, schedule: Schedule, exponent: float) -> Piece:
     """value(t) = base * factor(t) ** exponent, where the factor is the schedule's value for a base of 1.
 
@@ -348,7 +348,7 @@ _ROUNDING_ERRORS: Final = 2.0**-48  # the relative error of a few operations in 
 _ROUNDED: Final[dict[str, Any]] = {"nearest": np.round, "down": np.floor, "up": np.ceil}
 
 
-@planned(affine=False, has_absolute=True)  # `to` is an absolute value
+@planner(affine=False, has_absolute=True)  # `to` is an absolute value
 def rounded(call: Schedule, span: Span, schedule: Schedule, to: Positive = 1.0, way: Way = "nearest") -> Piece:
     """Round a schedule to multiples of a number.
 
@@ -382,7 +382,7 @@ def rounded(call: Schedule, span: Span, schedule: Schedule, to: Positive = 1.0, 
     return of_one(call, piece, values)
 
 
-@planned(extent="open", affine=True, has_absolute=False)
+@planner(extent="open", affine=True, has_absolute=False)
 def as_factor(call: Schedule, span: Span, schedule: Schedule, initial: float = 1.0) -> Piece:
     """Use the value of a schedule as a factor of base, even if it has absolute levels or is rounded.
 
@@ -435,7 +435,7 @@ def _text(call: Schedule) -> str:
     return f"absolute({call.args['schedule']})"
 
 
-@planned(hidden=True, affine=True, has_absolute=True, check=_check, text=_text)
+@planner(hidden=True, affine=True, has_absolute=True, check=_check, text=_text)
 def _absolute(call: Schedule, span: Span, schedule: Schedule) -> Piece:
     """value(t) = schedule(t, base=1), whatever the base is."""
     piece = plan(schedule, span)
@@ -515,7 +515,7 @@ def _some_factors(call: Schedule) -> None:
         raise InvalidArgument("chain()", "expected at least one operand", example="chain(warmup(100), step(1000))")
 
 
-@planned(check=_some_factors)
+@planner(check=_some_factors)
 def chain(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     """Use the output of each schedule as the base of the next.
 
@@ -553,7 +553,7 @@ FieldName: TypeAlias = Annotated[str, Check(_checked_name)]
 """The name of a field or a target."""
 
 
-@planned(extent="fills")
+@planner(extent="fills")
 def like(call: Schedule, _span: Span, field: FieldName) -> Piece:
     """Follow another field of the same group, or a target, scaled by this field's own base.
 
@@ -596,7 +596,7 @@ def _like_text(call: Schedule) -> str:
     return f'like("{call.args["name"]}")'
 
 
-@planned(hidden=True, extent="open", affine=True, has_absolute=False, text=_like_text)
+@planner(hidden=True, extent="open", affine=True, has_absolute=False, text=_like_text)
 def _followed_target(
     _call: Schedule, span: Span, name: str, schedule: Schedule, initial: float, line: str, advice: str
 ) -> Piece:

@@ -11,9 +11,7 @@ from paramsched.base.params import Positive
 from paramsched.core import curves
 from paramsched.core.curves.arrays import Array, power_of
 from paramsched.core.schedules.anneals import along
-from paramsched.core.schedules.level import Absolute, Level
-from paramsched.core.schedules.schedule import Extent, Schedule, no_total, short_line
-from paramsched.core.schedules.shape import (
+from paramsched.core.schedules.definition import (
     Growth,
     OptionalCount,
     OptionalPeriod,
@@ -22,8 +20,10 @@ from paramsched.core.schedules.shape import (
     RoundedLengths,
     formula,
     plan,
-    planned,
+    planner,
 )
+from paramsched.core.schedules.level import Absolute, Level
+from paramsched.core.schedules.schedule import Extent, Schedule, no_total, short_line
 from paramsched.core.schedules.span import (
     Base,
     Lengths,
@@ -111,7 +111,7 @@ def _check(call: Schedule) -> None:
     refuse_growth("restarts", args["every"], **_cycles(call))
 
 
-@planned(extent=_extent, length=_length, measure=_measure, check=_check)
+@planner(extent=_extent, length=_length, measure=_measure, check=_check)
 def restarts(
     call: Schedule,
     span: Span,
@@ -248,7 +248,7 @@ def _inside(schedule: Schedule) -> Iterator[Schedule]:
         yield from _inside(part)
 
 
-@planned()
+@planner()
 def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase: Place = 0) -> Piece:
     """Let a schedule change only once per period.
 

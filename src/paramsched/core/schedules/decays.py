@@ -18,11 +18,11 @@ from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.number_checks import finite_number, positive_number
 from paramsched.core.schedules.anneals import anneal, constant
 from paramsched.core.schedules.cycles import length_of_cycles
+from paramsched.core.schedules.definition import Check, Over, Period, Role, Scale, formula, planner, positive_length
 from paramsched.core.schedules.level import Absolute, Level
-from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule, write_call
 from paramsched.core.schedules.sequence import sequence
-from paramsched.core.schedules.shape import Check, Over, Period, Role, Scale, formula, planned, positive_length
 from paramsched.core.schedules.span import Base, Piece, Span, multiples, product, split
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, durations_of, exact_number
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
@@ -85,7 +85,7 @@ def power_law(t: Array, exponent: float, timescale: Scale) -> Array:
     return 1.0 / np.sqrt(grown) if exponent == 0.5 else np.power(grown, -exponent)  # a root is more exact than a power
 
 
-@shape
+@registered
 def inverse_sqrt(timescale: DurationLike) -> Schedule:
     """Decay as the inverse square root of time.
 
@@ -182,7 +182,7 @@ Milestones: TypeAlias = Annotated[Sequence[DurationLike], Role("time"), Check(_c
 """A list of times from the start of the stage."""
 
 
-@planned(check=_refuse_gamma_of_zero)
+@planner(check=_refuse_gamma_of_zero)
 def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio = 0.1) -> Piece:
     """Multiply by `gamma` at each milestone.
 
@@ -267,7 +267,7 @@ def stairs(t: Array, start: Level, to: Level, rises: Count, over: Over = None) -
 _POINTS: Final = 'piecewise([(0, 1.0), ("50%", 0.1)])'
 
 
-@shape
+@registered
 def piecewise(points: Sequence[tuple[DurationLike, Level]], curve: CurveLike | None = None) -> Schedule:
     """Set a level at each of several times, and hold it until the next time or change along a curve to the next level.
 
@@ -388,7 +388,7 @@ def _is_absolute(call: Schedule) -> bool:
     return absolute
 
 
-@planned(
+@planner(
     extent="has",
     length=_length,
     measure=_measure,

@@ -13,10 +13,10 @@ from paramsched.base.params import Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
+from paramsched.core.schedules.definition import Over
 from paramsched.core.schedules.level import Level, level_of, split_level
-from paramsched.core.schedules.registry import shape as register_shape
+from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape, no_total
-from paramsched.core.schedules.shape import Over
 from paramsched.core.schedules.span import Base, Piece, Span, product
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
 from paramsched.core.time.duration import Duration, Number, count_of
@@ -402,13 +402,13 @@ def shape(function: Any) -> Any:
     0.1
     """
     if not inspect.isfunction(function):
-        return register_shape(function)  # raises an error
+        return registered(function)  # raises an error
     parameters = inspect.signature(function).parameters
     made = _returned(function)
     is_function = next(iter(parameters), "") in ("u", "t")
     if isinstance(made, type) and issubclass(made, Schedule if is_function else object) and not issubclass(made, Real):
         function.__annotations__["return"] = made
-        return register_shape(function)
+        return registered(function)
     return _register(function, _require_own(function))
 
 

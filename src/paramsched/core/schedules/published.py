@@ -9,16 +9,16 @@ from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.core.schedules.anneals import Index, anneal, constant
 from paramsched.core.schedules.anneals import warmup as warm_up
 from paramsched.core.schedules.decays import inverse_sqrt
+from paramsched.core.schedules.definition import positive_length
 from paramsched.core.schedules.level import Absolute, Level, level_of
-from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.shape import positive_length
 from paramsched.core.schedules.windows import with_lengths
 from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, shown
 
 
-@shape
+@registered
 def wsd(
     warmup: DurationLike,
     decay: DurationLike,
@@ -61,7 +61,7 @@ def wsd(
     return up >> constant(1.0) >> down
 
 
-@shape
+@registered
 def one_cycle(
     up: DurationLike = "30%",
     start: Level = 0.04,
@@ -132,7 +132,7 @@ def one_cycle(
     return with_lengths(cycle) if closed else cycle
 
 
-@shape
+@registered
 def noam(width: Count, warmup: DurationLike, factor: Positive = 1.0) -> Schedule:
     """Follow the schedule of the Transformer, in absolute values.
 

@@ -69,7 +69,7 @@ BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
 _OPERATORS: dict[str, Callable[..., Any]] = {}
 
 
-def shape(builder: Builder) -> Builder:
+def registered(builder: Builder) -> Builder:
     """Register a function that builds a schedule of other shapes, or a metric rule. Its name is its name in text.
 
     Text, configs, the command line and the property tests read the annotations of its parameters: `Level`,

@@ -24,6 +24,7 @@ from paramsched.core.schedules.anneals import (
     last_level,
     stage_fraction,
 )
+from paramsched.core.schedules.definition import plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts
 from paramsched.core.schedules.registry import operator_builder
 from paramsched.core.schedules.schedule import (
@@ -37,7 +38,6 @@ from paramsched.core.schedules.schedule import (
     schedule_of,
     short_line,
 )
-from paramsched.core.schedules.shape import plan, planned
 from paramsched.core.schedules.span import AS_THEY_ARE, FACTOR, ONE, ROWS, Base, Piece, Span, for_base
 from paramsched.core.schedules.windows import window
 from paramsched.core.time.duration import Duration, Number, count_of, exact_number
@@ -231,7 +231,7 @@ def _text(call: Schedule) -> str:
     return chain_text([in_brackets(stage, SEQUENCE + 1) for stage in call.args["stages"]], " >> ".join)
 
 
-@planned(
+@planner(
     hidden=True,
     precedence=SEQUENCE,
     joins="stages",

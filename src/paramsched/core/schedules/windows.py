@@ -10,15 +10,15 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import constant
-from paramsched.core.schedules.registry import shape
+from paramsched.core.schedules.definition import Length, Role, RoundedLengths, Run, Time, plan, planner
+from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
-from paramsched.core.schedules.shape import Length, Role, RoundedLengths, Run, Time, plan, planned
 from paramsched.core.schedules.span import AS_THEY_ARE, MAX_LENGTH, Base, Piece, Rounding, Span
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, exact_number, unit_of_lengths
 from paramsched.errors import CallSite, InvalidArgument
 
 
-@planned()
+@planner()
 def take(call: Schedule, span: Span, schedule: Schedule, over: Length, of: Run = None) -> Piece:
     """Use a schedule up to the time `over`, and hold the value that it has at that time.
 
@@ -83,7 +83,7 @@ def _measure_skip(call: Schedule, span: Span) -> Fraction | None:
     return None if length is None else max(length - span.before(call.args["by"]), Fraction(0))
 
 
-@planned(extent=_extent_of_skip, length=_length_of_skip, measure=_measure_skip)
+@planner(extent=_extent_of_skip, length=_length_of_skip, measure=_measure_skip)
 def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = None) -> Piece:
     """Omit the first part of a schedule, as if it had started earlier.
 
@@ -190,7 +190,7 @@ def _measure_shift(call: Schedule, span: Span) -> Fraction | None:
     return _measure_later(span, **call.args)
 
 
-@planned(length=_length_of_shift, measure=_measure_shift)
+@planner(length=_length_of_shift, measure=_measure_shift)
 def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     """Delay a schedule, and hold its first value until it starts.
 
@@ -244,7 +244,7 @@ def _ends_after_begin(call: Schedule) -> None:
         raise InvalidArgument(str(call), message, example=f"{window(schedule, end, begin)}")
 
 
-@planned(extent=_extent_of_window, length=_length_of_window, measure=_measure_window, check=_ends_after_begin)
+@planner(extent=_extent_of_window, length=_length_of_window, measure=_measure_window, check=_ends_after_begin)
 def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end: OptionalTime = None) -> Piece:
     """Apply a schedule only between two times.
 
@@ -313,7 +313,7 @@ def _extent(call: Schedule) -> Extent:
     return extent
 
 
-@planned(hidden=True, extent=_extent, measure=_measure, text=_text)
+@planner(hidden=True, extent=_extent, measure=_measure, text=_text)
 def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> Piece:
     """An overlay whose first schedule has operands with lengths in different units, so that a run decides its length.
 
@@ -338,7 +338,7 @@ def _may_be_empty(first: Schedule, length: Duration) -> bool:
     return skips and any(amount < 0 for _, amount in length.terms)
 
 
-@shape
+@registered
 def overlay(first: Schedule, curve: Schedule) -> Schedule:
     """Replace the first part of a schedule by another schedule, without moving the rest.
 
@@ -444,7 +444,7 @@ def _with_lengths_measure(call: Schedule, span: Span) -> Fraction | None:
     return None if length is None else Fraction(own.boundary(own.begin + length)) - own.begin
 
 
-@planned(length=_length, measure=_with_lengths_measure)
+@planner(length=_length, measure=_with_lengths_measure)
 def with_lengths(call: Schedule, span: Span, schedule: Schedule, lengths: RoundedLengths = "exact") -> Piece:
     """Change how boundaries between the stages of a schedule are rounded.
 

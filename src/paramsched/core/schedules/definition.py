@@ -1,4 +1,4 @@
-"""How a shape is made of a function: `@formula()` for a function of time, `@planned()` for one that plans schedules.
+"""How a shape is made of a function: `@formula()` for a function of time, `@planner()` for one that plans schedules.
 
 The signature of the function says everything about its arguments: their checks, their text, their help, and of a
 length, what it is for.
@@ -199,7 +199,7 @@ class _Arguments:
 
 
 def register_shape(
-    function: Callable[..., Any], skipped: int, planner: Callable[["Shape"], Callable[[Schedule, Span], Piece]],
+    function: Callable[..., Any], skipped: int, planning: Callable[["Shape"], Callable[[Schedule, Span], Piece]],
     hidden: bool, options: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     """Return the builder of a shape that a function defines, and register it in the table of texts."""
@@ -220,7 +220,7 @@ def register_shape(
     arguments = _Arguments(name, params)
     roles = {key: role for key, param in params.items() if (role := param.marker("role")) is not None}
     shape = Shape(name, params, lambda schedule, span: plan(schedule, span), roles, **options)
-    plan = planner(shape)
+    plan = planning(shape)
     SHAPE_OF_BUILDER[builder] = shape
     if hidden:
         OPERATORS[name] = shape
@@ -265,10 +265,10 @@ def formula(
     """
 
     def make(function: Callable[Concatenate[Array, P], Array]) -> Callable[P, Schedule]:
-        def planner(shape: Shape) -> Callable[[Schedule, Span], Piece]:
+        def planning(shape: Shape) -> Callable[[Schedule, Span], Piece]:
             return _Formula(function, shape, held, edges, counted, exact=exact).plan
 
-        made: Callable[P, Schedule] = register_shape(function, 1, planner, hidden, options)
+        made: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
         return made
 
     return make
@@ -367,7 +367,7 @@ def _column(level: Level) -> Array:
 # ---------------------------------------------------------------- shapes that plan schedules
 
 
-def planned(
+def planner(
     *, hidden: bool = False, **options: Any
 ) -> Callable[[Callable[Concatenate[Schedule, Span, P], Piece]], Callable[P, Schedule]]:
     """Make a shape of a function that plans a call of it: `(call, span, its arguments) -> Piece`.
@@ -378,7 +378,7 @@ def planned(
         hidden: True if text has no such name, because an operator or another function builds its schedules.
         options: fields of `Shape`.
 
-    >>> @planned()
+    >>> @planner()
     ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: Length) -> Piece:
     ...     end, piece = span.length(over), plan(schedule, span)
     ...     made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end))
@@ -388,14 +388,14 @@ def planned(
     """
 
     def make(function: Callable[Concatenate[Schedule, Span, P], Piece]) -> Callable[P, Schedule]:
-        def planner(shape: Shape) -> Callable[[Schedule, Span], Piece]:
+        def planning(shape: Shape) -> Callable[[Schedule, Span], Piece]:
             several = next((key for key, param in shape.params.items() if param.several), None)
             run: Any = function
             if several is None:
                 return lambda call, span: run(call, span, **call.args)
             return lambda call, span: run(call, span, *call.args[several])
 
-        made: Callable[P, Schedule] = register_shape(function, 2, planner, hidden, options)
+        made: Callable[P, Schedule] = register_shape(function, 2, planning, hidden, options)
         return made
 
     return make
