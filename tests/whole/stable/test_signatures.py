@@ -6,6 +6,7 @@ that changes or disappears needs a deprecation first, see docs/explanation/stabi
 
 import ast
 import inspect
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,8 +107,9 @@ def stable() -> list[str]:
 
 
 def is_own(shape: Any) -> bool:
-    """Return whether a shape is one of the library, not of another test."""
-    return str(shape.__module__).startswith("paramsched.")
+    """Return whether a shape is one of the library, not of another test or of a doctest."""
+    module = sys.modules.get(shape.__module__)
+    return str(shape.__module__).startswith("paramsched.") and hasattr(module, shape.__name__)
 
 
 def is_error(value: Any) -> bool:
