@@ -198,7 +198,7 @@ def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
         lengths.append(length)
         if length is None:
             return [*lengths, *lengths_up_to_end(stages[place:], replace(own, origin=None))]
-        own = own.later(own.begin + length)
+        own = replace(own, begin=own.begin + length)
     return lengths
 
 
@@ -215,7 +215,7 @@ def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | 
     def lengths_from(begin: Fraction) -> list[Fraction | None]:
         lengths = list[Fraction | None]()
         for stage in stages:
-            lengths.append(stage.measure(span.later(begin)))
+            lengths.append(stage.measure(replace(span, begin=begin)))
             begin += lengths[-1] or 0
         return lengths
 
@@ -557,6 +557,14 @@ _OTHERS: Final = ("over", "curve", "index")
 
 def factor_of_number(schedule: Schedule) -> Factor | None:
     """Return the factor of base of a resolved schedule at one time; None if it is no sequence of anneals."""
+    kept = schedule.__dict__  # as its cached properties: a load makes new lines with the same schedule
+    if "factor_of_number" not in kept:
+        kept["factor_of_number"] = _factor_of_number(schedule)
+    factor: Factor | None = kept["factor_of_number"]
+    return factor
+
+
+def _factor_of_number(schedule: Schedule) -> Factor | None:
     if schedule.kind == "constant":
         value = constant_level(schedule)
         return None if isinstance(value, Absolute) else lambda _: value

@@ -408,9 +408,6 @@ class Span:
         between = self.begin - count_from(whole)
         return self.begin - (between if between + count_from(between) == self.begin else whole)
 
-    def later(self, begin: Fraction) -> "Span":
-        return replace(self, begin=begin)
-
     def delayed(self, begin: Fraction) -> "Span":
         """Return the rest of the span for a schedule whose time counts from `begin`."""
         return replace(self, begin=begin, origin=begin)
