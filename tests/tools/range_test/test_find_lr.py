@@ -25,8 +25,9 @@ from support.tables import table
 class Training:
     """A small model on a fixed problem, with buffers, dropout and any optimizer."""
 
-    def __init__(self, make=torch.optim.AdamW, **options):
+    def __init__(self, make=torch.optim.AdamW, rows=32, **options):
         torch.manual_seed(0)
+        self.rows = rows
         self.model = torch.nn.Sequential(
             torch.nn.Linear(8, 16),
             torch.nn.BatchNorm1d(16),
@@ -45,7 +46,7 @@ class Training:
 
     def step(self):
         self.used.append([float(group["lr"]) for group in self.optimizer.param_groups])
-        picked = torch.randint(0, 64, (32,))
+        picked = torch.randperm(64)[: self.rows]
         self.optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(self.model(self.x[picked]), self.y[picked])
         loss.backward()
@@ -201,13 +202,13 @@ def test_the_average_is_the_weighted_mean_of_the_losses_so_far():
     assert result.smoothed == pytest.approx(means, rel=1e-12)
 
 
-@pytest.mark.parametrize(("make", "low", "high"), [(torch.optim.SGD, 0.01, 2.0), (torch.optim.AdamW, 1e-3, 0.1)])
+@pytest.mark.parametrize(("make", "low", "high"), [(torch.optim.SGD, 0.05, 2.0), (torch.optim.AdamW, 0.02, 0.5)])
 def test_the_suggested_rate_trains_far_better_than_100_times_lower_or_higher(make, low, high):
-    training = Training(make, lr=1e-2)
+    training = Training(make, rows=64, lr=1e-2)  # all rows, because random numbers differ between versions of torch
     suggestion = ps.find_lr(training.optimizer, training.step, restore=training.model).suggestion
 
     def loss_after(rate):
-        again = Training(make, lr=rate)
+        again = Training(make, rows=64, lr=rate)
         for _ in range(25):
             again.step()
         return torch.nn.functional.cross_entropy(again.model(again.x), again.y).item()
