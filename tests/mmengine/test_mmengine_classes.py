@@ -276,6 +276,7 @@ def test_a_state_of_mmengine_can_be_loaded():
     reference = originals.CosineAnnealingLR(sgd(), T_max=10)
     optimizer = sgd()
     drop_in = drop_ins.CosineAnnealingLR(optimizer, T_max=10)
+    reference.optimizer.step()
     reference.step()
 
     drop_in.load_state_dict(reference.state_dict())

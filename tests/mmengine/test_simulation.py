@@ -278,6 +278,7 @@ def groups_of_mmengine(config):
 
 @pytest.mark.parametrize("schedulers", SCHEDULES, ids=["lr", "weight_decay", "momentum"])
 @table("paramwise", PARAMWISE)
+@pytest.mark.filterwarnings("ignore:optim_wrapper.paramwise_cfg")
 def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, schedulers):
     config = config_of(schedulers)
     config["optim_wrapper"] |= {"paramwise_cfg": paramwise}
@@ -449,6 +450,7 @@ def test_a_factor_of_a_missing_value_is_refused_if_mmengine_refuses_it(missing, 
     [("lr", "1e-4"), ("lr", [0.1]), ("lr", None), ("weight_decay", "x"), ("weight_decay", [0.1])],
 )
 @pytest.mark.parametrize("paramwise", [{"bias_lr_mult": 2.0, "norm_decay_mult": 0.5}, None], ids=["paramwise", "plain"])
+@pytest.mark.filterwarnings("ignore:optim_wrapper.paramwise_cfg")
 def test_a_value_that_is_not_a_number_is_refused_at_its_path(paramwise, field, value):
     wrapper = {"optimizer": {**OPTIMIZERS["SGD"], field: value}, "paramwise_cfg": paramwise}
     with pytest.raises((TypeError, ValueError)):
@@ -619,6 +621,7 @@ def test_a_problem_names_its_place_in_the_config(changes, path):
     ],
 )
 @pytest.mark.parametrize("by_epoch", [True, False])
+@pytest.mark.filterwarnings("ignore:optim_wrapper.paramwise_cfg")
 def test_iterations_times_values_have_a_limit_and_the_advice_is_below_it(
     monkeypatch, by_epoch, schedulers, keys, values
 ):
@@ -644,6 +647,7 @@ def test_iterations_times_values_have_a_limit_and_the_advice_is_below_it(
     assert simulate(longest, steps_per_epoch=most // 2).total == (most // 2 * 2 if by_epoch else most)
 
 
+@pytest.mark.filterwarnings("ignore:optim_wrapper.paramwise_cfg")
 def test_at_most_a_thousand_groups_have_curves():
     factors = {f"k{index}": {"lr_mult": index + 2} for index in range(999)}
     config = config_of(STEP, max_iters=2)

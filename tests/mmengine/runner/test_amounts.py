@@ -82,6 +82,7 @@ def test_samples_are_the_real_batch_sizes_including_the_smaller_last_one(tmp_pat
     ],
     ids=["tokens-of-a-sample", "tokens-counted", "frames-counted", "samples-counted-otherwise", "batches"],
 )
+@pytest.mark.filterwarnings("ignore:the plan is over after 13 updates")  # where amount_of counts more samples
 def test_each_clock_counts_its_own_unit(tmp_path, clock, length, per_batch, settings):
     plan = ps.Plan(lr=ps.linear(1, 0, over=length), clock=clock)
 
@@ -104,14 +105,14 @@ def test_the_log_of_a_plan_in_updates_has_no_amount(tmp_path):
 
 
 def test_a_single_field_may_use_a_clock_of_samples(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), momentum=ps.linear(0.5, 1), clock={"lr": "samples"})
+    plan = ps.Plan(lr=ps.linear(1, 0, over="150 samples"), momentum=ps.linear(0.5, 1), clock={"lr": "samples"})
 
     runner = job(tmp_path, plan)
 
     amounts = consumed_before_updates(1)[:-1]
     assert [line["samples"] for line in lines(runner)] == amounts
     for t, (line, amount) in enumerate(zip(lines(runner), amounts, strict=True)):
-        assert line["groups"][0]["lr"] == pytest.approx(0.1 * max(0.0, 1 - amount / 100))
+        assert line["groups"][0]["lr"] == pytest.approx(0.1 * max(0.0, 1 - amount / 150))
         assert line["groups"][0]["momentum"] == pytest.approx(0.9 * (0.5 + 0.5 * t / 40))
 
 
@@ -126,8 +127,9 @@ class ReportAmount(Hook):
             runner.schedulers[""][0].consumed(samples=self.amount)
 
 
+@pytest.mark.filterwarnings("ignore:the plan is over after 5 updates")  # more samples than the loader has
 def test_an_amount_reported_by_a_hook_takes_precedence(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), clock="samples")
+    plan = ps.Plan(lr=ps.constant(), clock="samples")
 
     runner = job(tmp_path, plan, hooks=[ReportAmount({0, 2}, 11)], train_cfg=dict(by_epoch=False, max_iters=5))
 
@@ -149,7 +151,7 @@ class Overflows(Hook):
 
 
 def test_the_samples_of_a_skipped_update_are_counted_by_the_next(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), clock="samples")
+    plan = ps.Plan(lr=ps.linear(1, 0), clock="samples")
 
     runner = job(tmp_path, plan, hooks=[Overflows(1, 2)], train_cfg=dict(by_epoch=False, max_iters=6))
 

@@ -292,6 +292,7 @@ def test_a_dataset_that_cannot_be_built_is_reported_before_anything_is_written(m
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.filterwarnings("ignore:accumulative_counts")
 def test_the_dataset_of_a_test_is_built_by_the_test(tmp_path):
     config = good() | {"work_dir": tmp_path / "run", "model": network()}
     config["test_dataloader"] = dict(dataset=dict(type=Unreadable, folder="digits"), batch_size=2)

@@ -92,6 +92,8 @@ def original(monkeypatch):
         PeersRunner(
             model=model,
             work_dir=str(tmp_path / "original"),
+            # By default, the second in which it begins: MMEngine warns of two runs in one second.
+            experiment_name=str(tmp_path),
             optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), accumulative_counts=counts),
             custom_hooks=[hook, *([stopper(PeersHook)] if stopping else [])],
             default_hooks={"checkpoint": PeersCheckpointHook(**checkpoint)} if checkpoint else None,

@@ -94,6 +94,7 @@ def uninterrupted(tmp_path_factory):
         pytest.param("plan", 33, 1, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.filterwarnings("ignore:accumulative_counts")
 def test_a_killed_run_resumes_to_the_values_of_an_uninterrupted_one(
     uninterrupted, tmp_path, schedule, iteration, counts
 ):
@@ -274,6 +275,7 @@ def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, other)
     assert (folder / "values.jsonl").read_text() == before
 
 
+@pytest.mark.filterwarnings("ignore:cosine.* takes 200% of the total")
 def test_a_changed_plan_is_logged_as_a_diff(stopped, caplog):
     folder = stopped(ps.Plan(lr=ps.cosine(to=0.1, over="4 epochs")))
 

@@ -183,6 +183,7 @@ def test_a_runner_before_its_run_has_completed_nothing(tmp_path):
     runner.start_epoch(0)
 
 
+@pytest.mark.filterwarnings("ignore:linear.* takes .* of the total")
 def test_the_plan_of_several_optimizers_resumes_once(tmp_path, caplog):
     def train(end, iterations, **resumed):
         model = Line()

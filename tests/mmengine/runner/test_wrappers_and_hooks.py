@@ -446,9 +446,9 @@ def test_a_seed_repeats_a_run_and_another_does_not():
     ("config", "expected"),
     [
         (dict(lr="cosine()"), [True]),
-        (dict(momentum="linear()"), [True]),
+        (dict(momentum="absolute(linear(0.9, 0.5))"), [True]),
         (dict(lr="constant(0.5)"), [True]),
-        (dict(weight_decay="cosine(to=0.1)"), [True]),
+        (dict(weight_decay="0.01 * absolute(cosine())"), [True]),
         ("lr: cosine()", [True]),
         (ps.Plan(lr="cosine()"), [True]),
         (dict(type="StepLR", step_size=3), [False]),
