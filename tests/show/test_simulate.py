@@ -82,6 +82,7 @@ def test_the_copy_that_is_stepped_shares_the_parameters():
     )
 
 
+@pytest.mark.filterwarnings("ignore:weight_decay of the optimizer is 0")
 def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
     one = optimizer()
     plan = ps.Plan(weight_decay=ps.linear(0.1, 0.2), momentum=ps.linear(), lr=ps.cosine(), total=9)

@@ -300,7 +300,9 @@ def test_a_metric_directly_after_a_jump_over_the_ramp_starts_at_the_peak(multipl
     optimizer = optimizer_of(1.0)
     scheduler = GradualWarmupScheduler(optimizer, multiplier, 3, compat.ReduceLROnPlateau(optimizer, patience=1))
 
-    scheduler.step(5, metrics=1.0)
+    optimizer.step()
+    with pytest.warns(UserWarning, match="The epoch parameter in"):
+        scheduler.step(5, metrics=1.0)
 
     assert lrs(scheduler) == [multiplier]
 
@@ -311,18 +313,21 @@ def test_a_plateau_after_no_ramp_observes_from_the_first_step_on(library: Any) -
     scheduler = GradualWarmupScheduler(optimizer, 1, 0, library.ReduceLROnPlateau(optimizer, factor=0.5, patience=0))
     rows = [lrs(scheduler)]
     for metric in (1.0, 1.0, 0.5, 0.5):
+        optimizer.step()
         scheduler.step(metrics=metric)
         rows.append(lrs(scheduler))
 
     assert rows == [[1.0], [1.0], [0.5], [0.5], [0.25]]
 
 
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad")  # of torch, about the loss
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_scheduler_keeps_no_metric_which_a_copy_could_not_contain(library: Any) -> None:
     optimizer = optimizer_of(1.0)
     scheduler = GradualWarmupScheduler(optimizer, 1, 0, library.ReduceLROnPlateau(optimizer))
     loss = 2 * torch.ones(1, requires_grad=True).sum()
 
+    optimizer.step()
     scheduler.step(metrics=loss)
 
     assert lrs(copy.deepcopy(scheduler)) == [1.0]

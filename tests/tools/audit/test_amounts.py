@@ -169,7 +169,7 @@ groups:
 
 
 def logged_run(plan, file, groups):
-    muon = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02, momentum=0.95)
+    muon = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02, momentum=0.95, weight_decay=0.1)
     adamw = torch.optim.AdamW([{**group(), **entries} for entries in groups], lr=3e-4)
     scheduler = ps.Scheduler({"muon": muon, "adamw": adamw}, plan)
     rows = []

@@ -202,6 +202,7 @@ def messages(report, severity=None):
 # ---------------------------------------------------------------------- the values of the resumed run
 
 
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # any plan, also one that deserves a warning
 @given(
     st.data(), worlds(small=True), st.integers(0, 40), st.booleans(), st.sampled_from(["new", "checkpoint", "error"])
 )
