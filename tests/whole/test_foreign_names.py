@@ -246,6 +246,7 @@ FUNCTIONS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:the plan starts at update 5 with the present values")
 @table(("call", "meant"), FUNCTIONS)
 def test_a_function_that_is_not_a_shape_is_answered_with_its_call(call, meant):
     names = {"ps": ps, "plan": ps.Plan(lr="cosine()"), "optimizer": sgd()}

@@ -168,7 +168,7 @@ def test_without_a_report_the_first_update_of_the_runner_shows_the_call(tmp_path
         loss=torch.nn.functional.mse_loss,
         train_dataloader=DataLoader(Numbers(), BATCH),
         train_cfg={"max_epochs": 1},
-        default_hooks={"progress": None},
+        default_hooks={"progress": None, "logger": None},
     )
     with pytest.raises(MissingFact, match=r"For example: scheduler\.report\(progress=0\.0\)"):
         runner.train()

@@ -56,6 +56,8 @@ def stepped(page: str, call: str) -> list[float]:
 
 
 @pytest.mark.parametrize("page", NAMES)
+@pytest.mark.filterwarnings("ignore:The epoch parameter in")
+@pytest.mark.filterwarnings("ignore:optim_wrapper.paramwise_cfg")
 def test_the_code_on_a_page_runs(page: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", text_of(page), re.DOTALL)
     session = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page, f"{page}.md", 0)

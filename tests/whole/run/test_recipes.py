@@ -101,6 +101,7 @@ def test_bases_that_differ_from_the_recipe_are_one_warning(recipe, optimizer, sa
         "constant(absolute(0.1), 5_000_000) >> constant(1.0)",  # only late
     ],
 )
+@pytest.mark.filterwarnings("ignore:the learning rate is 0.1 from update 1 on")
 def test_an_absolute_level_of_a_recipe_belongs_to_its_base(text):
     plan = Plan(lr=text, total=9_000_000)
     optimizer = probe(lr=0.25)

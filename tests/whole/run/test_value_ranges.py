@@ -58,6 +58,8 @@ def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_tou
         ("lr", "0.5 + 0.5 * cosine(start=1, to=-1)"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
+@pytest.mark.filterwarnings("ignore:.* takes 200% of the total")
 def test_values_inside_are_accepted_with_those_after_the_end_ignored(field, line):
     plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
 
@@ -71,6 +73,7 @@ ADVISED += [("lr", "linear(1, -1)", "progress"), ("lr", "like('weight_decay') - 
 
 
 @pytest.mark.parametrize(("field", "line", "clock"), ADVISED)
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clock):
     def plan_of(text):
         more = {"weight_decay": "cosine()"} if "like" in text else {}
@@ -86,6 +89,7 @@ def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clo
 
 @pytest.mark.parametrize("line", ["rounded(cosine(), 0.001)"])
 @pytest.mark.parametrize("clock", ["samples", "tokens"])
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_a_line_without_bounds_starts_on_a_clock_whose_amounts_are_reported(line, clock):
     ps.Scheduler(adamw(), ps.Plan(lr=line, total=f"6400 {clock}", clock=clock))
     if "cosine" not in line:
@@ -236,7 +240,7 @@ def spike_at_20003(t):
 
 @pytest.mark.parametrize("rates", [(0.1, 0.1), (0.1, 0.2)])
 def test_a_value_that_the_start_did_not_look_at_is_refused_before_it_is_written(rates):
-    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates]
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate, "initial_lr": rate} for rate in rates]
     optimizer = torch.optim.SGD(groups)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=spike_at_20003(), total=400_000), t=19_000)
 
