@@ -262,6 +262,10 @@ LATE: Mapping[str, Any] = {
 """A group that joins the run later."""
 
 
+ANY_PLAN = pytest.mark.filterwarnings(r"ignore:[\s\S]*\[PS\d")
+"""Ignore the problems that are found in a generated plan, which may be an unusual one, but no warning about the run."""
+
+
 @st.composite
 def plans(
     draw: st.DrawFn,

@@ -15,7 +15,7 @@ from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.resolution import counted_plan
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
-from support.strategies import GROUPS, World
+from support.strategies import ANY_PLAN, GROUPS, World
 from support.updates import probe
 
 SOURCES = ("reported", "constant", "constant, and sometimes reported", "planned", "planned, and sometimes reported")
@@ -169,6 +169,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
                 assert repr(one.field.read(actual)) == repr(float(expected)), (t, amount, one.name, index)
 
 
+@ANY_PLAN
 @given(st.data())
 def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     world, plan, _ = data.draw(plans_by_samples(("reported",)))

@@ -13,7 +13,7 @@ from core.properties.disturbances import DISTURBANCES, disturb, reported
 from paramsched.core.plan import bind
 from support import strategies
 from support.replay import replay
-from support.strategies import GROUPS, LATE, World
+from support.strategies import ANY_PLAN, GROUPS, LATE, World
 from support.updates import group, probe
 
 EVENTS = (
@@ -108,6 +108,7 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
                 assert repr(one.field.read(actual) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
 
 
+@ANY_PLAN
 @given(st.data())
 def test_unplanned_fields_are_not_changed(data):
     world, plan, resolved = attachable(data)
@@ -123,6 +124,7 @@ def test_unplanned_fields_are_not_changed(data):
             assert [one[index][key] for one in optimizer.used] == [GROUPS[index][key]] * 3
 
 
+@ANY_PLAN
 @given(st.data(), st.sampled_from([torch.float64, torch.float32, torch.float16, torch.bfloat16]))
 def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     world, plan, resolved = attachable(data)
@@ -142,6 +144,7 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
             np.testing.assert_array_equal([one[index]["lr"] for one in optimizer.used], expected)
 
 
+@ANY_PLAN
 @given(st.data())
 def test_seek_gives_the_same_state_as_running_the_updates(data):
     world, plan, _ = attachable(data, rules=0)
@@ -159,6 +162,7 @@ def test_seek_gives_the_same_state_as_running_the_updates(data):
     assert repr(walked.state_dict()) == repr(sought.state_dict())
 
 
+@ANY_PLAN
 @given(st.data())
 def test_replay_gives_the_same_metric_rules_as_the_observations(data):
     world, plan, _ = attachable(data, rules=5)

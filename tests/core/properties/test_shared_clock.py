@@ -177,7 +177,7 @@ def test_each_step_uses_the_value_at_the_last_reported_progress_also_after_kills
 
 def test_steps_inside_backward_are_one_update_per_iteration():
     parameters = {f"layers.{index}.weight": torch.nn.Parameter(torch.ones(2)) for index in range(4)}
-    optimizers = {name: torch.optim.SGD([one], lr=0.1) for name, one in parameters.items()}
+    optimizers = {name: torch.optim.SGD([one], lr=0.1, weight_decay=0.1) for name, one in parameters.items()}
     scheduler = ps.Scheduler(optimizers, PLAN)
     for name, parameter in parameters.items():
         parameter.register_post_accumulate_grad_hook(lambda _, name=name: optimizers[name].step())

@@ -185,6 +185,8 @@ MEANT = {
 
 
 @pytest.mark.parametrize("name", MEANT)
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
+@pytest.mark.filterwarnings("ignore:the optimizer has completed 100 updates")
 def test_a_run_that_was_meant_to_end_is_not_reported(name):
     scheduler = MEANT[name]()
 
@@ -346,6 +348,7 @@ def on_tokens(**facts):
     return ps.Scheduler(probe(), ps.Plan(lr=LR, clock="tokens", total="1000 tokens"), **facts)
 
 
+@pytest.mark.filterwarnings("ignore:the plan is over after 1000 tokens")
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=12))
 def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_before_the_total(amounts):
     scheduler = on_tokens()

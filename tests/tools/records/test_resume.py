@@ -21,7 +21,7 @@ from paramsched.errors import MissingFact, ParamschedError
 from support.examples import examples
 from support.several import PLAN as OF_SEVERAL
 from support.several import probes
-from support.strategies import GROUPS, plans, worlds
+from support.strategies import ANY_PLAN, GROUPS, plans, worlds
 from support.tables import table
 from support.updates import probe, run, used
 from tools.records.dry_runs import resume, values
@@ -202,7 +202,7 @@ def messages(report, severity=None):
 # ---------------------------------------------------------------------- the values of the resumed run
 
 
-@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # any plan, also one that deserves a warning
+@ANY_PLAN
 @given(
     st.data(), worlds(small=True), st.integers(0, 40), st.booleans(), st.sampled_from(["new", "checkpoint", "error"])
 )
