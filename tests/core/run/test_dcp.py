@@ -132,6 +132,7 @@ def test_a_run_resumes_from_dcp_as_from_torch_save(
     assert one[2].state_dict() == other[2].state_dict()
 
 
+@pytest.mark.filterwarnings("ignore:a new Scheduler replaces one")
 @given(names=st.lists(st.sampled_from(sorted(PLANS)), min_size=2, max_size=4))
 @settings(deadline=None)
 def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names):

@@ -36,6 +36,7 @@ def test_the_present_lr_of_an_added_group_is_its_base_and_the_group_is_logged_on
     assert sum("was added at update 40" in message for message in caplog.messages) == 1
 
 
+@pytest.mark.filterwarnings("ignore:base of lr in group 1. 0.05 in the checkpoint, 0.9 in the code")
 def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base():
     optimizer, scheduler = joined()
     other = probe({}, {"lr": 0.9})
@@ -143,6 +144,7 @@ def test_an_optional_line_changes_no_base(line):
      "construct add scheduler", "add construct scheduler"],
 )  # fmt: skip
 @pytest.mark.parametrize("saved", [9, 14])
+@pytest.mark.filterwarnings("ignore:base of lr in .* in the checkpoint, 0.9 in the code")
 def test_a_run_with_an_added_group_resumes_in_each_order(order, saved):
     whole, (optimizer, scheduler) = grown()[0], grown(updates=saved)
     states = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict()
@@ -162,6 +164,7 @@ def test_a_run_with_an_added_group_resumes_in_each_order(order, saved):
     assert values_of(resumed) == values_of(whole, saved)
 
 
+@pytest.mark.filterwarnings("ignore:a new Scheduler replaces one")
 def test_an_optional_line_of_several_optimizers_waits_for_a_group_of_the_named_one():
     plan = ps.Plan(
         ps.Binding("lr", OWN, groups="b/head", optional=True), lr="linear()", weight_decay='like("lr")', total=20
@@ -301,6 +304,7 @@ def pair(plan=PLAN_OF_SPOILED_GROUPS):
 )
 @table("betas", SPOILED)
 @pytest.mark.parametrize("updates", [0, 3, 33])
+@pytest.mark.filterwarnings("ignore:the plan is over after 20 updates")
 def test_invalid_betas_are_rejected_before_the_step_and_repaired_ones_continue(plan, index, betas, updates):
     optimizer, scheduler = pair(plan)
     run(optimizer, updates)
@@ -373,6 +377,7 @@ def test_groups_removed_by_the_closure_are_detected_after_the_step():
         optimizer.step(optimizer.param_groups.clear)
 
 
+@pytest.mark.filterwarnings("ignore:a new Scheduler replaces one")
 def test_group_keys_that_are_not_text_are_ignored():
     optimizer = probe()
     optimizer.param_groups[0].update({5: "five", None: 1.0, ("a",): 2})

@@ -73,6 +73,8 @@ FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
     "schedule", ["cosine()", "multistep([7], 0.1)", "linear(1, absolute(0.3))", "restarts(cosine(), 4)"]
 )
 @table("updates", [1, 6, 7, 8, 30])
+@pytest.mark.filterwarnings("ignore:the plan is over after 20 updates")
+@pytest.mark.filterwarnings("ignore:the learning rate of group .body. rises")
 def test_last_scalars_belong_to_the_last_update_and_next_scalars_to_the_next(schedule, updates):
     optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, total=20), steps_per_epoch=5)

@@ -139,6 +139,8 @@ def resumed(
 
 @pytest.mark.parametrize(("name", "order"), every(5, itertools.product(KINDS, ORDERS)))
 @table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
+@pytest.mark.filterwarnings("ignore:.* takes 14950% of the total")
 def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(caplog, name, order, policy, changed):
     caplog.clear()
     kind, choice = KINDS[name], POLICIES[policy]
@@ -225,6 +227,7 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
 )
 @pytest.mark.parametrize("name", [name for name in KINDS if name not in ("several", "function", "other epochs")])
 @table(("choice", "changed"), list(itertools.product(["new", "checkpoint", "error"], [False, True])))
+@pytest.mark.filterwarnings("ignore:.* takes 14950% of the total")
 def test_a_copy_has_the_plan_the_count_and_the_bases_and_says_what_it_lacks(caplog, way, name, choice, changed):
     caplog.clear()
     kind = KINDS[name]
@@ -317,6 +320,8 @@ def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_ste
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.filterwarnings("ignore:.* other code wrote it")
+@pytest.mark.filterwarnings("ignore:.* it was changed after the save")
 def test_an_update_by_hand_continues_from_a_state_that_other_code_wrote(write):
     kind = KINDS["updates"]
     states, _ = saved(kind)
@@ -333,6 +338,7 @@ def test_an_update_by_hand_continues_from_a_state_that_other_code_wrote(write):
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.filterwarnings("ignore:the run is at update 7, from the checkpoint of b")
 def test_an_optimizer_that_is_behind_continues_from_a_state_that_other_code_wrote(write):
     kind, first = KINDS["several"], Run(KINDS["several"])
     first.construct(kind.old)
@@ -429,6 +435,7 @@ def test_a_change_that_is_an_error_is_raised_before_anything_is_written(name, pa
 
 
 @pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.filterwarnings("ignore:base of lr in")
 def test_a_state_with_another_number_of_groups_is_logged_and_common_groups_keep_their_bases(caplog, groups):
     state = of_two_groups(AT)[3]
     bases = [*BASES, {"lr": 0.9, "weight_decay": 0.03}]

@@ -78,6 +78,7 @@ def test_a_number_of_updates_that_would_have_no_effect_is_refused_with_seek(call
         lambda value: setattr(value, "last_epoch", value.t + 1),
     ],
 )
+@pytest.mark.filterwarnings("ignore:scheduler.step.* ignores its argument")
 def test_calls_of_engines_are_accepted_and_do_not_advance_the_plan(call):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))

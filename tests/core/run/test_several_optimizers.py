@@ -133,6 +133,7 @@ def test_deleting_one_optimizer_frees_its_memory_and_the_other_one_continues():
 @pytest.mark.parametrize(
     "plans", [[PLAN, PLAN], {"muon": PLAN, "adamw": PLAN}, {"muon": "linear()", "adamw": "linear()"}]
 )
+@pytest.mark.filterwarnings("ignore:group muon. weight_decay of the optimizer is 0")
 def test_several_plans_are_an_error_with_the_one_plan_to_write(plans):
     with pytest.raises(InvalidArgument, match="one plan drives all optimizers") as refusal:
         ps.Scheduler(model_optimizers(), plans)
@@ -172,6 +173,7 @@ def test_an_error_about_one_of_several_optimizers_names_it(second):
 
 @pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
 @pytest.mark.parametrize("spoiled", ["b", "a target"])
+@pytest.mark.filterwarnings("ignore:lr of group .b/0. was 0.5 at update")
 def test_an_update_that_could_not_be_written_for_one_optimizer_is_counted_for_all(drive, spoiled):
     written = []
 

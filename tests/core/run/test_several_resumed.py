@@ -113,6 +113,7 @@ def numbers(optimizers):
         ("optimizer", "a b c " * 9 + "a5 b5 c4", "a5 b5 c4"),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("ignore:the run is at update")
 def test_loads_set_the_update_of_each_optimizer(drive, actions, expected):
     """In `actions`, a10 loads the state that a had after 10 updates, a= its own state; a is a step and 4 a seek."""
     expected = {word[0]: int(word[1:]) for word in expected.split()}
@@ -213,7 +214,9 @@ def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
 def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_it_joins():
     optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
     ps.Scheduler(optimizers, PLAN).seek(5)
-    scheduler = ps.Scheduler(optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", total=64))
+    scheduler = ps.Scheduler(
+        optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", weight_decay="linear()", total=64)
+    )
 
     optimizers["b"].load_state_dict(plain)
 

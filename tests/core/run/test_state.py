@@ -279,6 +279,7 @@ LONG = {
 
 
 @pytest.mark.parametrize(("name", "order"), every(3, itertools.product(LONG, ["same plan", "another plan"]), first=1))
+@pytest.mark.filterwarnings("ignore:weight_decay is 0.005")
 def test_the_state_of_any_valid_plan_loads(name, order):
     plan = ps.Plan(lr=LONG[name], weight_decay="constant(0.5)")
     optimizer = probe()

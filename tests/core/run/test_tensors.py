@@ -69,6 +69,7 @@ def test_some_of_the_tensors_of_an_earlier_plan_get_a_vector_of_their_own():
     )
 
 
+@pytest.mark.filterwarnings("ignore:base of lr in group 0. 0.1 in the checkpoint, 0.10000000149")
 def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
     for lr in (torch.tensor(0.1, dtype=F64), 0.1):
         saved, optimizer = probe(lr=lr), probe(lr=torch.tensor(0.1))
@@ -114,6 +115,7 @@ def test_elements_of_betas_may_be_tensors():
     assert optimizer.param_groups[1]["betas"][0] is held
 
 
+@pytest.mark.filterwarnings("ignore:the plan is over after 20 updates")
 def test_no_tensor_is_created_in_inference_mode():
     optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
     with torch.inference_mode():

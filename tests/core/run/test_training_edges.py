@@ -101,6 +101,7 @@ def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
     assert scheduler.t == 0
 
 
+@pytest.mark.filterwarnings("ignore:numbers are multiples of the group's own lr")
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
     stages = " >> ".join(f"constant({n}, over={n})" for n in range(1, 20))
     text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, total=500)))
@@ -134,6 +135,7 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
         ('absolute(constant(0.2) * plateau("loss", patience=0, min=0.05))', [0.05, 0.05, 0.05]),
     ],
 )
+@pytest.mark.filterwarnings("ignore:lr is 0.02 in group 1, 0.1 in group 0")
 def test_a_floor_of_a_metric_rule_is_a_multiple_of_base_or_a_value_inside_absolute(line, floors):
     one = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)])
     target = ps.Target("temperature", 4.0)

@@ -129,9 +129,9 @@ def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer(attribute)
     first, second = probe(), probe()
     container = SimpleNamespace(param_groups=first.param_groups + second.param_groups, **{attribute: [first, second]})
 
-    ps.Scheduler(container, ps.Plan(lr="linear(0.5, 0)", total=10), drive="manual").step()
+    ps.Scheduler(container, ps.Plan(lr="linear(1, 0)", total=10), drive="manual").step()
 
-    assert [one.param_groups[0]["lr"] for one in (first, second)] == [0.1 * 0.45] * 2
+    assert [one.param_groups[0]["lr"] for one in (first, second)] == [0.1 * 0.9] * 2
 
 
 def test_wrappers_that_refer_to_each_other_are_no_endless_search():
