@@ -42,8 +42,9 @@ endif
 # All cases, more generated examples and more kills: before a release. PROFILE=thorough draws a thousand new examples of
 # each property, and PROFILE=fuzz ARGS=tests/whole/fuzz new damaged input for every reader.
 PROFILE ?= release
+PARAMSCHED_KILLS ?= 3
 full: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=$(PROFILE) PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+	HYPOTHESIS_PROFILE=$(PROFILE) PARAMSCHED_KILLS=$(PARAMSCHED_KILLS) $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 # The tests of one file, printed and run, at most a minute: make for FILE=src/paramsched/core/plan/traces.py
 for: $(VENV)/compiled.stamp

@@ -106,6 +106,8 @@ LONG_RUNS = [
 
 
 @table(("line", "total"), LONG_RUNS)
+@pytest.mark.filterwarnings("ignore:.* of the total, so the run ends first")
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_a_long_run_of_a_short_line_is_checked_started_and_compared_at_a_few_updates(line, total):
     plan = ps.Plan(lr=line, total=total)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -119,6 +121,7 @@ def test_a_long_run_of_a_short_line_is_checked_started_and_compared_at_a_few_upd
     assert ps.loads(ps.dump(plan.resolve())) == plan.resolve()
 
 
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_a_start_on_a_clock_of_amounts_takes_no_memory_for_each_update():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     plan = ps.Plan(lr="exponential(0.999999, 10000)", clock="tokens", total=10**12)
