@@ -49,15 +49,15 @@ def _answering(
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except ParamschedError as error:
-            refused = shortened(error)
-        except TypeError:
-            from paramsched.core.foreign_calls import answer_to_call
+        except (ParamschedError, TypeError) as error:
+            answer = None
+            if isinstance(error, TypeError):  # an InvalidCall, which is both, too
+                from paramsched.core.foreign_calls import answer_to_call
 
-            answer = answer_to_call(call, function, args, kwargs, prefix=prefix, examples=examples)
-            if answer is None:
+                answer = answer_to_call(call, function, args, kwargs, prefix=prefix, examples=examples)
+            if answer is None and not isinstance(error, ParamschedError):
                 raise
-            refused = answer
+            refused = answer or shortened(error)
         raise refused
 
     return cast(_Function, called)
