@@ -10,7 +10,7 @@ from paramsched.base.params import readable
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import InvalidCall, ParamschedError, shown
+from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown
 
 _SHAPES: Final = frozenset({"linear", "cosine", "anneal"})
 """The shapes whose first arguments are `start, to, over`, all optional."""
@@ -20,10 +20,19 @@ _MOST_LEVEL: Final = 100
 
 
 def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise for one level by position, or a large second one, in a call of `linear`, `cosine` or `anneal`."""
-    if name not in _SHAPES or not (readings := _readings(args, kwargs)):
+    """Raise for levels in a list, one level by position, or a large second one, in a call of a shape in `_SHAPES`."""
+    if name not in _SHAPES:
         return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
+    if args and isinstance(levels := args[0], (list, tuple)):
+        call = f"{name}({', '.join([*map(_text, (*levels, *args[1:])), *_written(kwargs)])})"
+        are_both = len(levels) == 2 and all(isinstance(level, Real) for level in levels)
+        advice = f"Write {call}" if are_both and kwargs.keys().isdisjoint({"start", "to"}) else ""
+        raise InvalidArgument(
+            site, f"expected a level, got {type(levels).__name__}", advice, example=f"{name}(1.0, 0.5)"
+        )
+    if not (readings := _readings(args, kwargs)):
+        return
     calls = [f"{name}({', '.join(_written({**reading, **kwargs}))})" for reading in readings]
     message = "expected its name" if len(calls) == 1 else f"it could mean {len(calls)} things"
     raise InvalidCall(site, message, "Write " + " or ".join(calls))

@@ -380,15 +380,31 @@ def _no_length(amount: object) -> InvalidArgument:
     """Return the error for a length that is neither an integer nor text."""
     message = "expected an integer number of updates or text with a unit"
     message += "" if isinstance(amount, float) else f", got {type(amount).__name__}"
-    return InvalidArgument(f"length {shown(amount)}", message, example='"5%"', refused=amount)
+    example = _example_near(amount) if isinstance(amount, float) else "500"
+    return InvalidArgument(f"length {shown(amount)}", message, example=example, refused=amount)
+
+
+def _example_near(number: float | str) -> str:
+    """Return the length that a number without a unit is probably meant as: a percentage, or whole updates.
+
+    >>> _example_near(0.05), _example_near(2500.5), _example_near("1000"), _example_near("1/3")
+    ('"5%"', '"2500 steps"', '"1000 steps"', '"5%"')
+    """
+    try:
+        amount = float(number)
+    except ValueError:
+        return '"5%"'
+    if 1 <= amount <= MOST_AMOUNT:
+        return f'"{int(amount)} steps"'
+    return f'"{100 * amount:.6g}%"' if 1e-4 <= amount < 1 else '"5%"'
 
 
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
 
-    def refused(message: str, code: str | None = None, advice: str = "") -> InvalidArgument:
+    def refused(message: str, code: str | None = None, advice: str = "", *, example: str = '"5%"') -> InvalidArgument:
         site = f'length "{shortened_text(text)}"'
-        return InvalidArgument(site, message, advice, example='"5%"', refused=text, code=code)
+        return InvalidArgument(site, message, advice, example=example, refused=text, code=code)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
@@ -401,7 +417,9 @@ def _read_length(text: str) -> Duration:
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
-        raise refused(NEGATIVE if bare[0] == "-" else "expected a unit after the number")
+        if bare[0] == "-":
+            raise refused(NEGATIVE)
+        raise refused("expected a unit after the number", example=_example_near(bare))
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
