@@ -37,6 +37,15 @@ def test_a_plan_is_frozen_copies_and_pickles():
         del plan.bindings
 
 
+def test_the_example_for_an_entry_of_a_plan_file_is_a_plan_with_that_entry():
+    for entry in ("groups", "later", "targets"):
+        with pytest.raises(ps.errors.InvalidArgument) as caught:
+            Plan(lr="cosine()", **{entry: {}})
+        plan = eval(caught.value.problem.advice.removeprefix("For example: "), {"ps": ps})
+
+        assert f"\n{entry}:" in ps.dump(plan)
+
+
 def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
     groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in (0.0, 1e-300)]
     scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), total=10))

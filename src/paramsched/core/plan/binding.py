@@ -9,7 +9,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
 from paramsched.base.words import closest, did_you_mean
@@ -201,12 +201,23 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             )
             advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"
             raise InvalidArgument(site(), "each element is a field of its own", advice)
-        message = f"a {type(schedule).__name__} is allowed only in files"
-        message = f"{message}; in code, stages are joined by >>, and values are a table"
-        instead = f'For example: {name}="cosine()"'
-        raise InvalidArgument(site(), message, instead)
+        if name in _IN_CODE:
+            message = f'expected a field, got "{name}", an entry of a plan file'
+            raise InvalidArgument(site(), message, example=_IN_CODE[name])
+        stages = [str(one) for one in schedule if isinstance(one, (str, Schedule))]
+        are_stages = stages and len(stages) == len(schedule) and not isinstance(schedule, Mapping)
+        advice = f"Write {name}={' >> '.join(stages)!r}" if are_stages else ""
+        message = f"expected a schedule, got {type(schedule).__name__}; stages are joined by >>, and values are a table"
+        raise InvalidArgument(site(), message, advice, example=f'{name}="cosine()"')
     return line_of(schedule, site)
 
+
+_IN_CODE: Final[Mapping[str, str]] = {
+    "groups": 'ps.Plan(ps.Binding("lr", "linear()", groups="head"), lr="cosine()")',
+    "later": 'ps.Plan(ps.Binding("lr", "linear()", groups="head", optional=True), lr="cosine()")',
+    "targets": 'ps.Plan(ps.Binding(ps.Target("dropout", 0.3), "linear()"), lr="cosine()")',
+}
+"""What to write in code for an entry of a plan file that is no field, by its name."""
 
 _MAX_NESTED_CHAINS = 40
 
