@@ -26,7 +26,7 @@ from paramsched.core.schedules.anneals import (
 )
 from paramsched.core.schedules.definition import plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts
-from paramsched.core.schedules.registry import operator_builder
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS, operator_builder
 from paramsched.core.schedules.schedule import (
     OPERATORS,
     SEQUENCE,
@@ -529,9 +529,25 @@ def in_order_anew(stages: Iterable[Schedule]) -> Schedule:
 def sequence(*stages: object) -> Schedule:
     """Implement `a >> b >> …`."""
     for place, stage in enumerate(stages):
+        if not isinstance(stage, Schedule) and type(stage) in BUILDER_OF_CLASS:  # a metric rule
+            raise _rule_as_stage(stages, place)
         if isinstance(stage, Schedule) and stage.metric_rules and not stage.parts()[0].metric_rules:
             raise _rule_in_stage(stages, place, stage)
     return sequence_of(map(schedule_of, stages, repeat(lambda: " >> ".join(map(str, stages)))))
+
+
+def _rule_as_stage(stages: Several[object], place: int) -> InvalidArgument:
+    """Return the error for a metric rule in place of a stage: it multiplies the whole line, whose rate stays there."""
+    rule: Any = stages[place]
+    rest = [one for one in (*stages[:place], *stages[place + 1 :]) if isinstance(one, Schedule)]
+    known = len(rest) == len(stages) - 1 and not any(schedule.metric_rules for schedule in rest)
+    begin = in_order(rest).known_length if known and place == len(rest) else None
+    line = str(in_order(rest)) if known else 'warmup("5%") >> constant()'
+    if begin is not None and begin.terms:
+        line = f"{line} >> constant()" if rest[-1].kind == "warmup" else line
+        rule = rule if rule.after is not None else replace(rule, after=begin)
+    advice = f"Multiply the entire line, with brackets: ({line}) * {rule}"
+    return InvalidArgument(" >> ".join(map(str, stages)), f"{stages[place]} is a metric rule, not a stage", advice)
 
 
 def _rule_in_stage(stages: Several[object], place: int, stage: Schedule) -> InvalidArgument:
