@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, final, get_args, is_typeddict
 
 from paramsched.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
-from paramsched.base.params import Param, params_of, union_members
+from paramsched.base.params import Param, params_of, required_names, union_members
 from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.errors import CallSite, InvalidCall, shown
@@ -108,8 +108,12 @@ def foreign_option(name: str, value: Any) -> tuple[str, str] | None:
 def is_foreign_entry(name: str, value: Any) -> bool:
     """Return whether an entry of a plan is an argument of another library, rather than a field with a schedule.
 
+    So is the name of a shape, or another library's word for a schedule, with text that calls nothing.
+
     >>> is_foreign_entry("max_steps", 100), is_foreign_entry("max_lr", "cosine()"), is_foreign_entry("alpha", 0.9)
     (True, False, False)
+    >>> is_foreign_entry("warmup", "5%"), is_foreign_entry("lr_scheduler_type", "cosine")
+    (True, True)
     """
     is_line = isinstance(value, str) and "(" in value
     if name in KNOWN or is_line or not (value is None or isinstance(value, (str, bool, int, float, list, tuple))):
@@ -117,10 +121,18 @@ def is_foreign_entry(name: str, value: Any) -> bool:
     fact = foreign_fact(name, value)
     if fact is not None:
         return fact[0] != name  # a run fact is not a name of another library
+    if isinstance(value, str) and (name in SHAPES or _means_plan(name)):
+        return True
     if name.startswith("warmup_") and foreign_line({name: value}) is not None:
         return True
     is_constant = value in (0, 1) and not isinstance(value, bool)  # the value of any field
     return not is_constant and foreign_line({name: value}) is not None
+
+
+def _means_plan(name: str) -> bool:
+    """Return whether an argument of another library has the name of a schedule."""
+    row = foreign_argument("", name)
+    return row is not None and any(way.argument == "plan" for way in row.ways)
 
 
 def answer_to_entry(name: str, value: Any) -> str:
@@ -128,7 +140,17 @@ def answer_to_entry(name: str, value: Any) -> str:
 
     >>> answer_to_entry("max_epochs", 90), answer_to_entry("milestones", [30, 80])
     ('Write total: "90 epochs"', 'Write lr: multistep([30, 80])')
+    >>> answer_to_entry("warmup", "5%"), answer_to_entry("lr_scheduler_type", "cosine")
+    ('Write lr: warmup("5%") >> cosine()', 'Write lr: cosine()')
     """
+    if isinstance(value, str) and (name in SHAPES or _means_plan(name)):
+        word = name if name in SHAPES else value
+        if word == "warmup" and value[:1].isdecimal():
+            return f'Write lr: warmup("{value}") >> cosine()'
+        if word not in SHAPES:
+            return 'For example: lr: warmup("5%") >> cosine()'
+        required = required_names(SHAPES[word])
+        return f"For example: lr: {example_call(SHAPES[word], word)}" if required else f"Write lr: {word}()"
     fact = foreign_fact(name, value)
     if fact is not None and fact[0] == "total":
         return f"Write total: {fact[1]}"
