@@ -526,7 +526,9 @@ _LIBRARIES: Final = (
         "get_constant_schedule get_constant_schedule_with_warmup get_cosine_schedule_with_warmup "
         "get_cosine_with_hard_restarts_schedule_with_warmup get_cosine_with_min_lr_schedule_with_warmup "
         "get_inverse_sqrt_schedule get_linear_schedule_with_warmup get_polynomial_decay_schedule_with_warmup "
-        "get_reduce_on_plateau_schedule get_scheduler get_wsd_schedule",
+        "get_reduce_on_plateau_schedule get_scheduler get_wsd_schedule "
+        "constant_with_warmup cosine_with_restarts cosine_with_min_lr cosine_warmup_with_min_lr reduce_lr_on_plateau "
+        "warmup_stable_decay",
     ),
     _Library(
         "timm",
