@@ -207,6 +207,7 @@ def test_the_answer_has_the_values_of_timm():
 
 FUNCTIONS = [
     ("ps.Scheduler(optimizer, 'cosine()', max_steps=10)", 'ps.Scheduler(optimizer, "cosine()", total=10)'),
+    ("ps.Scheduler(optimizer, 'cosine()', steps=10)", 'ps.Scheduler(optimizer, "cosine()", total=10)'),
     ("ps.Scheduler(optimizer, 'cosine()', num_training_steps=10)", 'ps.Scheduler(optimizer, "cosine()", total=10)'),
     (
         "ps.Scheduler(optimizer, 'cosine()', num_train_epochs=3, iters_per_epoch=5)",
@@ -304,6 +305,8 @@ def test_a_plan_with_a_schedule_for_a_field_of_that_name_is_accepted():
         (("--max-steps", "100"), "Write --total 100"),
         (("--num-train-epochs=3", "--steps-per-epoch", "5"), 'Write --total "3 epochs"'),
         (("--gradient-accumulation-steps", "4"), "Write --accumulation 4"),
+        (("--steps", "100"), "Write --total 100"),
+        (("--lr", "0.1"), "Write --base lr=0.1"),
         (("--num-warmup-steps", "500"), "Write the plan 'warmup(500) >> cosine()'"),
         (("--total", "0"), "For example: --total 1"),
         (("--total", "5 ep"), 'Write --total "5 epochs"'),

@@ -248,7 +248,7 @@ def _last(form: Form) -> tuple[Way, ...]:
     return (Way("to", form), Way("min", form), Way("low", form), Way(form=form, around="maximum({call}, {value})"))
 
 
-_BASE: Final = _left_out("a schedule multiplies the lr of the optimizer")
+BASE: Final = _left_out("a schedule multiplies the lr of the optimizer")
 _MOMENTUM: Final = _left_out("momentum has a line of its own")
 _PERIODS: Final = (Way("per", _length), Way("every", _length), Way("first", _length))
 _AFTER_WARMUP: Final = Way(form=_level, around="{call} >> cosine(to={value})")
@@ -272,12 +272,12 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
     **_rows("start_factor start_ratio init_factor initial_factor", Way("start", _number), homes="linear"),
     **_rows("start_lr start_value lr_start begin_value", Way("start", _level), homes="linear"),
     **_rows("warmup.init_value linear.init_value anneal.init_value warmup.init_lr", Way("start", _level)),
-    **_rows("init_value", _warmup("start", _in_a_warmup), _BASE),
+    **_rows("init_value", _warmup("start", _in_a_warmup), BASE),
     # The base.
     **_rows(
         "max_lr base_lr lr lr_max peak_lr peak_value initial_learning_rate initial_lr init_lr learning_rate base_value "
         "max_learning_rate peak_learning_rate warmup_target eta_max base_learning_rate",
-        _BASE,
+        BASE,
         homes="cosine",
     ),
     # Lengths of a schedule.
@@ -297,7 +297,7 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
     **_rows(
         "total_steps num_training_steps max_steps max_iters max_iter num_steps training_steps train_steps "
         "num_train_steps total_train_steps n_steps max_train_steps total_num_steps max_updates total_updates "
-        "train_iters max_iterations num_iterations total_iterations lr_decay_iters max_duration t_total horizon",
+        "train_iters max_iterations num_iterations total_iterations lr_decay_iters max_duration t_total horizon steps",
         *_run(_length),
         homes="cosine",
     ),
@@ -311,6 +311,7 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
         "cooldown.num_training_steps cooldown.max_steps",
         Way("total", _length, "run"),
     ),
+    **_rows("warmup.steps", Way("over", _length)),
     **_rows("warmup.epochs warmup.num_epochs warmup.max_epochs", Way("total", _epochs, "run")),
     # MMEngine, whose values are base before its window, and optax, whose value is then that of the start.
     **_rows("end", Way("over", _from_begin), homes="linear"),

@@ -4,7 +4,7 @@ import shlex
 import sys
 import textwrap
 from ast import literal_eval
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
 from importlib import import_module
@@ -279,8 +279,14 @@ tolerance_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _answer_to_option(option: str, arguments: Sequence[str]) -> str:
-    """Return what to write for an option that is an argument of another library; empty if it is not one."""
+def _answer_to_option(option: str, arguments: Sequence[str], known: Collection[str]) -> str:
+    """Return what to write for an option that is an argument of another library; empty if it is not one.
+
+    Args:
+        option: the option.
+        arguments: the arguments of the command.
+        known: the options of the command.
+    """
     begin = next((place for place, one in enumerate(arguments) if one.partition("=")[0] == option), None)
     if begin is None:  # click has split an argument such as -xy into short options
         return ""
@@ -294,7 +300,9 @@ def _answer_to_option(option: str, arguments: Sequence[str]) -> str:
     if (answer := foreign_option(name, value)) is None:
         return ""
     argument, text = answer
-    return f"Write the plan {shlex.quote(text)}" if argument == "plan" else f"Write {option_of(argument)} {text}"
+    if argument == "plan":
+        return f"Write the plan {shlex.quote(text)}"
+    return f"Write {option_of(argument)} {text}" if option_of(argument) in known else ""
 
 
 @final
@@ -318,7 +326,8 @@ class Command(click.Command):
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.NoSuchOption as error:
-            if advice := _answer_to_option(error.option_name, given):
+            known = {name for param in self.params for name in param.opts}
+            if advice := _answer_to_option(error.option_name, given, known):
                 raise WrongUsage("", f"No such option {error.option_name}", advice, ctx=ctx) from None
             raise
 

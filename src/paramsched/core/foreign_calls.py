@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, final, get_args, is_typeddict
 
-from paramsched.base.foreign_names import Foreign, Given, Way, foreign_argument, text_of
+from paramsched.base.foreign_names import BASE, Foreign, Given, Way, foreign_argument, text_of
 from paramsched.base.params import Param, params_of, required_names, union_members
 from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
@@ -96,11 +96,16 @@ def foreign_line(arguments: Given) -> Advice | None:
 
 
 def foreign_option(name: str, value: Any) -> tuple[str, str] | None:
-    """Return the run fact, or "plan", to which an argument of another library belongs, with its text; None if to none.
+    """Return the run fact, "base" or "plan", to which an argument of another library belongs, with its text.
 
-    >>> foreign_option("num_train_epochs", 3), foreign_option("min_lr", 1e-6)
-    (('total', '"3 epochs"'), ('plan', 'cosine(to=absolute(1e-06))'))
+    Returns None if it belongs to none of them.
+
+    >>> foreign_option("num_train_epochs", 3), foreign_option("lr", 0.1), foreign_option("min_lr", 1e-6)
+    (('total', '"3 epochs"'), ('base', 'lr=0.1'), ('plan', 'cosine(to=absolute(1e-06))'))
     """
+    row = foreign_argument("", name)
+    if row is not None and row.ways == (BASE,):
+        return "base", f"lr={text_of(value)}"
     fact, line = foreign_fact(name, value), foreign_line({name: value})
     return fact or (None if line is None else ("plan", line.line))
 
