@@ -279,8 +279,8 @@ def is_field_name(name: str) -> bool:
 def known_field(name: str) -> str | None:
     """Return the field of torch's optimizers that `name` misspells; None if `name` is a field or resembles none.
 
-    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "steps", "temperature")]
-    ['weight_decay', 'lr', 'weight_decay', None, None]
+    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "betas1", "steps", "temperature")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[1]', None, None]
     """
     key = Field.of(name).key
     if key in KNOWN or key in KNOWN_ELSEWHERE:
@@ -294,7 +294,9 @@ def known_field(name: str) -> str | None:
     # Short names need a stricter test, because they resemble many others: "wd" and "d", "steps" and "eps".
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
     is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
-    return near if is_slip or is_long else None
+    if not (is_slip or is_long):
+        return None
+    return f"{near}[{1 if key[-1] == '1' else 0}]" if near in PAIRS else near
 
 
 _REFUSED = re.compile(r"[^\w.-]")

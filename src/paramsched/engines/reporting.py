@@ -139,7 +139,7 @@ class MetricRelay:
                 f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
                 f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
             )
-            advice = "Use one of these names in plateau(…)"
+            advice = "Use one of these names in plateau(…)" if self._reported else "Evaluate during the run"
             EngineHandle(scheduler).processes.warn(Problem(site=self._call, found=message, advice=advice))
 
 

@@ -75,9 +75,10 @@ def load(
     try:
         text = _open_file(path_of_file(path), format)
     except OSError as error:
-        if isinstance(path, str) and ("\n" in path or ": " in path) and error.errno in (ENOENT, ENAMETOOLONG):
+        is_text = isinstance(path, str) and ("\n" in path or ": " in path or path.rstrip().endswith(")"))
+        if is_text and error.errno in (ENOENT, ENAMETOOLONG):
             message = "no file has this name; for the text of a plan, write ps.loads(text)"
-            raise FileNotFoundError(ENOENT, message, shortened_text(path)) from None
+            raise FileNotFoundError(ENOENT, message, shortened_text(str(path))) from None
         raise
     return text.loaded(shapes).plan
 

@@ -441,7 +441,8 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
             message, known = f"no group {which}", names
         there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
         there += f": {', '.join(names)}" if names else ""
-        near = closest(str(part), known)
+        is_index = isinstance(part, str) and part.isdecimal() and int(part) < len(groups)
+        near = f"[{part}]" if is_index else closest(str(part), known)
         meant = "" if near is None else f'; did you mean "{near}"?'
         path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
         site = f"Binding({name!r}, groups={selector!r})"

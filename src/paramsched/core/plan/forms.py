@@ -202,6 +202,10 @@ def _plan_of_line(text: str, call: str) -> Plan:
     elif re.search(r">>|\*", word):
         return Plan(lr=word)
     else:
+        if call == "ps.loads":  # it reads no file
+            raise InvalidArgument(
+                site, "neither the text of a schedule nor that of a plan file", example="lr: cosine()"
+            )
         message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml, .toml or .json"
         name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
         instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
