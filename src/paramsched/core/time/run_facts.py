@@ -355,6 +355,8 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
         raise MissingFact(
             f"{name}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example
         ) from None
+    except InvalidArgument as error:  # it names the class, which the caller did not write
+        raise error.changed(site=error.problem.site.replace("RunFacts(", f"{name}(", 1)) from None
 
 
 def _unknown_fact(name: str, fact: str, value: object) -> InvalidCall:
