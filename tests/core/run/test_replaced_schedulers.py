@@ -65,7 +65,7 @@ def test_a_number_of_updates_that_would_have_no_effect_is_refused_with_seek(call
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=10))
     run(optimizer, 3)
 
-    with pytest.raises(InvalidArgument, match=r"Write scheduler.seek\((7|0|n)\)"):
+    with pytest.raises(InvalidArgument, match=r"write scheduler.seek\((7|0|n)\)"):
         call(scheduler)
     assert scheduler.t == 3
 

@@ -325,10 +325,10 @@ def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State
         raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
     if state.keys() != {RECORD}:
         got = f"a dict with the keys: {names_listed(sorted(map(str, state)))}" if state else "an empty dict"
-        raise StateError(
-            f"expected the dict that scheduler.state_dict() returns, got {got}. If the run has "
-            "completed n updates without a plan, call scheduler.seek(n)"
-        )
+        advice = "If the run has completed n updates without a plan, call scheduler.seek(n)"
+        if {"param_groups", "state"} <= state.keys():
+            advice = "Write optimizer.load_state_dict(state), which continues the plan too"
+        raise StateError(f"expected the dict that scheduler.state_dict() returns, got {got}. {advice}")
     try:
         data = json.loads(state[RECORD])
     except (TypeError, ValueError, RecursionError):

@@ -823,8 +823,9 @@ readable(Scheduler.__init__)
 
 
 def _seek_to(number: Any) -> str:
-    """Return the advice for a number of updates that has no effect."""
-    return f"Write scheduler.seek({int(number) if is_count_of_updates(number) else 'n'})"
+    """Return the advice for a number of updates, or of epochs, that has no effect."""
+    count = int(number) if is_count_of_updates(number) else "n"
+    return f"Remove it. To continue once at another update, write scheduler.seek({count})"
 
 
 def _acknowledge(run: Run) -> None:
