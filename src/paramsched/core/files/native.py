@@ -430,7 +430,10 @@ def _total(value: Any) -> Duration:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise _wrong_type(value, "a length", example)
     is_negative = not isinstance(value, str) and value < 0
-    length = Duration.of(0 if is_negative else value)
+    try:
+        length = Duration.of(0 if is_negative else value)
+    except InvalidArgument as error:
+        raise error.changed(advice=example) if "%" in error.problem.advice else error from None  # "5%" is no total
     if not length.terms:
         message = f"the total must be greater than 0, got {short_json(value)}"
         raise _refusal(message, "For example: 1000", code=TOTAL_NOT_POSITIVE)

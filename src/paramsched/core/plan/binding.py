@@ -117,6 +117,8 @@ class Binding:
         if not isinstance(optional, bool) or (optional and groups is None):
             message = "expected True or False" if not isinstance(optional, bool) else "groups is missing"
             site = f"Binding({label!r}, optional={shown(optional)})"
+            if isinstance(field, Target):  # which has no groups
+                raise InvalidArgument(site, "a target does not belong to a group", "Omit optional")
             raise InvalidArgument(site, message, example='groups="head", optional=True')
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from paramsched.base.params import readable
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
+from paramsched.core.curves.curve import Curve
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown
 
@@ -58,6 +59,8 @@ def may_be_length(level: object) -> bool:
 
 
 def _readings_of_one(level: object, *, has_length: bool) -> list[dict[str, Any]]:
+    if isinstance(level, Curve):
+        return []  # it is no level
     levels = [{"start": level}, {"to": level}]
     if has_length or not isinstance(level, int) or level <= 1:
         return levels

@@ -157,7 +157,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """
     if not isinstance(text, str):
         message = f"expected text, got {type(text).__name__}"
-        raise ParseError(f"parse({shown(text)})", message, example=f'"{EXAMPLE_LINE}"')
+        raise ParseError(f"parse({shown(text)})", message, example=repr(EXAMPLE_LINE))
     return read_line(text, {builder.__name__: builder for builder in shapes})
 
 

@@ -158,7 +158,8 @@ class RunFacts:
             try:
                 total = Duration.of(self.total)
             except InvalidArgument as error:
-                raise error.changed(site=CallSite("RunFacts", "total", shown(self.total))) from None
+                instead = {"example": "total=10_000"} if "%" in error.problem.advice else {}  # "5%" is no total
+                raise error.changed(site=CallSite("RunFacts", "total", shown(self.total)), **instead) from None
             if total.until:
                 raise InvalidArgument(
                     CallSite("RunFacts", "total", f'"{total}"'),
