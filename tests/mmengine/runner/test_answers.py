@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 import paramsched as ps
+from paramsched.base.problem import Problem
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric, Runner
 from paramsched.mmengine.runner._parts import build_parts
@@ -74,12 +75,11 @@ def changed(question: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def answer_to(question: dict[str, Any]) -> dict[str, Any]:
-    """Return a question with the problems that are reported."""
-    answer = {key: question[key] for key in ("set", "without", "chosen") if key in question}
+def problems_in(config: dict[str, Any], chosen: dict[str, Any] | None = None) -> list[Problem]:
+    """Return the problems of a config that a Runner reports, with the arguments of a call that are not in it."""
+    problems = ProblemCollector()
     try:
-        problems = ProblemCollector()
-        arguments = read_config(changed(question), inspect.signature(Runner), problems) | question.get("chosen", {})
+        arguments = read_config(config, inspect.signature(Runner), problems) | (chosen or {})
         try:
             build_parts(DEFAULTS | arguments)
         except ps.errors.ConfigError as error:
@@ -87,10 +87,18 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
                 problems.report(problem.path, problem)
         problems.raise_any("Runner")
     except ps.errors.ConfigError as error:
-        answer["problems"] = [f"{one.code} {one.path}" for one in error.problems]
+        return [*error.problems]
+    return []
+
+
+def answer_to(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a question with the problems that are reported."""
+    answer = {key: question[key] for key in ("set", "without", "chosen") if key in question}
+    try:
+        problems = problems_in(changed(question), question.get("chosen"))
     except ps.errors.ParamschedError as error:
-        answer["error"] = type(error).__name__
-    return answer
+        return answer | {"error": type(error).__name__}
+    return answer | ({"problems": [f"{one.code} {one.path}" for one in problems]} if problems else {})
 
 
 @answers.in_parts(FILE)
