@@ -1,0 +1,271 @@
+"""Each advice with code in the messages of the library is pasted where a recorded input causes it, or listed."""
+
+import ast
+import json
+import re
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from runpy import run_path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import paramsched as ps
+from paramsched.base.problem import Problem
+from paramsched.compat import gradual_warmup
+from paramsched.compat import torch as drop_ins
+from paramsched.core.files import open_plan
+from paramsched.core.schedules import Schedule
+from paramsched.errors import ConfigError, MissingFact, ParamschedError
+from support import answers
+from support.pasting import LINE, in_data, is_code, offered, pasted
+
+TESTS = Path(__file__).parents[1]
+HOLE = "\ue000"
+LEAD = re.compile(r"\b(For example:|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd) ")
+REASONS = [  # a file of the source or an advice, and why the advice is not pasted
+    (r"engines/", "needs a training of another library"),
+    (r"core/rules/", "a warning, whose line tests/core/rules pastes"),
+    (r"ps\.load\(|\w\.(yaml|csv)|PATH", "needs a file of the user"),
+    (
+        r"--(column|optimizer|at|base|group|import|used|run-config)\b|: lr=0\.1$",
+        "has a name or number of a file of the user",
+    ),
+    (
+        r"ps\.curves\.register|t\[:, None\]|1, 2, …|muon|optimizer_|ps\.Target\(\"|float\(value\)",
+        "has a name of the user",
+    ),
+    (r"plan\.resolve\(\)\.bindings|plan\), which|figure\(trace\)|\(trace, |trace\[", "has an object of the user"),
+    (r"write group=\"head\"|ps\.Values\(|\"8000 steps\"|lr=\"cosine|=0\.0\) before", "is for another line of the user"),
+    (r"(?<!-)total=(20|100)$|facts=ps|amounts=\[", "is for an argument that the message does not name"),
+    (
+        r"load_state_dict|state_dict\(\)|checkpoint|on_base|on_change|detached|seek\(n\)|seek\(0\)\.",
+        "is a choice of the user",
+    ),
+    (r"\"(1/3|0\.5) steps\"|\"2 epochs\"|picture_format", "is of a function that users do not call"),
+]
+LEFT = {
+    "__init__.py": 2, "cli": 16, "compat": 14, "core/feedback.py": 5, "core/fields.py": 1, "core/files": 6,
+    "core/foreign_calls.py": 1, "core/plan": 15, "core/run": 21, "core/schedules": 12, "core/time": 3,
+    "core/values.py": 1, "mmengine": 37, "show": 6, "tools": 8,
+}  # fmt: skip
+"""The number of advices with code that no test here pastes, by package. A new advice is pasted or has a reason."""
+SRC = TESTS.parent / "src" / "paramsched"
+CALLS = Path(__file__).with_name("advised_calls.txt").read_text("utf-8").splitlines()
+"""Wrong calls of the Scheduler, of drop-in classes and of `find_lr`, which the recorded lines do not have."""
+
+Found = tuple[Problem, BaseException | None]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """An input, the problems of an input with their errors, and the inputs in which an advised text is pasted."""
+
+    given: Any
+    problems_of: Callable[[Any], list[Found]]
+    pasted: Callable[[Any, str, Problem], Iterable[Any]]
+
+
+def attached(line: str) -> dict[str, Any]:
+    """Return a new optimizer for a line that uses one, with a Scheduler and a step of a training."""
+    parameter = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
+
+    def step() -> float:
+        parameter.grad = parameter.detach().clone()
+        optimizer.step()
+        return parameter.item()
+
+    scheduler = ps.Scheduler(optimizer, "cosine()", total=10) if "scheduler." in line else None
+    return {"optimizer": optimizer, "scheduler": scheduler, "step": step}
+
+
+def line_in(own: dict[str, Any]) -> Callable[[str], Situation]:
+    """Return a function that makes a situation of a line with these names, and with those that advice uses."""
+    names = {**{name: getattr(ps, name) for name in ps.__all__}, **LINE, "ps": ps, "np": np, "torch": torch}
+    names |= {"params": [], "epochs": 3, "loader": [0] * 10, "plan": ps.Plan(lr="cosine(over=9)")}
+    names |= {"schedule": ps.cosine(over=9), **own}
+
+    def objects_of(line: str) -> dict[str, Any]:
+        """Return the plan and the schedule of a line."""
+        actual = {}
+        with suppress(SyntaxError, ValueError):
+            for node in ast.walk(ast.parse(line.strip(), mode="eval")):
+                with suppress(Exception):  # the wrong part
+                    value = eval(ast.unparse(node), dict(names)) if isinstance(node, ast.Call) else None
+                    actual |= {"plan": value} if isinstance(value, ps.Plan) else {}
+                    actual |= {"schedule": value} if isinstance(value, Schedule) else {}
+        return actual
+
+    def situation(given: str) -> Situation:
+        def problems_of(line: str) -> list[Found]:
+            values = dict(names)
+            if re.search(r"\b(plan|schedule)\b", line):
+                values |= objects_of(given)
+            if re.search(r"\b(optimizer|scheduler)\b", line):
+                values |= attached(line)
+            try:
+                eval(line, values)
+            except ConfigError as error:
+                return [(problem, error) for problem in error.problems]
+            except ParamschedError as error:
+                return [(error.problem, error)]
+            except Exception as error:  # noqa: BLE001  # a pasted text may cause any
+                return [(Problem(found=str(error)), error)]
+            return []
+
+        return Situation(given, problems_of, lambda *rest: pasted(*rest, names))
+
+    return situation
+
+
+def lines() -> Iterator[Situation]:
+    for file in sorted(TESTS.rglob("calls.yaml")):
+        names: dict[str, Any] = {}
+        exec(answers.read(file)[0]["imports"], names)
+        yield from (line_in(names)(one["line"]) for one in answers.read(file) if "error" in one)
+    for folder in ("core.time", "core.fields", "core.feedback", "core.plan"):
+        module = import_module(f"{folder}.test_answers")
+        names = vars(getattr(module, "fields", module)) | getattr(module, "NAMES", {})
+        for one in answers.read(module.FILE):
+            if "error" in one or re.fullmatch(r"\w+ PS\d+", one.get("is", "")):
+                yield line_in(names)(one.get("line") or one["do"])
+    for one in answers.read(TESTS / "core" / "schedules" / "answers.yaml"):
+        if "error" in one:
+            yield line_in({})(f"ps.resolve({one['line']!r}, facts=ps.RunFacts(**{one.get('run', {})!r}))")
+    for text in (TESTS / "whole" / "records" / "lines.jsonl").read_text("utf-8").strip().split("\n"):
+        yield line_in({})(f"ps.parse({json.loads(text)[0]!r})")
+    classes = {name: getattr(drop_ins, name) for name in drop_ins.__all__}
+    calls = [*import_module("base.test_errors").MISTAKES, *CALLS]
+    yield from map(line_in({**classes, "gradual": gradual_warmup}), calls)
+
+
+def plans() -> Iterator[Situation]:
+    reader = line_in({"open_plan": open_plan})
+    for one in answers.read(TESTS / "core" / "files" / "answers.yaml"):
+        ((syntax, given),) = ((key, value) for key, value in one.items() if key not in ("plan", "problems"))
+        given = yaml.safe_dump(given, sort_keys=False) if syntax == "data" else given
+        yield reader(f"open_plan({given!r}, {'yaml' if syntax == 'data' else syntax!r}).loaded()")
+    for text in (TESTS / "whole" / "records" / "plans.jsonl").read_text("utf-8").strip().split("\n"):
+        yield reader(f"open_plan({yaml.safe_dump(json.loads(text)[0], sort_keys=False)!r}, 'yaml').loaded()")
+
+
+def configs() -> Iterator[Situation]:
+    # An import of this folder would import the library.
+    runner = run_path(str(TESTS / "mmengine" / "runner" / "test_answers.py"))
+
+    def problems_of(config: Any) -> list[Found]:
+        try:
+            return [(problem, None) for problem in runner["problems_in"](config)]
+        except ParamschedError as error:
+            return [(error.problem, error)]
+
+    for one in answers.read(runner["FILE"]):
+        yield Situation(runner["changed"](one), problems_of, in_data)
+
+
+@cache
+def literals() -> tuple[tuple[str, int, str], ...]:
+    """Return the file, the line and the text of each advice with code in the source, with marks for inserted parts."""
+    actual = []
+    for file in sorted(SRC.rglob("*.py")):
+        nodes = [*ast.walk(ast.parse(file.read_text("utf-8")))]
+        others = {id(part) for one in nodes if isinstance(one, ast.JoinedStr) for part in one.values}
+        others |= {id(one.value) for one in nodes if isinstance(one, ast.Expr)}  # docstrings
+        examples = {id(one.value) for one in nodes if isinstance(one, ast.keyword) and one.arg == "example"}
+        for node in nodes:
+            text = "" if id(node) in others else _text(node)
+            text = f"For example: {text}" if text and id(node) in examples else text
+            codes = offered(text) if LEAD.search(text) else []
+            if any(is_code(code.replace(HOLE, "x")) or code == HOLE for code in codes):
+                actual.append((str(file.relative_to(SRC)), node.lineno, text))
+    return tuple(actual)
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(HOLE if isinstance(one, ast.FormattedValue) else _text(one) for one in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def literals_of(problem: Problem, error: BaseException | None) -> set[tuple[str, int, str]]:
+    """Return the literals that an advice can be from: those with most of its text, in files that raised the error."""
+    same = [one for one in literals() if _pattern(one[2]).search(problem.advice)]
+    names = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error and error.__traceback__)}
+    same = [one for one in same if str(SRC / one[0]) in names] or same
+    most = max((len(one[2].replace(HOLE, "")) for one in same), default=0)
+    return {one for one in same if len(one[2].replace(HOLE, "")) == most}
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    pattern = ".*?".join(map(re.escape, text.split(HOLE)))
+    return re.compile(pattern if len(text.replace(HOLE, "")) > 15 else f"^{pattern}$", re.DOTALL)
+
+
+def accepts(situation: Situation, before: list[Found], problem: Problem, text: str) -> bool:
+    """Return whether an input is valid, lacks only a run fact, or has fewer problems once a text is pasted."""
+    for new in situation.pasted(situation.given, text, problem):
+        again = situation.problems_of(new)
+        is_mended = problem.found not in [other.found for other, _ in again]
+        if is_mended and (len(again) < len(before) or all(isinstance(error, MissingFact) for _, error in again)):
+            return True
+    return False
+
+
+@cache
+def outcomes(kind: Callable[[], Iterator[Situation]]) -> tuple[set[tuple[str, int, str]], list[str]]:
+    """Return the literals whose advice was accepted, and the messages whose advice was not."""
+    accepted, refused, done = set[tuple[str, int, str]](), list[str](), set[str]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for situation in kind():
+            before = situation.problems_of(situation.given)
+            for problem, error in before:
+                texts = [one for one in offered(problem.advice) if is_code(one)]
+                if not texts or problem.advice in done:
+                    continue
+                done.add(problem.advice)
+                if any(accepts(situation, before, problem, text) for text in texts):
+                    accepted |= literals_of(problem, error)
+                elif not reason_of(problem.advice):
+                    refused.append(f"{situation.given}: {problem}")
+    return accepted, refused
+
+
+def reason_of(advice: str, file: str = "") -> str:
+    """Return why an advice is not pasted; "" if it is."""
+    return next((reason for part, reason in REASONS if re.match(part, file) or re.search(part, advice)), "")
+
+
+KINDS = (lines, plans, configs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_advice_is_accepted_where_it_is_pasted(kind: Callable[[], Iterator[Situation]]) -> None:
+    accepted, refused = outcomes(kind)
+
+    assert len(accepted) > 5
+    assert refused == []
+
+
+def test_each_advice_of_the_source_is_pasted_or_listed() -> None:
+    accepted = {one for kind in KINDS for one in outcomes(kind)[0]}
+
+    left = Counter(
+        file.split("/")[0] if not file.startswith("core/") else "/".join(file.split("/")[:2])
+        for file, line, text in literals()
+        if (file, line, text) not in accepted and not reason_of(text, file)
+    )
+
+    assert left - Counter(LEFT) == Counter()
