@@ -90,6 +90,9 @@ def _at(tree: Any, place: int, node: Any, text: str, problem: Problem, names: Ma
         parameters = list[str]()
         with suppress(Exception):  # a name of the line, or a builtin class without a signature
             parameters = list(inspect.signature(eval(ast.unparse(node.func), dict(names))).parameters)
+        same.keywords += [one for one in keywords if one.arg not in {old.arg for old in same.keywords}]
+        yield new
+        same.keywords = copy.copy(node.keywords)
         for keyword in keywords:
             index = parameters.index(str(keyword.arg)) if keyword.arg in parameters else len(node.args)
             same.keywords = [one for one in same.keywords if one.arg not in (keyword.arg, problem.argument)]

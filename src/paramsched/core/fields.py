@@ -122,6 +122,7 @@ class Field:
         """
         if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
             return Field("betas", 0).within(group, where)
+        example = f'For example: group["{self.key}"] = {"0.1" if self.index is None else "(0.9, 0.999)"}'
         if self.key not in group and self.index is not None and str(self) in group:
             right: dict[str, Any] = {}
             self.fill(right, group[str(self)])
@@ -133,9 +134,7 @@ class Field:
             message = f"unknown field; {meant}" if names else "the group has no numeric field"
             instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
             instead = instead if near is None and self.index is None else ""  # a name of a target has no index
-            raise UnknownField(
-                f'"{self}" in {where}', message, instead if names else f'For example: group["{self.key}"] = 0.1'
-            )
+            raise UnknownField(f'"{self}" in {where}', message, instead if names else example)
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
@@ -150,7 +149,7 @@ class Field:
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
             numbers = numeric(group)
-            instead = f"Use one of {', '.join(numbers)}" if numbers else f'For example: group["{self.key}"] = 0.1'
+            instead = f"Use one of {', '.join(numbers)}" if numbers else example
             if self.key == "lr" and entry is None:  # Adafactor computes its own, unless these are off
                 own = [f"{name}=False" for name in ("relative_step", "warmup_init") if group.get(name)]
                 instead = f"Pass it to the optimizer: {', '.join(['lr=1e-3', *own])}"
