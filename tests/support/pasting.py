@@ -34,6 +34,7 @@ def offered(advice: str) -> list[str]:
         rest = advice[lead.end() :]
         texts += [rest[: end.start()].strip() for end in _END.finditer(rest)][::-1]
         texts += re.split(r",? or ", rest)
+    texts += [f"{entry[1]}={entry[2]}" for entry in re.finditer(r'group\["(\w+)"\] = (.+)', advice)]
     return [text for text in dict.fromkeys(texts) if text]
 
 
@@ -181,8 +182,10 @@ def in_data(data: Any, text: str, problem: Problem) -> Iterator[Any]:
             yield copy.deepcopy(new)
         if isinstance(holder, dict):
             del holder[last]
-            yield _with(data, outer, {**holder, **entries})
-            yield _with(data, outer, {**holder, text.strip("\"'"): value})
+            if entries:
+                yield _with(data, outer, {**holder, **entries})
+            if problem.at_key:
+                yield _with(data, outer, {**holder, text.strip("\"'"): value})
 
 
 def _with(data: Any, keys: list[Any], value: Any) -> Any:

@@ -157,6 +157,8 @@ def answer_to_entry(name: str, value: Any) -> str:
         required = required_names(SHAPES[word])
         return f"For example: lr: {example_call(SHAPES[word], word)}" if required else f"Write lr: {word}()"
     fact = foreign_fact(name, value)
+    if fact is not None and fact[0] == "total" and isinstance(value, str) and " " not in fact[1]:
+        return "For example: total: 90 epochs"  # the text has no unit
     if fact is not None and fact[0] == "total":
         return f"Write total: {fact[1]}"
     if fact is not None:

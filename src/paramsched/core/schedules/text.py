@@ -306,7 +306,8 @@ class _LineReader:
                     return self.error_at(begin, end, f"{part} closes no bracket")
                 case "length" if not iskeyword(part.strip("0123456789_.eE+- ")):
                     length = " ".join(part.split())
-                    return self.error_at(begin, end, "a length with a unit is text in quotes", example=f'"{length}"')
+                    example = EXAMPLE_LINE if part == self.text.strip() else f'"{length}"'  # a length is no line
+                    return self.error_at(begin, end, "a length with a unit is text in quotes", example=example)
                 case "zeros":
                     return self.error_at(begin, end, "a number begins with a zero, or has a comma")
                 case "sign" if not part.isspace():
