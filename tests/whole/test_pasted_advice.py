@@ -66,7 +66,7 @@ REASONS = [  # a file of the source or an advice, and why the advice is not past
 ]
 LEFT = {
     "__init__.py": 2, "cli": 16, "compat": 13, "core/feedback.py": 5, "core/fields.py": 1, "core/files": 6,
-    "core/foreign_calls.py": 2, "core/plan": 14, "core/run": 21, "core/schedules": 11, "core/time": 3,
+    "core/foreign_calls.py": 3, "core/plan": 14, "core/run": 21, "core/schedules": 11, "core/time": 3,
     "core/values.py": 1, "mmengine": 38, "show": 6, "tools": 8,
 }  # fmt: skip
 """The number of advices with code that no test here pastes, by package. A new advice is pasted or has a reason."""
