@@ -11,6 +11,7 @@ from paramsched.core.rules.plan_check import check
 from paramsched.core.schedules import Schedule, parse
 from paramsched.core.time import RunFacts
 from paramsched.errors import ParamschedError
+from support import answers
 
 _JOINS = r" to (?:continue|begin)[^,]*?(?:, or |$)|, or | or "
 
@@ -25,7 +26,7 @@ def advised_lines(advice: str) -> list[str]:
     return [line for line in re.split(_JOINS, text) if line]
 
 
-_LINE = re.compile(r"(?:write|Write|Shorten the warmup:|comes first:|of the run:|above 0:) ([^ ].*)$")
+_LINE = re.compile(r"(?:write|Write|Shorten the warmup:|of the run:|above 0:) ([^ ].*)$")
 
 
 def line_of(advice: str) -> Schedule | None:
@@ -38,6 +39,14 @@ def line_of(advice: str) -> Schedule | None:
     with suppress(ParamschedError):
         return None if match is None else parse(match[1])
     return None
+
+
+def shown(problem: Problem) -> str:
+    """Return the code and the path of a problem, the numbers of its message, and the line that its advice ends with."""
+    place = f"{problem.code}{' of the key' * problem.at_key} {problem.path}"
+    line = line_of(problem.advice)
+    parts = [place, answers.facts_of(problem.found), "" if line is None else f"-> {line}"]
+    return " ".join(filter(None, parts))
 
 
 def pasted_lines(plan: Plan, facts: RunFacts | None = None, **options: Any) -> list[tuple[Problem, bool]]:

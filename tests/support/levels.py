@@ -10,7 +10,7 @@ from paramsched.core.schedules.combinators import without_rules
 
 @quiet
 def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **facts: object) -> Problem | None:
-    """Return the first problem of the levels of a line, without a hint."""
+    """Return the first problem of the levels of a line with the line to write; a hint is no problem."""
     run = usual_run()
     if facts:
         run = trial_run(ps.Plan(binding), ps.RunFacts(**facts)) or run
@@ -19,5 +19,7 @@ def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **fact
     curve = Curve(binding, schedule, groups, Situation(), run, resolved_in_run(schedule, run), bool(facts))
     if curve.resolved is None:
         return None
-    actual = next((actual.problem for question in LEVELS if (actual := question(curve)) is not None), None)
-    return None if actual is None or actual.as_info else actual
+    actual = next((actual for question in LEVELS if (actual := question(curve)) is not None), None)
+    if actual is None or actual.problem.as_info:
+        return None
+    return actual.problem if actual.line is None else actual.with_line(actual.line())

@@ -1,4 +1,4 @@
-"""What the check finds in a plan, on both sides of each limit.
+"""What the check finds in a plan on both sides of each limit: codes, places, numbers and the line to write.
 
 The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/rules/test_answers.py` writes them.
 """
@@ -6,12 +6,14 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/rules/tes
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import paramsched as ps
 from paramsched.base.problem import Problem
 from paramsched.core import files as config
 from paramsched.core.rules.plan_check import check
 from support import answers
-from support.advice import pasted_lines
+from support.advice import pasted_lines, shown
 
 FILE = Path(__file__).with_name("answers.yaml")
 
@@ -27,12 +29,7 @@ def plan_of(question: dict[str, Any]) -> tuple[ps.Plan, dict[str, Any]]:
     """Return the plan of a question, and the arguments of `check`."""
     facts = ps.RunFacts(**question["facts"]) if "facts" in question else None
     options = {key: question[key] for key in ("groups", "whole") if key in question}
-    return config.loads(question["plan"]), {"facts": facts, **options}
-
-
-def shown(one: Problem) -> str:
-    """Return the code and the path of a problem, and whether it is about the key of its line."""
-    return f"{one.code}{' of the key' * one.at_key} {one.path}"
+    return config.loads(yaml.safe_dump(question["plan"])), {"facts": facts, **options}
 
 
 @answers.in_parts(FILE)

@@ -94,6 +94,8 @@ SUSPICIOUS = {
         ("lr: restarts(cosine(start=3e-4), 10)", "lr goes from 3e-07 to 7.342e-09"),
         ("lr: chain(constant(1e-3), step(30))", "lr goes from 1e-06 to "),
         ("lr: cyclic(10, 10, 1e-4, 1e-3)", "lr goes from 1e-07 to 1e-06"),
+        ("lr: cosine(to=1e-5)", "the lr ends at 1e-08 (1e-05 × base 0.001)"),
+        ("lr: one_cycle(peak=3e-4)", "the lr has the level 3e-07 (0.0003 × base 0.001)"),
     ],
     "begins_near_zero_of_a_group": [
         ("groups: {head: {lr: constant(1e-4)}}", "lr is 1e-07 (0.0001 × base 0.001)"),

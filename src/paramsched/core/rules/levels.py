@@ -206,16 +206,19 @@ def _small_end(curve: Curve) -> Found | None:
 
 
 def _small_peak(curve: Curve) -> float | None:
-    """Return the level near 0 that a line below base passes between two anneals: `one_cycle(peak=3e-4)`."""
+    """Return the level near 0 that a line below base passes between two anneals.
+
+    Source: `max_lr` of torch's OneCycleLR is a rate, and `one_cycle(peak=3e-4)` is a multiple of base.
+    """
     first = curve.stages[0].written.args.get("start")
-    if not curve.is_for_all or curve.has_absolute or not curve.multiples.max() < 1 or not isinstance(first, float):
+    if not curve.is_for_all or not isinstance(first, float) or curve.multiples.max() >= 1:
         return None
-    passed = list[float]()
-    for before, stage in pairwise(curve.stages):
-        if before.levels is None or stage.levels is None or not is_anneal(stage.written):
-            return None
-        if 0 < before.levels.last == stage.levels.first <= _NEAR_ZERO < first:
-            passed.append(stage.levels.first)
+    passed = [
+        stage.levels.first
+        for before, stage in pairwise(curve.stages)
+        if before.levels is not None and stage.levels is not None and is_anneal(stage.written)
+        if 0 < before.levels.last == stage.levels.first <= _NEAR_ZERO < first
+    ]
     return max(passed, default=None)
 
 
@@ -259,8 +262,7 @@ def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, 
     """
     base = curve.base if base is None else base
     last = curve.stages[-1].levels
-    is_end = (last is not None and last.last == level) or abs(curve.multiples[-1] - level) < level / 4
-    verb = "ends at" if is_end else "has the level"
+    verb = "ends at" if last is not None and last.last == level else "has the level"
     message = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
     if base is not None:
         message = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
@@ -281,9 +283,6 @@ def _as_values(
     ends = (low,) if low == high else (high, low) if falls else (low, high)
     values = " to ".join(f"{end:.4g}" for end in ends)
     message = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
-    if curve.key in _BELOW_ONE and len(curve.parts) == 1 and curve.stages[0].is_constant and not curve.rules:
-        advice = f"{low!r} * constant() is {low:g} × base; for the value {low:g} write absolute({low!r})"
-        return problem(curve, codes.LEVEL_AS_VALUE, message, advice)
     prefix = f"For the value{'s' * (len(ends) > 1)} {values} write"
     return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=prefix, line=curve.with_absolute(levels, whole=whole))
 
