@@ -26,7 +26,7 @@ def advised_lines(advice: str) -> list[str]:
     return [line for line in re.split(_JOINS, text) if line]
 
 
-_LINE = re.compile(r"(?:write|Write|Shorten the warmup:|of the run:|above 0:) ([^ ].*)$")
+_LINE = re.compile(r"(?:write|Write|For example:|Shorten the warmup:|of the run:|above 0:) ([^ ].*)$")
 
 
 def line_of(advice: str) -> Schedule | None:

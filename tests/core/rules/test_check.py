@@ -383,28 +383,6 @@ def problems_of(line, field="lr"):
 
 
 @table(
-    ("line", "happens", "instead"),
-    [
-        ("constant(1e-3)", "is 0.001 × base", "constant(absolute(0.001))"),
-        ("linear(0.001, 0.00001)", "goes from 0.001 to 1e-05 × base", "absolute(linear(0.001, 1e-05))"),
-        ("3e-4 * (warmup(5) >> cosine())", "goes from 0 to 0.0003 × base",
-         "constant(absolute(0.0003)) * (warmup(5) >> cosine())"),
-        ("cosine(start=0.1)", "falls from 0.1 to 0 × base", "cosine(to=0.1)"),
-        ("cosine(start=0.1, over=50)", "falls from 0.1 to 0 × base", "cosine(to=0.1, over=50)"),
-        ("overlay(warmup('60%'), multistep(['70%', '90%']))", "takes 60% of the run",
-         'warmup("5%") >> skip(multistep(["70%", "90%"]), "5%")'),
-        ("overlay(warmup('60%') >> constant(over='1%'), linear())", "takes 60% of the run",
-         'warmup("5%") >> constant(over="1%") >> skip(linear(), "6%")'),
-    ],
-)  # fmt: skip
-def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):
-    (message,) = problems_of(line)
-
-    assert happens in message
-    assert message.endswith(instead)
-
-
-@table(
     ("other_name", "own_name"),
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )

@@ -47,21 +47,13 @@ SUSPICIOUS = {
         ("eps: constant(1e-6)", "eps is 1e-14 (1e-06 × base 1e-08)"),
     ],
     "below_base": [
-        ("betas[0]: linear(0.85, 0.95)", "betas[0] goes from 0.765 to 0.855 (0.85 to 0.95 × base 0.9)"),
         ("betas[0]: cosine(start=0.95, to=0.85)", "betas[0] goes from 0.855 to 0.765 (0.95 to 0.85 × base 0.9)"),
-        ("betas[0]: restarts(linear(0.85, 0.95), 10)", "betas[0] goes from 0.765 to 0.846 (0.85 to 0.94 × base 0.9)"),
-        ("betas[0]: stairs(0.85, 0.95, 3)", "betas[0] goes from 0.765 to 0.855"),
         ("betas[1]: constant(0.95, over=50) >> constant(0.99)", "betas[1] goes from 0.94905 to 0.98901"),
         ("betas[1]: warmup(10, 0.9, 0.95)", "betas[1] goes from 0.8991 to 0.94905"),
         ("betas[1]: piecewise([(0, 0.95), (50, 0.99)])", "betas[1] goes from 0.94905 to 0.98901"),
         ("momentum: linear(0.85, 0.95)", "momentum goes from 0.765 to 0.855 (0.85 to 0.95 × base 0.9)"),
         ("momentum: cosine(start=0.95, to=0.85)", "momentum goes from 0.855 to 0.765 (0.95 to 0.85 × base 0.9)"),
-        ("momentum: cyclic(10, 10, 0.85, 0.95)", "momentum goes from 0.765 to 0.855"),
         ("momentum: clamp(linear(0.85, 0.95), high=0.9)", "momentum goes from 0.765 to 0.81 (0.85 to 0.9 × base 0.9)"),
-        (
-            "momentum: maximum(constant(0.5), linear(0.85, 0.95))",
-            "momentum goes from 0.765 to 0.855 (0.85 to 0.95 × base 0.9)",
-        ),
         ("dampening: linear(0.1, 0.2)", "dampening goes from 0.05 to 0.1 (0.1 to 0.2 × base 0.5)"),
         ("eps: cosine(start=1e-6, to=1e-8)", "eps goes from 1e-14 to 1e-16 (1e-06 to 1e-08 × base 1e-08)"),
         ("alpha: linear(0.9, 0.95)", "alpha goes from 0.891 to 0.9405 (0.9 to 0.95 × base 0.99)"),
@@ -77,16 +69,12 @@ SUSPICIOUS = {
     "begins_near_zero": [
         ("lr: constant(3e-4)", "lr is 3e-07 (0.0003 × base 0.001)"),
         ("lr: constant(0.001)", "lr is 1e-06 (0.001 × base 0.001)"),
-        ("lr: linear(3e-4, 3e-5)", "lr goes from 3e-07 to 3e-08 (0.0003 to 3e-05 × base 0.001)"),
         ("lr: linear(start=3e-4)", "lr goes from 3e-07 to 0"),
         ("lr: cosine(start=3e-4, to=0)", "lr goes from 3e-07 to 0"),
         ("lr: polynomial(2, 3e-4)", "lr goes from 3e-07 to 0"),
         ("lr: cosine(start=3e-4) * plateau()", "lr goes from 3e-07 to 0"),
-        ("lr: warmup(5) >> constant(5e-4)", "lr goes from 0 to 5e-07"),
         ("lr: warmup(10) >> linear(3e-4, 0)", "lr goes from 0 to 3e-07"),
         ("lr: warmup(10, 0, 3e-4) >> cosine(start=3e-4)", "lr goes from 0 to 3e-07"),
-        ("lr: warmup(10) >> constant(over=20) >> cosine(start=5e-4, to=5e-5)", "lr goes from 5e-07 to 5e-08"),
-        ("lr: 3e-4 * cosine()", "lr goes from 3e-07 to 0"),
         ("lr: 3e-4 * (warmup(5) >> cosine())", "lr goes from 0 to 3e-07"),
         ("lr: warmup(5) >> 3e-4 * cosine()", "lr goes from 0 to 3e-07"),
         ("lr: table([3e-4, 1e-4, 3e-5], every=30)", "lr goes from 3e-07 to 3e-08"),
@@ -103,18 +91,12 @@ SUSPICIOUS = {
     ],
     "falls_from_its_start": [
         (
-            "lr: linear(start=0.1)",
-            "lr falls from 0.0001 to 0 (0.1 to 0 × base 0.001), because start is 0.1",
-        ),
-        (
             "lr: cosine(start=0.1)",
             "lr falls from 0.0001 to 0 (0.1 to 0 × base 0.001), because start is 0.1",
         ),
         ("lr: cosine(start=0.1, over=50)", "lr falls from 0.0001 to 0"),
-        ("lr: warmup(10) >> cosine(start=0.1)", "lr falls from 0.0001 to 0"),
         ("lr: warmup(10) >> linear(start=0.5)", "lr falls from 0.0005 to 0"),
         ("lr: warmup(10) >> polynomial(2, 0.1)", "lr falls from 0.0001 to 0"),
-        ("lr: constant(0.5, over=10) >> linear(start=0.1)", "lr falls from 0.0001 to 0"),
     ],
     "adds_stages": [
         (
@@ -122,8 +104,6 @@ SUSPICIOUS = {
             "lr rises to 0.00198 (1.98 × base 0.001), because a sum adds all of its schedules",
         ),
         ("lr: cosine() + warmup(10)", "lr rises to 0.00198 (1.98 × base 0.001)"),
-        ("lr: cosine() + linear()", "lr rises to 0.002 (2 × base 0.001)"),
-        ("lr: warmup(10) + constant()", "lr rises to 0.002 (2 × base 0.001)"),
         ("momentum: warmup(10) + linear()", "momentum rises to 1.71 (1.9 × base 0.9)"),
     ],
 }
@@ -176,9 +156,7 @@ def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_si
         "lr: linear(1, 0)",
         "lr: constant(0.1)",
         "lr: constant(0.01)",
-        "lr: constant(0.5, over=50) >> constant(0.05)",
         "lr: 0.1 * linear()",
-        "lr: 0.5 * (warmup(10) >> cosine())",
         "lr: 0.01 * cosine()",
         "lr: warmup(10)",
         "lr: warmup(10) >> cosine(to=0.1)",
@@ -189,7 +167,6 @@ def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_si
         "lr: constant(over=50) >> linear(1, 0)",
         "lr: warmup(10) >> constant(0.5, 10) >> linear(start=0.5)",
         "lr: warmup(10) >> linear(1, 0.5, over=40) >> linear(start=0.5)",
-        "lr: warmup(10) >> cosine(to=0.001, over=80) >> constant(0.001)",
         "lr: cosine(over=50) >> cosine(start=0.5)",
         "lr: wsd(10, 20)",
         "lr: one_cycle(30)",
@@ -203,24 +180,20 @@ def test_a_suspicious_line_has_one_warning_with_its_values_and_a_line_that_is_si
         "lr: inverse_sqrt(10)",
         "lr: warmup(10) >> inverse_sqrt(10)",
         "lr: warmup(10) * multistep([30, 60])",
-        "lr: piecewise([(0, 1.0), (30, 0.1), (60, 0.01), (90, 0.001)])",
         "lr: table([1.0, 0.1, 0.001], every=30)",
         "lr: table([3e-4, 1e-4], every=50, absolute=True)",
-        "lr: absolute(cosine(start=3e-4, to=3e-5))",
         "lr: absolute(3e-4)",
         "lr: 0.5 * absolute(3e-4)",
         "lr: warmup(10) >> absolute(3e-4)",
         "lr: absolute(warmup(10, to=3e-4) >> cosine(start=3e-4))",
         "lr: cosine(to=absolute(1e-5))",
         "lr: noam(512, 40)",
-        "lr: linear(0.5, 0) + linear(0.5, 0)",
         "lr: 0.5 * cosine() + 0.5",
         "lr: constant() - 0.5 * warmup(10)",
         "lr: chain(warmup(10), step(30))",
         "lr: chain(constant(0.1), step(30))",
         "lr: linear() + linear(0, 1)",
         "lr: maximum(warmup(10), cosine())",
-        "lr: cosine() * plateau()",
         "lr: cosine() * like('weight_decay')\nweight_decay: 1",
         "groups: {head: {lr: constant(0.001)}}",
         "groups: {head: {lr: cosine(start=0.1)}}",
@@ -238,12 +211,6 @@ def test_both_lines_for_a_number_alone_are_silent(field):
 
     assert len(lines) == 2
     assert [found_in(f"{field}: {line}") for line in lines] == [[], []]
-
-
-def test_a_line_without_a_known_base_has_its_multiples():
-    (one,) = ps.check(ps.loads("betas[0]: linear(0.85, 0.95)"))
-
-    assert one.found == "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base"
 
 
 @table(

@@ -37,29 +37,6 @@ def test_a_line_is_reported_with_its_values_and_the_line_to_write(row):
 
 
 @table(
-    ("line", "found"),
-    [
-        (
-            "betas[0]: linear(0.85, 0.95)",
-            "betas[0] goes from 0.85 to 0.95 × base, because numbers are multiples of base",
-        ),
-        ("lr: constant(3e-4)", "lr is 0.0003 × base, because numbers are multiples of base"),
-        ("lr: cosine(start=0.1)", "lr falls from 0.1 to 0 × base, because start is 0.1"),
-        ("lr: warmup(10) + cosine()", "lr rises to 1.98 × base, because a sum adds all of its schedules"),
-    ],
-)
-def test_without_a_base_the_multiples_are_reported(line, found):
-    assert problem_of(line, None).found == found
-
-
-def test_a_sum_whose_run_is_unknown_is_judged_in_some_run():
-    assert (
-        problem_in_any_run("lr: warmup(10) + cosine()").found
-        == "lr rises above base, because a sum adds all of its schedules"
-    )
-
-
-@table(
     "stage",
     [
         "constant(0.0009)",

@@ -301,7 +301,6 @@ class Curve:
         self.base = next(filter(None, self.bases), *self.bases[:1] or (None,))
         self.parts, self.is_multiple = list[Part](), not binding.schedule.has_likes
         self._read(schedule, resolved, over_run=schedule.args.get("of") is None, hidden=False)
-        self.kinds = {part.kind for part in self.parts}
         self.rules = binding.schedule.metric_rules
         self.has_absolute, self.end = schedule.has_absolute, ceil(run.end)
         # Integers are compared ten times as fast as fractions.

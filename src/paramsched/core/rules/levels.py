@@ -109,18 +109,13 @@ def _never_at_base(curve: Curve) -> Found | None:
 
 def _low_and_high(curve: Curve) -> tuple[float, float]:
     """Return the lowest and the highest multiple of base, with the levels at which stages end."""
-    ends = list[float]()
+    ends = [float(curve.multiples.min()), float(curve.multiples.max())]
     if curve.parts[0].kind != "product":
-        levels = [stage.levels for stage in curve.stages if stage.levels is not None]
-        if len(levels) == len(curve.stages):
-            return min(min(stage.low, stage.last) for stage in levels), max(
-                max(stage.high, stage.last) for stage in levels
-            )
-        ends += [level for stage in levels for level in stage[:2]]
+        ends += [level for stage in curve.stages if stage.levels is not None for level in stage.levels]
     elif curve.resolved is not None and curve.resolved.length is not None:
         last = values_of(curve.resolved, np.array([curve.end]))
         ends += [] if last is None else last.tolist()
-    return min(float(curve.multiples.min()), *ends, inf), max(float(curve.multiples.max()), *ends, -inf)
+    return min(ends), max(ends)
 
 
 def _is_chosen_factor(curve: Curve, number: float) -> bool:

@@ -63,7 +63,7 @@ def milestones_mixed(curve: Curve) -> Found | None:
 
     Source: torch's MultiStepLR, whose milestones must be increasing, multiplies twice at one that is repeated.
     """
-    for part in curve.parts if "multistep" in curve.kinds else ():
+    for part in curve.parts:
         milestones = [time.written for time in part.times if part.kind == "multistep"]
         seen = set[Duration]()
         repeated = [milestone for milestone in milestones if milestone in seen or seen.add(milestone)]  # type: ignore[func-returns-value]
@@ -84,7 +84,7 @@ def last_stage_empty(curve: Curve) -> Found | None:
 
     Source: timm's `cooldown_epochs=0` and `warmup_epochs=0` switch a stage off; a last stage does not need that.
     """
-    for part in curve.parts if "sequence" in curve.kinds else ():
+    for part in curve.parts:
         last: Schedule | None = part.written.args["stages"][-1] if part.kind == "sequence" else None
         if last is None or last.known_length != Duration.of(0) or holds_when_empty(last):
             continue
@@ -398,7 +398,7 @@ def decay_in_percent(curve: Curve) -> Found | None:
 
 def many_cycles(curve: Curve) -> Found | None:
     """Report more than fifty cycles of a few updates: `restarts(cosine(), 4)` for four cycles."""
-    for part in curve.parts if curve.kinds & _CYCLES else ():
+    for part in curve.parts:
         is_stage = any(part.written is stage.written for stage in curve.stages)
         if part.kind not in _CYCLES or not (part.over_run or is_stage):
             continue
@@ -459,7 +459,7 @@ def _goes_on(before: Stage, stage: Stage) -> bool:
     )
 
 
-_OTHER_LEVEL: Final = "Write another level, such as to=0.1, or constant()"
+_OTHER_LEVEL: Final = "Write another level or ratio, such as 0.1, or constant()"
 _TIMES_OF_IDLE: Final = np.unique([*range(64), *np.geomspace(64, 1e17, 64).astype(np.int64)])
 
 
@@ -505,9 +505,7 @@ def idle_shape(curve: Curve) -> Found | None:
             is_idle = values is not None and bool((values == 1.0).all())
         if is_idle:
             message = f"{written} begins and ends at 1 × base, so it changes nothing"
-            has_level = any(param.kind == "level" for param in written.shape.params.values())
-            advice = _OTHER_LEVEL if has_level else "Write another ratio, such as gamma=0.1, or constant()"
-            return problem(curve, codes.NO_CHANGE, message, advice)
+            return problem(curve, codes.NO_CHANGE, message, _OTHER_LEVEL)
     return None
 
 
@@ -519,8 +517,6 @@ _LATE: Final = 0.9
 """The share of the run until which a rate that rises has no time left to fall."""
 _LONGEST_WARMUP: Final = 0.5
 """The share of the run that a warmup takes at most; those of recipes take up to a third."""
-_FEWEST: Final = 4
-"""Updates; in a shorter run each stage has one."""
 
 
 def rises_to_the_end(curve: Curve) -> Found | None:
@@ -528,7 +524,7 @@ def rises_to_the_end(curve: Curve) -> Found | None:
 
     Source: lightly-ai/lightly#1842, whose warmup took the run, so that the rate never reached its base.
     """
-    if not _is_rate_of_all(curve) or curve.end < _FEWEST:
+    if not _is_rate_of_all(curve):
         return None
     is_early = curve.times < _LATE * curve.end
     for base in _bases_of_floor(curve):
