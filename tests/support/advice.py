@@ -43,9 +43,9 @@ def line_of(advice: str) -> Schedule | None:
 
 def shown(problem: Problem) -> str:
     """Return the code and the path of a problem, the numbers of its message, and the line that its advice ends with."""
-    place = f"{problem.code}{' of the key' * problem.at_key} {problem.path}"
+    kind = f"{problem.code}{' as info' * problem.as_info}{' of the key' * problem.at_key}"
     line = line_of(problem.advice)
-    parts = [place, answers.facts_of(problem.found), "" if line is None else f"-> {line}"]
+    parts = [kind, problem.path, answers.facts_of(problem.found), "" if line is None else f"-> {line}"]
     return " ".join(filter(None, parts))
 
 

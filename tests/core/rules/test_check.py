@@ -48,48 +48,6 @@ def test_a_valid_plan_has_no_problems(text):
     assert check(config.loads(text)) == ()
 
 
-@table(
-    ("text", "severity", "path", "message"),
-    [
-        ("lr: cosine() >> constant()", "error", "$.lr", "cosine and constant both have no length"),
-        ("lr: 0.5 * (cosine() >> linear() >> step(5))", "error", "$.lr", "cosine and linear and step all have no"),
-        ("groups: {head: {lr: 'cosine() >> constant()'}}", "error", "$.groups.head.lr", "both have no length"),
-        ("lr: warmup('30 epochs') >> cosine()\ntotal: 20 epochs", "error", "$.lr", "no updates remain for cosine()"),
-        (
-            "lr: warmup('60%') >> linear(1, 0, over='50%') >> cosine()",
-            "error",
-            "$.lr",
-            "no updates remain for cosine()",
-        ),
-        ("lr: multistep([5, 30]) >> cosine(over='1 epoch')\ntotal: 20 steps", None, "", ""),
-        ("lr: multistep(['30%']) >> cosine(over='80%')\ntotal: 20", "error", "$.lr", "milestone"),
-        ("lr: linear(1, 0, over='30 epochs')\ntotal: 20 epochs", "warning", "$.lr", "takes 150% of the total"),
-        ("lr: linear(1, 0, over=30)\ntotal: 20", "warning", "$.lr", "takes 150% of the total"),
-        ("lr: warmup('60%') >> linear(over='60%')", "warning", "$.lr", "takes 120% of the total"),
-        ("lr: warmup(30) >> constant()\ntotal: 20", "warning", "$.lr", "takes 150% of the total"),
-        ("lr: 0.5 * (warmup('30 epochs') >> step('5 epochs'))\ntotal: 20 epochs", "warning", "$.lr", "takes 150%"),
-        ("lr: linear(over='30 epochs') * plateau()\ntotal: 20 epochs", "warning", "$.lr", "takes 150%"),
-        (
-            "lr: cosine(to=0.1, over='until 80%')\nweight_decay: like('lrr')",
-            "error",
-            "$.weight_decay",
-            "lrr is not a field of this",
-        ),
-        ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "but it starts at"),
-        ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the total"),
-        ("momentum: absolute(0.9)\n'betas[0]': absolute(0.9)", "error", "$.momentum", "momentum means betas[0]"),
-    ],
-)
-def test_problems_have_their_location(text, severity, path, message):
-    problems = check(config.loads(text))
-
-    if severity is None:  # only the facts of the run convert this unit
-        assert problems == ()
-        return
-    assert [(problem.severity, problem.path) for problem in problems] == [(severity, path)]
-    assert message in problems[0].message
-
-
 def test_problems_of_targets_and_indices_have_the_path_in_the_file():
     plan = Plan(Binding(Target("t", 1), "cosine() >> cosine()"), Binding("lr", "cosine() >> cosine()", groups=2))
 

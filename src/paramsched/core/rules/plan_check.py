@@ -208,11 +208,9 @@ def check(
     problems += check_groups(plan, groups if of_all is None else [of_all], whole=whole and of_all is None)
     problems += check_field_names(plan)
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
-    places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
+    places = {path: place for place, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
     problems = [problem for problem in problems if problem.code not in ignored]
-    return tuple(
-        sorted(problems, key=lambda problem: places.get(problem.path, -1 if problem.path == TOTAL else len(places)))
-    )
+    return tuple(sorted(problems, key=lambda problem: places.get(problem.path, len(places))))
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:

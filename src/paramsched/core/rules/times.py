@@ -101,8 +101,7 @@ def mode_of_metric(curve: Curve) -> Found | None:
     for rule in _plateaus(curve):
         mode = better_mode(rule.metric)
         if mode is not None and mode != rule.mode:
-            verb, other = ("rises", "lower") if mode == "max" else ("falls", "higher")
-            message = f'{rule.metric} probably {verb} when it improves, but mode="{rule.mode}" prefers {other} values'
+            message = f'the best {rule.metric} is probably its {mode}imum, but mode="{rule.mode}"'
             return problem(curve, codes.MODE_OF_METRIC, message, f"Write {replace(rule, mode=mode)}")
     return None
 
@@ -489,21 +488,14 @@ def idle_shape(curve: Curve) -> Found | None:
 
     Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`.
     """
-    later = {id(stage.written) for stage in curve.stages[1:]}
     for part in curve.parts:
-        written, args = part.written, part.written.args
-        if 1.0 not in args.values() or part.resolved is None or part.kind == "constant" or written.has_absolute:
+        written = part.written
+        if 1.0 not in written.args.values() or part.resolved is None or part.kind == "constant":
             continue
-        if part.kind == "anneal":
-            is_open = args["start"] is None and id(written) in later
-            is_idle = (
-                first_level(written) == 1.0 == last_level(written) and not is_open and args["over"] != Duration.of(0)
-            )
-        else:
-            is_shape = not (written.parts() or is_own(written))
-            values = values_of(part.resolved, _TIMES_OF_IDLE) if is_shape else None
-            is_idle = values is not None and bool((values == 1.0).all())
-        if is_idle:
+        if written.has_absolute or written.parts() or is_own(written):
+            continue
+        values = values_of(part.resolved, _TIMES_OF_IDLE)
+        if values is not None and (values == 1.0).all():
             message = f"{written} begins and ends at 1 × base, so it changes nothing"
             return problem(curve, codes.NO_CHANGE, message, _OTHER_LEVEL)
     return None
