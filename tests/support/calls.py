@@ -1,8 +1,8 @@
 """Calls with their recorded values: a table in YAML beside the tests of a folder, `calls.yaml`.
 
 An answer is the repr of the value, or the class, the code and the argument of the error. The first entry of a file
-has the imports of its lines. After a change, write the file again and look at the diff:
-`PYTHONPATH=tests python -m support.calls tests/core/curves/calls.yaml`.
+has the imports of its lines, and `examples: true` if errors have their numbers and the line to write. After a change,
+write the file again and look at the diff: `PYTHONPATH=tests python -m support.calls tests/core/curves/calls.yaml`.
 """
 
 import sys
@@ -19,8 +19,9 @@ from support.expressions import answers_with
 @cache
 def _answer_to(file: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
     names: dict[str, Any] = {}
-    exec(answers.read(file)[0]["imports"], names)
-    return answers_with(names)
+    first = answers.read(file)[0]
+    exec(first["imports"], names)
+    return answers_with(names, examples=first.get("examples", False))
 
 
 def answer_to(file: Path, question: dict[str, Any]) -> dict[str, Any]:

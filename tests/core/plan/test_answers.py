@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.core.plan.differences import diff
 from paramsched.errors import ParamschedError
 from support import answers
-from support.expressions import code_of
+from support.expressions import code_of, example_of
 from support.levels import problem_of_levels
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -60,7 +60,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     try:
         text = str(eval(question["do"], dict(NAMES)))
     except ParamschedError as error:
-        text = f"{type(error).__name__} {code_of(error)}".strip()
+        text = " ".join(filter(None, [type(error).__name__, code_of(error), example_of(error)]))
     except Exception as error:  # noqa: BLE001  # its text is not that of this library
         text = type(error).__name__
     return {"do": question["do"], "is": text}

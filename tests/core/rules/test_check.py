@@ -88,19 +88,6 @@ def test_problems_do_not_depend_on_the_order_of_lines(plan):
     assert sorted(map(str, check(turned))) == sorted(map(str, check(plan)))
 
 
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        (None, "the learning rate rises until epoch 20 of 21"),
-        (RunFacts(steps_per_epoch=100), "the learning rate rises until update 2000 of 2100"),
-    ],
-)
-def test_the_message_shows_the_time_and_the_total_in_the_same_unit(facts, expected):
-    plan = Plan(lr='warmup("20 epochs") >> constant()', total="21 epochs")
-
-    assert expected in " ".join(problem.found for problem in check(plan, facts=facts))
-
-
 FOLLOWING = """
 clock: tokens
 total: 30B tokens
@@ -390,12 +377,6 @@ def test_no_plan_in_the_documentation_has_problems():
     assert [problem for plan in plans for problem in check(plan)] == []
 
 
-def test_a_likely_mistake_is_reported_at_its_location():
-    (actual,) = check(config.loads("groups: {head: {lr: constant(0.0001)}}"))
-
-    assert (actual.severity, actual.path) == ("warning", "$.groups.head.lr")
-
-
 GROUP = {"lr": 1e-3, "weight_decay": 0.01, "eps": 1e-8, "betas": (0.9, 0.999), "momentum": 0.9, "dampening": 0.5}
 
 
@@ -476,18 +457,6 @@ def test_the_first_and_the_last_updates_of_a_long_run_are_looked_at_one_by_one(p
         (actual,) = check(ps.Plan(lr=dip(), total=total))
 
     assert f"-1 × base at update {place}" in actual.message
-
-
-@table(
-    ("plan", "found"),
-    [
-        ({"lr": "restarts(cosine(), 33)", "total": 100}, "restarts at update 99, 1 update before the end"),
-        ({"lr": "cosine()", "total": 1}, "total=1 is 1 update, less than one epoch of 500"),
-        ({"lr": "cosine()", "total": 20}, "total=20 is 20 updates, less than one epoch of 500"),
-    ],
-)
-def test_one_update_is_no_plural(plan, found):
-    assert any(found in str(problem) for problem in ps.check(ps.Plan(**plan), steps_per_epoch=500))
 
 
 def test_a_base_of_1_in_one_group_does_not_hide_the_other_groups():

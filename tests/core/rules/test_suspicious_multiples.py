@@ -213,20 +213,6 @@ def test_both_lines_for_a_number_alone_are_silent(field):
     assert [found_in(f"{field}: {line}") for line in lines] == [[], []]
 
 
-@table(
-    ("line", "base"),
-    [
-        ("betas[0]: linear(0.85, 1.25, 50) >> constant(1.25)", "0.8"),
-        ("momentum: constant(2, over=9) >> constant(1)", "0.5"),
-    ],
-)
-def test_a_momentum_above_an_unknown_base_is_reported_with_the_base_that_makes_it_1(line, base):
-    (one,) = ps.check(ps.loads(f"{line}\ntotal: 100"))
-
-    assert one.code == "PS301"
-    assert f"which is 1 or more for a base of {base} or more" in one.found
-
-
 def test_every_published_recipe_is_silent():
     for recipe in recipe_book.recipes.values():
         problems = ps.check(recipe.plan, facts=recipe.facts)
@@ -252,13 +238,6 @@ def test_the_scheduler_warns_once_of_a_suspicious_line(line):
     (warned,) = [str(warning.message) for warning in caught]
     assert "[PS301]" in warned
     assert "× base 0" in warned or "× base 1e-08" in warned
-
-
-def test_a_frozen_first_group_hides_no_base_of_the_others():
-    groups = [{"weight_decay": 0.0}, {"weight_decay": 0.01}, {"weight_decay": 0.02}]
-    (one,) = ps.check(ps.loads("weight_decay: cosine(start=0.04, to=0.4)"), groups=groups)
-
-    assert "0.0004 to 0.004 (0.04 to 0.4 × base 0.01)" in one.found
 
 
 def test_the_warning_of_the_scheduler_names_the_field_once_and_the_group_of_its_line():

@@ -137,7 +137,7 @@ def run_of_assumed_epochs(plan: Plan) -> TrialRun | None:
 def usual_run() -> TrialRun:
     """Return a run of ten thousand updates, for lines whose run is unknown."""
     facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
-    return TrialRun(_span_of_run(facts), frozenset({*SIZES, "updates", "percent", "epochs"}), 100)
+    return TrialRun(_span_of_run(facts), frozenset({*SIZES, "updates", "percent", "epochs"}))
 
 
 def _span_of_run(facts: RunFacts, unit: str = "", updates: int = 0) -> Span:
