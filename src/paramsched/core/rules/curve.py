@@ -14,7 +14,7 @@ from paramsched.base.words import GROUPS, LATER, TARGETS, child_path, entry_path
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.plan import Plan
-from paramsched.core.schedules.anneals import constant_level, first_level, geometric, is_anneal, last_level
+from paramsched.core.schedules.anneals import first_level, geometric, is_anneal, last_level
 from paramsched.core.schedules.combinators import absolute, guided, without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, is_own
@@ -429,10 +429,6 @@ class Curve:
             assert isinstance(first, float)
             assert isinstance(last, float)
             return Levels(first, last, min(first, last), max(first, last))
-        if stage.kind == "constant":
-            level = constant_level(stage)
-            assert isinstance(level, float)
-            return Levels(level, level, level, level)
         end = min(max(1, ceil(self.end - begin if length is None else length)), MAX_LENGTH)
         times = times_to_look_at(stage, end)
         values = values_of(stage, times if length is None else np.append(times, end))

@@ -141,7 +141,7 @@ def counts_in_warmup(curve: Curve) -> Found | None:
 def _time_of_warmup(curve: Curve) -> Duration | None:
     """Return the written time of the stages up to the first one that is high; None if a length is not written."""
     time = Duration.of(0)
-    high = _AT_PEAK * float(curve.multiples.max(initial=0.0))
+    high = _AT_PEAK * float(curve.multiples.max())
     ramps = [part.written.args["over"] for part in curve.parts if part.over_run and part.is_ramp]
     if len(curve.stages) == 1:
         return ramps[0] if len(ramps) == 1 else None
@@ -355,7 +355,7 @@ def stage_of_one_update(curve: Curve) -> Found | None:
     end, run = curve.end, curve.run
     if not run.known and run.units != {"updates", "percent"}:
         return None
-    for part in curve.parts if len(curve.stages) > 1 else [part for part in curve.parts if part.over_run]:
+    for part in curve.parts:
         for role, written, resolved in part.times:
             if role not in _OWN_LENGTH or written.is_resolved or not run.converts([written]):
                 continue
