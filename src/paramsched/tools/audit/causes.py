@@ -545,7 +545,7 @@ class _Search:
 
     def _pairs_of(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
         """Return columns with the schedules of a run of another length; None if there is no such plan."""
-        plan = self._planned.for_total(total) if total > 0 else None
+        plan = self._planned.for_total(total)
         if plan is None:
             return None
         schedules = [binding.schedule for binding in plan.bindings]
