@@ -20,6 +20,7 @@ from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import cosine, warmup
 from paramsched.core.time.run_facts import CLOCKS
 from paramsched.errors import UnknownGroup
+from support.registered_shapes import shapes_as_before
 from support.tables import table
 
 # ---------------------------------------------------------------- normal form
@@ -381,3 +382,18 @@ def test_a_ratio_of_each_update_is_refused_on_the_clock_of_seconds():
     values = ps.trace(advised, {"lr": 1.0}, seconds_per_step=1.0)["lr"]
 
     assert values[10] == pytest.approx(0.99**10, rel=1e-12)
+
+
+def test_a_function_that_leaves_the_range_of_its_field_after_the_start_raises_at_that_update():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    levels = [1.0] * 20
+    with shapes_as_before():
+
+        @ps.shape
+        def measured(t):
+            return levels[t]
+
+        scheduler = ps.Scheduler(optimizer, ps.Plan(lr=measured(), total=20))
+        levels[7] = -1.0
+        with pytest.raises(ps.errors.PlanError, match=r"-0\.1 at update 7"):
+            scheduler.seek(7)
