@@ -193,10 +193,9 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
             return
         bases.append(1.0 if pair.base is None else pair.base)
         texts.setdefault(f"{factor:.6g}", f"the values of {place} are {factor:.6g} times the planned ones")
-    if texts:
-        is_base = all(text.startswith("the base") for text in texts.values())
-        name = "another base" if is_base else "a factor of all values"
-        yield Cause(name, f"{', '.join(texts.values())}; factor {', '.join(texts)}", len(texts), tuple(bases))
+    is_base = all(text.startswith("the base") for text in texts.values())
+    name = "another base" if is_base else "a factor of all values"
+    yield Cause(name, f"{', '.join(texts.values())}; factor {', '.join(texts)}", len(texts), tuple(bases))
 
 
 def place_of(field: str, group: str | int | None) -> str:

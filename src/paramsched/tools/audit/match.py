@@ -409,8 +409,6 @@ def _base_if_equal(pair: PlannedColumn, times: Times) -> float | None:
 
 def part_of(pair: PlannedColumn, size: int) -> PlannedColumn:
     """Return a column with a few of its rows."""
-    if pair.column.t.size <= size:
-        return pair
     rows = spread_rows(pair.column.t.size, size)
     return replace(pair, column=replace(pair.column, t=pair.column.t[rows], values=pair.column.values[rows]))
 
