@@ -34,6 +34,7 @@ TESTS = Path(__file__).parents[1]
 HOLE = "\ue000"
 LEAD = re.compile(r"\b(For example:|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd) ")
 REASONS = [  # a file of the source or an advice, and why the advice is not pasted
+    (r'lr=0\.5, total="3 epochs"', "the call has another mistake"),
     (r"engines/", "needs a training of another library"),
     (r"core/rules/", "a warning, whose line tests/core/rules pastes"),
     (r"ps\.load\(|\w\.(yaml|csv)|PATH", "needs a file of the user"),
