@@ -91,8 +91,8 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
 
 
 def test_only_the_help_of_all_commands_describes_the_facts_of_the_run():
-    facts = [one for one in main.get_command(click.Context(main), "check").params if isinstance(one, FactOption)]
-    described = [one.help for one in facts]
+    facts = [param for param in main.get_command(click.Context(main), "check").params if isinstance(param, FactOption)]
+    described = [fact.help for fact in facts]
 
     printed = {name: " ".join(good(*name, "--help").split()) for name in [(), *((name,) for name in EVERY)]}
 

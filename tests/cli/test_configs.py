@@ -138,7 +138,7 @@ def test_check_reports_each_wrong_argument_at_its_line(place):
 
     data = json.loads(call("check", "wrong.yaml", "--json", code=1).stdout)
 
-    assert [(one["path"], one["line"]) for one in data] == [
+    assert [(element["path"], element["line"]) for element in data] == [
         ("$.param_scheduler[0].step", 4),
         ("$.param_scheduler[0].step_size", 3),
         ("$.param_scheduler[1].type", 5),

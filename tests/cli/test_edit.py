@@ -228,10 +228,10 @@ def test_a_new_plan_has_the_total_of_the_command(tmp_path, format, total):
     options = CommandOptions({"total": total, "steps_per_epoch": 10})
     page = Page(Editor(tmp_path / f"new.{format}", options).page())
 
-    drawn = draw(tmp_path / f"new.{format}", options, page.text, f"total='{total}' steps_per_epoch=10", "")
+    plotted = draw(tmp_path / f"new.{format}", options, page.text, f"total='{total}' steps_per_epoch=10", "")
 
     assert loads(page.text, format).total == Duration.of(total if "epochs" in total else f"{total} steps")
-    assert "page" in drawn
+    assert "page" in plotted
 
 
 def test_the_page_shows_the_name_the_facts_and_the_bases_of_the_command(tmp_path):

@@ -257,17 +257,17 @@ def test_a_plan_that_is_longer_than_the_run_is_reported_at_the_start(total, code
 
 def validations(batches, epochs, steps, accumulation, interval, every):
     """Return the validations of a naive loop of Lightning, and its epochs, of which the last may be incomplete."""
-    updates = found = 0
+    updates = actual = 0
     for epoch in count(1) if epochs < 0 else range(1, epochs + 1):
         for batch in range(1, batches + 1):
             updates += batch % accumulation == 0 or batch == batches
             if every is None:
-                found += ((epoch - 1) * batches + batch) % interval == 0
+                actual += ((epoch - 1) * batches + batch) % interval == 0
             else:
-                found += epoch % every == 0 and batch % interval == 0
+                actual += epoch % every == 0 and batch % interval == 0
             if updates == steps and (batch % accumulation == 0 or batch == batches):
-                return found, epoch
-    return found, epochs
+                return actual, epoch
+    return actual, epochs
 
 
 def test_the_validations_of_lightning_are_those_of_a_naive_loop():
@@ -280,9 +280,9 @@ def test_the_validations_of_lightning_are_those_of_a_naive_loop():
         )  # fmt: skip
         module = SimpleNamespace(automatic_optimization=True)
 
-        found = tuple(lightning._evaluations_of(trainer, module, observe) for observe in ("validation", "epoch"))
+        actual = tuple(lightning._evaluations_of(trainer, module, observe) for observe in ("validation", "epoch"))
 
-        assert found == ((None, None) if epochs < 0 and steps < 0 else validations(*case)), case
+        assert actual == ((None, None) if epochs < 0 and steps < 0 else validations(*case)), case
 
 
 def test_the_evaluations_of_the_trainer_are_those_of_its_own_callback():

@@ -19,7 +19,7 @@ from paramsched.core.files.problem_collector import child_path
 from paramsched.core.schedules.registry import SHAPES
 
 LINE = {**SHAPES, "absolute": ps.absolute, "plateau": ps.plateau, "curves": ps.curves}
-_LEAD = re.compile(r"(?:\b(?:[Ff]or example|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd|such as)|:) ")
+_BEGINNING = re.compile(r"(?:\b(?:[Ff]or example|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd|such as)|:) ")
 _END = re.compile(r", | or |: | for | to | in | if | first| before | outside|; |\.(?= |$)|$")
 
 
@@ -30,8 +30,8 @@ def offered(advice: str) -> list[str]:
     ['linear(to=0.1), or omit it', 'linear(to=0.1)', 'omit it']
     """
     texts = list[str]()
-    for lead in _LEAD.finditer(advice):
-        rest = advice[lead.end() :]
+    for match in _BEGINNING.finditer(advice):
+        rest = advice[match.end() :]
         texts += [rest[: end.start()].strip() for end in _END.finditer(rest)][::-1]
         texts += re.split(r",? or ", rest)
     texts += [f"{entry[1]}={entry[2]}" for entry in re.finditer(r'group\["(\w+)"\] = (.+)', advice)]
@@ -42,7 +42,7 @@ def keywords_in(text: str) -> list[ast.keyword]:
     """Return the arguments of a text such as `total=1000`; none if it is something else."""
     with suppress(SyntaxError, ValueError):
         call = ast.parse(f"f({text})", mode="eval").body
-        if isinstance(call, ast.Call) and not call.args and all(one.arg for one in call.keywords):
+        if isinstance(call, ast.Call) and not call.args and all(keyword.arg for keyword in call.keywords):
             return call.keywords
     return []
 

@@ -32,7 +32,7 @@ from support.pasting import LINE, in_data, is_code, offered, pasted
 
 TESTS = Path(__file__).parents[1]
 HOLE = "\ue000"
-LEAD = re.compile(r"\b(For example:|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd) ")
+BEGINNING = re.compile(r"\b(For example:|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd) ")
 REASONS = [  # a file of the source or an advice, and why the advice is not pasted
     (r'lr=0\.5, total="3 epochs"', "the call has another mistake"),
     (r"engines/", "needs a training of another library"),
@@ -144,16 +144,16 @@ def lines() -> Iterator[Situation]:
     for file in sorted(TESTS.rglob("calls.yaml")):
         names: dict[str, Any] = {}
         exec(answers.read(file)[0]["imports"], names)
-        yield from (line_in(names)(one["line"]) for one in answers.read(file) if "error" in one)
+        yield from (line_in(names)(row["line"]) for row in answers.read(file) if "error" in row)
     for folder in ("core.time", "core.fields", "core.feedback", "core.plan"):
         module = import_module(f"{folder}.test_answers")
         names = vars(getattr(module, "fields", module)) | getattr(module, "NAMES", {})
-        for one in answers.read(module.FILE):
-            if "error" in one or re.match(r"\w+ PS\d+", one.get("is", "")):
-                yield line_in(names)(one.get("line") or one["do"])
-    for one in answers.read(TESTS / "core" / "schedules" / "answers.yaml"):
-        if "error" in one:
-            yield line_in({})(f"ps.resolve({one['line']!r}, facts=ps.RunFacts(**{one.get('run', {})!r}))")
+        for row in answers.read(module.FILE):
+            if "error" in row or re.match(r"\w+ PS\d+", row.get("is", "")):
+                yield line_in(names)(row.get("line") or row["do"])
+    for row in answers.read(TESTS / "core" / "schedules" / "answers.yaml"):
+        if "error" in row:
+            yield line_in({})(f"ps.resolve({row['line']!r}, facts=ps.RunFacts(**{row.get('run', {})!r}))")
     for text in (TESTS / "whole" / "records" / "lines.jsonl").read_text("utf-8").strip().split("\n"):
         yield line_in({})(f"ps.parse({json.loads(text)[0]!r})")
     classes = {name: getattr(drop_ins, name) for name in drop_ins.__all__}
@@ -163,8 +163,8 @@ def lines() -> Iterator[Situation]:
 
 def plans() -> Iterator[Situation]:
     reader = line_in({"open_plan": open_plan})
-    for one in answers.read(TESTS / "core" / "files" / "answers.yaml"):
-        ((syntax, given),) = ((key, value) for key, value in one.items() if key not in ("plan", "problems"))
+    for row in answers.read(TESTS / "core" / "files" / "answers.yaml"):
+        ((syntax, given),) = ((key, value) for key, value in row.items() if key not in ("plan", "problems"))
         given = yaml.safe_dump(given, sort_keys=False) if syntax == "data" else given
         yield reader(f"open_plan({given!r}, {'yaml' if syntax == 'data' else syntax!r}).loaded()")
     for text in (TESTS / "whole" / "records" / "plans.jsonl").read_text("utf-8").strip().split("\n"):
@@ -181,8 +181,8 @@ def configs() -> Iterator[Situation]:
         except ParamschedError as error:
             return [(error.problem, error)]
 
-    for one in answers.read(runner["FILE"]):
-        yield Situation(runner["changed"](one), problems_of, in_data)
+    for row in answers.read(runner["FILE"]):
+        yield Situation(runner["changed"](row), problems_of, in_data)
 
 
 @cache
@@ -191,13 +191,13 @@ def literals() -> tuple[tuple[str, int, str], ...]:
     actual = []
     for file in sorted(SRC.rglob("*.py")):
         nodes = [*ast.walk(ast.parse(file.read_text("utf-8")))]
-        others = {id(part) for one in nodes if isinstance(one, ast.JoinedStr) for part in one.values}
-        others |= {id(one.value) for one in nodes if isinstance(one, ast.Expr)}  # docstrings
-        examples = {id(one.value) for one in nodes if isinstance(one, ast.keyword) and one.arg == "example"}
+        others = {id(value) for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values}
+        others |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+        examples = {id(node.value) for node in nodes if isinstance(node, ast.keyword) and node.arg == "example"}
         for node in nodes:
             text = "" if id(node) in others else _text(node)
             text = f"For example: {text}" if text and id(node) in examples else text
-            codes = offered(text) if LEAD.search(text) else []
+            codes = offered(text) if BEGINNING.search(text) else []
             if any(is_code(code.replace(HOLE, "x")) or code == HOLE for code in codes):
                 actual.append((str(file.relative_to(SRC)), node.lineno, text))
     return tuple(actual)
@@ -205,17 +205,17 @@ def literals() -> tuple[tuple[str, int, str], ...]:
 
 def _text(node: ast.AST) -> str:
     if isinstance(node, ast.JoinedStr):
-        return "".join(HOLE if isinstance(one, ast.FormattedValue) else _text(one) for one in node.values)
+        return "".join(HOLE if isinstance(value, ast.FormattedValue) else _text(value) for value in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def literals_of(problem: Problem, error: BaseException | None) -> set[tuple[str, int, str]]:
     """Return the literals that an advice can be from: those with most of its text, in files that raised the error."""
-    same = [one for one in literals() if _pattern(one[2]).search(problem.advice)]
+    same = [literal for literal in literals() if _pattern(literal[2]).search(problem.advice)]
     names = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error and error.__traceback__)}
-    same = [one for one in same if str(SRC / one[0]) in names] or same
-    most = max((len(one[2].replace(HOLE, "")) for one in same), default=0)
-    return {one for one in same if len(one[2].replace(HOLE, "")) == most}
+    same = [literal for literal in same if str(SRC / literal[0]) in names] or same
+    most = max((len(literal[2].replace(HOLE, "")) for literal in same), default=0)
+    return {literal for literal in same if len(literal[2].replace(HOLE, "")) == most}
 
 
 @cache
@@ -244,7 +244,7 @@ def outcomes(kind: Callable[[], Iterator[Situation]]) -> tuple[set[tuple[str, in
             before = situation.problems_of(situation.given)
             for problem, error in before:
                 is_example = problem.advice.startswith("For example: ") and "…" not in problem.advice
-                texts = [one for one in offered(problem.advice) if is_example or is_code(one)]
+                texts = [text for text in offered(problem.advice) if is_example or is_code(text)]
                 if problem.message in done or not texts:
                     continue
                 done.add(problem.message)
@@ -272,7 +272,7 @@ def test_an_advice_is_accepted_where_it_is_pasted(kind: Callable[[], Iterator[Si
 
 
 def test_each_advice_of_the_source_is_pasted_or_listed() -> None:
-    accepted = {one for kind in KINDS for one in outcomes(kind)[0]}
+    accepted = {literal for kind in KINDS for literal in outcomes(kind)[0]}
 
     left = Counter(
         file.split("/")[0] if not file.startswith("core/") else "/".join(file.split("/")[:2])

@@ -382,9 +382,11 @@ class Commands(click.Group):
         check = self.get_command(ctx, "check")  # the command of the core, which always exists
         assert check is not None
         for kind in _SHARED:
-            options = [one for one in check.get_params(ctx) if type(one) is kind]
+            options = [param for param in check.get_params(ctx) if type(param) is kind]
             with formatter.section(f"{SECTIONS[kind]}, options of the commands above"):
-                formatter.write_dl([record for one in options if (record := one.get_help_record(ctx)) is not None])
+                formatter.write_dl(
+                    [record for option in options if (record := option.get_help_record(ctx)) is not None]
+                )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -98,7 +98,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         problems = problems_in(changed(question), question.get("chosen"))
     except ps.errors.ParamschedError as error:
         return answer | {"error": type(error).__name__}
-    return answer | ({"problems": [f"{one.code} {one.path}" for one in problems]} if problems else {})
+    return answer | ({"problems": [f"{problem.code} {problem.path}" for problem in problems]} if problems else {})
 
 
 @answers.in_parts(FILE)

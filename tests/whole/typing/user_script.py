@@ -65,8 +65,8 @@ def plans(folder: Path) -> list[ps.Plan]:
     kept = ps.Plan(lr=ps.hold("kl", at=0.01, factor=1.5), total=ps.Duration.of("2B tokens"), clock="tokens")
     ps.dump(plan, folder / "plan.yaml")
     recipe = ps.recipes["gpt3-175b"]
-    for found in ps.recipes.matching("language"):
-        print(found.name, found.title, found.bases)
+    for actual in ps.recipes.matching("language"):
+        print(actual.name, actual.title, actual.bases)
     assert ps.diff(plan, kept, total=100) is not None
     if problems := ps.check(plan, bases={"lr": 1e-3}, groups=[{"lr": 1e-3}], ignore="PS201"):
         print(problems[0].code, problems[0].location, problems[0].advice)
@@ -119,8 +119,8 @@ def find_a_rate(optimizer: torch.optim.Optimizer, model: Any) -> float | None:
         optimizer.step()
         return loss
 
-    found = ps.find_lr(optimizer, step, updates=50)
-    return found.steepest
+    result = ps.find_lr(optimizer, step, updates=50)
+    return result.steepest
 
 
 def pictures(plan: ps.Plan, folder: Path, scheduler: Any) -> None:

@@ -24,16 +24,17 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
     """Raise for levels in a list, one level by position, or a large second one, in a call of a shape in `_SHAPES`."""
     if name not in _SHAPES:
         return
+    levels = args[0] if args and isinstance(args[0], (list, tuple)) else None
+    readings = _readings(args, kwargs) if levels is None else []
+    if levels is None and not readings:
+        return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
-    if args and isinstance(levels := args[0], (list, tuple)):
+    if levels is not None:
         call = f"{name}({', '.join([*map(_text, (*levels, *args[1:])), *_written(kwargs)])})"
         are_both = len(levels) == 2 and all(isinstance(level, Real) for level in levels)
         advice = f"Write {call}" if are_both and kwargs.keys().isdisjoint({"start", "to"}) else ""
-        raise InvalidArgument(
-            site, f"expected a level, got {type(levels).__name__}", advice, example=f"{name}(1.0, 0.5)"
-        )
-    if not (readings := _readings(args, kwargs)):
-        return
+        message = f"expected a level, got {type(levels).__name__}"
+        raise InvalidArgument(site, message, advice, example=f"{name}(1.0, 0.5)")
     calls = [f"{name}({', '.join(_written({**reading, **kwargs}))})" for reading in readings]
     message = "expected its name" if len(calls) == 1 else f"it could mean {len(calls)} things"
     raise InvalidCall(site, message, "Write " + " or ".join(calls))

@@ -539,7 +539,7 @@ def sequence(*stages: object) -> Schedule:
 def _rule_as_stage(stages: Several[object], place: int) -> InvalidArgument:
     """Return the error for a metric rule in place of a stage: it multiplies the whole line, whose rate stays there."""
     rule: Any = stages[place]
-    rest = [one for one in (*stages[:place], *stages[place + 1 :]) if isinstance(one, Schedule)]
+    rest = [stage for stage in (*stages[:place], *stages[place + 1 :]) if isinstance(stage, Schedule)]
     known = len(rest) == len(stages) - 1 and not any(schedule.metric_rules for schedule in rest)
     begin = in_order(rest).known_length if known and place == len(rest) else None
     line = str(in_order(rest)) if known else 'warmup("5%") >> constant()'
