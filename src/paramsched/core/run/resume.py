@@ -120,8 +120,9 @@ def _differing(saved: _Saved, groups: list[Group]) -> Iterator[tuple[int, Line, 
         slot = line.field.slot
         entry, value = line.field.read(groups[index]), values[index, slot]
         now = _number(entry)
-        is_added = slot not in recorded_bases(groups[index])  # since the save
-        if now is not None and not is_added and not _is_close(now, value, base, entry):
+        if now is None or _is_close(now, value, base, entry):
+            continue
+        if slot in recorded_bases(groups[index]):  # else the group was added since the save
             yield index, line, base, now, value
 
 
@@ -229,11 +230,12 @@ def _edits(known: _Saved, groups: list[Group], lines: Iterable[Line], external: 
             found[place] = Edit(place, written[index, line.field], str(line.field), now, value, base, update)
     for index, line, base in by_group(lines_of_plan):
         initial = _number(groups[index].get(INITIAL_LR)) if line.field == LR else None
-        is_added = line.field.slot not in recorded_bases(groups[index])
-        if initial is None or is_added or (index, line.field) not in written:
+        if initial is None or (index, line.field) not in written:
             continue
-        # It is the base, so it takes precedence over an edited lr.
-        if not _is_close(initial, base, base, groups[index][INITIAL_LR]):
+        if _is_close(initial, base, base, groups[index][INITIAL_LR]):
+            continue
+        # It is the base, so it takes precedence over an edited lr. A group without a base was added since the save.
+        if line.field.slot in recorded_bases(groups[index]):
             place = index, line.field.slot
             found[place] = Edit(place, written[index, line.field], INITIAL_LR, initial, base, base, update)
     return [found[place] for place in sorted(found)]
