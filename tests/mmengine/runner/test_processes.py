@@ -15,7 +15,7 @@ import paramsched as ps
 from support.ports import free_port
 from support.programs import Program
 
-pytestmark = pytest.mark.package("engines")
+pytestmark = pytest.mark.package("compat", "engines")
 
 TESTS = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("two_processes.py")
