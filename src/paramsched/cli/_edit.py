@@ -176,16 +176,16 @@ def _data_of(text: str, like: bytes) -> bytes:
     lines, old = _with_newlines(text).split("\n"), like.decode("utf-8-sig", "replace")
     ends = _LINE_END.findall(old)
     usual = Counter(ends).most_common(1)[0][0] if ends else "\n"
-    texts = [usual] * len(lines)
+    line_ends = [usual] * len(lines)
     if len(set(ends)) > 1:
-        texts = [""] * len(lines)
+        line_ends = [""] * len(lines)
         matcher = SequenceMatcher(None, _LINE_END.split(old), lines)
         for _, begin, end, first, last in matcher.get_opcodes():
             size = min(end - begin, last - first)
-            texts[first : first + size] = [*ends, ""][begin : begin + size]
-        for i, one in enumerate(texts):
-            texts[i] = one or (texts[i - 1] if i else usual)
-    written = "".join(line + end for line, end in zip(lines, [*texts[:-1], ""], strict=True))
+            line_ends[first : first + size] = [*ends, ""][begin : begin + size]
+        for i, one in enumerate(line_ends):
+            line_ends[i] = one or (line_ends[i - 1] if i else usual)
+    written = "".join(line + end for line, end in zip(lines, [*line_ends[:-1], ""], strict=True))
     data = like[: len(_MARK)] * like.startswith(_MARK) + written.encode()
     if len(data) > MOST_BYTES:
         raise ConfigError("the text", [f"{len(data):,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])

@@ -203,16 +203,16 @@ def _trace_plans(arguments: Sequence[tuple[str, str | None]], known: CommandOpti
         plan.plan.total is None and its_facts.total is None and known_length(plan.plan, its_facts) is None
         for plan, its_facts in zip(plans, facts_of, strict=True)
     ]
-    plotted: dict[int, Trace] = {}
+    curves: dict[int, Trace] = {}
     # Plans with a length come first, because plans without a length get the longest of their lengths.
     for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
-        if lengthless[index] and plotted:
-            longest = max(one.total for one in plotted.values())
+        if lengthless[index] and curves:
+            longest = max(one.total for one in curves.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
             echo_note(f"no total given for {arguments[index][0]}; taken to be {whose}, {longest} updates")
             facts_of[index] = facts_of[index].with_facts(total=str(longest))
-        plotted[index] = _trace_plan(plans[index], facts_of[index], [plan.plan for plan in plans])
-    return [plotted[index] for index in range(len(plans))]
+        curves[index] = _trace_plan(plans[index], facts_of[index], [plan.plan for plan in plans])
+    return [curves[index] for index in range(len(plans))]
 
 
 _MOST_GROUPS = 1_000
@@ -371,7 +371,7 @@ def given_bases(
 def runs_to_draw(
     arguments: Sequence[str],
     metrics: Sequence[str],
-    plotted: "show.Curves",
+    curves: "show.Curves",
     tolerance: float | None = None,
 ) -> "tuple[show.LoggedRun, ...]":
     """Return the values and metrics of runs, each with a unique name.
@@ -390,18 +390,16 @@ def runs_to_draw(
         return ()
     from paramsched import show
 
-    if isinstance(plotted, show.PlansTogether):
-        raise WrongUsage("", f"--used needs a single plan, but {len(plotted.plans)} were passed")
-    return tuple(
-        _run_to_draw(name, log, metrics, plotted, tolerance) for name, log in _names_of_logs(arguments).items()
-    )
+    if isinstance(curves, show.PlansTogether):
+        raise WrongUsage("", f"--used needs a single plan, but {len(curves.plans)} were passed")
+    return tuple(_run_to_draw(name, log, metrics, curves, tolerance) for name, log in _names_of_logs(arguments).items())
 
 
-def named_traces(plotted: "show.Curves", alone: str) -> "dict[str, show.Curves]":
+def named_traces(curves: "show.Curves", alone: str) -> "dict[str, show.Curves]":
     """Return the curves of a picture by the names of their plans; `alone` is the name of a single plan."""
     from paramsched import show
 
-    return dict(plotted.plans) if isinstance(plotted, show.PlansTogether) else {alone: plotted}
+    return dict(curves.plans) if isinstance(curves, show.PlansTogether) else {alone: curves}
 
 
 def _names_of_logs(arguments: Sequence[str]) -> dict[str, str]:
@@ -427,13 +425,13 @@ def _names_of_logs(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _run_to_draw(
-    name: str, log: str, metrics: Sequence[str], plotted: "show.Curves", tolerance: float | None
+    name: str, log: str, metrics: Sequence[str], curves: "show.Curves", tolerance: float | None
 ) -> "show.LoggedRun":
     """Read the values and metrics of one log. A log with metrics alone is drawn too."""
     from paramsched import show
     from paramsched.tools.audit import read_metrics
 
-    fields = dict.fromkeys(field for field, _ in plotted.keys())
+    fields = dict.fromkeys(field for field, _ in curves.keys())
     try:
         logged_metrics = read_metrics(log, names=metrics)
         measured = {
@@ -442,7 +440,7 @@ def _run_to_draw(
             if metrics or logged_metric.name not in fields
         }
         try:
-            used, tolerance = _used_values(log, fields, plotted, tolerance)
+            used, tolerance = _used_values(log, fields, curves, tolerance)
         except UnreadableLog as error:
             if not measured:
                 raise
@@ -468,7 +466,7 @@ def _fitted_base(column: "LogColumn", multiples: Floats) -> float:
 
 
 def _used_values(
-    log: str, fields: Iterable[str], plotted: "show.Curves", tolerance: float | None
+    log: str, fields: Iterable[str], curves: "show.Curves", tolerance: float | None
 ) -> "tuple[show.Log, float]":
     """Return a dict from (field, group) to logged times and values, and the tolerance of the log.
 
@@ -480,17 +478,17 @@ def _used_values(
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
         name = logged.name_of(column.group)
-        mine = [group for field, group in plotted.keys() if field == column.field]
+        mine = [group for field, group in curves.keys() if field == column.field]
         group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
         if group is None:
             continue
-        base = plotted.base(column.field, group) if isinstance(plotted, Trace) else None  # a config has values, no base
+        base = curves.base(column.field, group) if isinstance(curves, Trace) else None  # a config has values, no base
         if base is not None and base.value is None and base.share != "none":
             label = column.field if len(mine) == 1 else f"{column.field}@{group}"
-            baseless[label] = _fitted_base(column, plotted[column.field, group]) if base.share == "all" else 0.1
+            baseless[label] = _fitted_base(column, curves[column.field, group]) if base.share == "all" else 0.1
         else:
             # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
-            planned, values = plotted[column.field, group], column.values.copy()
+            planned, values = curves[column.field, group], column.values.copy()
             inside = column.t < planned.size
             at = planned[column.t[inside]]
             values[inside] = np.where(column.equals(at, np.flatnonzero(inside)), at, values[inside])
@@ -502,7 +500,7 @@ def _used_values(
             raise UnreadableLog(log, what, instead)
         echo_note(f"--used {log}: {what}. {instead}")
     elif not found:
-        known = ", ".join(f"{field} of group {group}" for field, group in plotted.keys())
+        known = ", ".join(f"{field} of group {group}" for field, group in curves.keys())
         raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {known}")
     return found, max(column.tolerance for column in logged.columns)
 

@@ -281,12 +281,12 @@ def _found_in_paramwise(wrapper: Mapping[str, Any], labels: Sequence[str] | None
     """
     if not wrapper.get("paramwise_cfg"):
         return ""
-    constructor, texts = constructor_of(wrapper), keys_not_read(wrapper)
+    constructor, unread = constructor_of(wrapper), keys_not_read(wrapper)
     if constructor is not None or labels is None:
         found = "the values are those of the parameters without factors of their own"
         return found if constructor is None else f"{found}, because {constructor} needs the model"
     found = f"the model decides which of these groups exist: {'; '.join(labels)}" if labels else ""
-    ignored = f"{', '.join(texts)}: the default constructor does not read this" if texts else ""
+    ignored = f"{', '.join(unread)}: the default constructor does not read this" if unread else ""
     return ". ".join(filter(None, [found, ignored]))
 
 

@@ -129,20 +129,20 @@ def bundle_of_run(
     metric has changed the values, or the updates consumed other amounts than planned.
     """
     try:
-        plotted = trace(plan, optimizers, facts=facts)
+        curves = trace(plan, optimizers, facts=facts)
     except ParamschedError:  # the length of the run, or of an update on its clock, is unknown
         return {}
-    if t < plotted.total and any(plotted[key][t] != value for key, value in values.items()):
+    if t < curves.total and any(curves[key][t] != value for key, value in values.items()):
         return {}
-    named = [f"{_label(plotted, *key)} {short_number(value)}" for key, value in [*values.items()][:_MOST_VALUES]]
+    named = [f"{_label(curves, *key)} {short_number(value)}" for key, value in [*values.items()][:_MOST_VALUES]]
     coming = ", ".join([*named, "…"] if len(values) > _MOST_VALUES else named)
-    heading = f"Scheduler at update {t:,} of {plotted.total:,}, next {coming}"
-    return _pictures(Figure(plotted, heading, None, None), heading)
+    heading = f"Scheduler at update {t:,} of {curves.total:,}, next {coming}"
+    return _pictures(Figure(curves, heading, None, None), heading)
 
 
-def _label(plotted: Curves, field: str, group: str | int) -> str:
+def _label(curves: Curves, field: str, group: str | int) -> str:
     """Return the name of a curve, with its group if the field has several."""
-    return field if sum(one == field for one, _ in plotted.keys()) == 1 else f"{field} of {group}"
+    return field if sum(one == field for one, _ in curves.keys()) == 1 else f"{field} of {group}"
 
 
 def _pictures(figure: Figure, title: str) -> dict[str, str]:
@@ -249,5 +249,5 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
 def format_of_file(file: str | Path) -> PictureFormat | None:
     """Return the function for the longest matching suffix of a file's name; None if there is none."""
     name = Path(file).name.lower()
-    texts = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
-    return FORMATS[max(texts, key=len)] if texts else None
+    suffixes = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
+    return FORMATS[max(suffixes, key=len)] if suffixes else None

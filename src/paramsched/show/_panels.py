@@ -104,13 +104,13 @@ def picture(
     branches = isinstance(trace, PlansTogether) and trace.branches
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
-    plotted = [*(one for _, one in plans), *([] if other is None else [other])]
-    ends = [one.total for one in plotted]
+    every_curve = [*(curves for _, curves in plans), *([] if other is None else [other])]
+    ends = [curves.total for curves in every_curve]
     ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]
     ends += [int(times[-1]) for run in runs for times, _ in run.measured.values()]
     total = max(ends)
-    fields = list(dict.fromkeys(field for one in plotted for field, _ in one.keys()))
-    axis = axis_of_curves(plotted, total, view)
+    fields = list(dict.fromkeys(field for curves in every_curve for field, _ in curves.keys()))
+    axis = axis_of_curves(every_curve, total, view)
     panels = [_make_panel(field, plans, runs, other, axis, view, branches) for field in fields[:_MAX_PANELS]]
     verdicts: list[Note] = []
     for run in runs:

@@ -436,8 +436,8 @@ def loss_by_rate(
     down, across = (1, 1) if ascii else (4, 2)
     logs = np.log10(rates)
     places = np.linspace(logs[0], logs[-1], columns * across)
-    plotted = scale.fraction(np.interp(places, logs, losses))
-    filled = dots_of_curve(plotted, plotted, height * down)
+    heights = scale.fraction(np.interp(places, logs, losses))
+    filled = dots_of_curve(heights, heights, height * down)
     rows = ascii_characters(filled, "*") if ascii else braille_characters(filled)
     ticks = {
         round((1 - float(scale.fraction(np.array([value]))[0])) * (height - 1)): label for value, label in scale.ticks

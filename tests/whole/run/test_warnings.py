@@ -156,6 +156,7 @@ MISTAKES = [  # base, line, run facts, code
     (1e-3, "cosine(over='50%') >> cosine()", LONG, IDLE),
     (1e-3, "cosine(to=0.1, over='50%') >> linear(to=0.1)", LONG, IDLE),
     (1e-3, "warmup('10%') >> linear(0, 1)", LONG, IDLE),
+    (1e-3, "cosine() >> warmup(50)", LONG, RISES),
     # A warmup that takes the run.
     (0.1, "warmup(10_000) >> cosine()", LONG, RISES),
     (0.1, "warmup(10) >> cosine()", {"total": 10}, RISES),

@@ -122,10 +122,10 @@ def _slips_of(lines: list[str]) -> list[Slip]:
     above: int | None = None  # the column of the entry above, if its value is not in the next lines
     place = 0
     while place < len(lines) and len(slips) < _MOST:
-        line, texts, end, last = lines[place], list[str](), place + 1, place + 1
+        line, causes, end, last = lines[place], list[str](), place + 1, place + 1
         entry = _ENTRY.match(line)
         if entry is None and (mended := mended_entry(line)) is not None:
-            texts.append(mended[0])
+            causes.append(mended[0])
             line = mended[1]
             entry = _ENTRY.match(line)
         if entry is None:
@@ -134,25 +134,25 @@ def _slips_of(lines: list[str]) -> list[Slip]:
             continue
         key, value, indent = entry[0], line[entry.end() :].rstrip(), len(entry[1])
         if above is not None and indent > above:
-            texts.append(_INDENTED)
+            causes.append(_INDENTED)
             key, indent = " " * above + key[indent:], above
         above = indent
         if value.startswith(_BRACKETS):
             cause, value = _mended_value(value)
             if not value:
                 break
-            texts.append(cause)
+            causes.append(cause)
         if _BLOCK.match(value) is not None:
             while last < len(lines) and (not lines[last].strip() or _indent_of(lines[last]) > indent):
                 last += 1
         elif not value.startswith(_BRACKETS):
             last, joined, cause = _with_next_lines(lines, place, len(entry[1]), value)
-            texts.append(cause)
+            causes.append(cause)
             above = indent if cause or _without_comment(value)[0] else None
             if cause:
                 key, value, end = f"{key.rstrip()} ", joined, last
-        if any(texts):
-            slips.append(Slip(place, end, "; ".join(filter(None, texts)), key + value))
+        if any(causes):
+            slips.append(Slip(place, end, "; ".join(filter(None, causes)), key + value))
         place = last
     return slips
 

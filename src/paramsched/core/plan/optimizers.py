@@ -92,9 +92,9 @@ def shown_names(names: Iterable[str]) -> str:
     >>> shown_names("abcdefg")
     'a, b, c, d, e and 2 more'
     """
-    texts = list(names)
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return ", ".join(texts[:_SHOWN]) + more
+    listed = list(names)
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(listed[:_SHOWN]) + more
 
 
 def unique_labels(groups: Sequence[Group]) -> Sequence[str | int]:
@@ -236,8 +236,8 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
     """Return the optimizers whose groups have a field; `momentum` means `betas[0]` only if none has a momentum."""
     key = Field.of(name).key
     for entry in (key, "betas") if name == "momentum" else (key,):
-        if texts := [text for text, groups in optimizers.items() if any(entry in group for group in groups)]:
-            return texts
+        if names := [name for name, groups in optimizers.items() if any(entry in group for group in groups)]:
+            return names
     if not needed:
         return []
     known = list(dict.fromkeys(text for groups in optimizers.values() for group in groups for text in numeric(group)))
@@ -269,12 +269,12 @@ def _check_selector(
     if selector in named and selector not in optimizers:
         return
     for part in parts_of(selector):
-        texts = [text for text in named.get(part, []) if text != part]
-        if part in optimizers and texts:
+        owners = [owner for owner in named.get(part, []) if owner != part]
+        if part in optimizers and owners:
             raise PlanError(
                 site,
-                f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(texts))}',
-                f'Use "{part}/*" for the optimizer, or "{texts[0]}/{part}" for the group',
+                f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(owners))}',
+                f'Use "{part}/*" for the optimizer, or "{owners[0]}/{part}" for the group',
             )
         if (
             binding.optional

@@ -512,8 +512,8 @@ class Plan:
         """
         known = facts_of_call("plan.plot()", facts, run_facts)
         show = load_entry("packages", "drawing")
-        plotted: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
-        return plotted
+        axes_of_figure: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
+        return axes_of_figure
 
     _repr_mimebundle_ = notebook_display
 

@@ -135,10 +135,10 @@ def codes_given(selection: str | Collection[str]) -> frozenset[str]:
         if not isinstance(selection, Collection) or not all(isinstance(one, str) for one in selection):
             raise InvalidArgument(f"ignore={shown(selection)}", "expected codes", 'For example: ignore="PS201"')
         selection = ",".join(selection)
-    texts: set[str] = set()
+    selected: set[str] = set()
     for text in selection.replace(",", " ").split():
-        texts |= {code for code in check_rules() if code.startswith(text.upper())} or {rule_of_code(text).code}
-    return frozenset(texts)
+        selected |= {code for code in check_rules() if code.startswith(text.upper())} or {rule_of_code(text).code}
+    return frozenset(selected)
 
 
 @readable

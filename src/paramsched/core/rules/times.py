@@ -536,7 +536,7 @@ def rises_to_the_end(curve: Curve) -> Found | None:
         ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
         if (ramps or is_cycle) and not ends_above:
             return _shorter_warmup(curve, message)
-        return _swapped(curve, message)
+        return _swapped(curve, message, float(values[0]))
     return None
 
 
@@ -551,9 +551,20 @@ def _bases_of_floor(curve: Curve) -> list[float | None]:
     return [None] if curve.share == "all" or lowest in (None, curve.base) else [None, lowest]
 
 
-def _swapped(curve: Curve, message: str) -> Found:
-    """Return the problem of a rate that rises without a warmup: by its ends, or by a ratio."""
+def _swapped(curve: Curve, message: str, first: float) -> Found:
+    """Return the problem of a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
     stages, last = curve.stages, curve.stages[-1].written
+    to = last.args.get("to")
+    if isinstance(to, Absolute) and first > 0:
+        lower = last.with_args(to=Absolute(float(f"{first / 10:.3g}")))
+        message += f", from {first:.3g} to the level {to}"
+        line = curve.with_stages([*(stage.written for stage in stages[:-1]), lower])
+        prefix = f"To fall to a level below {first:.3g} write"
+        return problem(curve, codes.RISES_TO_THE_END, message, prefix=prefix, line=line)
+    if curve.base == 0 and curve.share == "some":  # its levels are multiples of 0 and values
+        return problem(
+            curve, codes.RISES_TO_THE_END, f"{message}, from the optimizer's own 0", "Set lr in the optimizer"
+        )
     message += ", without a warmup"
     if is_anneal(last):
         swapped = last.with_args(start=last_level(last), to=first_level(last))
@@ -611,6 +622,23 @@ def long_warmup(curve: Curve) -> Found | None:
             message = f"{warmup.written} takes {float(length.number / curve.end):.0%} of the run"
             return _shorter_warmup(curve, message)
     return None
+
+
+def warmup_last(curve: Curve) -> Found | None:
+    """Report an lr that falls, and then rises to base in the last stage. The stages of a triangle are repeated."""
+    if not curve.is_rate or len(curve.stages) < 2 or curve.parts[0].kind != "sequence":
+        return None
+    *others, last = curve.stages
+    rise, before = last.levels, others[-1].levels
+    if not is_anneal(last.written) or last.written.args["over"] is None or rise is None or before is None:
+        return None
+    is_rise = rise.last > rise.first * NEAR and rise.last >= HIGH * before.first
+    is_repeated = any(stage.levels is not None and stage.levels[:2] == rise[:2] for stage in others)
+    if not is_rise or before.last >= before.first / NEAR or is_repeated:
+        return None
+    message = f"the last stage, {last.written}, rises to {rise.last:.3g} × base at the end of the run"
+    written = curve.with_stages([last.written, *(stage.written for stage in others)])
+    return problem(curve, codes.RISES_TO_THE_END, message, "A warmup comes first", prefix=":", line=written)
 
 
 _SHORT_CYCLE: Final = 0.1
@@ -743,7 +771,7 @@ TIMES: Final[tuple[Question, ...]] = (
 STAGES: Final[tuple[Question, ...]] = (jump, idle_stage, idle_shape)
 """Questions about stages, which count only if their levels and lengths are right."""
 COURSE: Final[tuple[Question, ...]] = (
-    falling_warmup, rises_to_the_end, long_warmup, restart_at_the_end,
+    falling_warmup, rises_to_the_end, long_warmup, warmup_last, restart_at_the_end,
 )  # fmt: skip
 """Questions about how a rate uses a run."""
 ENDS: Final[tuple[Question, ...]] = (never_above_zero, zero_at_the_end, last_level_early)

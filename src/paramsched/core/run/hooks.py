@@ -196,12 +196,12 @@ def _external_fields(member: Member, groups: list[Group]) -> list[str]:
         groups: the groups in the state that is being saved.
     """
     rows, bases = member.rows, bases_of(member.rows.lines)
-    texts = {line.field.slot for line in rows.lines if str(line.field) in member.written_fields}
-    texts |= rows.differing_fields(member.t, groups)
+    slots = {line.field.slot for line in rows.lines if str(line.field) in member.written_fields}
+    slots |= rows.differing_fields(member.t, groups)
     for index, group in enumerate(groups):
         if (base := bases.get((index, LR.slot))) is not None and group.get(INITIAL_LR, base) != base:
-            texts.add(LR.slot)
-    return sorted(texts)
+            slots.add(LR.slot)
+    return sorted(slots)
 
 
 def _count_nothing(_optimizer: Any) -> None:

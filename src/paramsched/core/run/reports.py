@@ -306,8 +306,8 @@ _BASES_SHOWN = 4  # bases that a message names
 
 def _bases(lines: Iterable[Line], whose: str) -> str:
     """Return a text with the source of the bases and their distinct values."""
-    texts = list(dict.fromkeys(f"{line.field} {base!r}" for _, line, base in by_group(lines)))
-    listed = ", ".join(texts[:_BASES_SHOWN]) + (", …" if len(texts) > _BASES_SHOWN else "")
+    bases = list(dict.fromkeys(f"{line.field} {base!r}" for _, line, base in by_group(lines)))
+    listed = ", ".join(bases[:_BASES_SHOWN]) + (", …" if len(bases) > _BASES_SHOWN else "")
     return f"the {whose} values as bases ({listed})"
 
 

@@ -531,9 +531,9 @@ class Resume:
         run = member.run
         start = member.t if run.is_shared else run.start or 0  # without a count, one of several joins the run
         known = run.position if run.restored_from == TORCH else RunPosition(start)
-        run_position = saved.position_on(chosen.unit) or known
+        saved_position = saved.position_on(chosen.unit) or known
         whose = "the optimizer's checkpoint" if saved.is_in_groups else "the scheduler's state"
-        return resume_position(chosen, run_position, whose, member.position)
+        return resume_position(chosen, saved_position, whose, member.position)
 
     # ------------------------------------------------------------------ the record of a run
 

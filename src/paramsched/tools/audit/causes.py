@@ -171,7 +171,7 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
     """Yield the cause that values are multiples of the planned ones, or those of another base than the known one."""
     if max(pair.column.t.size for pair in pairs) == 1:  # any value is a multiple of another
         return
-    bases, texts = list[float](), dict[str, str]()
+    bases, notes = list[float](), dict[str, str]()
     for pair in pairs:
         t, place = pair.column.t, place_of(pair.column.field, pair.group)
         if (found := bases_if_explained([pair])) is not None:
@@ -184,7 +184,7 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
             (other,) = found
             bases.append(other)
             ratio = f"{other / pair.base:.6g}" if pair.base else "inf"
-            texts.setdefault(ratio, f"the base of {place} is {other!r}, not {pair.base!r}")
+            notes.setdefault(ratio, f"the base of {place} is {other!r}, not {pair.base!r}")
             continue
         factor = None
         if pair.base is not None or not pair.depends_on_base():
@@ -192,10 +192,10 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
         if factor is None:
             return
         bases.append(1.0 if pair.base is None else pair.base)
-        texts.setdefault(f"{factor:.6g}", f"the values of {place} are {factor:.6g} times the planned ones")
-    is_base = all(text.startswith("the base") for text in texts.values())
+        notes.setdefault(f"{factor:.6g}", f"the values of {place} are {factor:.6g} times the planned ones")
+    is_base = all(text.startswith("the base") for text in notes.values())
     name = "another base" if is_base else "a factor of all values"
-    yield Cause(name, f"{', '.join(texts.values())}; factor {', '.join(texts)}", len(texts), tuple(bases))
+    yield Cause(name, f"{', '.join(notes.values())}; factor {', '.join(notes)}", len(notes), tuple(bases))
 
 
 def place_of(field: str, group: str | int | None) -> str:

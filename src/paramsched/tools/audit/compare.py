@@ -206,7 +206,7 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
     Raises:
         UnreadableLog: the log has no values, or its last update is too large for a picture.
     """
-    plotted = {}
+    by_column = {}
     present = [one for one in logged.columns if np.isfinite(one.values).any()]
     total = 1 + max((int(one.t.max()) for one in present), default=-1)
     if not 0 < total * len(present) <= MOST_PLOTTED:
@@ -216,10 +216,10 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
         finite = np.isfinite(column.values)
         t, values = last_of_each(column.t[finite], column.values[finite])
         own = logged.name_of(column.group)
-        plotted[column.field, column.group if own is None else own] = np.interp(
+        by_column[column.field, column.group if own is None else own] = np.interp(
             np.arange(total), t, values, np.nan, np.nan
         )
-    return figure(curves_from_values(plotted), title=title)
+    return figure(curves_from_values(by_column), title=title)
 
 
 def _facts_of(column: LogColumn, name: str) -> ColumnFacts:

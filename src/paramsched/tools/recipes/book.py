@@ -62,13 +62,13 @@ class Recipe(PublishedPlan):
 
 def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
     """Return a dict from the name of each recipe in a folder to a pair of its area and its unparsed text."""
-    texts = {}
+    sources = {}
     for file in sorted(folder.glob("*.yaml")):
         area = file.stem.replace("_", " ")
         for text in file.read_text(encoding="utf-8").split("\n---\n"):
             name = text.partition("\n")[0].removeprefix("name: ")
-            texts[name] = (area, text)
-    return dict(sorted(texts.items()))
+            sources[name] = (area, text)
+    return dict(sorted(sources.items()))
 
 
 @cache

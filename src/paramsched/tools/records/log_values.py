@@ -258,7 +258,7 @@ class Rounding:
         return np.asarray(np.where(sizes > 0, 10.0 ** (exponents + 1 - self.count) / 2, 0.0))
 
 
-def readings_of(texts: Collection[str]) -> tuple[Rounding, ...]:
+def readings_of(written: Collection[str]) -> tuple[Rounding, ...]:
     """Return the ways in which the numbers of a column may have been rounded; none if they are exact.
 
     Numbers of one digit are exact, because 0.1, 0.01, 0.001 are not steps of 0.12. A constant is exact where the plan
@@ -272,14 +272,14 @@ def readings_of(texts: Collection[str]) -> tuple[Rounding, ...]:
     ()
     """
     # Most logs have all digits, which the longest texts show.
-    if max((_digits_of(text.lower()) for text in nlargest(_LONGEST, texts, key=len)), default=0) >= _ALL_DIGITS:
+    if max((_digits_of(text.lower()) for text in nlargest(_LONGEST, written, key=len)), default=0) >= _ALL_DIGITS:
         return ()
-    parts = [text.lower().partition("e") for text in texts if "n" not in text.lower()]  # without nan and inf
+    parts = [text.lower().partition("e") for text in written if "n" not in text.lower()]  # without nan and inf
     if not parts:
         return ()
     digits = max(_digits_of(plain) for plain, _, _ in parts)
     if len(parts) == 1 and not _has_zeros_at_end(parts[0][0]):
-        if len(texts) > 1:  # with NaN or an infinity
+        if len(written) > 1:  # with NaN or an infinity
             return ()
         of: Literal["constant", "digit"] = "constant" if digits >= _FEWEST_DIGITS else "digit"
         return (Rounding(max(digits, _FEWEST_DIGITS), of=of),)
@@ -532,13 +532,13 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
         values = np.array([float(value) for _, value in rows], dtype=np.float64)
     except (TypeError, ValueError, OverflowError):  # find the one that is no number
         values = np.array([_number_in_row(value, where, option) for _, value in rows], dtype=np.float64)
-    texts = {str(value) for value in {value for _, value in rows}}
-    readings = readings_of(texts)
-    may_be_singles = bool(readings) and _may_be_texts_of_singles(texts, readings[0])
+    written = {str(value) for value in {value for _, value in rows}}
+    readings = readings_of(written)
+    may_be_singles = bool(readings) and _may_be_texts_of_singles(written, readings[0])
     return LogColumn(field, group, times, values, readings, name=name, may_be_singles=may_be_singles)
 
 
-def _may_be_texts_of_singles(texts: Collection[str], reading: Rounding) -> bool:
+def _may_be_texts_of_singles(written: Collection[str], reading: Rounding) -> bool:
     """Return whether each number may be the shortest text of a float32, as pandas and JAX write one.
 
     Such a text has 7 to 9 digits or fewer. With at most 7 in all, the digits themselves are compared. Numbers that were
@@ -547,7 +547,7 @@ def _may_be_texts_of_singles(texts: Collection[str], reading: Rounding) -> bool:
     if reading.are_decimals or reading.count <= _DIGITS_OF_SINGLE:
         return False
     with np.errstate(over="ignore"):
-        return all(float(str(np.float32(text))) == float(text) for text in texts if "n" not in text.lower())
+        return all(float(str(np.float32(text))) == float(text) for text in written if "n" not in text.lower())
 
 
 def update_number(value: Any, file: Path) -> int:
