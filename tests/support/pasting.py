@@ -107,15 +107,14 @@ def _at(tree: Any, place: int, node: Any, text: str, problem: Problem, names: Ma
             for data in in_data(ast.literal_eval(node), text, problem):
                 yield _replaced(tree, place, repr(data))
     if isinstance(node, ast.expr):
-        suffix = f"({ast.unparse(node.func.value)})" if text[0] == "." and _is_method(node) else ""
+        owner = ""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            is_same = text.startswith(f"{node.func.attr}(")
+            owner = f"({ast.unparse(node.func.value)})" + "." * is_same if is_same or text[0] == "." else ""
         with suppress(SyntaxError, ValueError):
-            other = _replaced(tree, place, f"{suffix}{text}")
+            other = _replaced(tree, place, f"{owner}{text}")
             if not (node is tree.body and isinstance(other.body, ast.Constant | ast.Name)):
                 yield other
-
-
-def _is_method(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
 
 
 def _replaced(tree: Any, place: int, text: str) -> Any:

@@ -3,26 +3,31 @@
 import ast
 import json
 import re
+import shlex
 import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import chdir, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from runpy import run_path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 
 import paramsched as ps
+from paramsched import mmengine
 from paramsched.base.problem import Problem
-from paramsched.compat import gradual_warmup
+from paramsched.cli import main
+from paramsched.compat import gradual_warmup, pytorch_accelerated
 from paramsched.compat import torch as drop_ins
 from paramsched.core.files import open_plan
 from paramsched.core.schedules import Schedule
@@ -36,6 +41,7 @@ BEGINNING = re.compile(r"\b(For example:|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|
 REASONS = [  # a file of the source or an advice, and why the advice is not pasted
     (r'lr=0\.5, total="3 epochs"', "the call has another mistake"),
     (r"engines/", "needs a training of another library"),
+    (r"cli/(_edit|commands/edit)", "starts a server"),
     (r"core/rules/", "a warning, whose line tests/core/rules pastes"),
     (r"ps\.load\(|\w\.(yaml|csv)|PATH", "needs a file of the user"),
     (
@@ -43,7 +49,8 @@ REASONS = [  # a file of the source or an advice, and why the advice is not past
         "has a name or number of a file of the user",
     ),
     (
-        r"ps\.curves\.register|t\[:, None\]|1, 2, …|muon|MyHook|optimizer_|ps\.Target\(\"|float\(value\)",
+        r"my_shape|restore=|ps\.loads\(text\)|consumed\(tokens=n\)|register_module\(force|ps\.curves\.register|"
+        r"t\[:, None\]|1, 2, …|muon|MyHook|optimizer_|ps\.Target\(\"|float\(value\)",
         "has a name of the user",
     ),
     (r"plan\.resolve\(\)\.bindings|plan\), which|figure\(trace\)|\(trace, |trace\[", "has an object of the user"),
@@ -66,14 +73,15 @@ REASONS = [  # a file of the source or an advice, and why the advice is not past
     (r"\"absolute\(3\)\"|reacts to a metric", "needs a length or an optimizer too"),
 ]
 LEFT = {
-    "__init__.py": 2, "cli": 16, "compat": 13, "core/feedback.py": 5, "core/fields.py": 1, "core/files": 6,
-    "core/foreign_calls.py": 3, "core/plan": 14, "core/run": 21, "core/schedules": 11, "core/time": 3,
-    "core/values.py": 1, "mmengine": 38, "show": 6, "tools": 8,
+    "cli": 6, "compat": 3, "core/feedback.py": 1, "core/files": 1, "core/foreign_calls.py": 3, "core/plan": 5,
+    "core/run": 11, "core/schedules": 4, "core/time": 2, "core/values.py": 1, "mmengine": 15,
+    "show": 3, "tools": 5,
 }  # fmt: skip
 """The number of advices with code that no test here pastes, by package. A new advice is pasted or has a reason."""
 SRC = TESTS.parent / "src" / "paramsched"
 CALLS = Path(__file__).with_name("advised_calls.txt").read_text("utf-8").splitlines()
 """Wrong calls of the Scheduler, of drop-in classes and of `find_lr`, which the recorded lines do not have."""
+COMMANDS = Path(__file__).with_name("advised_commands.txt").read_text("utf-8").splitlines()
 
 Found = tuple[Problem, BaseException | None]
 
@@ -97,8 +105,10 @@ def attached(line: str) -> dict[str, Any]:
         optimizer.step()
         return parameter.item()
 
-    scheduler = ps.Scheduler(optimizer, "cosine()", total=10) if "scheduler." in line else None
-    return {"optimizer": optimizer, "scheduler": scheduler, "step": step}
+    uses_scheduler = "scheduler." in line and "scheduler :=" not in line
+    scheduler = ps.Scheduler(optimizer, "cosine()", total=10) if uses_scheduler else None
+    others = {"parameter": parameter, "train_dataloader": [0] * 10, "loss": 0.5}
+    return {"optimizer": optimizer, "scheduler": scheduler, "step": step, **others}
 
 
 def line_in(own: dict[str, Any]) -> Callable[[str], Situation]:
@@ -123,17 +133,22 @@ def line_in(own: dict[str, Any]) -> Callable[[str], Situation]:
             values = dict(names)
             if re.search(r"\b(plan|schedule)\b", line):
                 values |= objects_of(given)
-            if re.search(r"\b(optimizer|scheduler)\b", line):
+            if re.search(r"\b(optimizer|scheduler|parameter|loss)\b", line):
                 values |= attached(line)
             try:
-                eval(line, values)
+                with warnings.catch_warnings(record=True) as warned:
+                    warnings.simplefilter("always")
+                    eval(line, values)
+                return [
+                    (one.problem, one) for one in (entry.message for entry in warned) if isinstance(one, ps.PlanWarning)
+                ]
             except ConfigError as error:
                 return [(problem, error) for problem in error.problems]
             except ParamschedError as error:
                 return [(error.problem, error)]
             except Exception as error:  # noqa: BLE001  # a pasted text may cause any
-                return [(Problem(found=str(error)), error)]
-            return []
+                advice = str(error) if BEGINNING.search(str(error)) else ""
+                return [(Problem(found=str(error), advice=advice), error)]
 
         return Situation(given, problems_of, lambda *rest: pasted(*rest, names))
 
@@ -156,9 +171,11 @@ def lines() -> Iterator[Situation]:
             yield line_in({})(f"ps.resolve({row['line']!r}, facts=ps.RunFacts(**{row.get('run', {})!r}))")
     for text in (TESTS / "whole" / "records" / "lines.jsonl").read_text("utf-8").strip().split("\n"):
         yield line_in({})(f"ps.parse({json.loads(text)[0]!r})")
-    classes = {name: getattr(drop_ins, name) for name in drop_ins.__all__}
+    names = {name: getattr(drop_ins, name) for name in drop_ins.__all__}
+    names |= {"gradual": gradual_warmup, "accelerated": pytorch_accelerated, "mm": mmengine, "open_plan": open_plan}
+    names |= {"simulate": mmengine.simulate, "LinearMomentum": mmengine.LinearMomentum}
     calls = [*import_module("base.test_errors").MISTAKES, *CALLS]
-    yield from map(line_in({**classes, "gradual": gradual_warmup}), calls)
+    yield from map(line_in(names), calls)
 
 
 def plans() -> Iterator[Situation]:
@@ -183,6 +200,34 @@ def configs() -> Iterator[Situation]:
 
     for row in answers.read(runner["FILE"]):
         yield Situation(runner["changed"](row), problems_of, in_data)
+
+
+def commands() -> Iterator[Situation]:
+    optimizer, schedulers = {"type": "SGD", "lr": 0.1}, {"type": "StepLR", "step_size": 3}
+    loop = {"by_epoch": False, "max_iters": 9}
+    config = {"optim_wrapper": {"optimizer": optimizer}, "param_scheduler": schedulers, "train_cfg": loop}
+
+    def problems_of(line: str) -> list[Found]:
+        with TemporaryDirectory() as folder, chdir(folder):
+            Path("plan.yaml").write_text("lr: cosine()\n", "utf-8")
+            Path("epochs.yaml").write_text("lr: step('3 epochs')\n", "utf-8")
+            Path("config.json").write_text(json.dumps(config), "utf-8")
+            Path("log.csv").write_text("step,lr\n0,0.1\n1,0.1\n", "utf-8")
+            torch.save(attached("scheduler.")["scheduler"].state_dict(), "checkpoint.pt")
+            result = CliRunner().invoke(main, shlex.split(line)[1:], prog_name="paramsched")
+        text = result.stderr.partition("Error: ")[2].strip() if result.exit_code else ""
+        begin = BEGINNING.search(text)
+        return [(Problem(found=text, advice=text[begin.start() :] if begin else ""), None)] if text else []
+
+    def pasted_in(line: str, text: str, _: Problem) -> Iterator[str]:
+        words = shlex.split(line)
+        if text.startswith("paramsched "):
+            yield text
+        for option in (one for one in shlex.split(text) if one.startswith("--")):
+            place = words.index(option) if option in words else len(words)
+            yield shlex.join([*words[:place], *shlex.split(text), *words[place + 2 :]])
+
+    yield from (Situation(line, problems_of, pasted_in) for line in COMMANDS)
 
 
 @cache
@@ -228,6 +273,8 @@ def accepts(situation: Situation, before: list[Found], problem: Problem, text: s
     """Return whether an input is valid, lacks only a run fact, or has fewer problems once a text is pasted."""
     for new in situation.pasted(situation.given, text, problem):
         again = situation.problems_of(new)
+        if not isinstance(before[0][1], Warning):
+            again = [(other, error) for other, error in again if not isinstance(error, Warning)]
         is_mended = problem.found not in [other.found for other, _ in again]
         if is_mended and (len(again) < len(before) or all(isinstance(error, MissingFact) for _, error in again)):
             return True
@@ -260,7 +307,7 @@ def reason_of(advice: str, file: str = "") -> str:
     return next((reason for part, reason in REASONS if re.match(part, file) or re.search(part, advice)), "")
 
 
-KINDS = (lines, plans, configs)
+KINDS = (lines, plans, configs, commands)
 
 
 @pytest.mark.parametrize("kind", KINDS)

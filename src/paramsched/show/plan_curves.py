@@ -540,7 +540,7 @@ def simulate(
     """
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
         message = "expected a positive number of updates"
-        raise InvalidArgument(f"simulate(…, {updates!r})", message, "For example: simulate(s, 100)")
+        raise InvalidArgument(f"simulate(…, {updates!r})", message, "For example: simulate(scheduler, 100)")
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
         message = f"expected one metric per step, {updates - 1} in total, got {len(metrics)}"
         raise InvalidArgument(f"simulate(…, {updates}, metrics=…)", message, "Pass one metric per step")

@@ -73,6 +73,7 @@ def test_a_value_has_the_same_bits_however_it_is_computed(line):
         assert values_by_base(schedule, times)(base).tolist() == values.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 @pytest.mark.parametrize("kind", [float, torch.tensor])
 @table("line", LINES)
 def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, kind):

@@ -58,7 +58,7 @@ from paramsched.core.run.start import (
 from paramsched.core.run.state import WORLD, Group, Processes, RunPosition, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call, meant_clock
+from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call, meant_clock
 from paramsched.errors import InvalidArgument, InvalidCall, InvalidTime, MissingFact, PlanError, shown
 
 if TYPE_CHECKING:
@@ -559,11 +559,14 @@ class Scheduler(LRScheduler):
         numbers = {}
         for name, value in metrics.items():
             if name not in watched:
-                instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
+                site = f"observe({name}={value!r})"
                 if (unit := meant_clock(name)) is not None:
-                    call = "report" if unit == PROGRESS else "consumed"
-                    instead = f"it is an amount. For example: scheduler.{call}({name}={value!r})"
-                raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
+                    call = f"scheduler.{'report' if unit == PROGRESS else 'consumed'}({unit}={value!r})"
+                    clock = run.in_force.unit
+                    advice = f"For example: {call}" if unit == clock else f"The plan's clock counts {clock or UPDATES}"
+                    raise InvalidArgument(site, f"{name} is an amount, not a metric", advice)
+                instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
+                raise InvalidArgument(site, f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
         begun = run.in_force.rules_at(run.t, run.amount)
         observed = {rule: rule.observe(before[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers}

@@ -345,7 +345,7 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
         is_length = isinstance(facts, int) and not isinstance(facts, bool) and facts > 0
         instead = f"Write total={facts}" if is_length else "For example: facts=ps.RunFacts(steps_per_epoch=100)"
         message = "not RunFacts; the run facts must be known at this call"
-        raise InvalidArgument(f"{name}(facts={shown(facts)})", message, instead)
+        raise InvalidArgument(CallSite(name, "facts", shown(facts)), message, instead)
     try:
         return RunFacts(**given) if given else facts
     except MissingFact as error:  # the caller passed facts to this call and has no RunFacts
