@@ -24,7 +24,7 @@ from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
-from paramsched.errors import InvalidArgument, PlanError, StateError, shown
+from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, shown
 
 _PLAN_KEYS: Final = frozenset({"targets", "groups", "later", "total", "clock"})
 """Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
@@ -159,6 +159,9 @@ class Values(Mapping[str, float]):
         return self._plan
 
     def __getitem__(self, name: str) -> float:
+        if name not in self._lines:
+            message = f"unknown field; {did_you_mean(str(name), self._lines)}"
+            raise UnknownField(f"values[{shown(name)}]", message, f"For example: values[{next(iter(self._lines))!r}]")
         line, base = self._lines[name]
         first, ahead = self._ahead.get(name, (0, ()))
         if not first <= self._t < first + len(ahead):

@@ -184,6 +184,9 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     def site() -> str:  # a function, because formatting a long schedule is slow
         return f"{name}={schedule!r}"
 
+    if name in _IN_CODE:
+        message = f'expected a field, got "{name}", an entry of a plan file'
+        raise InvalidArgument(site(), message, example=_IN_CODE[name])
     if isinstance(schedule, str):
         schedule = parse(schedule)
     if isinstance(schedule, MetricRule):
@@ -203,9 +206,6 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             )
             advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"
             raise InvalidArgument(site(), "each element is a field of its own", advice)
-        if name in _IN_CODE:
-            message = f'expected a field, got "{name}", an entry of a plan file'
-            raise InvalidArgument(site(), message, example=_IN_CODE[name])
         stages = [str(one) for one in schedule if isinstance(one, (str, Schedule))]
         are_stages = stages and len(stages) == len(schedule) and not isinstance(schedule, Mapping)
         advice = f"Write {name}={' >> '.join(stages)!r}" if are_stages else ""

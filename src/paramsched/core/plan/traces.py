@@ -505,9 +505,9 @@ def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> An
     if bases is None and optimizer is not None:
         return optimizer
     if (bases is None) == (optimizer is None):
-        both, neither = "Omit one of them", 'For example: bases={"lr": 0.1}'
         message = "expected an optimizer or bases, got " + ("neither" if bases is None else "both")
-        raise InvalidCall("trace(plan, …)", message, neither if bases is None else both)
+        example = 'bases={"lr": 0.1}' if bases is None else 'ps.trace(plan, bases={"lr": 0.1})'
+        raise InvalidCall("trace(plan, …)", message, example=example)
     return group_of_bases("trace", bases or {})
 
 
