@@ -8,6 +8,7 @@ import torch
 
 import paramsched as ps
 from support.spread import every
+from support.tables import table
 from support.updates import probe, run
 from support.work import work_of
 
@@ -33,6 +34,17 @@ def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fi
     shared = ps.warmup(5) >> ps.cosine()
 
     assert used(shared, shared) == used(ps.warmup(5) >> ps.cosine(), ps.warmup(5) >> ps.cosine())
+
+
+@table("line", ["constant(over=2) >> skip(linear(over=2), 2)", "warmup(2) >> skip(cosine(over=3), 3)"])
+@pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")
+def test_a_seek_beyond_an_empty_last_stage_gives_the_value_of_the_trace(line):
+    plan, optimizer = ps.Plan(lr=line, total=6), probe(lr=0.1)
+    scheduler, values = ps.Scheduler(optimizer, plan), ps.trace(plan, probe(lr=0.1))["lr", 0]
+
+    for t in (2, 5, 1, 4):
+        scheduler.seek(t)
+        assert optimizer.param_groups[0]["lr"] == values[t]
 
 
 # ---------------------------------------------------------------------- a state with an optimizer that is behind

@@ -592,10 +592,11 @@ def _factor_of_number(schedule: Schedule) -> Factor | None:
 
 
 def _factor_of_sequence(schedule: Schedule) -> Factor | None:
-    begins, functions, begin = list[int](), list[Factor](), 0
+    begins, functions, begin, last = list[int](), list[Factor](), 0, stages_of(schedule)[-1]
     for stage in stages_of(schedule):
         length = stage.length
-        if length is None or length.terms or (stage is stages_of(schedule)[-1] and not begins):
+        is_held = stage is last and (not begins or holds_when_empty(stage))
+        if length is None or length.terms or is_held:
             function = factor_of_number(stage)
             if function is None:
                 return None
