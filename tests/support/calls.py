@@ -1,8 +1,9 @@
 """Calls with their recorded values: a table in YAML beside the tests of a folder, `calls.yaml`.
 
 An answer is the repr of the value, or the class, the code and the argument of the error. The first entry of a file
-has the imports of its lines, and `examples: true` if errors have their numbers and the line to write. After a change,
-write the file again and look at the diff: `PYTHONPATH=tests python -m support.calls tests/core/curves/calls.yaml`.
+has the imports of its lines, and `examples: true` if errors have their place in the text, their numbers and the line to
+write. After a change, write the file again and look at the diff:
+`PYTHONPATH=tests python -m support.calls tests/core/curves/calls.yaml`.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What is read from a plan file: the plan, or the place, the code and the path of each problem.
+"""What is read from a plan file: the plan, or the place, the code and the path of each problem, and the line to write.
 
 The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/test_answers.py` writes them.
 """
@@ -6,18 +6,12 @@ The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/tes
 from pathlib import Path
 from typing import Any
 
-from paramsched.base.problem import Problem
 from paramsched.core import files as config
 from paramsched.errors import ConfigError
 from support import answers
+from support.expressions import problem_of_file
 
 FILE = Path(__file__).with_name("answers.yaml")
-
-
-def shown(problem: Problem) -> str:
-    """Return the place, the code and the path of a problem."""
-    place = "" if problem.line is None else f"{problem.line}:{problem.column} "
-    return f"{place}{problem.code} {problem.path}"
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +21,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     try:
         read = config.open_plan(given, None if syntax == "data" else syntax).loaded()
     except ConfigError as refusal:
-        return {**question, "problems": [shown(problem) for problem in refusal.problems]}
+        return {**question, "problems": [*map(problem_of_file, refusal.problems)]}
     return {**question, "plan": str(read.plan)}
 
 

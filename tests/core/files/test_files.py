@@ -215,8 +215,10 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
     file.write_text("lr: constant(0.1)")
 
     assert config.load(file, format="yaml") == Plan(lr="constant(0.1)")
-    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* For example: format="yaml"'):
+    with pytest.raises(InvalidArgument, match=r"plan\.txt: unknown suffix '\.txt'"):
         config.load(file)
+    with pytest.raises(InvalidArgument, match="plan: the name has no suffix"):
+        format_of(file.with_suffix(""))
 
 
 @table(

@@ -10,6 +10,9 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.core.plan.differences import diff
+from paramsched.core.plan.lines import first_outside, range_of
+from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of, example_of
@@ -49,9 +52,48 @@ def unlikely(line: str, field: str = "lr", base: float | None = None, groups: An
     return " | ".join("none" if problem is None else problem.code for problem in problems)
 
 
+def unasked(field: str, bases: tuple[float, ...], lines: list[str], clock: str = "updates", **facts: Any) -> list[str]:
+    """Return the lines about which a start asks nothing."""
+    facts = ps.RunFacts(**facts)
+    plans = {line: ps.Plan(**{field: line}, clock=clock) for line in lines}
+    return [
+        line
+        for line, plan in plans.items()
+        if has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda _: [*enumerate(bases)])
+    ]
+
+
+LEVELS = [f"cosine(to={to})" for to in (0, 0.0009, 0.001, 0.1, 0.25, 0.3, 0.4, 0.5, 0.99, 1.0, -0.1, "absolute(0.1)")]
+LENGTHS = ("20", "21", "500", "501", "'0.9%'", "'1%'", "'50%'", "'51%'", "'1% + 1 step'", "50, 0.0, 1.0", "50, 0.1")
+WARMUPS = [f"warmup({length}) >> cosine()" for length in (*LENGTHS, "50, to=0.5")]
+DECAYS = [
+    "linear()", "polynomial(2)", "step(30)", "cosine(over=500)", "cosine(0.5, 0.1)", "cosine(1.0, 0.1)",
+    "constant() >> linear(over='1%')", "constant(1.0) >> linear(over='0.9%')", "constant() >> linear(over=100)",
+    "constant() >> linear(over='20% + 1 step')", "constant(0.5) >> linear(1.0, 0, '20%')",
+    "constant(over=300) >> linear(over='20%')", "warmup(30) >> constant() >> linear(over='20%')",
+    "warmup(30) >> warmup(30) >> cosine()", "linear(0, 1, 30) >> cosine()",
+]  # fmt: skip
+
+
+def outside(line: str, end: int, field: str = "lr", base: float = 1.0, start: int = 0) -> Any:
+    """Return the first update at which a line is outside of the range of its field, and its value."""
+    schedule = ps.resolve(ps.Plan(lr=line), total=end, tokens_per_step=3, steps_per_epoch=9).bindings[0].schedule
+    return first_outside(schedule, range_of(field), base, lambda updates: updates, start, end)
+
+
+def position(plan: Any, places: list[tuple[int, float | None]], **facts: Any) -> str:
+    """Return whether a plan is over at some updates and amounts, and the rules that count there."""
+    facts = ps.RunFacts(**facts)
+    run = ResolvedPlan(plan, plan.resolve(facts=facts), facts)
+    rows = [f"{run.is_over_at(*place)} {len(run.rules_at(*place))}" for place in places]
+    return f"{run.unit} {run.total} {sorted(run.batch_sizes)} {run.no_end_below:.7g} | {' | '.join(rows)}"
+
+
 NAMES = {
     "ps": ps, "np": np, "P": ps.Plan, "B": ps.Binding, "T": ps.Target, "C": ps.RunFacts, "GROUPS": GROUPS, "TWO": TWO,
-    "values": values, "resolved": resolved, "differences": differences, "unlikely": unlikely,
+    "values": values, "resolved": resolved, "differences": differences, "unlikely": unlikely, "unasked": unasked,
+    "outside": outside, "position": position, "has_nothing_to_ask": has_nothing_to_ask,
+    "LEVELS": LEVELS, "WARMUPS": WARMUPS, "DECAYS": DECAYS,
 }  # fmt: skip
 
 

@@ -1,9 +1,11 @@
-"""What each line of `answers.yaml` means: its text in a run, when it changes, its values and its kind.
+"""What each line of `answers.yaml` means: its kind, its text in a run, its times, and its values.
 
-Each value is computed alone and with all others. `PYTHONPATH=tests python tests/core/schedules/test_answers.py` writes
-the answers.
+The times are its length, that from which it is constant, and those at which its formula changes. Each value is computed
+alone and with all others; the last number is the sum of the values between the updates.
+`PYTHONPATH=tests python tests/core/schedules/test_answers.py` writes the answers.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,16 @@ from paramsched.core.schedules.windows import depends_on_total
 from paramsched.core.time import RunFacts
 from paramsched.errors import ParamschedError
 from support import answers
-from support.expressions import code_of
+from support.expressions import code_of, example_of, place_of
 
 FILE = Path(__file__).with_name("answers.yaml")
 TIMES = range(24)
 BASE = 0.5
 PROPERTIES = ("fills", "has_length", "affine", "has_absolute", "serializable", "is_resolved")
+
+
+def shown(numbers: Iterable[float]) -> str:
+    return " ".join(f"{number:.7g}" for number in numbers)
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
@@ -30,16 +36,17 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         written = parse(question["line"])
         schedule = resolve(written, facts=RunFacts(**question.get("run", {})))
     except ParamschedError as error:
-        return {**answer, "error": f"{type(error).__name__} {code_of(error)}".strip()}
-    values = schedule(np.array(TIMES), BASE).tolist()
-    assert values == [schedule(t, BASE) for t in TIMES]
+        parts = [type(error).__name__, code_of(error), place_of(error), example_of(error)]
+        return {**answer, "error": " ".join(filter(None, parts))}
+    times = np.array(TIMES)
+    values = schedule(times, BASE).tolist()
+    assert values == [schedule(t, BASE) for t in TIMES] == schedule(times[::-1], BASE)[::-1].tolist()
+    kinds = [name for name in PROPERTIES if getattr(written, name)]
     actual = {
-        "is": " ".join(name for name in PROPERTIES if getattr(written, name)),
-        "needs the total": depends_on_total(written),
+        "is": " ".join([*kinds, *["depends_on_total"] * depends_on_total(written)]),
         "resolved": str(schedule),
-        "length": str(schedule.length),
-        "changes": list(schedule.breakpoints(until=TIMES[-1])),
-        "values": " ".join(f"{value:.7g}" for value in values),
+        "times": f"{schedule.length}, {schedule.piece.held} | {shown(schedule.breakpoints(until=TIMES[-1]))}",
+        "values": f"{shown(values)} | {schedule(times + 0.5, BASE).sum():.7g}",
     }
     return {**answer, **actual}
 

@@ -1,4 +1,4 @@
-"""Small runs, step by step: the values in the groups, the codes and numbers of each warning and log, and each error.
+"""Small runs, step by step: the values in the groups, and the codes, numbers and advised lines of all that is reported.
 
 The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/whole/run/test_answers.py` writes them. An action
 is a line of Python with the names of `Story.names`; "is" is what was found after it.
@@ -22,7 +22,7 @@ from paramsched.core.plan.forms import plan_of
 from paramsched.core.run.dry_resume import dry_run
 from paramsched.errors import ParamschedError
 from support import answers
-from support.expressions import code_of
+from support.expressions import code_of, example_of, line_to_write
 from support.records import KEY, record_in, with_record
 
 FILE = Path(__file__).with_name("answers.yaml")
@@ -170,24 +170,31 @@ class Story:
                     self.names["result"] = None
                     exec(action, self.names)
                 except ParamschedError as error:
-                    actual = f" {type(error).__name__} {code_of(error)}".rstrip()
+                    parts = [type(error).__name__, code_of(error), self.plain(example_of(error))]
+                    actual = f" {' '.join(filter(None, parts))}"
                 except Exception as error:  # noqa: BLE001  # torch words its errors in its own way
                     actual = f" {type(error).__name__}"
                 result = self.names["result"]
         finally:
             logger.removeHandler(records)
         lines = [f" result {_shown(result)}"] if result is not None else []
-        lines += [
-            f" warned {self.facts_of(str(warning.message))}"
-            for warning in warned
-            if issubclass(warning.category, UserWarning)
-        ]
+        of_users = [warning.message for warning in warned if issubclass(warning.category, UserWarning)]
+        lines += [f" warned {self.reported(warning)}" for warning in of_users]
         return (
             self.position() + actual + "".join([*lines, *(f" logged {self.facts_of(text)}" for text in records.texts)])
         )
 
+    def plain(self, message: str) -> str:
+        """Return a message without the moment and the folder of this run."""
+        return MOMENT.sub("", message.replace(f"{self.file.parent}{os.sep}", ""))
+
+    def reported(self, warning: Any) -> str:
+        """Return the numbers and the code of a warning, and the line to write."""
+        line = line_to_write(warning.problem.advice) if isinstance(warning, ps.PlanWarning) else ""
+        return " ".join(filter(None, [self.facts_of(str(warning)), self.plain(line)]))
+
     def facts_of(self, message: str) -> str:
-        return answers.facts_of(MOMENT.sub("", message.replace(f"{self.file.parent}{os.sep}", "")))
+        return answers.facts_of(self.plain(message))
 
 
 class _Records(logging.Handler):
