@@ -90,16 +90,6 @@ def test_a_data_frame_has_a_column_per_field_and_group():
     assert isinstance(frame, pd.DataFrame)
 
 
-def test_a_dict_has_lists_by_column_name():
-    assert trace(PLAN, GROUPS).to_dict()["temperature"] == [2.0, 1.5, 1.0, 0.5]
-    assert set(trace(PLAN, GROUPS).to_dict()) == {"lr[body]", "lr[1]", "betas[0][body]", "betas[0][1]", "temperature"}
-
-
-def test_an_unknown_curve_lists_the_available_curves():
-    with pytest.raises(KeyError, match="betas"):
-        _ = trace(PLAN, GROUPS)["eps", 0]
-
-
 def test_an_empty_record_has_no_rows():
     shown = trace(
         Plan(lr='linear(1, 0.5, over="9 s") + constant(absolute(1))', clock="seconds"), {"lr": 1.0}, amounts=[]

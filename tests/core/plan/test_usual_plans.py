@@ -7,7 +7,6 @@ import paramsched as ps
 from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.rules.driver import probable_mistakes
 from paramsched.errors import ParamschedError
-from support.tables import table
 
 LENGTHS = ["1%", "5%", "50%", 1, 21, 500, "1 epoch", "0.5 epochs"]
 LEVELS = [0, 0.001, 0.1, 0.4, 0.5, 0.99]
@@ -42,27 +41,3 @@ def test_no_question_finds_anything_in_a_plan_of_which_a_start_asks_nothing(case
 
     if has_nothing_to_ask(plan, counted, facts, groups_of):
         assert [one.code for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)] == []
-
-
-@table(
-    "line",
-    ["cosine()", "warmup('5%') >> cosine(to=0.1)", "warmup(500) >> linear()", "wsd('1%', '20%')"],
-)
-def test_a_start_with_a_usual_plan_asks_nothing(line):
-    plan, facts = ps.Plan(lr=line), ps.RunFacts(total=10_000)
-
-    assert has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda line: [(0, 3e-4)])
-    assert not has_nothing_to_ask(plan, plan.resolve(facts=facts), facts, lambda line: [(0, 0.0)])
-
-
-@table("bases", [(0.05, 0.5), (0.5, 0.05), (0.0, 0.5, 0.05)])
-def test_a_start_asks_about_the_lowest_base_of_a_weight_decay(bases):
-    plan, facts = ps.Plan(weight_decay="cosine(to=0.4)"), ps.RunFacts(total=10_000)
-    counted = plan.resolve(facts=facts)
-
-    def groups_of(line):
-        return [*enumerate(bases)]
-
-    assert not has_nothing_to_ask(plan, counted, facts, groups_of)
-    (actual,) = [one for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)]
-    assert f"of group {bases.index(0.05)} ends at 0.02" in actual.found

@@ -43,25 +43,10 @@ def values(schedule, *times, base=1.0):
     return [schedule(t, base) for t in times]
 
 
-# ---------------------------------------------------------------- sequence
-
-
 def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
     schedule = resolve(warmup(100) >> cosine(), facts=RUN)
 
     assert values(schedule, 99, 100, 500) == [0.99, 1.0, 1.0]
-
-
-# ---------------------------------------------------------------- times inside a stage
-
-
-# ---------------------------------------------------------------- window, chain, shift, restarts
-
-
-# ---------------------------------------------------------------- products and sums
-
-
-# ---------------------------------------------------------------- positions of breakpoints
 
 
 @table("stage", ["take(exponential(0.97), 12)", "take(0.3 + 0.7 * cosine(over=30), 12)"])
