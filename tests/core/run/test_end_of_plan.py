@@ -2,11 +2,9 @@
 
 import copy
 import math
-import subprocess
 import sys
 import warnings
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from core.run.run_ends import lines_logged
 from paramsched.core.run.short import ShortRun
+from support import programs
 from support.tables import table
 from support.updates import probe
 
@@ -88,9 +88,6 @@ def test_a_copy_does_not_warn_again_and_a_seek_to_the_begin_does():
     assert reported_at(copy.deepcopy(scheduler).optimizer.step, 5) == []
     scheduler.seek(0)
     assert reported_at(optimizer.step, TOTAL + 2) == [TOTAL + 1]
-
-
-SOURCE = Path(__file__).parents[3] / "src"
 
 
 def trained(updates, plan="linear()", total=100, **options):
@@ -206,25 +203,9 @@ def train(updates):
 """
 
 
-def python(*arguments, folder):
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env={"PYTHONPATH": str(SOURCE)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def cases(first, *others):
-    return [first, *(pytest.param(*one, marks=pytest.mark.long) for one in others)]
-
-
-@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("code", "is_reported"),
-    cases(
+    [
         ("[train(updates) for updates in (10, 100, 30)]", True),  # in a function, so nothing of the run is left
         ("[train(updates) for updates in (10, 100)]", False),
         ("both = train(30); copy.deepcopy(both)", True),
@@ -233,13 +214,12 @@ def cases(first, *others):
         ("both = train(29); both[0].state_dict(); both[0].step()", True),
         ("train(30); raise ValueError", False),
         ("train(30); raise KeyboardInterrupt", False),
-    ),
+    ],
 )
 def test_the_normal_end_of_a_process_logs_one_line_about_its_last_run(code, is_reported, tmp_path):
-    ran = python("-c", SCRIPT + code, folder=tmp_path)
-    lines = [line for line in ran.stderr.splitlines() if "the run ended" in line]
+    lines = lines_logged(SCRIPT + code, tmp_path)
 
-    assert ["at update 30 of 100" in line for line in lines] == [True] * is_reported
+    assert ["the run ended at update 30 of 100" in line for line in lines] == [True] * is_reported
 
 
 WATCHING = """
@@ -257,22 +237,20 @@ def train(observed=(), **facts):
 """
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("code", "idle"),
-    cases(
+    [
         ("train()", ["val_loss", "kl"]),
         ("torch.save(train(['kl'])[1].state_dict(), 'run.pt')", ["val_loss"]),
         ("train(total=30)", ["val_loss", "kl"]),
         ("train(['val_loss', 'kl'])", []),
         ("train(); raise ValueError", []),
         ("optimizer, scheduler = train(['val_loss', 'kl']); train()", ["val_loss", "kl"]),
-    ),
+    ],
 )
 def test_the_normal_end_of_a_process_names_once_the_rules_that_observed_nothing(code, idle, tmp_path):
-    ran = python("-c", WATCHING + code, folder=tmp_path)
+    actual = [line for line in lines_logged(WATCHING + code, tmp_path) if "was ever reported" in line]
 
-    actual = [line for line in ran.stderr.splitlines() if "was ever reported" in line]
     assert len(actual) == bool(idle)
     assert [name for name in ("val_loss", "kl") if f"{name}=…" in "".join(actual)] == idle
 
@@ -295,10 +273,9 @@ def train(*added, updates=30, optimizer=None, plan="{total: 50, lr: linear(), la
 """
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("code", "missing"),
-    cases(
+    [
         ("train('head')", ["lr @ tail"]),
         ("train()", ["lr @ head", "lr @ tail"]),
         ("train('head', updates=50)", ["lr @ tail"]),
@@ -307,12 +284,11 @@ def train(*added, updates=30, optimizer=None, plan="{total: 50, lr: linear(), la
         ("train(updates=30).state_dict()", []),  # the next job may add the groups
         ("train(optimizer=train('head', 'tail', updates=20))", []),
         ("train(); raise ValueError", []),
-    ),
+    ],
 )
 def test_the_normal_end_of_a_process_names_once_the_optional_lines_without_a_group(code, missing, tmp_path):
-    ran = python("-c", GROWING + code, folder=tmp_path)
+    actual = [line for line in lines_logged(GROWING + code, tmp_path) if "optional lines" in line]
 
-    actual = [line for line in ran.stderr.splitlines() if "optional lines" in line]
     assert len(actual) == bool(missing)
     assert [one for one in ("lr @ head", "lr @ tail") if one in "".join(actual)] == missing
 
@@ -335,7 +311,7 @@ def test_the_command_resume_does_not_report_its_own_steps_as_a_run(tmp_path):
     optimizer, scheduler = trained(30)
     torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "run.pt")
 
-    ran = python("-m", "paramsched", "resume", "run.pt", folder=tmp_path)
+    ran = programs.run(["-m", "paramsched", "resume", str(tmp_path / "run.pt")], env={"PYTHONPATH": ":".join(sys.path)})
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "30" in ran.stdout

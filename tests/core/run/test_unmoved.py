@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from core.run.run_ends import lines_logged
 from paramsched.core.run.short import unmoved
 from support import programs
 
@@ -452,10 +453,8 @@ def both(total=100, other=100):
 """
 
 
-def lines_at_the_end(code):
-    ran = programs.run(["-c", PROGRAM + code], env={"PYTHONPATH": ":".join(sys.path)})
-    assert ran.returncode == 0, ran.stderr
-    return ran.stderr.count("the plan is still at"), ran.stderr.count("the run ended")
+def numbers_in(lines):
+    return lines.count("the plan is still at"), lines.count("the run ended")
 
 
 @pytest.mark.parametrize(
@@ -467,8 +466,6 @@ def lines_at_the_end(code):
         ("both = still(); both[0].state_dict(); both[1].state_dict()", (1, 0)),
         ("still()[1].detach()", (0, 0)),
         ("[still() for _ in range(3)]", (1, 0)),  # one after another: the last one
-        ("kept = still(); os._exit(0) if os.fork() == 0 else os.wait()", (1, 0)),
-        ("kept = still(); os.fork() and os.wait()", (1, 0)),
         ("both()", (0, 2)),
         ("both(total=30)", (0, 1)),
         ("both(other=30)", (0, 1)),
@@ -490,5 +487,12 @@ def lines_at_the_end(code):
         ),
     ],
 )
-def test_the_normal_end_of_a_process_has_a_line_for_each_run_that_was_under_way(code, lines):
-    assert lines_at_the_end(code) == lines
+def test_the_normal_end_of_a_process_has_a_line_for_each_run_that_was_under_way(code, lines, tmp_path):
+    assert numbers_in("\n".join(lines_logged(PROGRAM + code, tmp_path))) == lines
+
+
+@pytest.mark.parametrize("end", ["os._exit(0) if os.fork() == 0 else os.wait()", "os.fork() and os.wait()"])
+def test_a_process_logs_its_runs_when_it_ends_and_one_that_it_has_forked_logs_none(end):
+    ran = programs.run(["-c", f"{PROGRAM}kept = still(); {end}"], env={"PYTHONPATH": ":".join(sys.path)})
+
+    assert (ran.returncode, numbers_in(ran.stderr)) == (0, (1, 0))

@@ -20,6 +20,7 @@ import torch
 import paramsched as ps
 from paramsched.core.plan.forms import plan_of
 from paramsched.core.run.dry_resume import dry_run
+from paramsched.core.run.engine_handle import EngineHandle
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of, example_of, line_to_write
@@ -57,7 +58,7 @@ class Story:
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
         self.names |= {"start": self.start, "job": self.job, "step": self.step, "result": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
-        self.names |= {"change": self.change, "drop": self.drop}
+        self.names |= {"change": self.change, "drop": self.drop, "train": self.train, "problems": self.problems}
         self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry}
 
     def job(self, optimizers: Any = None) -> None:
@@ -78,7 +79,7 @@ class Story:
         plan = self.question["plan"] if plan is None else plan
         several = "optimizer" not in self.optimizers
         self.scheduler = ps.Scheduler(self.optimizers if several else self.optimizers["optimizer"], plan, **given)
-        self.names["scheduler"] = self.scheduler
+        self.names |= {"scheduler": self.scheduler, "handle": EngineHandle(self.scheduler)}
 
     def target(self, name: str = "mix", initial: float = 2.0) -> ps.Target:
         return ps.Target(name, initial, self.written.append)
@@ -91,6 +92,17 @@ class Story:
         for _ in range(times):
             for name in names or self.optimizers:
                 self.optimizers[name].step()
+
+    def train(self, times: int) -> None:
+        """Write the parameters as other code would."""
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups * times:
+                group["params"][0].detach().add_(1)
+
+    def problems(self, **options: Any) -> list[str]:
+        """Return what an engine reports at the end of a run."""
+        found = EngineHandle(self.scheduler).problems_of_end(unmoved_advice="Call step() 5 times", **options)
+        return [self.facts_of(str(problem)) for problem in found]
 
     def save(self) -> None:
         state = [optimizer.state_dict() for optimizer in self.optimizers.values()]
