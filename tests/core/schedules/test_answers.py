@@ -6,6 +6,7 @@ alone and with all others; the last number is the sum of the values between the 
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ PROPERTIES = ("fills", "has_length", "affine", "has_absolute", "serializable", "
 
 
 def shown(numbers: Iterable[float]) -> str:
-    return " ".join(f"{number:.7g}" for number in numbers)
+    """Return numbers as text; `0.5*3` is the number 0.5 three times."""
+    runs = ((number, len([*several])) for number, several in groupby(f"{number:.7g}" for number in numbers))
+    return " ".join(number if count == 1 else f"{number}*{count}" for number, count in runs)
 
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
