@@ -117,11 +117,6 @@ def _between(curve: Curve, start: float, to: float, k: Array, n: Any) -> Array:
     return np.maximum(share, far) if share.size and share.min() < far else share
 
 
-def _needs_end(call: Schedule) -> None:
-    if call.args["to"] is None:
-        raise InvalidArgument(CallSite("anneal", "to", "None"), "expected a level", example="to=0.0")
-
-
 def _anneal_text(call: Schedule) -> str:
     """Write the shortest name. One level alone needs its name, and so does a second one that could be a length."""
     args = call.args
@@ -131,7 +126,7 @@ def _anneal_text(call: Schedule) -> str:
     return write_call(builder.__name__, params_of(builder), args, by_name=needs_names)
 
 
-@formula(open_levels={"start": 1.0}, text=_anneal_text, check=_needs_end)
+@formula(open_levels={"start": 1.0}, text=_anneal_text)
 def anneal(
     t: Array,
     start: Level | None = None,

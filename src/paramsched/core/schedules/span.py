@@ -519,9 +519,9 @@ def split(t: Array, period: Any, times: int | None = None) -> tuple[Array, Array
 
 def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
     p, q = period.numerator, period.denominator
-    if q == 1:
-        cycle = t // p if p < 2**63 else t * 0
-        return cycle, t - cycle * p if p < 2**63 else t
+    if q == 1:  # at most twice the largest length, so within 64 bits
+        cycle = t // p
+        return cycle, t - cycle * p
     if int(t.max(initial=0)) * q < 2**63 and p < 2**63:
         cycle, parts = np.divmod(t * q, p)
         return cycle, parts / float(q)
