@@ -496,7 +496,8 @@ def _geometric(
 
 def _without_positive_base(site: str, base: float, stage: Schedule) -> PlanError:
     message = f"the base is {base:g}, but {stage} needs a base above 0"
-    levels = f"absolute({abs(base) or 0.1:g}), {stage.args['to']}"
+    end = stage.args["to"]
+    levels = f"absolute({abs(base) or 10 * end.value:g}), {end}"
     return PlanError(site, message, f"For example: geometric({levels})")
 
 
