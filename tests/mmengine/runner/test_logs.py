@@ -1,5 +1,7 @@
 """The logs of a run: what a resumed run keeps, refuses and replaces."""
 
+import gc
+import io
 import json
 from types import SimpleNamespace
 
@@ -7,9 +9,9 @@ import pytest
 import torch
 
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.mmengine.runner import LoggerHook, Runner
+from paramsched.mmengine.runner import Hook, LoggerHook, Runner
 from paramsched.mmengine.runner.hooks import LogFile, require_kept_part
-from support.runner_jobs import WithTrainStep, loader
+from support.runner_jobs import WithMode, WithTrainStep, loader
 from support.tables import table
 
 NOTHING = {"bytes": 0, "sha256": LogFile(None, {}).written["sha256"]}
@@ -197,16 +199,42 @@ def test_each_update_has_the_values_that_it_used(tmp_path, capsys):
     assert len(logged(tmp_path)) == 3
 
 
-def test_an_update_after_a_run_that_ended_with_an_exception_has_one_line(tmp_path):
-    run, hook = Run(tmp_path), LoggerHook()
-    hook.before_train(run)
-    run.optimizer.step()  # the exception is raised here
-    hook.before_train(run)
-    run.optimizer.step()
-    hook.after_train_iter(run, 0)
-    hook.after_train(run)
+class Interrupt(Hook):
+    """Interrupt the first training at its third batch."""
 
-    assert [line["t"] for line in logged(tmp_path)] == [0]
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if not hasattr(self, "error") and runner.iter == 2:
+            self.error = KeyboardInterrupt()
+            raise self.error
+
+
+def open_files(folder):
+    files = [one for one in gc.get_objects() if type(one) is io.TextIOWrapper and not one.closed]
+    return [one.name for one in files if str(one.name).startswith(str(folder))]
+
+
+def test_an_exception_closes_the_logs_and_ends_the_reports_of_metrics(tmp_path):
+    runner = Runner(
+        model=WithMode(),
+        work_dir=tmp_path,
+        train_dataloader=loader(3),
+        train_cfg={"max_epochs": 1},
+        val_dataloader=loader(1),
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+        param_scheduler='lr: constant() * plateau("loss", patience=0)',
+        custom_hooks=[Interrupt()],
+        default_hooks={"checkpoint": None},
+    )
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    (states,) = [scheduler.states for scheduler in runner.schedulers[""]]
+
+    runner.val()
+
+    assert open_files(tmp_path) == []
+    assert [scheduler.states for scheduler in runner.schedulers[""]] == [states]
+    runner.train()
+    assert [line["t"] for line in logged(tmp_path)] == [2]
 
 
 def test_the_table_repeats_its_header_and_shows_values_of_groups_that_differ(tmp_path, capsys):

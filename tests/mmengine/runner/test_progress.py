@@ -59,10 +59,10 @@ def test_the_bar_has_its_columns_and_values(columns, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("is_hidden", "shown"), [(False, [2, 5]), (True, [])])
 def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, monkeypatch):
-    read, updates = [], []
+    read, updates, closed = [], [], []
     bar = SimpleNamespace(
         disable=is_hidden, format_dict={"ncols": None}, set_postfix=lambda values, refresh: read.append(values),
-        update=lambda: updates.append(1),
+        update=lambda: updates.append(1), close=lambda: closed.append(1),
     )  # fmt: skip
     run = SimpleNamespace(
         max_iters=7, iter=0, training=SimpleNamespace(position=SimpleNamespace(iter=0)),
@@ -71,9 +71,12 @@ def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, mon
     monkeypatch.setattr(hooks, "tqdm", lambda **_: bar)
     hook = hooks.ProgressBarHook(interval=3)
 
+    hook.after_exception(run)  # of another hook in `before_train`
     hook.before_train(run)
     for run.iter in range(7):
         hook.after_train_iter(run, run.iter, outputs={"loss": 0.5})
 
     assert read == [{"loss": "0.5000", "lr": str(one)} for one in shown]
-    assert len(updates) == 7
+    assert (len(updates), closed) == (7, [])
+    hook.after_exception(run)
+    assert closed == [1]

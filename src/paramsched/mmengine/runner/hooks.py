@@ -85,6 +85,9 @@ class Hook:
     def after_train(self, runner: RunContext) -> None:
         """Run after the last epoch."""
 
+    def after_exception(self, runner: RunContext) -> None:
+        """Run if an exception ends the training, to close what `before_train` has opened."""
+
     def before_val(self, runner: RunContext) -> None:
         """Run before a validation."""
 
@@ -340,6 +343,9 @@ class ParamSchedulerHook(Hook):
     def after_train(self, runner: RunContext) -> None:
         self._trains = False
 
+    def after_exception(self, runner: RunContext) -> None:
+        self._trains = False
+
     def after_train_iter(
         self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
@@ -510,7 +516,6 @@ class LoggerHook(Hook):
         self._rows = 0
 
     def before_train(self, runner: RunContext) -> None:
-        self._close()  # because an earlier run may have ended with an exception
         self._rows = 0
         self._latest.clear()
         for name in LOGS:
@@ -546,6 +551,9 @@ class LoggerHook(Hook):
 
     def after_train(self, runner: RunContext) -> None:
         self._kept = self.state_dict()
+        self._close()
+
+    def after_exception(self, runner: RunContext) -> None:
         self._close()
 
     def _close(self) -> None:
@@ -678,3 +686,7 @@ class ProgressBarHook(Hook):
 
     def after_train(self, runner: RunContext) -> None:
         self._bar.close()
+
+    def after_exception(self, runner: RunContext) -> None:
+        if self._bar is not None:  # None if another hook raised in `before_train`
+            self._bar.close()

@@ -364,7 +364,11 @@ class Runner:
         # A resumed run continues an incomplete update; the last update may have fewer batches.
         for stepper in self.steppers.values():
             stepper.initialize_count_status(self.model, self.iter, self.max_iters)
-        self.training.run()
+        try:
+            self.training.run()
+        except BaseException:  # an interrupt too
+            self.call_hook("after_exception")
+            raise
         warn_if_unmeasured(self.schedulers)
         self.call_hook("after_run")
         return self.model
