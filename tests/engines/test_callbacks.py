@@ -3,10 +3,13 @@
 import math
 import re
 import sys
+import warnings
 from dataclasses import dataclass
+from itertools import islice
 from math import cos, pi
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -15,8 +18,9 @@ import paramsched as ps
 from paramsched.engines import accelerate, lightning, pytorch_accelerated
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts
-from paramsched.engines.transformers import planned as planned_of_trl_verl_olmo_core
-from paramsched.errors import InvalidArgument
+from paramsched.engines.transformers import planned
+from paramsched.errors import InvalidArgument, MissingFact
+from support.tables import table
 
 
 def optimizer():
@@ -187,6 +191,191 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
         accelerate.facts(engine, PreparedLoader(**given))
 
 
+# ---------------------------------------------------------------------- Hugging Face Trainer
+
+
+@dataclass
+class Arguments:
+    """What `planned` uses of the arguments of a Trainer."""
+
+    include_num_input_tokens_seen: Any = "no"
+    gradient_accumulation_steps: int = 2
+    train_batch_size: int = 3
+    world_size: int = 1
+    eval_strategy: str = "no"
+    eval_delay: int = 0
+
+
+class Trainer:
+    """What `planned` uses of a Trainer; `update` makes an update of two batches and 100 tokens."""
+
+    lr_scheduler: Any = None
+    is_deepspeed_enabled, is_in_train = False, True
+
+    def __init__(self, copies=1, **arguments):
+        self.args, self.optimizer, self.callbacks = Arguments(**arguments), optimizer(), []
+        self.accelerator = SimpleNamespace(num_processes=1, device="cpu")
+        self.state = SimpleNamespace(global_step=0, num_input_tokens_seen=0, max_steps=9)
+        self.control = SimpleNamespace(should_training_stop=False)
+        self.get_tp_size = lambda: copies
+
+    def add_callback(self, callback):
+        self.callbacks.append(callback)
+
+    def remove_callback(self, kind):
+        self.callbacks = [callback for callback in self.callbacks if type(callback) is not kind]
+
+    def get_batch_samples(self, batches, count):
+        return list(islice(batches, count)), count
+
+    def evaluate(self):
+        return self.result
+
+    def call(self, *points):
+        for point in points:
+            for callback in self.callbacks:
+                getattr(callback, point)(self.args, self.state, self.control)
+
+    def update(self):
+        self.get_batch_samples(iter([torch.zeros(3, 1), torch.zeros(2, 1)]), 2)
+        self.state.num_input_tokens_seen += 100
+        self.call("on_step_begin", "on_pre_optimizer_step")
+        self.optimizer.step()
+        self.state.global_step += 1
+
+
+def trainer_of(plan, options, total=9, **arguments):
+    pytest.importorskip("transformers")
+    trainer = planned(Trainer, plan, **options)(**arguments)
+    trainer.create_scheduler(total)
+    return trainer
+
+
+BY_TOKENS = ps.Plan(lr="constant()", clock="tokens", total="1000 tokens")
+
+
+@table(
+    ("plan", "options", "counted", "copies", "amounts"),
+    [
+        (BY_SAMPLES, {}, "no", 1, [5, 10]),
+        (BY_TOKENS, {"tokens_per_sample": 8}, "no", 1, [40, 80]),
+        (BY_TOKENS, {"sequence_length": 8}, "no", 1, [40, 80]),
+        (BY_TOKENS, {}, "all", 1, [100, 200]),
+        (BY_TOKENS, {}, True, 1, [100, 200]),
+        (BY_TOKENS, {}, "non_padding", 2, [50, 100]),
+        (BY_TOKENS, {"sequence_length": 8}, "all", 1, [100, 200]),  # a length is less than a count
+        (BY_TOKENS, {"tokens_per_sample": 8}, "all", 1, [40, 80]),
+        (BY_TOKENS, {"amount_of": len}, "all", 1, [5, 10]),
+        (BY_TOKENS, {"tokens_per_step": 9}, "all", 1, [9, 18]),
+        (BY_SAMPLES, {}, "all", 1, [5, 10]),
+    ],
+)
+def test_the_amount_is_what_the_user_specifies_or_the_trainer_counts(plan, options, counted, copies, amounts):
+    trainer = trainer_of(plan, options, include_num_input_tokens_seen=counted, copies=copies, world_size=copies)
+    trainer.accelerator.num_processes = copies
+    actual = []
+
+    trainer.call("on_train_begin")
+    for _ in amounts:
+        trainer.update()
+        actual.append(trainer.lr_scheduler.amount)
+
+    assert actual == amounts
+
+
+def test_the_last_of_the_batches_ends_an_update():
+    trainer, ends = trainer_of("linear()", {}), []
+    trainer._paramsched_amounts = SimpleNamespace(count_batch=lambda batch, ends_update: ends.append(ends_update))
+
+    assert trainer.get_batch_samples(iter("abcd"), 3) == (["a", "b", "c"], 3)
+    trainer.get_batch_samples(iter("d"), 3)
+
+    assert ends == [False, False, True, True]
+
+
+@table(
+    ("plan", "counted", "seen", "amount"),
+    [
+        ("linear()", "no", 0, 4),
+        (BY_TOKENS, "all", 200, 100),
+        (BY_TOKENS, "all", 0, None),
+        (BY_TOKENS, "no", 200, None),
+        (ps.Plan(lr="constant()", clock="batches", total="18 batches"), "no", 0, 8),
+    ],
+)
+def test_a_run_without_a_state_of_the_plan_continues_at_the_update_and_amount_of_the_trainer(
+    plan, counted, seen, amount
+):
+    trainer = trainer_of(plan, {}, include_num_input_tokens_seen=counted, copies=2, world_size=2)
+    trainer.state.global_step, trainer.state.num_input_tokens_seen = 4, seen
+
+    if amount is None:
+        with pytest.raises(MissingFact, match=r"the number of tokens consumed so far is unknown\. Resume from"):
+            trainer.call("on_train_begin")
+    else:
+        trainer.call("on_train_begin")
+    assert (trainer.lr_scheduler.t, trainer.lr_scheduler.amount) == ((0, 0) if amount is None else (4, amount))
+
+
+@table(
+    ("at", "begins_at", "trains", "reported"),
+    [(0, 0, True, 1), (4, 0, True, 1), (4, 4, True, 0), (5, 4, True, 1), (0, 0, False, 0)],
+)
+def test_a_metric_before_the_first_update_of_a_resumed_run_or_outside_of_the_training_is_not_reported(
+    at, begins_at, trains, reported
+):
+    plan = ps.Plan(lr=ps.constant() * ps.hold("eval_loss", at=0.5, add=1.0), total=9)
+    trainer = trainer_of(plan, {})
+    trainer.state.global_step = begins_at
+    trainer.call("on_train_begin")
+    trainer.state.global_step, trainer.is_in_train = at, trains
+    trainer.result = {"eval_loss": 1.0}
+
+    assert trainer.evaluate() == trainer.result
+
+    (state,) = trainer.lr_scheduler.states.values()
+    assert state.multiple == 1 + reported
+
+
+@table(
+    ("stops", "at", "max_steps", "has_batch", "is_short"),
+    [
+        (True, 3, 9, True, False),
+        (False, 3, 9, True, True),
+        (True, 3, 3, True, True),  # the Trainer stops itself
+        (True, 3, 9, False, True),  # as at the end of a stream
+        (True, 9, 9, True, False),
+    ],
+)
+def test_a_run_that_code_of_the_user_stops_is_not_short(stops, at, max_steps, has_batch, is_short):
+    trainer = trainer_of("linear()", {})
+    trainer.call("on_train_begin", "on_epoch_begin")
+    for _ in range(at):
+        trainer.update()
+    trainer.call(*["on_epoch_begin"] * (not has_batch))
+    trainer.state.max_steps, trainer.control.should_training_stop = max_steps, stops
+
+    with warnings.catch_warnings(record=True) as reported:
+        warnings.simplefilter("always")
+        trainer.call("on_train_end")
+
+    assert ["the run ended at update" in str(report.message) for report in reported] == [True] * is_short
+
+
+def test_the_plan_is_attached_to_the_optimizer_of_the_call():
+    trainer, other = planned(Trainer, "linear()")(), optimizer()
+    trainer.is_deepspeed_enabled = True
+
+    made = trainer.create_scheduler(9, optimizer=other)
+
+    assert made is trainer.create_scheduler(9) is trainer.lr_scheduler
+    assert (made.optimizer, made.total, trainer._created_lr_scheduler) == (other, 9, True)
+    other.step()
+    assert made.t == 0  # DeepSpeed steps the Scheduler
+    made.step()
+    assert made.t == 1
+
+
 PAGE = (Path(__file__).parents[2] / "docs" / "engines" / "transformers.md").read_text(encoding="utf-8")
 
 
@@ -272,7 +461,7 @@ def test_the_kl_coefficient_of_trl_follows_the_logged_kl(monkeypatch, tmp_path):
         "model": Line(),
         "dataset": data,
         "reward": None,
-        "planned": planned_of_trl_verl_olmo_core,
+        "planned": planned,
     }
     with pytest.warns(ps.PlanWarning, match="kl is nan after 5 updates"):
         exec(BLOCKS[2], names)

@@ -18,7 +18,7 @@ BATCH = 4  # samples in a batch of each engine
 
 
 def plan(size: float = BATCH, line: str = "constant()", *, name: str = "batch_size", **options: Any) -> ps.Plan:
-    return ps.Plan(ps.Binding(ps.Target(name, size), line), lr="cosine()", **{"total": 100, **options})
+    return ps.Plan(ps.Binding(ps.Target(name, size), line), **{"lr": "cosine()", "total": 100, **options})
 
 
 @table(
@@ -30,7 +30,23 @@ def plan(size: float = BATCH, line: str = "constant()", *, name: str = "batch_si
         (plan(4, GROWS, clock="samples", total="5000 samples"), ("4 to 16", "4")),
         (plan(4, GROWS, clock="tokens", total="5000 tokens"), ("4 to 16", "4")),  # tokens of an update: unknown
         (plan(4, "constant() * plateau('loss')"), ("4", "4")),
-        (plan(4, "constant(1, over=99_999) >> constant(2)", total=100_000), ("4 to 8", "4")),
+        # The size of the last update of a run is compared, and no later one.
+        *(
+            (plan(4, f"constant(1, over='{count} {unit}') >> constant(2)", **options), sizes)
+            for unit, last, options in (
+                ("updates", 1, {"total": 1}),
+                ("updates", 100, {}),
+                ("updates", 65_536, {"total": 65_536}),
+                ("updates", 100_000, {"total": 100_000}),
+                ("updates", 100_000, {"total": 100_000, "clock": {"lr": "samples"}}),
+                ("samples", 397, {"clock": "samples"}),
+                ("samples", 399_997, {"total": 100_000, "clock": "samples"}),
+                ("tokens", 5000, {"total": "5000 tokens", "clock": "tokens"}),
+            )
+            for count, sizes in ((last, None), (last - 1, ("4 to 8", "4")))
+            if count
+        ),
+        (plan(4, "constant(1, over=65_535) >> constant(2)", total=None, lr="constant()"), ("4 to 8", "4")),
         (plan(4, "linear(1, 1.1)"), None),  # 4 at each update, because sizes are rounded
         (plan(1, "constant()", name="accumulation"), None),
         (plan(2, "constant()", name="accumulation"), ("2", "1")),

@@ -220,11 +220,8 @@ class TargetWrites:
 
     def write(self, scheduler: Scheduler) -> None:
         """Write the values of the next update, before its forward pass."""
-        if not self._attributes:
-            return
-        values = EngineHandle(scheduler).values()
         for attribute in self._attributes:
-            value = values.get((attribute.target, ""))
+            value = EngineHandle(scheduler).values().get((attribute.target, ""))
             if value is None:  # the plan of a resume no longer has this target
                 continue
             present = getattr(attribute.owner, attribute.name)
