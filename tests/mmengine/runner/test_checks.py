@@ -214,10 +214,17 @@ def test_built_optimizers_are_not_changed_by_the_check():
     assert built.wrappers["g"].optimizer is optimizer
 
 
-def test_a_scheduler_that_warns_does_so_only_when_it_is_built(recwarn):
+@table(
+    "changes",
+    [
+        {"param_scheduler": {"type": "LinearLR", "end": 1, "verbose": True}},
+        {"train_dataloader": {"dataset": [0], "num_workers": 10_000}},  # more than any machine has cores
+    ],
+)
+def test_a_part_that_warns_does_so_only_when_it_is_built(changes, recwarn):
     recwarn.clear()
 
-    assert problems(param_scheduler={"type": "LinearLR", "end": 1, "verbose": True}) == ([], "")
+    assert problems(**changes) == ([], "")
 
     assert [str(warning.message) for warning in recwarn] == []
 

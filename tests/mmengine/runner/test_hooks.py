@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import WithTrainStep, loader, network
 
@@ -183,10 +182,3 @@ def test_the_hook_on_the_page_stops_the_run(tmp_path):
     runner.train()
 
     assert runner.epoch == 2
-
-
-def test_a_runner_that_has_not_trained_raises_an_error():
-    runner = Runner(network())
-
-    with pytest.raises(ParamschedError, match=r"train\(\) has not been called"):
-        _ = runner.training

@@ -166,13 +166,3 @@ def test_an_output_without_a_loss_is_an_error_that_names_it(output, said, tmp_pa
 
     assert said in str(refusal.value)
     assert model.weight.tolist() == [1.0, 1.0]
-
-
-@table("batch", [torch.zeros(2, 64), (torch.zeros(2, 64),), {"inputs": torch.zeros(2, 64)}])
-def test_a_batch_without_a_target_is_an_error_if_the_loss_needs_one(batch, tmp_path):
-    wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
-    runner = Runner(network(), tmp_path, [batch], train_cfg=dict(max_epochs=1), optim_wrapper=wrapper,
-                    default_hooks=QUIET, loss=cross_entropy)  # fmt: skip
-
-    with pytest.raises(ParamschedError, match=f"a batch is a {type(batch).__name__} without a target"):
-        runner.train()

@@ -11,8 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from paramsched.core.files.problem_collector import ProblemCollector
-from paramsched.mmengine.runner._parts import build_metrics
 from paramsched.mmengine.runner.loops import (
     EpochBasedTrainLoop,
     EpochBatches,
@@ -260,10 +258,3 @@ def test_each_pass_over_the_loader_has_its_number(settings, passes):
     Recorded(loader=loader, **settings).run()
 
     assert loader.passes == passes
-
-
-def test_a_single_metric_may_be_a_dict_and_an_empty_dict_is_none():
-    [metric] = build_metrics({"type": Metric, "name": "accuracy"}, "$", ProblemCollector())
-
-    assert isinstance(metric, Metric)
-    assert build_metrics({}, "$", ProblemCollector()) is None

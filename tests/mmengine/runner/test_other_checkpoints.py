@@ -192,7 +192,13 @@ def test_schedulers_in_any_form_continue_their_values(form, on_change, tmp_path)
 
 @pytest.mark.parametrize("on_change", ["new", "checkpoint"])
 @pytest.mark.parametrize(
-    ("kind", "more"), [("PolyLR", {}), ("LinearLR", {"start_factor": 0.2}), ("StepLR", {"step_size": 2})]
+    ("kind", "more"),
+    [
+        ("PolyLR", {}),
+        ("LinearLR", {"start_factor": 0.2}),
+        ("StepLR", {"step_size": 2}),
+        ("CosineAnnealingLR", {"by_epoch": False}),
+    ],
 )
 def test_a_run_that_ended_continues_as_if_it_had_been_longer(kind, more, on_change, tmp_path):
     def train(folder, epochs, **settings):
@@ -239,9 +245,10 @@ def forms(folder):
         yield folder / name
     save_file(weights, folder / "weights.safetensors")
     yield folder / "weights.safetensors"
-    (folder / "exported").mkdir()
-    torch.save(weights, folder / "exported" / "pytorch_model.bin")
-    yield folder / "exported"
+    for name, save in (("pytorch_model.bin", torch.save), ("model.safetensors", save_file)):
+        (folder / f"exported {name}").mkdir()
+        save(weights, folder / f"exported {name}" / name)
+        yield folder / f"exported {name}"
 
 
 def test_weights_are_loaded_from_every_form_of_file(tmp_path):

@@ -21,6 +21,7 @@ from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Paramsc
 from paramsched.mmengine.runner._param_schedulers import (
     RunnerFacts,
     build_schedulers,
+    is_plan,
     scheduled_fields,
     warn_if_unmeasured,
 )
@@ -134,6 +135,25 @@ def test_one_plan_drives_all_optimizers_with_the_updates_of_the_fastest():
 
 
 @table(
+    ("config", "names", "expected"),
+    [
+        *((text, (), True) for text in ("lr: cosine()", "cosine()", ps.Plan(lr="cosine()"))),
+        *((one, (), False) for one in (None, [], {}, 3, {"type": "StepLR", "lr": 1}, [{"type": "StepLR"}])),
+        # The name of an entry, or the values of all entries.
+        *(({name: None}, (), name != "rho") for name in ("lr", "groups", "later", "targets", "clock", "total", "rho")),
+        ({"lr": None, "type": "StepLR"}, (), False),
+        ({"lr": None, "critic": None}, ("critic",), False),
+        *(({"rho": value}, (), True) for value in ("cosine()", 1, 0.5, {"cosine": {}}, ["warmup(2)", {"cosine": {}}])),
+        *(({"rho": value}, (), True) for value in ([1, "cosine()"], [[1, "cosine()"], "cosine()"])),
+        *(({"rho": value}, (), False) for value in ([1, 2], [], {"type": "StepLR"}, ["cosine()", None], [[1], "x"])),
+        ({"rho": "cosine()", "gamma": [1, 2]}, (), False),
+    ],
+)
+def test_a_plan_is_distinguished_from_schedulers(config, names, expected):
+    assert is_plan(config, names=names) is expected
+
+
+@table(
     ("accumulation", "by_epoch", "warns"),
     [(4, False, True), (1, False, False), (4, True, False)],
 )
@@ -152,6 +172,10 @@ def test_a_warning_reports_schedulers_that_count_batches(accumulation, by_epoch,
     [
         ('warmup("20 tokens") >> cosine()', "tokens", r"Runner\(..., tokens_per_sample=1024\)"),
         ('warmup("20 frames") >> cosine()', "updates", "Write"),
+        ("linear(1, 0)", "tokens", r"train_cfg: .*For example: Runner\(\.\.\., tokens_per_sample=1024\)"),
+        ('linear(over="2000 tokens")', "updates", r"2000 tokens.*Runner\(\.\.\., tokens_per_sample=1024\)"),
+        ('warmup("5%")', "frames", "train_cfg: .*Write total and lengths in frames"),
+        ('linear(over="90 seconds")', "updates", "90 s.*Give the length in epochs or updates"),
     ],
 )
 def test_a_missing_fact_names_the_argument_of_the_runner(plan, clock, said):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import random
 import signal
@@ -215,17 +214,6 @@ def stopped(tmp_path):
     return run
 
 
-def test_a_longer_run_resumes_with_the_new_end(stopped):
-    cosine = dict(type="CosineAnnealingLR", by_epoch=False)
-    folder = stopped(cosine)
-
-    resumed = job(folder, cosine, resume=True, train_cfg=dict(by_epoch=True, max_epochs=4))
-
-    assert len((folder / "values.jsonl").read_text().splitlines()) == 40
-    assert resumed.schedulers[""][0].end == 40
-    assert resumed.values()["lr", 0] == pytest.approx(0.1 * (1 + math.cos(math.pi * 39 / 40)) / 2)
-
-
 def test_a_changed_argument_is_logged_and_on_change_decides(stopped, caplog):
     folder = stopped(dict(type="StepLR", step_size=1, gamma=0.1))
     changed = dict(type="StepLR", step_size=1, gamma=0.5)
@@ -275,27 +263,6 @@ def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, other)
     assert (folder / "values.jsonl").read_text() == before
 
 
-@pytest.mark.filterwarnings("ignore:cosine.* takes 200% of the total")
-def test_a_changed_plan_is_logged_as_a_diff(stopped, caplog):
-    folder = stopped(ps.Plan(lr=ps.cosine(to=0.1, over="4 epochs")))
-
-    with caplog.at_level(logging.WARNING, "paramsched"):
-        job(folder, ps.Plan(lr=ps.cosine(to=0.5, over="4 epochs")), resume=True)
-
-    assert "cosine(to=0.1, over=40) -> cosine(to=0.5, over=40)" in caplog.text
-
-
-def test_loading_only_weights_starts_a_new_run(stopped):
-    folder = stopped()
-    runner = Runner(model=nn.Sequential(network(1), nn.Dropout(0.1)), load_from=folder / "iter_20",
-                    val_dataloader=loader(2), loss=nn.functional.cross_entropy)  # fmt: skip
-
-    metrics = runner.val()
-
-    last = (folder / "metrics.jsonl").read_text().splitlines()[-1]
-    assert f'"loss": {metrics["loss"]}' in last
-
-
 @pytest.mark.parametrize("exists", [False, True])
 def test_resuming_without_a_checkpoint_starts_a_new_run(exists, tmp_path, caplog):
     settings = dict(param_scheduler=SCHEDULES["warmup"], train_cfg=dict(max_epochs=2))
@@ -324,13 +291,6 @@ def test_a_run_that_loads_only_weights_is_not_resumed_from_them(stopped, tmp_pat
     job(tmp_path / "new", load_from=stopped() / "iter_20", hooks=[reads], **settings)
 
     assert reads.text == ""
-
-
-def test_an_unrelated_folder_is_not_a_checkpoint(tmp_path):
-    (tmp_path / "strange").mkdir()
-
-    with pytest.raises(StateError, match=r"runner\.pt"):
-        job(tmp_path / "run", SCHEDULES["warmup"], resume=True, load_from=tmp_path / "strange")
 
 
 def test_a_plan_takes_on_base_and_other_schedulers_refuse_it(tmp_path, caplog):

@@ -173,16 +173,6 @@ def test_a_second_attempt_after_an_error_does_not_scale_the_lr_again(tmp_path, m
     assert scaled[0] == scaled[1] != before
 
 
-def test_a_runner_before_its_run_has_completed_nothing(tmp_path):
-    model = Line()
-    runner = Runner(
-        model, tmp_path, train_dataloader=data(), train_cfg={"max_epochs": 1}, optim_wrapper=sgd(model), loss=None
-    )
-
-    assert (runner.epoch, runner.iter) == (0, 0)
-    runner.start_epoch(0)
-
-
 @pytest.mark.filterwarnings("ignore:linear.* takes .* of the total")
 def test_the_plan_of_several_optimizers_resumes_once(tmp_path, caplog):
     def train(end, iterations, **resumed):

@@ -241,23 +241,6 @@ def test_a_plan_for_each_optimizer_is_refused():
     assert (problem.path, problem.found) == ("$.param_scheduler", "one plan drives all optimizers, on one clock")
 
 
-def test_one_loss_for_two_optimizers_needs_no_train_step():
-    model, same = TwoParts(), TwoParts()
-    del TwoParts.train_step
-    try:
-        run(
-            model,
-            loss=cross_entropy,
-            optim_wrapper={name: dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)) for name in ("body", "head")},
-        )
-    finally:
-        TwoParts.train_step = _train_step
-
-    assert_same_weights(model, plain(same))
-
-
-_train_step = TwoParts.train_step
-
 # ---------------------------------------------------------------------- models and metrics
 
 
@@ -338,17 +321,6 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
 )
 def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(given):
     assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(json.dumps(given))
-
-
-def test_accumulation_counts_batches_with_a_warning():
-    with pytest.warns(UserWarning, match="are stepped on every batch"):
-        runner = run(
-            param_scheduler=dict(type="LinearLR", start_factor=0.5, by_epoch=False, end=4),
-            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=5),
-            epochs=1,
-        )
-
-    assert runner.schedulers[""][0]._global_step == 10
 
 
 def test_a_plateau_without_validation_causes_a_warning():

@@ -13,7 +13,6 @@ from mmengine.hooks import Hook as PeersHook
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-import paramsched as ps
 from mmengine.runner import Priority
 from paramsched.core.files.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
@@ -440,23 +439,3 @@ def test_a_seed_repeats_a_run_and_another_does_not():
 
     assert first(3) == first(3)
     assert first(3) != first(4)
-
-
-@table(
-    ("config", "expected"),
-    [
-        (dict(lr="cosine()"), [True]),
-        (dict(momentum="absolute(linear(0.9, 0.5))"), [True]),
-        (dict(lr="constant(0.5)"), [True]),
-        (dict(weight_decay="0.01 * absolute(cosine())"), [True]),
-        ("lr: cosine()", [True]),
-        (ps.Plan(lr="cosine()"), [True]),
-        (dict(type="StepLR", step_size=3), [False]),
-        ([dict(type="StepLR", step_size=3)], [False]),
-        ([], []),
-    ],
-)
-def test_a_plan_and_a_list_of_schedulers_are_distinguished(config, expected):
-    actual = run(param_scheduler=config).param_schedulers
-
-    assert [isinstance(one, ps.Scheduler) for one in actual or []] == expected
