@@ -76,8 +76,8 @@ def tree(folder):
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
 
 
-def two_groups(model):
-    return torch.optim.SGD([{"params": model.body.parameters()}, {"params": model.head.parameters()}], lr=0.1)
+def two_groups(model, lr=0.1):
+    return torch.optim.SGD([{"params": model.body.parameters()}, {"params": model.head.parameters()}], lr=lr)
 
 
 def two_optimizers():
@@ -167,6 +167,17 @@ def test_a_resumed_run_has_the_seed_the_bases_and_the_hooks_of_its_checkpoint(sa
     assert "epoch_2: epoch 2, iteration 6" in caplog.text
     assert (runner.seed, hook.count, runner.epoch, runner.iter) == (3, 9, 3, 9)
     assert runner.values()["lr", 0] == 0.1
+
+
+def test_all_groups_of_a_resumed_run_have_the_lr_of_its_checkpoint(tmp_path):
+    def train(lr, epochs, **more):
+        model = Named()
+        optimizer = two_groups(model, lr)
+        runner = runner_in(tmp_path, model, optim_wrapper=optimizer, train_cfg=dict(max_epochs=epochs), **more)
+        runner.train()
+        return runner.optim_wrapper.get_lr()
+
+    assert train(0.1, 1) == train(0.3, 2, resume=True) == {"lr": [0.1, 0.1], "base_lr": [0.1]}
 
 
 @pytest.mark.parametrize(("form", "on_change"), [("built", "new"), ("list", "checkpoint"), ("dict", "error")])

@@ -346,7 +346,8 @@ def test_the_name_of_a_metric_shows_which_scores_are_better(name, rule):
 @pytest.mark.parametrize(
     ("name", "rule", "expected"), [("mine/acc", None, HIGHER), ("loss", None, LOWER), ("loss", "greater", HIGHER)]
 )
-def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, tmp_path):
+@pytest.mark.parametrize("is_automatic", [False, True])
+def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, is_automatic, tmp_path):
     scores, saved = iter(SCORES), []
 
     class Scripted:
@@ -354,13 +355,14 @@ def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, tmp
             pass
 
         def evaluate(self, size):
-            return {name: next(scores)}
+            return {name: next(scores), "another": 1.0}
 
     class Looking(Hook):
         def before_save_checkpoint(self, runner, checkpoint):
             saved.append(runner.epoch - 1)
 
-    checkpoint = dict(type="CheckpointHook", save_best=name, rule=rule, save_last=False)
+    best = "auto" if is_automatic else name
+    checkpoint = dict(type="CheckpointHook", save_best=best, rule=rule, save_last=False)
     runner = run(
         train_dataloader=loader(1), train_cfg=dict(max_epochs=5), val_dataloader=loader(1), val_cfg={},
         val_evaluator=Scripted(), default_hooks=QUIET | dict(checkpoint=checkpoint), custom_hooks=[Looking()],

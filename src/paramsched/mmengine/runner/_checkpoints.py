@@ -481,8 +481,8 @@ def load_state(
         stepper.updates = kept["updates"]
         if stepper.amounts is not None:
             stepper.amounts.load_state(kept.get("amounts", {}))
-        if stepper.inner.base_param_settings is not None and kept["base_param_settings"] is not None:
-            stepper.inner.base_param_settings.update(kept["base_param_settings"])
+        if stepper.inner.base_param_settings is not None:
+            stepper.inner.base_param_settings.update(kept["base_param_settings"] or {})
     loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
     for name, many in parts.schedulers.items():
         if _is_plan(many):
