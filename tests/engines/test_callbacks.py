@@ -191,6 +191,137 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
         accelerate.facts(engine, PreparedLoader(**given))
 
 
+SIZED = SimpleNamespace(batch_size=4)
+
+
+class GradientAccumulationScheduler:
+    def __init__(self, scheduling):
+        self.scheduling = scheduling
+
+
+@table(
+    ("changes", "expected"),
+    [
+        ({}, {"batches": 18, "total": 54}),
+        ({"num_training_batches": 18.0, "estimated_stepping_batches": 54.0}, {"batches": 18, "total": 54}),
+        ({"num_training_batches": math.inf, "estimated_stepping_batches": -1}, {}),
+        ({"num_training_batches": math.inf, "estimated_stepping_batches": math.inf}, {}),
+        ({"num_training_batches": 1, "estimated_stepping_batches": 1}, {"batches": 1, "total": 1}),
+        ({"num_training_batches": 0, "estimated_stepping_batches": 0}, {}),
+        ({"train_dataloader": []}, {"batches": 18, "total": 54, "batch_size": None}),
+        ({"scheduling": {0: 9, 2: 3, 3: 1}}, {"total": 28}),  # 2 + 2 + 6 + 18
+        ({"scheduling": {0: 9, 2: 5}}, {"total": 12}),  # 2 + 2 + 4 + 4
+        ({"scheduling": {0: 9, 2: 3, 3: 1}, "max_steps": 20}, {"total": 20}),
+        ({"scheduling": {0: 9, 2: 3, 3: 1}, "max_steps": 30}, {"total": 28}),
+        ({"scheduling": {0: 9, 2: 3}, "num_training_batches": math.inf}, {"total": 54}),
+        ({"scheduling": {0: 9, 2: 3}, "max_epochs": -1}, {"batches": 18, "total": 54}),
+        ({"scheduling": {0: 9, 2: 3}, "max_epochs": None}, {"batches": 18, "total": 54}),
+        ({"scheduling": {0: 2}}, {"batches": 18, "total": 54}),
+        ({"manual": True}, {"accumulation": 1, "fixed_sizes": ("batch_size",)}),
+        ({"manual": True, "train_dataloader": []}, {"accumulation": 1, "batch_size": None, "fixed_sizes": ()}),
+    ],
+)
+def test_the_facts_of_a_trainer_of_lightning(changes, expected):
+    trainer = SimpleNamespace(
+        fit_loop=SimpleNamespace(setup_data=lambda: None), train_dataloader=SIZED, num_training_batches=18,
+        estimated_stepping_batches=54, accumulate_grad_batches=2, max_epochs=4, max_steps=-1,
+        distributed_sampler_kwargs={"num_replicas": 3}, callbacks=[object()],
+    )  # fmt: skip
+    changes = dict(changes)
+    module = SimpleNamespace(automatic_optimization=not changes.pop("manual", False))
+    if "scheduling" in changes:
+        trainer.callbacks.append(GradientAccumulationScheduler(changes.pop("scheduling")))
+    vars(trainer).update(changes)
+
+    facts = lightning._facts_of_trainer(trainer, module)
+
+    names = ("batches", "total", "accumulation", "batch_size", "fixed_sizes", "processes")
+    known = {"batches": None, "total": None, "accumulation": 2, "batch_size": 4, "fixed_sizes": None, "processes": 3}
+    assert {name: getattr(facts, name) for name in names} == known | expected
+    assert facts.warns_of_metrics
+
+
+@table(
+    ("observe", "events", "expected"),
+    [
+        ("validation", "log val", 1),
+        ("validation", "log val val", 1),  # it was not logged again
+        ("validation", "log val log val", 2),
+        ("validation", "log epoch", 0),
+        ("validation", "hand val val hand val", 2),
+        ("validation", "log val end log val", 1),
+        ("validation", "log val resume log val", 2),
+        ("validation", "log resume val", 1),
+        ("validation", "log val-epoch resume", 1),  # saved before the callback observes the validation
+        ("validation", "log val-epoch resume log val", 2),
+        ("validation", "log end resume val", 1),
+        ("epoch", "log val", 0),
+        ("epoch", "log val epoch epoch", 1),
+        ("epoch", "log val-epoch resume epoch", 1),
+        ("epoch", "log epoch log epoch", 2),
+    ],
+)
+def test_lightning_observes_what_was_logged_since_the_last_report(observe, events, expected):
+    plan = ps.Plan(lr=ps.constant() * ps.hold("loss", at=0.5, add=1.0), total=99)
+
+    def start(**state):
+        callback = lightning._LightningPlan(plan, observe=observe)
+        if state:
+            callback.load_state_dict(state)
+        _, scheduler, trainer, _ = begun(callback, plan)
+        trainer.callback_metrics = {}
+        return callback, scheduler, trainer
+
+    callback, scheduler, trainer = start()
+    for event in events.split():
+        if event in ("log", "hand"):
+            trainer.callback_metrics["loss"] = torch.tensor(1.0) if event == "log" else 1.0
+        elif event == "resume":
+            callback, scheduler, trainer = start(**callback.state_dict())
+        elif event == "end":
+            callback.on_exception(trainer, None, KeyboardInterrupt())
+        if event.startswith("val"):
+            callback.on_validation_epoch_end(trainer, None)
+        if event == "val":
+            callback.on_validation_end(trainer, None)
+        if event == "epoch":
+            callback.on_train_epoch_end(trainer, None)
+
+    (state,) = scheduler.states.values()
+    assert state.multiple == 1 + expected
+
+
+class Timer:
+    def __init__(self, remaining):
+        self.time_remaining = lambda: remaining
+
+
+@table(
+    ("should_stop", "interrupted", "remaining", "is_short"),
+    [
+        (False, False, None, True),
+        (True, False, None, False),
+        (True, False, 3.0, False),
+        (True, False, 0.0, True),
+        (True, False, -0.1, True),
+        (False, True, None, False),
+        (True, True, 0.0, False),
+    ],
+)
+def test_a_fit_that_code_of_the_user_stops_is_not_short(should_stop, interrupted, remaining, is_short):
+    callback = lightning._LightningPlan("linear()")
+    stepped, _, trainer, module = begun(callback, ps.Plan(lr="linear()", total=10))
+    stepped.step()
+    trainer.should_stop, trainer.interrupted, trainer.callback_metrics = should_stop, interrupted, {}
+    trainer.callbacks = [object(), Timer(remaining)]
+
+    with warnings.catch_warnings(record=True) as reported:
+        warnings.simplefilter("always")
+        callback.on_train_end(trainer, module)
+
+    assert ["the run ended at update" in str(report.message) for report in reported] == [True] * is_short
+
+
 # ---------------------------------------------------------------------- Hugging Face Trainer
 
 

@@ -1,6 +1,7 @@
 """The facts that an engine knows of its run, and lengths in epochs of batches."""
 
 import warnings
+from collections import OrderedDict
 from itertools import count, product
 from types import SimpleNamespace
 
@@ -10,9 +11,9 @@ import torch
 
 import paramsched as ps
 from paramsched.core.time import RunFacts
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import MetricRelay, PlannedColumns
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, check_kinds, length_of
+from paramsched.engines.reporting import MetricRelay, PlannedColumns, callbacks_on_demand, is_value, make_class
+from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 from support.tables import table
 from support.updates import probe
 
@@ -95,9 +96,15 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provid
 
 @pytest.mark.parametrize(
     ("total", "engine_total", "user", "is_logged"),
-    [(100, 100, {}, False), (90, 100, {}, True), (90, 100, {"total": 90}, False), (100, None, {}, False)],
+    [
+        (100, 100, {}, False),
+        (90, 100, {}, True),
+        (90, 100, {"total": 90}, False),
+        (100, None, {}, False),
+        (101, 100, {}, True),
+    ],
 )
-def test_a_total_that_is_shorter_than_the_run_of_the_engine_is_logged(total, engine_total, user, is_logged, caplog):
+def test_a_total_that_differs_from_the_run_of_the_engine_is_logged(total, engine_total, user, is_logged, caplog):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     plan = ps.Plan(lr="linear()", total=total)
 
@@ -118,6 +125,7 @@ def test_a_total_that_is_shorter_than_the_run_of_the_engine_is_logged(total, eng
         (SimpleNamespace(batch_size="auto"), None, None),
         ([], None, None),
         ([1, 2], 2, None),
+        (SimpleNamespace(batch_size=None, batch_sampler=SimpleNamespace(batch_size=-1)), None, None),
     ],
 )
 def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length, size):
@@ -140,6 +148,135 @@ def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
     assert [state.best for state in scheduler.states.values()] == [1.0, 2.0, 1.0]
     assert len(messages) == 1
     assert "watches b, which was never reported; reported metrics: a, c" in str(messages[0].message)
+
+
+WATCHES = ps.Plan(lr=ps.plateau("eval_loss") * ps.plateau("train_loss") * ps.constant(1.0), total=9)
+
+
+@table(
+    ("events", "missed"),
+    [
+        ([({"loss": 1.0}, False)], []),
+        ([({"eval_loss": 1.0}, True)], []),  # a metric of training may come later
+        ([({"eval_loss": 1.0, "eval_runtime": 2.0, "epoch": 1}, True)] * 2, [("train_loss", "eval_loss")]),
+        ([({"acc": 1.0}, True)] * 3, [("eval_loss, train_loss", "acc")]),
+        ([({"eval_time": 1.0}, True)] * 2, [("eval_loss, train_loss", "no metric")]),
+        ([({"eval_loss": None, "train_loss": 1.0}, True)] * 2, []),
+        ([({"acc": 1.0, "train_loss": 1.0}, True)] * 2, [("eval_loss", "acc, train_loss")]),
+    ],
+)  # fmt: skip
+def test_a_metric_that_the_first_evaluations_lack_is_named_once(events, missed):
+    relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), WATCHES, drive="manual")
+    scheduler.step()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for metrics, is_evaluation in events:
+            relay.report(scheduler, metrics, is_evaluation=is_evaluation)
+
+    assert [one.message.problem.found for one in caught] == [
+        f"the plan watches {names}; the first evaluation has {present}" for names, present in missed
+    ]
+
+
+@table(
+    ("outer", "inner", "fails", "observed"),
+    [
+        (True, None, False, [("a", True)]),
+        (False, True, False, [("ab", True)]),
+        (True, False, False, [("ab", True)]),
+        (False, False, False, [("ab", False)]),
+        (True, True, True, []),
+    ],
+)
+def test_an_event_inside_another_one_is_a_part_of_it(outer, inner, fails, observed):
+    relay, reported = MetricRelay("engine"), []
+    relay.report = lambda _, metrics, is_evaluation: reported.append(("".join(metrics), is_evaluation))
+
+    def run():
+        with relay.event(None, is_evaluation=outer) as metrics:
+            metrics["a"] = 1.0
+            if inner is not None:
+                with relay.event(None, is_evaluation=inner) as part:
+                    part["b"] = 2.0
+                    assert not fails
+
+    if fails:
+        with pytest.raises(AssertionError):
+            run()
+    else:
+        run()
+    assert reported == observed
+    with relay.event(None, is_evaluation=False):
+        pass
+    assert reported == [*observed, ("", False)]
+
+
+@table(
+    ("logged", "planned", "is_same"),
+    [
+        (0.1, 0.1, True),
+        (torch.tensor(0.1), 0.1, True),
+        (torch.tensor([0.1]), 0.1, True),
+        (np.float32(0.1).item(), 0.1, True),
+        (torch.tensor(0.1, dtype=torch.float64), 0.1, True),
+        (torch.tensor([0.1, 0.1]), 0.1, False),
+        (0.1 + 1e-12, 0.1, False),
+        ("0.1", 0.1, False),
+        (None, 0.1, False),
+    ],
+)
+def test_a_planned_value_in_float32_is_the_same_value(logged, planned, is_same):
+    assert is_value(logged, planned) is is_same
+
+
+class Own:
+    """A class of an adapter."""
+
+
+def test_a_class_of_an_adapter_gets_the_first_base_that_is_installed():
+    def other():
+        return dict
+
+    bases = ("no_such_engine.Callback", "collections.OrderedDict", "collections.Counter")
+    find = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, *bases, library="mine", others={"B": other})
+    lacks = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, bases[0], library="mine")
+
+    made = find("A")
+    assert (made.__bases__, made.__name__, made.__qualname__) == ((Own, OrderedDict), "A", "A")
+    assert (made.__module__, made.__doc__) == ("paramsched.engines.mine", Own.__doc__)
+    assert find("A") is made
+    assert find("B") is dict
+    assert make_class("C", "m", Own, doc="Mine.").__doc__ == "Mine."
+    with pytest.raises(AttributeError, match=r"module 'paramsched\.engines\.mine' has no attribute 'C'"):
+        find("C")
+    with pytest.raises(MissingDependency, match=r"engines\.mine\.A"):
+        lacks("A")
+
+
+PARTS = {"accelerator": SimpleNamespace(num_processes=1), "plan": "linear()", "loader": [1], "optimizer": probe()}
+
+
+@table(
+    ("given", "example"),
+    [
+        ({"accelerator": "accelerator", "plan": "plan"}, None),
+        ({"accelerator": "plan", "plan": "accelerator"}, "engine(accelerator, 'linear()')"),
+        ({"optimizer": "plan", "plan": "loader", "loader": "optimizer"}, "engine(optimizer, 'linear()', loader)"),
+        ({"plan": "trainer", "trainer": "plan"}, "engine('linear()', Own)"),
+    ],
+)
+def test_arguments_in_another_order_are_refused_with_the_call_to_write(given, example):
+    parts = PARTS | {"trainer": Own}
+    arguments = {name: parts[part] for name, part in given.items()}
+    if example is None:
+        check_kinds("engine", **arguments)
+        return
+
+    with pytest.raises(InvalidArgument) as refusal:
+        check_kinds("engine", **arguments)
+
+    assert refusal.value.problem.advice == f"For example: {example}"
 
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
@@ -239,6 +376,7 @@ def warned(plan, **facts):
     ("facts", "codes"),
     [
         ({"steps_per_epoch": 16}, ["PS216"]),
+        ({"steps_per_epoch": 16, "accumulation": 4}, []),
         ({"steps_per_epoch": 4}, []),
         ({"batches_per_epoch": 16}, []),
         ({}, []),

@@ -47,7 +47,7 @@ class Accelerator:
 
     def save_state(self, folder):
         folder = Path(folder)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (weights,) = [model.state_dict() for model in self._models] or [{}]
         torch.save(weights, folder / "pytorch_model.bin")
         for optimizer in self._optimizers:
@@ -323,6 +323,9 @@ def test_only_the_main_process_writes_the_files_of_the_runner(tmp_path):
     folder = saved(tmp_path)
     pointer = (tmp_path / NEWEST).read_bytes()
     other = home(tmp_path, process(main=False))
+    part = tmp_path / ".epoch_3.part"
+    part.mkdir()
+    (part / "model.safetensors").touch()  # by the main process
 
     other.save("epoch_3", STATE_OF_RUN, {"w": torch.ones(1)}, newest=True)
     other.remove("epoch_2")
@@ -330,8 +333,7 @@ def test_only_the_main_process_writes_the_files_of_the_runner(tmp_path):
 
     assert folder.exists()
     assert (tmp_path / NEWEST).read_bytes() == pointer
-    part = tmp_path / ".epoch_3.part"
-    assert {path.name for path in part.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin"}
+    assert {path.name for path in part.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin", "model.safetensors"}
     assert not (part / STATE).exists()
 
 
