@@ -132,6 +132,8 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     [
         (dict(model=WithTrainStep()), "$.loss: WithTrainStep has its own train_step"),
         (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
+        (dict(train_dataloader=iter([1])), "$.train_dataloader: expected a loader with a length"),
+        (dict(optim_wrapper=dict(optimizer=dict(type="Adamm", lr=0.1))), "Write type='Adam'"),
         (dict(amount_of=len, tokens_per_sample=4), "$.amount_of: tokens_per_sample also sets the amount"),
     ],
 )
