@@ -235,6 +235,8 @@ def test_the_facts_of_a_trainer_of_lightning(changes, expected):
     known = {"batches": None, "total": None, "accumulation": 2, "batch_size": 4, "fixed_sizes": None, "processes": 3}
     assert {name: getattr(facts, name) for name in names} == known | expected
     assert facts.warns_of_metrics
+    changes_accumulation = trainer.callbacks[1:] != [] and expected.keys() == {"total"} and expected["total"] != 54
+    assert ("GradientAccumulationScheduler" in facts.why["steps_per_epoch"]) is changes_accumulation
 
 
 @table(

@@ -80,6 +80,23 @@ def test_the_sizes_of_a_loader_or_a_loop_of_the_user_are_not_compared():
     manual.attach(optimizer_of(Tiny()), plan(1, GROWS, name="accumulation"), PlanOptions())
 
 
+@table(
+    ("planned", "advice"),
+    [
+        (plan(8), "Omit the target batch_size, or pass the run fact batch_size=8 if"),
+        (plan(4, GROWS), "Omit the target batch_size, or train the planned sizes in a loop"),
+        (plan(8, "constant() * plateau('loss')"), "Omit the target batch_size, or train the planned sizes in a loop"),
+    ],
+)
+def test_a_size_that_the_engine_does_not_know_may_be_a_run_fact(planned, advice):
+    unknown = EngineFacts(call="planned", fixed_sizes=("batch_size",), why={})
+
+    with pytest.raises(InvalidArgument) as refusal:
+        unknown.attach(optimizer_of(Tiny()), planned, PlanOptions())
+
+    assert refusal.value.problem.advice.startswith(advice)
+
+
 def trainer(folder: Any, planned: ps.Plan) -> None:
     runs = pytest.importorskip("support.engine_runs.transformers")
     runs.planned_trainer(planned, folder, max_steps=4).train()

@@ -155,22 +155,6 @@ def test_max_steps_is_the_total(tmp_path: Path) -> None:
     assert trainer.used == planned(10)
 
 
-def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
-    class Worse(transformers.Trainer):
-        worse = 0.0
-
-        def evaluate(self, *args: Any, **keywords: Any) -> Any:
-            self.worse += 1.0
-            return {"eval_loss": self.worse}
-
-    plan = ps.Plan(lr=ps.constant() * ps.plateau("eval_loss", patience=0, factor=0.5))
-    trainer = runs.planned_trainer(plan, tmp_path, Worse, eval_strategy="epoch")
-
-    trainer.train()
-
-    assert [row[0] for row in trainer.used[::18]] == [0.1, 0.1, 0.05]
-
-
 def test_the_log_has_every_scheduled_field_and_the_used_lr(tmp_path: Path) -> None:
     trainer = runs.planned_trainer(PLAN, tmp_path, logging_strategy="steps", logging_steps=1)
 

@@ -367,12 +367,3 @@ def test_an_accumulation_that_lightning_changes_has_the_right_number_of_updates(
 
     assert used == pytest.approx([0.1 * (1 - t / 28) for t in range(28)], rel=1e-12)  # 2 + 2 + 6 + 18 updates
     assert texts == []
-
-
-@pytest.mark.heavy
-def test_a_length_in_epochs_is_refused_if_lightning_changes_the_accumulation():
-    pl = pytest.importorskip("lightning.pytorch")
-    changing = pl.callbacks.GradientAccumulationScheduler({0: 4, 2: 2})
-
-    with pytest.raises(ps.errors.MissingFact, match="GradientAccumulationScheduler"):
-        lightning_run('warmup("1 epoch") >> linear()', changing)

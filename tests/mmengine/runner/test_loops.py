@@ -87,6 +87,7 @@ def validations(**settings):
 )
 def test_a_validation_runs_after_each_interval_and_at_the_end(settings, expected):
     assert validations(**settings) == expected
+    assert Recorded(**settings).train_loop.validations == len(expected)
 
 
 def test_the_lengths_of_a_loop_are_mmengines():
