@@ -53,13 +53,16 @@ def batch(samples):
         (RAMP, 1, 1, RAMPED, 68, 0),
         (FOUR, 1, 2, "4 4. 4 4. 4 3.", 24, 1),
         (FOUR, 1, 2, "4 & 4.", 8, 0),
+        # The engine does not know which batch ends the update.
+        (BY_SAMPLES, 1, 1, "4? s 3? s", 7, 0),
+        (RAMP, 1, 1, "3? s 3? s", 4, 0),
     ],
 )
 def test_the_amount_is_that_of_the_batches_the_report_of_the_loop_or_the_planned_sizes(
     plan, processes, accumulation, events, amount, warned
 ):
-    """Of the events, `4` is a batch of four samples; `,` ends its update, and `.` steps too; `+10` is a report of the
-    loop; `r` reports the counted batches, `s` steps, and `&` resumes in new objects."""
+    """Of the events, `4` is a batch of four samples; `,` ends its update, `?` may end it, and `.` steps too; `+10` is a
+    report of the loop; `r` reports the counted batches, `s` steps, and `&` resumes in new objects."""
     sums = []
 
     def begun():
@@ -84,7 +87,8 @@ def test_the_amount_is_that_of_the_batches_the_report_of_the_loop_or_the_planned
             elif event[0] == "+":
                 scheduler.consumed(samples=int(event))
             elif event != "s":
-                amounts.count_batch(batch(int(event.rstrip(".,"))), ends_update=event[-1] in ".,")
+                ends = None if event[-1] == "?" else event[-1] in ".,"
+                amounts.count_batch(batch(int(event.rstrip(".,?"))), ends_update=ends)
             if event[-1] in ".s":
                 optimizer.step()
 

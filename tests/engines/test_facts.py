@@ -94,6 +94,15 @@ def test_a_missing_fact_has_the_reason_of_the_engine_and_an_argument_that_provid
     assert optimizer.param_groups[0] == before
 
 
+def test_a_total_of_the_user_that_cannot_be_converted_is_refused():
+    options = PlanOptions(facts=RunFacts(total="50 samples"))
+
+    with pytest.raises(MissingFact) as missing:
+        engine_facts().attach(probe(), "cosine(over=9)", options)
+
+    assert missing.value.fact == "batch_size"
+
+
 @pytest.mark.parametrize(
     ("total", "engine_total", "user", "is_logged"),
     [
