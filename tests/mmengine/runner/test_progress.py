@@ -61,7 +61,7 @@ def test_the_bar_has_its_columns_and_values(columns, monkeypatch, tmp_path):
 def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, monkeypatch):
     read, updates, closed = [], [], []
     bar = SimpleNamespace(
-        disable=is_hidden, format_dict={"ncols": None}, set_postfix=lambda values, refresh: read.append(values),
+        disable=is_hidden, set_postfix=lambda values, refresh: read.append(values | {"refresh": refresh}),
         update=lambda: updates.append(1), close=lambda: closed.append(1),
     )  # fmt: skip
     run = SimpleNamespace(
@@ -76,7 +76,7 @@ def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, mon
     for run.iter in range(7):
         hook.after_train_iter(run, run.iter, outputs={"loss": 0.5})
 
-    assert read == [{"loss": "0.5000", "lr": str(one)} for one in shown]
+    assert read == [{"loss": "0.5000", "lr": str(one), "refresh": False} for one in shown]
     assert (len(updates), closed) == (7, [])
     hook.after_exception(run)
     assert closed == [1]

@@ -216,9 +216,9 @@ class TrainLoop(ABC):
         self._milestones = [0, *(at for at, _ in changes)]
         self._intervals = [self.val_interval, *(interval for _, interval in changes)]
         self.stop_training = False
-        # The settings were checked to contain the length. As in MMEngine, a run by iterations is one epoch.
-        self.max_epochs = 1 if self.by_iterations else settings.max_epochs or 1
-        self.max_iters = settings.max_iters or 1 if self.by_iterations else self.max_epochs * len(batches)
+        # The settings were checked to contain one of the lengths. As in MMEngine, a run by iterations is one epoch.
+        self.max_epochs = settings.max_epochs or 1
+        self.max_iters = settings.max_iters or self.max_epochs * len(batches)
         self.epoch = self.iter = 0
         self.position = Position()
 
