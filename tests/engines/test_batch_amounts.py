@@ -153,13 +153,17 @@ def test_tokens_come_from_the_users_function_or_the_constant(plan, options, fact
     assert scheduler.amount == expected
 
 
-def test_uncounted_tokens_are_rejected_before_the_update():
-    optimizer, scheduler = attached(BY_TOKENS)
-    amounts = amounts_of(scheduler)
+BY_PROGRESS = ps.Plan(lr="linear()", clock="progress")
+
+
+@table(("plan", "options"), [(BY_TOKENS, {}), (BY_PROGRESS, {"amount_of": numel})])
+def test_an_amount_that_batches_do_not_have_is_rejected_before_the_update(plan, options):
+    optimizer, scheduler = attached(plan)
+    amounts = amounts_of(scheduler, **options)
     amounts.count_batch(batch(3), ends_update=True)
     amounts.report_counted()
 
-    with pytest.raises(MissingFact, match=r"scheduler\.consumed\(tokens=n\)"):
+    with pytest.raises(MissingFact, match=rf"scheduler\.\w+\({plan.clock}="):
         optimizer.step()
 
     assert (scheduler.t, scheduler.amount) == (0, 0)

@@ -130,6 +130,36 @@ def test_lightning_counts_a_shard_once(replicas, samples):
     assert lightning._replicas(trainer) == 1
 
 
+@table(
+    ("window", "batches", "ends"),
+    [(1, 3, "yyy"), (2, 5, "nynyy"), (2, 4, "nyny"), (3, 7, "nnynnyy"), (4, 3, "nny")],
+)
+def test_an_update_ends_after_each_window_of_batches_and_with_the_last_batch(window, batches, ends):
+    seen = {"pytorch_accelerated": "", "lightning": ""}
+
+    def counter(name):
+        def count_batch(batch, ends_update):
+            seen[name] += "y" if ends_update else "n"
+
+        return SimpleNamespace(count_batch=count_batch)
+
+    own = pytorch_accelerated._AmountCallback()
+    own._amounts = counter("pytorch_accelerated")
+    engine = SimpleNamespace(
+        run_config=SimpleNamespace(gradient_accumulation_steps=window), _train_dataloader=range(batches)
+    )
+    callback = lightning._LightningPlan("linear()")
+    _, _, trainer, module = begun(callback, ps.Plan(lr="linear()", total=10))
+    callback._amounts, trainer.accumulate_grad_batches = [counter("lightning")], window
+
+    for index in range(batches):
+        own.on_train_step_end(engine, None, index)
+        trainer.is_last_batch = index == batches - 1
+        callback.on_train_batch_start(trainer, module, None, index)
+
+    assert seen == dict.fromkeys(seen, ends)
+
+
 @pytest.mark.parametrize(("batches", "updates", "accumulation"), [(10, 10, 1), (10, 4, 3), (10, 1, 10), (7, 4, 2)])
 def test_the_accumulation_of_pytorch_accelerated_follows_from_its_updates(batches, updates, accumulation):
     made = pytorch_accelerated._attach_to(
@@ -474,11 +504,12 @@ def test_a_metric_before_the_first_update_of_a_resumed_run_or_outside_of_the_tra
         (True, 3, 3, True, True),  # the Trainer stops itself
         (True, 3, 9, False, True),  # as at the end of a stream
         (True, 9, 9, True, False),
+        (True, 0, 9, True, False),  # before the first epoch
     ],
 )
 def test_a_run_that_code_of_the_user_stops_is_not_short(stops, at, max_steps, has_batch, is_short):
     trainer = trainer_of("linear()", {})
-    trainer.call("on_train_begin", "on_epoch_begin")
+    trainer.call("on_train_begin", *["on_epoch_begin"] * (at > 0))
     for _ in range(at):
         trainer.update()
     trainer.call(*["on_epoch_begin"] * (not has_batch))

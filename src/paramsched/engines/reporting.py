@@ -55,16 +55,16 @@ class MetricRelay:
             scheduler: the scheduler.
             is_evaluation: True for an evaluation, False for a row of the training's log.
         """
+        self._evaluates |= is_evaluation
         if self._event is not None:
-            self._evaluates |= is_evaluation
             yield self._event
             return
-        self._event, self._evaluates = {}, is_evaluation
+        self._event = {}
         try:
             yield self._event
             metrics, evaluates = self._event, self._evaluates
         finally:
-            self._event = None
+            self._event, self._evaluates = None, False
         self.report(scheduler, metrics, is_evaluation=evaluates)
 
     def warn_of_patience(self, scheduler: Scheduler, evaluations: int | None, *, prefix: str = "") -> None:
