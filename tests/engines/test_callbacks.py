@@ -450,6 +450,8 @@ def test_the_last_of_the_batches_ends_an_update():
     trainer.get_batch_samples(iter("d"), 3)
 
     assert ends == [False, False, True, True]
+    trainer._paramsched_amounts = None  # DeepSpeed makes the Scheduler with a copy of the Trainer
+    assert trainer.get_batch_samples(iter("e"), 1) == (["e"], 1)
 
 
 @table(
