@@ -210,6 +210,9 @@ def test_a_scheduler_that_follows_a_metric_changes_nothing_and_is_reported():
         ({"auto_scale_lr": {"enable": False, "base_batch_size": 16}}, False),
         ({"optim_wrapper": {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"norm_decay_mult": 0.0}}}, True),
         ({"optim_wrapper": {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": None}}, False),
+        ({"default_hooks": {"param_scheduler": {"type": "mmengine.ParamSchedulerHook"}}}, False),
+        ({"default_hooks": {"logger": None}}, False),
+        ({"default_hooks": None}, False),
     ],
 )
 def test_settings_that_are_ignored_are_reported(changes, is_reported, recwarn):

@@ -209,7 +209,7 @@ def token_callback_class() -> type[Any]:
 
     class TokenCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
         def __init__(self, amounts: BatchAmounts, copies: int) -> None:
-            self._amounts, self._reported, self._copies = amounts, 0, copies
+            self._amounts, self._copies = amounts, copies
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
