@@ -19,6 +19,7 @@ from paramsched.mmengine.schedulers import (
     StepLR,
     build_param_scheduler,
 )
+from paramsched.mmengine.schedulers.base import field_of_group
 from support.tables import table
 
 
@@ -27,6 +28,13 @@ def sgd():
 
 
 STEP = {"type": "StepLR", "step_size": 2}
+
+
+class Stepless:
+    """A class of a user that is no scheduler."""
+
+    def __init__(self, optimizer):
+        self.state_dict = self.load_state_dict = dict
 
 
 @table(
@@ -38,6 +46,7 @@ STEP = {"type": "StepLR", "step_size": 2}
         ([STEP, {**STEP, "gama": 0.1}], "[1].gama", 'did you mean "gamma"'),
         ([STEP, {"step_size": 2}], "[1].type", "type is missing"),
         ([STEP, 3], "[1]", "expected a scheduler, got a number: 3"),
+        ([STEP, {"type": Stepless}], "[1]", "Stepless has no step()"),
         ([STEP, StepLR(sgd(), 2)], "", "built schedulers and dicts are mixed"),
         ({**STEP, "type": "StepLr"}, ".type", 'did you mean "StepLR"'),
         ({**STEP, "type": 3}, ".type", "type is 3"),
@@ -246,3 +255,15 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one():
     registry.register_module(name="Once", module=int)
     with pytest.raises(KeyError, match=r"did you mean .*Once"):
         registry.find("Onse")
+
+
+@table(
+    ("group", "name", "expected"),
+    [
+        ({"betas": (0.9, 0.99)}, "momentum", "betas[0]"),
+        ({"betas": (0.9, 0.99)}, "lr", "lr"),
+        ({"momentum": 0.9}, "momentum", "momentum"),
+    ],
+)
+def test_the_momentum_of_adam_is_its_first_beta(group, name, expected):
+    assert str(field_of_group(group, name)) == expected
