@@ -40,7 +40,7 @@ test: $(VENV)/compiled.stamp
 endif
 
 # All cases, more generated examples and more kills: before a release. PROFILE=thorough draws a thousand new examples of
-# each property, and PROFILE=fuzz ARGS=tests/whole/fuzz new damaged input for every reader.
+# each property, and PROFILE=fuzz ARGS=tests/whole/hostile new damaged input for every reader.
 PROFILE ?= release
 PARAMSCHED_KILLS ?= 3
 full: $(VENV)/compiled.stamp

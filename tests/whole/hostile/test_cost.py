@@ -7,9 +7,10 @@ A call that spends its time inside of one function is stopped after two minutes 
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from support.spread import every, spread
+from support.tables import table
 from support.work import steps_of, work_of
 
 Text = Callable[[int], str]
@@ -108,6 +110,16 @@ NUMBERS = ("1" + "0" * 399, "1" * 4000, "1e999", "1e-320", str(10**18))
 CONFIG = "train_cfg: {max_epochs: {n}}\nparam_scheduler: {type: StepLR, step_size: {n}, gamma: {n}}\n"
 
 
+WIDE = (
+    *("piecewise({1:" + "1111111111:" * 800 + "x})", "piecewise({" + "1: 1, " * 1500 + "x})"),
+    "OneCycleLR(optimizer, " + ", ".join(f"max_lr{n}=x" for n in range(12)) + ")",
+    "CyclicLR(optimizer, " + ", ".join(f"a{number}" for number in range(12)) + ")",
+    "SequentialLR(optimizer, [" + "StepLR(optimizer, a), " * 400 + "], b)",
+    *("cosine()" + f" {sign} cosine()" * 800 for sign in ("**", "^", "/", "%")),
+    *("cosine()" + " * 2 / 3" * 800, "cosine()" + ".warmup(3)" * 800, "a-" * 4900 + "a", "0x" + "f" * 4000),
+)
+
+
 class SizedBytes:
     """A pickle whose short call allocates a bytearray of four gigabytes."""
 
@@ -115,22 +127,48 @@ class SizedBytes:
         return bytearray, (4 * 10**9,)
 
 
-BOMBS = (  # pickles that call bytearray with 4 GB from the memo, from a tuple of several operations, and by its old name
-    b"\x80\x02\x8a\x05\x00\x28\x6b\xee\x00q\x01cbuiltins\nbytearray\nq\x00h\x01\x85R.",
-    b"\x80\x02cbuiltins\nbytearray\n(\x8a\x05\x00\x28\x6b\xee\x00tR.",
-    b"\x80\x02c__builtin__\nbytearray\nq\x00]q\x01h\x00\x8a\x05\x00\x28\x6b\xee\x00\x85R.",
-)
+BOMBS = {  # pickles that call bytearray with 4 GB from the memo, from a tuple of several operations, and by its old name
+    "memo": b"\x80\x02\x8a\x05\x00\x28\x6b\xee\x00q\x01cbuiltins\nbytearray\nq\x00h\x01\x85R.",
+    "tuple": b"\x80\x02cbuiltins\nbytearray\n(\x8a\x05\x00\x28\x6b\xee\x00tR.",
+    "old name": b"\x80\x02c__builtin__\nbytearray\nq\x00]q\x01h\x00\x8a\x05\x00\x28\x6b\xee\x00\x85R.",
+}
+
+
+def saved(lr: Any, extra: object, *, zipped: bool = True) -> bytes:
+    stream = io.BytesIO()
+    held = {"state": {}, "param_groups": [{"lr": lr, "params": []}], "extra": extra}
+    torch.save(held, stream, _use_new_zipfile_serialization=zipped)
+    return stream.getvalue()
+
+
+def zipped(pickled: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("archive/data/0", bytes(2**20))
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/version", "3\n")
+    return stream.getvalue()
+
+
+CHECKPOINTS: dict[str, Callable[[], bytes]] = {
+    "sized": lambda: saved(0.1, SizedBytes()),
+    "tensor": lambda: saved(torch.zeros(1).expand(10**12), 0),
+    "old sized": lambda: saved(0.1, SizedBytes(), zipped=False),
+    **{name: lambda bomb=bomb: bomb for name, bomb in BOMBS.items()},
+    **{f"zipped {name}": lambda bomb=bomb: zipped(bomb) for name, bomb in BOMBS.items()},
+}
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "other.yaml").write_text("lr: cosine()\ntotal: 1000\n")
     return tmp_path
 
 
-def called(words: tuple[str, ...] | list[str]) -> str:
-    ended = CliRunner().invoke(main, words)
+def called(words: Iterable[str]) -> str:
+    ended = CliRunner().invoke(main, [*words])
     if ended.exception is not None and not isinstance(ended.exception, SystemExit):
         raise ended.exception
     return f"exit code {ended.exit_code}, {ended.stdout[-1500:]}"
@@ -151,26 +189,23 @@ def large(text: Text) -> str:
     return text(max(SIZE // (len(text(101)) - len(text(1))) * 100, 100))
 
 
-@pytest.mark.parametrize(("command", "plan"), every(35, product(COMMANDS, PLANS)))
-def test_a_large_plan_is_read_or_refused_in_bounded_time_and_memory(folder: Path, command: str, plan: str) -> None:
-    (folder / "plan.yaml").write_text(large(PLANS[plan]))
-    (folder / "other.yaml").write_text("lr: cosine()\ntotal: 1000\n")
+# The commands of a case, the name of its file, and the text of n pieces.
+GROWING: dict[str, tuple[tuple[str, ...], str, Text]] = {
+    **{
+        f"{command} of {plan}": (COMMANDS[command], "plan.yaml", PLANS[plan])
+        for command, plan in product(COMMANDS, PLANS)
+    },
+    **{f"config of {entries}": (("check", "{}"), name, text) for entries, (name, text) in LISTS.items()},
+    **{f"{reader} of {log}": (READERS[reader], *LOGS[log]) for reader, log in product(READERS, LOGS)},
+}
 
-    is_cheap(*(word.replace("{}", "plan.yaml") for word in COMMANDS[command]))
 
-
-@pytest.mark.parametrize("case", [*every(5, LISTS), *every(11, map(" of ".join, product(READERS, LOGS)))])
-def test_a_large_config_or_log_is_read_or_refused_in_bounded_time_and_memory(folder: Path, case: str) -> None:
-    if case in LISTS:
-        name, text = LISTS[case]
-        words: tuple[str, ...] = ("check", name)
-    else:
-        reader, _, log = case.partition(" of ")
-        name, text = LOGS[log]
-        words = tuple(word.replace("{}", name) for word in READERS[reader])
+@pytest.mark.parametrize("case", every(23, GROWING))
+def test_a_large_file_is_read_or_refused_in_bounded_time_and_memory(folder: Path, case: str) -> None:
+    words, name, text = GROWING[case]
     (folder / name).write_text(large(text))
 
-    is_cheap(*words)
+    is_cheap(*(word.replace("{}", name) for word in words))
 
 
 @pytest.mark.parametrize(("name", "opening"), every(19, product(AROUND, NESTED)))
@@ -197,67 +232,28 @@ def test_huge_numbers_in_configs_are_bounded(folder: Path, number: str) -> None:
     is_cheap("show", "p.yaml")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "piecewise({1:" + "1111111111:" * 800 + "x})",
-        "piecewise({" + "1: 1, " * 1500 + "x})",
-        "OneCycleLR(optimizer, " + ", ".join(f"max_lr{n}=x" for n in range(12)) + ")",
-        "CyclicLR(optimizer, " + ", ".join(f"a{number}" for number in range(12)) + ")",
-        "SequentialLR(optimizer, [" + "StepLR(optimizer, a), " * 400 + "], b)",
-        "cosine()" + " ** cosine()" * 800,
-        "cosine()" + " ^ cosine()" * 800,
-        "cosine()" + " / cosine()" * 800,
-        "cosine()" + " % cosine()" * 800,
-        "cosine()" + " * 2 / 3" * 800,
-        "cosine()" + ".warmup(3)" * 800,
-        "a-" * 4900 + "a",
-        "0x" + "f" * 4000,
-    ],
-    ids=["colons", "mapping", "keywords", "positions", "sequence", "powers", "carets", "quotients", "remainders",
-         "alternating", "methods", "dashes", "digits"],
-)  # fmt: skip
+@table("line", WIDE)
 def test_lines_that_need_much_work_are_bounded(line: str) -> None:
     is_cheap("check", line)
 
 
-@pytest.mark.parametrize("kind", spread(["sized", "tensor", "old sized", *range(2 * len(BOMBS))], "sized", 1))
-def test_a_checkpoint_that_declares_more_data_than_it_has_is_bounded(folder: Path, kind: str | int) -> None:
-    stream = io.BytesIO()
-    if isinstance(kind, int):
-        if kind < len(BOMBS):
-            stream.write(BOMBS[kind])
-        else:
-            with zipfile.ZipFile(stream, "w") as archive:
-                archive.writestr("archive/data/0", bytes(2**20))
-                archive.writestr("archive/data.pkl", BOMBS[kind - len(BOMBS)])
-                archive.writestr("archive/version", "3\n")
-    else:
-        lr = torch.zeros(1).expand(10**12) if kind == "tensor" else 0.1
-        held = {
-            "state": {},
-            "param_groups": [{"lr": lr, "params": []}],
-            "extra": SizedBytes() if "sized" in kind else 0,
-        }
-        torch.save(held, stream, _use_new_zipfile_serialization="old" not in kind)
-    (folder / "last.pt").write_bytes(stream.getvalue())
+@pytest.mark.parametrize("kind", spread(CHECKPOINTS, "sized", "memo"))
+def test_a_checkpoint_that_declares_more_data_than_it_has_is_bounded(folder: Path, kind: str) -> None:
+    (folder / "last.pt").write_bytes(CHECKPOINTS[kind]())
 
     is_cheap("resume", "last.pt", "--history")
     is_cheap("audit", "last.pt", "--plan", "cosine()", "--total", "10", "--at", "3")
     is_cheap("check", "cosine()", "--checkpoint", "last.pt")
 
 
-@pytest.mark.parametrize("number", spread([650, 3_900], 650))
+@pytest.mark.parametrize("number", spread([250, 3_900], 250))
 def test_a_picture_of_many_fields_shows_the_first_and_counts_the_rest(folder: Path, number: int) -> None:
-    fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(number))
-    (folder / "plan.yaml").write_text(f"total: 100\n{fields}")
+    (folder / "plan.yaml").write_text("total: 100\n" + "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(number)))
 
     assert f"{number - 200:,} more fields are not drawn" in is_cheap("show", "plan.yaml")
 
 
-def grows_linearly(
-    write: Callable[[int], object], words: tuple[str, ...], size: int, *, in_thirds: bool = True
-) -> None:
+def grows_linearly(write: Callable[[int], object], words: Iterable[str], size: int, *, in_thirds: bool = True) -> None:
     """Compare the work for inputs of one, two and three times the size.
 
     If the work does not depend on the values, each third takes as much as the one before. Then a small quadratic part
@@ -275,40 +271,23 @@ def grows_linearly(
     assert thrice - twice <= 1.03 * (twice - once) + 3_000 or not in_thirds, steps
 
 
-KEPT = ("check of fields", "at of groups")
+KEPT = ("check of fields", "at of groups", "facts of groups", *(f"config of {entries}" for entries in LISTS))
+# Each panel of a picture, of which there are at most 200, looks at all fields. A line of YAML is folded from a length on,
+# which lies between the sizes. The work of a reader depends on the values.
+NOT_IN_THIRDS = ("show", "svg", "html", "other", "yaml", *READERS)
 
 
-@pytest.mark.parametrize("case", spread([f"{command} of {plan}" for command, plan in product(COMMANDS, PLANS)], *KEPT))
-def test_the_work_of_a_command_grows_linearly_with_the_plan(folder: Path, case: str) -> None:
-    command, _, plan = case.partition(" of ")
+@pytest.mark.parametrize("case", spread(GROWING, *KEPT))
+def test_the_work_grows_linearly_with_the_file(folder: Path, case: str) -> None:
+    words, name, text = GROWING[case]
 
     def write(many: int) -> None:
-        text = PLANS[plan](many)
-        (folder / "plan.yaml").write_text(text)
-        (folder / "other.yaml").write_text(text.replace("0.1", "0.15"))
+        (folder / name).write_text(text(many))
+        if name == "plan.yaml":
+            (folder / "other.yaml").write_text(text(many).replace("0.1", "0.15"))
 
-    words = tuple(word.replace("{}", "plan.yaml") for word in COMMANDS[command])
-    # Each panel of a picture, of which there are at most 200, looks at all fields. A line of YAML is folded from a length
-    # on, which lies between the sizes.
-    grows_linearly(write, words, 120, in_thirds=command not in ("show", "svg", "html", "other", "yaml"))
-
-
-@pytest.mark.parametrize("entries", LISTS)
-def test_the_work_of_a_check_grows_linearly_with_the_config(folder: Path, entries: str) -> None:
-    name, text = LISTS[entries]
-
-    grows_linearly(lambda many: (folder / name).write_text(text(many)), ("check", name), 120)
-
-
-@pytest.mark.parametrize(
-    "case", spread([f"{reader} of {log}" for reader, log in product(READERS, LOGS)], "facts of groups")
-)
-def test_the_work_of_a_reader_grows_linearly_with_the_log(folder: Path, case: str) -> None:
-    reader, _, log = case.partition(" of ")
-    name, text = LOGS[log]
-
-    words = tuple(word.replace("{}", name) for word in READERS[reader])
-    grows_linearly(lambda many: (folder / name).write_text(text(many)), words, 200, in_thirds=False)
+    by_name = [word.replace("{}", name) for word in words]
+    grows_linearly(write, by_name, 120, in_thirds=case.partition(" of ")[0] not in NOT_IN_THIRDS)
 
 
 def test_the_work_of_a_reader_grows_linearly_with_the_groups_of_a_checkpoint(folder: Path) -> None:
@@ -320,7 +299,6 @@ def test_the_work_of_a_reader_grows_linearly_with_the_groups_of_a_checkpoint(fol
 
     for words in (
         ("resume", "last.pt", "--history"),
-        ("audit", "last.pt", "--plan", "linear()", "--total", "1000"),
-        ("resume", "last.pt", "--plan", "linear()", "--total", "1000"),
+        *((one, "last.pt", "--plan", "linear()", "--total", "1000") for one in ("audit", "resume")),
     ):
         grows_linearly(write, words, 60)
