@@ -3,7 +3,6 @@
 import copy
 import inspect
 import json
-import logging
 import math
 import warnings
 
@@ -14,7 +13,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine import schedulers as mmengine
 from paramsched.mmengine.schedulers import build_param_scheduler
@@ -76,32 +74,6 @@ def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, fami
     assert actual[0] == actual[1]
 
 
-def test_a_user_class_on_the_base_class_defines_its_values():
-    class Triangle(drop_ins._ParamScheduler):
-        def _get_value(self):
-            return [base * (1 - abs(self.last_step - 2) / 2) for base in self.base_values]
-
-    scheduler = Triangle(optimizer := sgd(), "lr", end=5)
-
-    assert original.run([scheduler], optimizer, 6, 1)[:, 0] == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0])
-
-
-def test_a_user_class_on_an_own_one_overrides_its_values():
-    class Doubled(drop_ins.StepLR):
-        def __init__(self, optimizer, step_size, times=2.0, **others):
-            self.times = times
-            super().__init__(optimizer, step_size, **others)
-
-        def _get_value(self):
-            return [self.times * value for value in super()._get_value()]
-
-    scheduler = Doubled(optimizer := sgd(), 1, times=4.0, gamma=0.5)
-
-    assert optimizer.param_groups[0]["lr"] == 0.4
-    assert scheduler.state_dict()["times"] == 4.0
-    assert list(inspect.signature(Doubled).parameters) == ["optimizer", "step_size", "times", "others"]
-
-
 def test_a_registered_class_is_built_by_its_name_and_converted():
     @drop_ins.PARAM_SCHEDULERS.register_module()
     class RegisteredForATest(drop_ins._ParamScheduler):
@@ -120,34 +92,12 @@ def test_a_registered_class_is_built_by_its_name_and_converted():
         drop_ins.PARAM_SCHEDULERS.register_module(module=RegisteredForATest)
 
 
-def test_schedulers_of_several_optimizers_are_built_by_their_names():
-    config = {"a": {"type": "StepLR", "step_size": 1}, "b": [{"type": "ExponentialLR", "gamma": 0.5}]}
-
-    built = drop_ins.build_param_scheduler(config, {"a": sgd(), "b": sgd()}, epoch_length=1, max_epochs=3)
-
-    assert {name: [type(one).__name__ for one in drop_in] for name, drop_in in built.items()} == {
-        "a": ["StepLR"],
-        "b": ["ExponentialLR"],
-    }
-
-
 def test_one_config_for_several_optimizers_is_built_for_each():
     built = drop_ins.build_param_scheduler(
         {"type": "StepLR", "step_size": 1}, {"a": (a := sgd()), "b": (b := sgd())}, max_epochs=3
     )
 
     assert [built["a"][0].optimizer, built["b"][0].optimizer] == [a, b]
-
-
-@pytest.mark.parametrize("groups", [1, 2])
-def test_a_wrapper_has_the_groups_of_mmengine(groups):
-    optimizer = original.optimizer_of("SGD", groups)
-    drop_in, reference = drop_ins.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
-
-    assert len(drop_in.param_groups) == len(reference.param_groups)
-    assert drop_in.get_lr() == reference.get_lr()
-    assert drop_in.get_momentum() == reference.get_momentum()
-    assert groups == 1 or drop_in.param_groups[-1] == reference.param_groups[-1]
 
 
 @pytest.mark.parametrize("counts", [1, 4])
@@ -166,71 +116,6 @@ def test_a_wrapper_updates_like_mmengine(counts, clip):
         actual.append(model.weight.detach().clone())
 
     assert torch.equal(*actual)
-
-
-def test_a_wrapper_saves_and_loads_its_state():
-    wrapper = drop_ins.OptimWrapper(sgd(groups=2))
-    drop_ins.StepLR(wrapper, step_size=1)
-    other = drop_ins.OptimWrapper(sgd(lr=9.0, groups=2))
-
-    other.load_state_dict(wrapper.state_dict())
-
-    assert [group["lr"] for group in other.param_groups] == [0.1, 0.1, 0.1]
-    assert other.base_param_settings["initial_lr"] == 0.1
-
-
-def test_a_wrong_order_of_calls_warns_once_and_a_right_one_never():
-    optimizer = sgd()
-    scheduler = drop_ins.StepLR(optimizer, step_size=1)
-
-    with pytest.warns(UserWarning, match="how-to-adjust-learning-rate"):
-        scheduler.step()
-    right = drop_ins.StepLR(optimizer, step_size=1)
-    optimizer.step()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        right.step()
-        scheduler.step()
-
-
-def test_verbose_prints_the_value_of_each_group_at_each_step(capsys):
-    optimizer = sgd(groups=2)
-    scheduler = drop_ins.StepLR(optimizer, step_size=1, verbose=True)
-    optimizer.step()
-    scheduler.step()
-
-    assert capsys.readouterr().out.splitlines() == [
-        "Adjusting parameter value of group 0 to 1.0000e-01.",
-        "Adjusting parameter value of group 1 to 1.0000e-01.",
-        "Adjusting parameter value of group 0 to 1.0000e-02.",
-        "Adjusting parameter value of group 1 to 1.0000e-02.",
-    ]
-
-
-def test_an_external_write_is_carried_forward():
-    actual = []
-    for library in (drop_ins, originals):
-        optimizer = sgd()
-        scheduler = library.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)
-        for tick in range(9):
-            optimizer.step()
-            scheduler.step()
-            if tick == 3:
-                optimizer.param_groups[0]["lr"] *= 0.3
-        actual.append(optimizer.param_groups[0]["lr"])
-
-    assert actual[0] == pytest.approx(actual[1], rel=1e-12)
-
-
-def test_a_scheduler_and_its_optimizer_can_be_copied_together():
-    scheduler = drop_ins.CosineAnnealingLR(sgd(), T_max=10)
-
-    twin = copy.deepcopy(scheduler)
-    twin.optimizer.step()
-    twin.step()
-
-    assert scheduler.optimizer.param_groups[0]["lr"] == 0.1
-    assert twin.optimizer.param_groups[0]["lr"] < 0.1
 
 
 @given(original.lists(), st.integers(1, original.EPOCHS * original.LENGTH - 1))
@@ -270,18 +155,6 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
 
     assert lines == ()
     assert rest == whole[stop:]
-
-
-def test_a_state_of_mmengine_can_be_loaded():
-    reference = originals.CosineAnnealingLR(sgd(), T_max=10)
-    optimizer = sgd()
-    drop_in = drop_ins.CosineAnnealingLR(optimizer, T_max=10)
-    reference.optimizer.step()
-    reference.step()
-
-    drop_in.load_state_dict(reference.state_dict())
-
-    assert (drop_in.last_step, drop_in._global_step) == (1, 1)
 
 
 def optimizer_of(*lrs):
@@ -336,158 +209,6 @@ def test_a_tuple_that_a_file_made_a_list_is_the_same_argument():
         build().load_state_dict(state)
 
 
-def test_a_scheduler_without_the_constructor_of_its_base_has_a_state():
-    class Own(mmengine.LinearLR):
-        def __init__(self, optimizer=None):
-            self.factor = 0.5
-
-        def step(self):
-            self.factor *= 0.5
-
-    own = Own()
-    own.step()
-    other = Own()
-    other.load_state_dict(own.state_dict())
-
-    assert other.factor == copy.deepcopy(own).factor == 0.25
-
-
-def test_states_of_other_optimizers_are_named():
-    schedulers = {name: [mmengine.StepLR(optimizer_of(0.1), 2)] for name in ("actor", "critic")}
-    states = {name: [] for name in ("actor", "teacher")}
-
-    with pytest.raises(StateError, match=r"for actor, critic, got actor, teacher$"):
-        mmengine.restore(schedulers, states)
-
-
-def sgd_of_mmengine_errors(groups=1, **options):
-    parameters = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(groups)]
-    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9, **options)
-
-
-def user_class(library):
-    """Return a class without the method that computes values."""
-    return type("Empty", (library._ParamScheduler,), {})
-
-
-@table(
-    ("build", "kind", "found"),
-    [
-        (lambda value: value.StepLR(3, 2), TypeError, "should be an Optimizer, but got int"),
-        (
-            lambda value: value.StepLR(sgd_of_mmengine_errors(), 2, begin=3, end=3),
-            ValueError,
-            "end should be larger than begin",
-        ),
-        (
-            lambda value: value.StepLR(sgd_of_mmengine_errors(), 2, last_step=1),
-            KeyError,
-            "'initial_lr' is not specified in param_groups",
-        ),
-        (lambda value: value.OneCycleLR(sgd_of_mmengine_errors(), 0.1, total_steps=0), ValueError, "total_steps"),
-        (
-            lambda value: value.OneCycleParamScheduler(sgd_of_mmengine_errors(), "momentum", 0.1, total_steps=5),
-            AssertionError,
-            "only works for learning rate",
-        ),
-        (
-            lambda value: value.OneCycleLR(sgd_of_mmengine_errors(2), [0.1], total_steps=5),
-            ValueError,
-            "expected 2 values for",
-        ),
-        (
-            lambda value: value.ReduceOnPlateauLR(sgd_of_mmengine_errors(2), min_value=[0.1]),
-            ValueError,
-            "expected 2 min_",
-        ),
-        (
-            lambda value: value.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step(3),
-            TypeError,
-            "metrics type should be dict",
-        ),
-        (
-            lambda value: value.ReduceOnPlateauLR(sgd_of_mmengine_errors()).step({"acc": 1.0}),
-            KeyError,
-            "key loss is not in dict",
-        ),
-    ],
-)
-def test_a_wrong_call_raises_mmengines_error(build, kind, found):
-    with pytest.raises(kind):
-        build(originals)
-    with pytest.raises(kind, match=found):
-        build(drop_ins)
-
-
-@table(
-    ("build", "kind", "found"),
-    [
-        (
-            lambda: drop_ins.StepLR(sgd_of_mmengine_errors(), 2, last_step=-2),
-            AssertionError,
-            "expected an integer of at least -1, got last_step=-2",
-        ),
-        (
-            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr"),
-            NotImplementedError,
-            r"Empty has no _get_value\(\)",
-        ),
-        (
-            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr", begin=3, end=3),
-            ValueError,
-            "end should be larger than begin",
-        ),
-        (
-            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr", last_step=True),
-            AssertionError,
-            "expected an integer of at least -1",
-        ),
-        (
-            lambda: user_class(drop_ins)(sgd_of_mmengine_errors(), "lr", last_step=-2),
-            AssertionError,
-            "expected an integer of at least -1",
-        ),
-        (lambda: user_class(drop_ins)(3, "lr"), TypeError, "should be an Optimizer, but got int"),
-        (lambda: drop_ins.OneCycleLR(3, 0.1, total_steps=5), TypeError, "should be an Optimizer, but got int"),
-        (lambda: drop_ins.LinearMomentum(3, end=5), TypeError, "should be an Optimizer, but got int"),
-        (
-            lambda: drop_ins.StepLR.build_iter_from_epoch(sgd_of_mmengine_errors(), 2, epoch_length=5),
-            TypeError,
-            "pass step_size by keyword",
-        ),
-        (
-            lambda: drop_ins.StepParamScheduler.build_iter_from_epoch(
-                sgd_of_mmengine_errors(), "lr", 2, epoch_length=5
-            ),
-            TypeError,
-            "pass step_size by keyword",
-        ),
-        (lambda: drop_ins.OptimWrapper(3), TypeError, "expected a torch optimizer, got int"),
-        (lambda: drop_ins.MultiStepLR(sgd_of_mmengine_errors(), "8"), TypeError, "expected a list of numbers, got '8'"),
-    ],
-)
-def test_other_wrong_calls_are_named(build, kind, found):
-    with pytest.raises(kind, match=found):
-        build()
-
-
-def test_a_wrapper_shows_its_optimizer_and_its_batches():
-    assert repr(drop_ins.OptimWrapper(sgd_of_mmengine_errors(), accumulative_counts=3)).endswith(
-        "accumulative_counts=3)"
-    )
-
-
-def test_a_verbose_scheduler_logs_if_the_library_has_a_handler_and_else_prints(caplog, capsys):
-    with caplog.at_level(logging.INFO, "paramsched"):
-        drop_ins.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
-    assert "Adjusting parameter value of group 0 to 1.0000e-01." in caplog.text
-    assert capsys.readouterr().out == ""
-
-    with caplog.at_level(logging.ERROR, "paramsched"):
-        drop_ins.StepLR(sgd_of_mmengine_errors(), 2, verbose=True)
-    assert capsys.readouterr().out == "Adjusting parameter value of group 0 to 1.0000e-01.\n"
-
-
 @pytest.mark.parametrize("module", [drop_ins, originals])
 def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
     actual = []
@@ -499,14 +220,6 @@ def test_a_plateau_changes_a_value_only_by_more_than_eps(module):
         actual.append(optimizer.param_groups[0]["lr"])
 
     assert actual == [1.0, 0.5]
-
-
-@pytest.mark.parametrize("last_step", [-2, 0.5, True])
-def test_the_last_step_is_an_integer_of_at_least_minus_1(last_step):
-    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "initial_lr": 1.0}], lr=1.0)
-
-    with pytest.raises(AssertionError, match="last_step"):
-        drop_ins.StepLR(optimizer, step_size=2, last_step=last_step)
 
 
 COSINE = {"type": "CosineAnnealingLR"}

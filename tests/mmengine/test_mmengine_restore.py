@@ -311,6 +311,7 @@ def test_a_changed_scheduler_beside_one_of_mmengine_leaves_the_value(caplog):
         ([step()], [], "1 schedulers .StepLR., but the checkpoint has 0 states"),
         ([step()], None, "no list of states"),
         ([step()], [3], "expected a state, got int"),
+        ([step()], [None], "expected a state, got NoneType"),
         ([step(), momentum()], [step()], "2 schedulers"),
         ([step()], [cosine()], "this is the state of CosineAnnealingLR"),
         ([{"type": "StepParamScheduler", "param_name": "weight_decay", "step_size": 2}],) * 2 + ("",),
@@ -355,6 +356,8 @@ def test_a_state_without_an_entry_is_refused(lost):
 
     with pytest.raises(StateError, match=f"the state lacks {lost}; it belongs to another class"):
         scheduler.load_state_dict(state)
+    with pytest.raises(StateError, match=f"the state lacks {lost}"):
+        restore([scheduler], [state])
 
 
 def test_scheduled_values_have_every_group_of_every_field():

@@ -1,6 +1,7 @@
 """MMEngine's optimizer wrapper, and what schedulers read and write through it."""
 
 import types
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
@@ -137,7 +138,12 @@ def test_an_entry_that_is_not_a_number_is_refused(name):
 def test_the_optimizer_in_a_wrapper_is_found():
     optimizer = sgd()
 
-    assert inner_optimizer(OptimWrapper(optimizer)) is inner_optimizer(optimizer) is optimizer
+    for one in (
+        optimizer,
+        OptimWrapper(optimizer),
+        SimpleNamespace(optimizer=OptimWrapper(optimizer), param_groups=[]),
+    ):
+        assert inner_optimizer(one) is optimizer
     assert inner_optimizer(object()) is None
     assert inner_optimizer(MagicMock()) is None  # it seems to be a wrapper at each depth
 
