@@ -26,7 +26,6 @@ from support.spread import spread
 from support.tables import table
 from support.updates import Probe, group, run
 from whole.hostile.inputs import (
-    KEYS,
     NONSENSE,
     NUMBERS,
     OBJECTS,
@@ -296,28 +295,7 @@ def test_any_number_as_the_length_of_a_run_is_simulated_or_refused(key, number):
     simulated_or_refused({"param_scheduler": {"type": "StepLR", "step_size": 2}, "train_cfg": {key: number}})
 
 
-SCHEDULERS = st.builds(
-    lambda kind, more: {"type": kind, **more},
-    st.sampled_from([*SCHEDULER_CLASSES, "OneCycleMomentum"]),
-    st.dictionaries(
-        st.sampled_from(["begin", "end", "by_epoch", "param_name", "last_step", "verbose", "T_max", *KEYS]),
-        values,
-        max_size=5,
-    ),
-)
-WHOLE = st.fixed_dictionaries(
-    {"param_scheduler": SCHEDULERS | st.lists(SCHEDULERS, max_size=3) | st.dictionaries(st.text(), SCHEDULERS)},
-    optional={
-        "train_cfg": values | st.dictionaries(st.sampled_from(["type", "by_epoch", "max_epochs", "max_iters"]), values),
-        "optim_wrapper": values
-        | mutated({"optimizer": {"type": "SGD", "lr": 0.1}, "accumulative_counts": 2, "paramwise_cfg": {}}),
-        "auto_scale_lr": st.dictionaries(st.sampled_from(["enable", "base_batch_size"]), values),
-        "default_hooks": values,
-    },
-)
-
-
-@given(WHOLE | SCHEDULERS | values, st.sampled_from(FACTS))
+@given(mutated(TREES["config.json"]) | values, st.sampled_from(FACTS))
 def test_any_config_is_simulated_or_refused(config, facts):
     simulated_or_refused(config, facts)
 
