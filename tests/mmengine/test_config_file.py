@@ -190,6 +190,7 @@ ERRORS = [
     ({"a.py": "x = 1", "b.py": "x = 2", "config.py": "_base_ = ['a.py', 'b.py']\n"}, "config.py", None),
     ({"base.py": "x = dict(y=[1])", "config.py": BASED + "x = dict(y=dict(z=1))"}, "config.py", None),
     ({"config.py": "_base_ = 'config.py'\n"}, "config.py", None),
+    ({"base.py": "_base_ = 'config.py'\n", "config.py": BASED}, "base.py", None),
     ({"config.py": "_base_ = 5\n"}, "config.py", None),
     ({"config.py": "_base_ = 'no_such_package::a/b.py'\n"}, "config.py", None),
     ({"config.py": "_base_ = [1 / 0]\n"}, "config.py", 1),

@@ -76,7 +76,7 @@ def _load(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
     """Return the entries of the text of a config; `above` are the files that led to it."""
     mmengine = _mmengine() if path.suffix == ".py" else None
     if mmengine is not None:
-        _refuse_special_files(path, set())
+        _refuse_special_bases(path, (), set())
         config = mmengine.Config.fromfile(path, import_custom_modules=False, format_python_code=False)
         return {name: _with_short_types(value) for name, value in config.to_dict().items()}
     own = _entries_of_code(text, path) if path.suffix == ".py" else _entries_of_data(text, path)
@@ -104,10 +104,11 @@ def _mmengine() -> ModuleType | None:
         return None
 
 
-def _refuse_special_files(path: Path, seen: set[Path]) -> None:
-    """Raise for a base that is a pipe, a folder or a device, for whose end MMEngine would wait.
+def _refuse_special_bases(path: Path, above: tuple[Path, ...], seen: set[Path]) -> None:
+    """Raise for a base that is a pipe, a folder or a device, for whose end MMEngine would wait, or its own base.
 
-    An error of syntax is raised here too, because that of MMEngine does not name the file.
+    MMEngine copies a file that is its own base until Python's limit of recursion. An error of syntax is raised here
+    too, because that of MMEngine does not name the file.
     """
     if path in seen or path.suffix != ".py":
         return
@@ -119,10 +120,12 @@ def _refuse_special_files(path: Path, seen: set[Path]) -> None:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_base_":
                 bases += _bases_of({"_base_": ast.literal_eval(node.value)}, path)
     for base in bases:
+        if base in (*above, path):
+            raise _base_error(path, f"{base} is its own base")
         if base.exists() and not base.is_file():
             raise _base_error(path, f"the base {base} is not a regular file")
         if base.is_file():
-            _refuse_special_files(base, seen)
+            _refuse_special_bases(base, (*above, path), seen)
 
 
 def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
