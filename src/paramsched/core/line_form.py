@@ -111,12 +111,10 @@ class LineForm:
         start, ramp, hold, tail = map(int, lengths)
         stages = [constant(low if ramp else top, start)] if start else []
         if ramp:
-            first = None if low == 0.0 or start else low
-            stages.append(warmup(ramp, first, None if top == 1.0 else top, *self.ramp))
-        first = None if stages or top == 1.0 else top
+            stages.append(warmup(ramp, None if low == 0.0 else low, None if top == 1.0 else top, *self.ramp))
+        first = None if ramp or top == 1.0 else top  # written, because after constant(top) it would be ambiguous
         if hold and self.tail is not None:
             stages.append(constant(first, hold))
-            first = None
         over = None if start + ramp + hold + tail == total else tail
         stages.append(constant(first) if self.tail is None else anneal(first, end, over, *self.tail))
         return stages[0] if len(stages) == 1 else sequence_of(stages)

@@ -92,7 +92,7 @@ def causes_of(
         _next_lines(lines),
         search.jumps(),
     )
-    for causes in tried if shown > 1 else tried[:1]:
+    for causes in tried:
         found = [cause for cause in causes if cause.fitted < max(shown, 1)]
         if len(found) > 1 and found[0].line is not None:
             return (), tuple(str(cause.line) for cause in found)
@@ -206,19 +206,19 @@ def place_of(field: str, group: str | int | None) -> str:
 def _numbers_text(numbers: Sequence[int]) -> str:
     """Return numbers as text: a range, if they follow each other.
 
-    >>> _numbers_text([3]), _numbers_text([3, 4, 5]), _numbers_text([3, 5])
-    ('3', '3 to 5', '3 or 5')
+    >>> _numbers_text([3]), _numbers_text([3, 4, 5]), _numbers_text([3, 4, 6])
+    ('3', '3 to 5', '3, 4 or 6')
+    >>> _numbers_text([1, 3, 5, 7, 9]), _numbers_text([1, 3, 5, 7, 9, 11])
+    ('1, 3, 5, 7 or 9', '1, 3, 5, 7, 9 or one of 1 more')
     """
+    texts = [f"{number:,}" for number in numbers]
     if len(numbers) == 1:
-        return f"{numbers[0]:,}"
+        return texts[0]
     if numbers[-1] - numbers[0] == len(numbers) - 1:
-        return f"{numbers[0]:,} to {numbers[-1]:,}"
+        return f"{texts[0]} to {texts[-1]}"
     if len(numbers) > _MOST_NAMED:
-        return (
-            ", ".join(f"{number:,}" for number in numbers[:_MOST_NAMED])
-            + f" or one of {len(numbers) - _MOST_NAMED:,} more"
-        )
-    return ", ".join(f"{number:,}" for number in numbers[:-1]) + f" or {numbers[-1]:,}"
+        return f"{', '.join(texts[:_MOST_NAMED])} or one of {len(numbers) - _MOST_NAMED:,} more"
+    return f"{', '.join(texts[:-1])} or {texts[-1]}"
 
 
 class _Candidate(NamedTuple):
@@ -256,17 +256,16 @@ def _searches(
     pairs: Sequence[PlannedColumn], moving: Sequence[PlannedColumn], planned: PlannedRun, processes: int | None
 ) -> "list[_Search]":
     """Return the search with the planned schedules, and that with cosines that rise again after their end."""
-    place = max(range(len(moving)), key=lambda one: np.count_nonzero(np.diff(moving[one].column.values)))
-    values = moving[place].column.values
-    place = next(one for one, pair in enumerate(pairs) if pair is moving[place])
+    shown = max(moving, key=lambda pair: np.count_nonzero(np.diff(pair.column.values)))
+    place = next(number for number, pair in enumerate(pairs) if pair is shown)
     ids = [id(binding.schedule) for binding in planned.counted.bindings]
     bindings = [ids.index(id(pair.schedule)) for pair in pairs]
     search = _Search(pairs, place, planned, processes, bindings)
     waves = [replace(pair, schedule=with_cosine_wave(pair.schedule)) for pair in pairs]
-    steps = np.sign(np.diff(values))
-    turns = np.flatnonzero(np.diff(steps[steps != 0]))
-    rises_again = 0 < turns.size <= _MOST_TURNS and (turns.size > 1 or steps[steps != 0][0] < 0)
-    if not rises_again or all(wave.schedule is pair.schedule for wave, pair in zip(waves, pairs, strict=True)):
+    steps = np.sign(np.diff(shown.column.values))
+    steps = steps[steps != 0]
+    turns = np.count_nonzero(np.diff(steps)) - (steps[:1] > 0).sum()  # a warmup is no wave
+    if turns <= 0 or all(wave.schedule is pair.schedule for wave, pair in zip(waves, pairs, strict=True)):
         return [search]
     return [search, _Search(waves, place, planned, processes, bindings, are_waves=True)]
 
@@ -297,8 +296,7 @@ class _Search:
     def table(self) -> list[_Candidate]:
         """Return the causes of time, those without a number first."""
         last, moved = self._last, f"{self._first_moved:,}"
-        factors = np.arange(2, min(_MOST_FACTOR, _MAX_TIME // (last + 1)) + 1)
-        slow = np.arange(2, min(last, _MOST_TRIED) + 1)
+        factors, slow = np.arange(2, _MOST_FACTOR + 1), np.arange(2, min(last, _MOST_TRIED) + 1)
         # A restart needs a row that shows that the schedule had moved before it.
         restarts = self._restarts()
         restarts = restarts[restarts > self._first_moved]
@@ -341,9 +339,8 @@ class _Search:
             if found and bases is not None:
                 n, fixed = _numbers_text(found), _with_bases(self._pairs, bases)
                 clocks = (one.clock_of(found[place]) for place in spread_rows(len(found), GLANCE))
-                of_one = not fitted or all(bases_if_explained(fixed, clock) for clock in clocks)
-                more = self._meaning(found) if fitted else ""
-                more += self._more + ("" if of_one else _OWN_BASES.format(n=found[0]))
+                of_one = all(bases_if_explained(fixed, clock) for clock in clocks)
+                more = self._meaning(found) + self._more + ("" if of_one else _OWN_BASES.format(n=found[0]))
                 yield Cause(one.name.format(n=n), one.text.format(n=n) + more, fitted, bases)
 
     def reach(self, candidate: _Candidate, least: int) -> _Reach | None:
@@ -396,17 +393,12 @@ class _Search:
 
     def _longest(self, candidate: _Candidate, size: int) -> list[int]:
         """Return the numbers with which a cause may explain the most rows, at least `size`; none if they are many."""
-        numbers, rows, step, most = candidate.numbers, 0, size, self._shown.column.t.size
-        is_growing = True
-        while rows < most and (is_growing or (step and numbers.size > _MOST_CLOSE)):
-            tried = min(rows + step, most)
-            kept = self._possible(numbers, candidate.clock, spread_rows(tried, GLANCE))
-            if kept.size:
-                numbers, rows, step = kept, tried, 2 * step if is_growing else step // 2
-            elif not rows:
-                return []
-            else:
-                is_growing, step = False, step // 2
+        numbers, most = candidate.numbers, self._shown.column.t.size
+        while size < 2 * most:
+            kept = self._possible(numbers, candidate.clock, spread_rows(min(size, most), GLANCE))
+            if not kept.size:
+                break
+            numbers, size = kept, 2 * size
         return numbers.tolist() if numbers.size <= _MOST_CLOSE else []
 
     def _factor_from(self, begin: int, bases: tuple[float, ...]) -> str:
@@ -489,11 +481,9 @@ class _Search:
         """Return the updates at which the schedule may have restarted, sorted."""
         if self._last <= _MOST_TRIED:
             return np.arange(1, self._last + 1)
-        t = self._shown.column.t
-        if np.any(np.diff(t) <= 0):
-            t = np.unique(t)
-        ends = np.flatnonzero(np.diff(t))[:: max(t.size * 2 // _MOST_TRIED, 1)]
-        return np.unique(np.concatenate([t[ends] + 1, t[ends + 1]]))
+        t = np.unique(self._shown.column.t)
+        step = max(t.size * 2 // _MOST_TRIED, 1)  # the first and the last update between two rows
+        return np.unique(np.concatenate([t[:-1:step] + 1, t[1::step]]))
 
     def _explaining(self, candidate: _Candidate) -> tuple[list[int], tuple[float, ...] | None]:
         """Return the numbers with which a cause explains every value, and the bases with the first of them."""
@@ -557,7 +547,6 @@ class _Search:
         near: dict[int, float] = {}
         can_be_planned: set[int] = set()
         values = self._shown.column.values[self._rows]
-        scale = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
 
         def measure(length: int) -> float:
             """Return how far the planned values are from the logged ones; the base is fitted if it is unknown."""
@@ -576,7 +565,7 @@ class _Search:
                         factor = at(1.0) - offset
                         over = float(factor @ factor)
                         planned = offset + factor * (float(factor @ (values - offset)) / over if over else 1.0)
-                    near[length] = float(np.nan_to_num(np.abs(values - planned), nan=np.inf).mean()) / scale
+                    near[length] = float(np.nan_to_num(np.abs(values - planned), nan=np.inf).mean())
             return near[length]
 
         tried = {round(total * 2 ** (n / 8)) for n in range(-32, 33)} | {self._last + 1}
@@ -629,7 +618,6 @@ def _shows_wave(pair: PlannedColumn, clock: Clock) -> bool:
 
 
 _RISES_AGAIN = "; after its end the cosine rises again, as that of transformers does"
-_MOST_TURNS = 256  # of a log that may follow a cosine that rises again
 _LEAST_ROWS = 20  # rows that a cause of the first values must explain, more than any other cause
 _LEAST_DISTINCT = 10  # different values in these rows
 _ROUNDINGS_AT_END = 4  # of the difference at which a cause of the first values ends

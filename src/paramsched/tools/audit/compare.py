@@ -503,7 +503,7 @@ def matched_with_plan(
             )
         else:
             are_sure = [one is not None for one in each]
-            found = tuple(map(_base_of, pairs, each))
+            found = tuple(explained_first(pair, pair.column.t)[1] for pair in pairs)
     if program is not None and program.is_after:
         notes += (f"as {program.name} logs it: a row has the value of the next update",)
     matched = [_matched(pair, base) for pair, base in zip(pairs, found, strict=True)]
@@ -561,10 +561,6 @@ def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequenc
         if pair.base is None and base != stated and pair.depends_on_base()
     ]
     return replace(cause, text="; ".join([cause.text, *own])) if own else cause
-
-
-def _base_of(pair: PlannedColumn, bases: tuple[float, ...] | None) -> float:
-    return explained_first(pair, pair.column.t)[1] if bases is None else bases[0]
 
 
 def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:

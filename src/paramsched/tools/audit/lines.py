@@ -225,9 +225,7 @@ class _LineSearch:
             far, ends = self._distances(box, lengths)
             far = np.where(np.minimum.reduce(lengths) < 0, np.inf, far)
             best = int(np.argmin(far))
-            steps = [max(int(np.diff(axis).max(initial=0)), 0) for axis in axes]
-            if not far.size or not np.isfinite(far[best]):
-                return []
+            steps = [int(np.diff(axis).max(initial=0)) for axis in axes]
             if max(steps) <= 1:
                 break
             ranges = [
@@ -271,8 +269,8 @@ class _LineSearch:
         """Return a line of these lengths that explains every value; None if there is none."""
         of_line, facts = self._shown.schedule, self._planned.facts
         for end in self._ends(fit):
-            line = fit.form.line(fit.lengths, end, self._planned.total)
             try:
+                line = fit.form.line(fit.lengths, end, self._planned.total)
                 plan = Plan(replace(self._binding, schedule=line), total=self._planned.resolved.total).resolve(
                     facts=facts
                 )

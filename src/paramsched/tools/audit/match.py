@@ -491,8 +491,8 @@ def which_can_be_planned(pair: PlannedColumn, rows: Times, times: Times) -> Flag
 
 def _starts(values: Floats) -> tuple[float, ...]:
     """Return bases near which a schedule that is no line of the base may be one."""
-    largest = float(np.abs(values).max(initial=0.0, where=np.isfinite(values)))
-    return tuple({1.0, *(largest * 2.0**power for power in range(_DOUBLINGS))} - {0.0})
+    largest = float(np.abs(values).max(initial=0.0, where=np.isfinite(values))) or 1.0
+    return tuple({1.0, *(largest * 2.0**power for power in range(_DOUBLINGS))})
 
 
 def _common(low: Floats, high: Floats) -> tuple[Floats, Floats]:
