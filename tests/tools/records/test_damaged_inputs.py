@@ -1,7 +1,6 @@
 """Damaged and unusual checkpoints and logs, and reports of a checkpoint."""
 
 import io
-import json
 import math
 import os
 import zipfile
@@ -15,17 +14,14 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.tools.audit import (
-    AmountColumn,
     UnreadableLog,
     compare_with_plan,
     read_log,
     read_plan_history,
-    read_values,
 )
 from paramsched.tools.audit.match import AmountTimes
 from paramsched.tools.records.checkpoint_files import load_checkpoint
 from paramsched.tools.records.checkpoint_log import read_groups
-from paramsched.tools.records.log_values import MOST_UPDATES
 from paramsched.tools.records.saved_run import read_saved_run
 from support.several import probes
 from support.tables import table
@@ -45,22 +41,7 @@ def refused(read, *arguments, **options):
     [
         (f'step,lr\n0,"{"1" * 140_000}"\n', "log.csv", {}, "invalid CSV", None),
         (b'{"log_history": "\xff"}', "trainer_state.json", {}, "invalid JSON", None),
-        *(
-            (text, "trainer_state.json", {}, "log_history, a list of objects, is missing", None)
-            for text in ('{"log_history": [3]}', '{"log_history": 3}', "{}", "[]", '[{"step": 1}]', "3", "null", '"a"')
-        ),
-        ('{"log_history": [{"step": 1, "loss": 2}]}', "trainer_state.json", {}, "no row has lr, momentum", None),
-        ("step,lr\n0,\n1,\n", "log.csv", {}, "it has no values", None),
-        ("step,lr\ntrue,1\n", "log.csv", {}, "expected the number of an update, got 'true'", "--time"),
-        ('{"step": true, "lr": 1}\n', "log.jsonl", {}, "expected the number of an update, got True", "--time"),
-        ('{"step": [1], "lr": 1}\n', "log.jsonl", {}, "expected the number of an update, got [1]", "--time"),
-        (f'{{"step": {MOST_UPDATES + 1}, "lr": 1}}\n', "log.jsonl", {}, "expected the number of an update", "--time"),
         (f'{{"step": 0, "lr": 1{"0" * 400}}}\n', "log.jsonl", {}, "got an integer too large for a float", "--column"),
-        ('{"step": 0, "lr": true}\n', "log.jsonl", {}, "expected a number, got True", "--column"),
-        ("step,lr[100000]\n0,1\n", "log.csv", {}, "expected the index of a group from 0 to 99999", None),
-        ("step,a,b\n0,1,2\n", "log.csv", {"columns": {"lr@0": "a", "lr": "b"}}, "two columns belong to", "--column"),
-        ("step,lr,tokens\n0,1,-5\n", "log.csv", {"amount": AmountColumn("tokens")}, "must not be negative", "--amount"),
-        ("step,lr,tokens\n0,1,inf\n", "log.csv", {"amount": AmountColumn("tokens")}, "must be finite", "--amount"),
     ],
 )
 def test_a_damaged_log_is_refused(tmp_path, content, name, options, found, option):
@@ -77,17 +58,6 @@ def test_a_pipe_is_not_a_log(tmp_path):
     os.mkfifo(tmp_path / "pipe")
 
     assert "expected a regular file" in refused(read_log, tmp_path / "pipe", FIELDS).problem.found
-
-
-def test_a_log_of_several_optimizers_needs_a_name(tmp_path):
-    file = tmp_path / "values.jsonl"
-    file.write_text("".join(json.dumps({"t": 0, "optimizer": one, "groups": [{"lr": 1}]}) + "\n" for one in "dg"))
-
-    first, second = refused(read_log, file, FIELDS), refused(read_log, file, FIELDS, optimizer="dd")
-
-    assert (first.option, first.problem.advice) == ("--optimizer", "Write --optimizer d")
-    assert "several optimizers: d, g" in first.problem.found
-    assert 'did you mean "d"' in second.problem.found
 
 
 @table(
@@ -245,13 +215,6 @@ def test_the_values_of_a_checkpoint_are_those_of_the_next_update(tmp_path):
 
 
 # ------------- a log without a plan
-
-
-def test_a_log_without_a_rate_is_refused_by_its_columns(tmp_path):
-    file = tmp_path / "log.csv"
-    file.write_text("step,loss\n" + "".join(f"{t},{1 / (t + 1)}\n" for t in range(30)))
-
-    assert "no column looks like a learning rate" in refused(read_values, file).problem.found
 
 
 @table(

@@ -1,10 +1,15 @@
-"""Rounding a log: columns, metrics, event files, and its facts without a plan."""
+"""Reading a log: columns, metrics, event files, and its facts without a plan.
+
+What is read from a log is in `logs.yaml`. `PYTHONPATH=tests python tests/tools/records/test_read_log.py` writes it.
+"""
 
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -13,9 +18,18 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import MissingDependency
-from paramsched.tools.audit import LoggedValues, UnreadableLog, compare_with_plan, log_facts, read_log, read_metrics
+from paramsched.tools.audit import (
+    AmountColumn,
+    LoggedValues,
+    UnreadableLog,
+    compare_with_plan,
+    log_facts,
+    read_log,
+    read_metrics,
+)
 from paramsched.tools.audit.compare import picture_of_log
-from paramsched.tools.records.log_values import LogColumn, number_notes, time_column
+from paramsched.tools.records.log_values import LogColumn, number_notes
+from support import answers
 from support.tables import table
 
 FIELDS = ("lr", "momentum")
@@ -35,149 +49,68 @@ def log(tmp_path):
     return write
 
 
-def test_rows_without_a_value_are_skipped(log):
-    lines = ['{"step": 0, "lr": 0.5}', "", '{"step": 1, "loss": 9}', '{"step": 2, "lr": null}', '{"step": 3, "lr": 1}']
-
-    logged = read_log(log("\n".join(lines), "log.jsonl"), FIELDS)
-
-    assert columns_of(logged) == {("lr", 0): ([0, 3], [0.5, 1.0])}
+FILE = Path(__file__).with_name("logs.yaml")
 
 
-def test_rows_without_an_update_number_are_numbered_from_0_with_a_note(log):
-    logged = read_log(log("lr\n0.5\n0.25\n"), FIELDS)
-
-    assert columns_of(logged)["lr", 0][0] == [0, 1]
-    assert "no column counts the updates, so rows are counted from 0" in logged.notes
-
-
-@pytest.mark.parametrize(
-    ("epochs", "unit", "first"),
-    [
-        (["0", "1", "2"], "epochs", 0),
-        (["1", "", "3.0"], "epochs", 1),
-        (["1", "1.5", "2"], "rows", 0),  # a part of an epoch, as the Trainer writes it
-        (["0.5", "1.5"], "rows", 0),
-        (["1", "1e300"], "epochs", 1),
-        (["1", "two"], "rows", 0),
-        (["", ""], "rows", 0),
-    ],
-)
-def test_integer_epochs_count_the_time_of_a_log(epochs, unit, first):
-    column = time_column(["epoch", "lr"], [{"epoch": epoch} for epoch in epochs])
-
-    assert (column.unit, column.first, column.name) == (unit, first, "epoch" if unit == "epochs" else None)
-
-
-def test_paramsched_logs_have_groups_and_optionally_an_optimizer(log):
-    rows = [{"t": t, "optimizer": name, "groups": [{"lr": t}, {"lr": 2 * t}]} for t in (0, 1) for name in ("d", "g")]
-    file = log("\n".join(map(json.dumps, rows)), "values.jsonl")
-
-    logged = read_log(file, FIELDS, optimizer="g")
-
-    assert columns_of(logged) == {("lr", 0): ([0, 1], [0.0, 1.0]), ("lr", 1): ([0, 1], [0.0, 2.0])}
+def answer_to(question):
+    """Return what is read from a log: its columns or metrics, or the place and the advised line of an error."""
+    question = {key: one for key, one in question.items() if key not in ("read", "columns", "error")}
+    options = dict(question.get("options", {}))
+    if "amount" in question:
+        options["amount"] = AmountColumn(**question["amount"])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {question["file"]: question["text"], **question.get("beside", {})}.items():
+            Path(folder, name).write_text(text)
+        file = Path(folder, question["file"])
+        try:
+            if "metrics" in question:
+                metrics = read_metrics(file, names=question["metrics"], **options)
+                return question | {"read": {one.name: f"{one.t.tolist()} {one.values.tolist()}" for one in metrics}}
+            logged = read_log(file, question.get("fields", FIELDS), **options)
+        except UnreadableLog as error:
+            site = error.problem.site.replace(f"{folder}/", "")
+            advice = error.problem.advice.replace(f"{folder}/", "")
+            line = re.search(r"(?:Write|For example:|Make a table of it:) (.*)", advice)
+            actual = [site, answers.facts_of(error.problem.found.replace(folder, "")), error.option, line and line[1]]
+            return question | {"error": [one for one in actual if one]}
+    programs = ", ".join(f"{one.name} {one.first}{' after' * one.is_after}".strip() for one in logged.programs)
+    amounts = logged.amounts and f"{logged.amounts.t.tolist()} {logged.amounts.amounts.tolist()}"
+    read = {"unit": logged.unit, "programs": programs, "names": str(logged.names), "amounts": amounts}
+    read["notes"] = [f"{len(logged.notes)}", *map(answers.facts_of, logged.notes)]
+    usual = {"unit": "updates", "programs": "0", "names": "(None,)", "amounts": None, "notes": ["0"]}
+    return question | {
+        "read": {key: one for key, one in read.items() if one != usual[key]},
+        "columns": [text_of(column) for column in logged.columns],
+    }
 
 
-@pytest.mark.parametrize(
-    ("texts", "readings"),
-    [
-        (["0.1", "0.12"], ["2 digits", "2 decimals"]),
-        (["0.1", "0.12", "0.5"], ["2 digits", "2 decimals"]),
-        (["0.123456", "0.1", "0"], ["6 digits", "6 decimals"]),
-        (["1e-3", "1.25e-4", "1"], ["3 digits", "6 decimals"]),
-        (["0.05", "0.04", "0.00"], ["2 decimals"]),
-        (["0.05", "0.04", "0"], []),
-        (["0.30000000000000004", "0.1", "0.2"], []),
-        (["nan", "inf", "0.1"], []),
-    ],
-)
-def test_how_a_column_was_rounded_follows_from_its_texts(log, texts, readings):
-    logged = read_log(log("\n".join(["lr", *texts])), FIELDS)
+def text_of(column):
+    """Return the properties of a column."""
+    readings = [f"{reading} of a {reading.of}" for reading in column.readings]
+    flags = ["is zero"] * column.is_zero + ["float32"] * column.are_singles + ["short float32"] * column.may_be_singles
+    name = f"{column.field}@{column.group} from {column.name}, tolerance {column.tolerance:.3g}"
+    return f"{name}: {', '.join([f'{column.t.tolist()} {column.values.tolist()}', *readings, *flags])}"
 
-    assert [str(reading) for reading in logged.columns[0].readings] == readings
+
+@answers.in_parts(FILE, size=40)
+def test_what_is_read_from_a_log_is_as_recorded(places, subtests):
+    answers.check(FILE, answer_to, places, subtests)
 
 
 @table(
     ("content", "name"),
     [
-        ("", "log.csv"),
-        ("lr\n", "log.csv"),
-        ("step,lr\n0,fast\n", "log.csv"),
-        ("step,lr\n0.5,1\n", "log.csv"),
-        ("step,lr\n-1,1\n", "log.csv"),
-        ("a,b\n1,2,3\n", "log.csv"),
-        ("step,stage\n0,warm\n", "log.csv"),
         (b"step,lr\n\xff\n", "log.csv"),
-        (b"step\0,lr\n", "log.csv"),
-        ('{"groups": 3}\n', "log.jsonl"),
         (gzip.compress(b"lr\n1\n", mtime=0), "log.csv"),
     ],
 )
 def test_an_unreadable_log_is_refused_with_its_name(tmp_path, content, name):
-    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / name).write_bytes(content)
 
     with pytest.raises(UnreadableLog) as refusal:
         read_log(tmp_path / name, FIELDS)
 
     assert name in refusal.value.problem.site
-
-
-@table(("content", "found"), [("[1]\n", "an object"), ("{x\n", "JSON"), ('{"step": 0, "lr": 1}\n{x\n', "JSON")])
-def test_a_line_that_is_no_object_is_named_if_the_suffix_is_that_of_lines_of_json(tmp_path, content, found):
-    (tmp_path / "log.jsonl").write_text(content)
-
-    with pytest.raises(UnreadableLog) as refusal:
-        read_log(tmp_path / "log.jsonl", FIELDS)
-
-    assert found in refusal.value.problem.found
-
-
-@table(
-    ("content", "advised"),
-    [
-        ("Wall time,Step,Value\n1.5,0,0.1\n", "--column lr=Value"),
-        ("step,stage,rate\n0,warm,1\n", "--column lr=rate"),
-        ("step,rate\x1b[2J\n0,1\n", r"--column 'lr=rate\x1b[2J'"),
-    ],
-)
-def test_the_advised_column_is_one_of_numbers_without_control_characters(tmp_path, content, advised):
-    (tmp_path / "log.csv").write_text(content)
-
-    with pytest.raises(UnreadableLog) as refusal:
-        read_log(tmp_path / "log.csv", FIELDS)
-
-    assert refusal.value.problem.advice.endswith(f"Write {advised}")
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "twice"),
-    [
-        ("step,lr,lr\n0,0.1,0.5\n", "log.csv", "lr"),
-        ("step,step,lr\n0,0,0.5\n", "log.csv", "step"),
-        ('{"step": 0, "lr": 0.1, "lr": 0.7}\n', "log.jsonl", "lr"),
-        ('{"t": 0, "groups": [{"lr": 0.1, "lr": 0.7}]}\n', "values.jsonl", "lr"),
-        ('{"log_history": [{"step": 1, "step": 2, "learning_rate": 1}]}', "trainer_state.json", "step"),
-    ],
-)
-def test_a_duplicate_column_or_key_is_rejected_by_name(log, content, name, twice):
-    with pytest.raises(UnreadableLog, match=f'"{twice}" occurs twice'):
-        read_log(log(content, name), FIELDS)
-
-
-def test_the_trainer_state_numbers_its_first_update_1(log):
-    rows = [{"step": step, "loss": 1.0, "learning_rate": step / 10, "epoch": 0.5} for step in (1, 2, 3)]
-    file = log(
-        json.dumps({"global_step": 3, "log_history": [*rows, {"step": 3, "eval_loss": 1.0}]}, indent=2), "a.json"
-    )
-
-    assert columns_of(read_log(file, FIELDS)) == {("lr", 0): ([0, 1, 2], [0.1, 0.2, 0.3])}
-
-
-def test_rates_per_group_in_a_trainer_state_take_precedence_over_its_single_rate(log):
-    rows = [{"step": 1, "learning_rate": 0.5, "lr/0": 0.5, "lr/head": 0.25}]
-
-    logged = read_log(log(json.dumps({"log_history": rows}), "trainer_state.json"), FIELDS)
-
-    assert columns_of(logged) == {("lr", 0): ([0], [0.5]), ("lr", 1): ([0], [0.25])}
 
 
 def test_logs_that_need_too_much_memory_are_rejected(log):
@@ -201,69 +134,6 @@ def test_a_checkpoint_with_compressed_records_is_rejected_before_unpacking(tmp_p
 
     with pytest.raises(UnreadableLog, match="records of the zip archive are compressed"):
         read_log(tmp_path / "bomb.pt", FIELDS)
-
-
-def found(path, **options):
-    return {metric.name: (metric.t.tolist(), metric.values.tolist()) for metric in read_metrics(path, **options)}
-
-
-def test_columns_with_names_of_metrics_are_read_at_their_updates(tmp_path):
-    log = tmp_path / "log.csv"
-    log.write_text(
-        "step,lr,train/loss,val_acc,loss_scale,epoch,note_score\n10,0.1,2.5,,1024,0,good\n20,0.1,1.5,0.5,512,1,\n"
-    )
-
-    assert found(log) == {"train/loss": ([10, 20], [2.5, 1.5]), "val_acc": ([20], [0.5])}
-    assert found(log, names=["loss_scale"]) == {"loss_scale": ([10, 20], [1024, 512])}
-
-
-def test_the_later_of_two_rows_for_one_update_is_used(tmp_path):
-    log = tmp_path / "values.jsonl"
-    rows = [{"t": t, "groups": [{"lr": 0.1}], "loss": loss} for t, loss in [(0, 3.0), (1, 2.0), (2, 9.0), (1, 1.0)]]
-    log.write_text("\n".join(map(json.dumps, rows)))
-
-    assert found(log) == {"loss": ([0, 1, 2], [3.0, 1.0, 9.0])}
-
-
-def test_the_history_of_a_trainer_is_read(tmp_path):
-    log = tmp_path / "trainer_state.json"
-    rows = [{"step": 5, "loss": 2.0, "learning_rate": 0.1}, {"step": 10, "eval_loss": 1.5, "eval_runtime": 3.0}]
-    log.write_text(json.dumps({"log_history": rows}, indent=1))
-
-    assert found(log) == {"loss": ([5], [2.0]), "eval_loss": ([10], [1.5])}
-    assert isinstance(read_metrics(log), tuple)
-
-
-def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_path):
-    log = tmp_path / "values.jsonl"
-    rows = [{"t": t, "groups": [{"lr": 0.1}], "epoch": 0, "iter": 2 * t + 1, "loss": 2.0 - t} for t in range(3)]
-    rows += [{"iter": 7, "loss": -1.0}, {"iter": None, "t": 9, "loss": -2.0}]
-    log.write_text("\n".join(map(json.dumps, rows)))
-    validations = [
-        {"epoch": 0, "iter": 0, "accuracy": 0.1},
-        {"accuracy": 0.2},
-        {"epoch": 1, "iter": 2, "loss": 1.9, "accuracy": 0.5},
-        {"epoch": 2, "iter": 6, "accuracy": 0.7},
-        {"epoch": 3, "iter": 8, "accuracy": 0.9},
-    ]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, validations)))
-
-    assert found(log) == {
-        "loss": ([0, 1, 2, 9], [2.0, 1.0, 0.0, -2.0]),
-        "val_loss": ([1], [1.9]),
-        "accuracy": ([1, 3], [0.5, 0.7]),
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "message"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
-)
-def test_a_column_that_is_not_a_metric_is_rejected(tmp_path, name, message):
-    log = tmp_path / "log.csv"
-    log.write_text("t,loss,word\n0,1.0,good\n")
-
-    with pytest.raises(UnreadableLog, match=message):
-        read_metrics(log, names=[name])
 
 
 PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), total=10)
@@ -373,16 +243,6 @@ def test_the_notes_are_those_of_the_log_except_those_about_a_comparison():
     assert actual.notes == ("rows are counted",)
 
 
-@pytest.mark.parametrize(("updates", "number"), [([0, 1, 2], 0), ([2, 1, 0], 0), ([0, 2, 1], 1), ([1, 1, 0], 1)])
-def test_updates_that_decrease_are_noted_unless_the_newest_row_comes_first(log, updates, number):
-    logged = read_log(log("step,lr\n" + "".join(f"{t},{1 - t / 4}\n" for t in updates)), FIELDS)
-
-    assert len(logged.notes) == number
-    is_descending = updates == sorted(updates, reverse=True)
-    assert logged.columns[0].t.tolist() == (sorted(updates) if is_descending else updates)
-    assert compare_with_plan(logged, ps.Plan(lr="linear()", total=4), bases={("lr", None): 1.0}).first is None
-
-
 PRINTED = [2.0000000000000003e-06, 0.001, 0.0]
 TORCHTUNE = "Step {} | loss:1.0 lr:{!r} tokens_per_second_per_gpu:1000.0"
 MEGATRON = (
@@ -433,23 +293,5 @@ def test_a_text_without_a_rate_is_answered_without_a_command(log, text):
     assert "python -c" not in str(error.value)
 
 
-def test_a_table_of_several_runs_of_mlflow_is_refused(log):
-    lines = ["run_id,key,value,step,timestamp", "a,lr,0.5,0,1", "b,lr,0.5,0,1"]
-
-    with pytest.raises(UnreadableLog):
-        read_log(log("\n".join(lines)), FIELDS)
-
-
-def test_curves_of_several_runs_of_wandb_are_not_mixed(log):
-    table = "Step,a - betas_0,b - betas_0\n0,0.5,0.25\n1,0.4,0.2\n"
-
-    with pytest.raises(UnreadableLog):
-        read_log(log(table), ("betas[0]",))
-
-
-def test_the_history_of_wandb_counts_by_its_step(log):
-    thinned = read_log(log(",_step,lr,_runtime\n0,0,0.5,1\n1,10,0.25,2\n"), FIELDS)
-    by_epoch = read_log(log(",_step,epoch,lr\n0,0,0,0.5\n1,10,1,0.25\n"), FIELDS)
-
-    assert columns_of(thinned)["lr", 0] == ([0, 10], [0.5, 0.25])
-    assert (by_epoch.unit, columns_of(by_epoch)["lr", 0][0]) == ("epochs", [0, 1])
+if __name__ == "__main__":
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])
