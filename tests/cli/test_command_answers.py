@@ -1,4 +1,4 @@
-"""What each command answers to valid and to mistaken calls: exit code, codes, places, values and written files.
+"""What each command answers to valid and to mistaken calls: exit code, codes, places, values, lines to write, files.
 
 Words are not compared, except in `first_words.yaml`: what a user meets first. The answers are in `commands.yaml`.
 `PYTHONPATH=tests python tests/cli/test_command_answers.py` writes them anew; read the diff.
@@ -72,8 +72,14 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return the answer without words; a plan that a command prints or writes is kept."""
     answer = full_answer_to(question)
     if not answer["paramsched"].startswith("convert"):
-        answer["prints"] = answers.facts_of_report(answer.get("prints", ""))
-    answer["errors"] = answers.places_of(answer.get("errors", ""))
+        printed = answer.get("prints", "")
+        lines = printed.count("\n")
+        answer["prints"] = answers.facts_of_report(printed) + f"; {lines} lines" * (lines > 1)
+    errors = answer.get("errors", "")
+    advised = re.findall(r"(?:Write|For example:|did you mean) (.*)", errors)
+    answer["errors"] = [
+        one for one in (answers.facts_of(errors), *advised, f"{len(errors.splitlines())} lines") if errors
+    ]
     answer["writes"] = {name: text_of(text) for name, text in answer.get("writes", {}).items()}
     return {key: value for key, value in answer.items() if value}
 
