@@ -27,12 +27,17 @@ FILE = Path(__file__).with_name("pictures.yaml")
 
 def curves_of(plan: Any, question: dict[str, Any]) -> Any:
     if isinstance(plan, dict):  # from a curve's name to its values
-        values = {tuple(name.split("/")): values for name, values in plan.items()}
+        values = {tuple(name.split("/")): values_of(values) for name, values in plan.items()}
         return show.curves_from_values(values, **question.get("facts", {}))
     if question.get("base", "") is None:
         return curves_of_plan(ps.loads(plan), None, ps.RunFacts(**question.get("facts", {})))[0]
     base = question.get("base", {"lr": 0.1})
     return ps.trace(ps.loads(plan), base, facts=ps.RunFacts(**question.get("facts", {})))
+
+
+def values_of(values: Any) -> Any:
+    """Return the values of a curve; a text is an expression of NumPy."""
+    return eval(values, {"np": np}) if isinstance(values, str) else values
 
 
 def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
