@@ -18,8 +18,6 @@ from paramsched.base.codes import check_rules
 from paramsched.cli import main
 from paramsched.cli._options import UNIT_FACTS, FactOption
 from paramsched.core import files as config
-from paramsched.core.plan import Plan
-from paramsched.core.schedules.anneals import cosine, warmup
 from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'
@@ -139,10 +137,6 @@ def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
     assert result.exit_code == 0, result.output
 
 
-def test_an_unknown_command_gets_the_nearest_suggestion():
-    assert '"show"' in refused(2, "shwo")
-
-
 PLAN_COMMANDS = {
     "show": (),
     "check": (),
@@ -173,25 +167,6 @@ def test_a_line_of_text_is_a_plan(folder, name, more):
     assert 'unknown schedule "cosin"; did you mean "cosine"?' in refused(1, name, "cosin()", *more)
 
 
-@pytest.mark.parametrize("name", ["show", "check"])
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (["--total", "5 parsecs"], 'unknown unit "parsecs"'),
-        (["--total", "5.5"], "expected a unit after the number"),
-        (["--total", "0"], "a run must have at least 1 update"),
-        (["--total", "50%", "--steps-per-epoch", "5"], "a percentage is a share"),
-        (["--steps-per-epoch", "0"], "'--steps-per-epoch': 0"),
-        (["--steps-per-epoch", "x"], "'--steps-per-epoch': 'x'"),
-        (["--tokens-per-step", "-1"], "expected a number greater than 0"),
-        (["--seconds-per-step", "nan"], "expected a number greater than 0"),
-        (["--batches-per-epoch", "10", "--steps-per-epoch", "3"], "10 batches are 10 updates, not 3"),
-    ],
-)
-def test_invalid_run_facts_are_a_usage_error(folder, name, options, expected):
-    assert expected in refused(2, name, "plan.yaml", *options)
-
-
 # ---------------------------------------------------------------- show
 
 
@@ -215,44 +190,6 @@ def test_values_in_json_equal_the_trace(folder):
     trace = paramsched.trace(config.load("plan.yaml"), groups, steps_per_epoch=10)
     assert printed == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
     assert printed["values"]["lr[head]"] == [0.15] * 200
-
-
-def test_values_at_times_in_json_equal_the_trace(folder):
-    at = ("--at", "7", "--at", "10 epochs")
-    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
-    every = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--json"))
-
-    assert printed["at"] == [7, 100]
-    assert printed["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
-
-
-def test_json_output_has_no_infinities():
-    printed = json.loads(good("show", "exponential(1e300)", "--total", 3, "--json"))
-
-    assert printed["values"]["lr"] == [1.0, 1e300, None]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "note"),
-    [
-        ((LINE,), "note: no --total given; taken to be 1000 updates\n"),
-        ((LINE, "--total", "90 epochs"), "note: no --steps-per-epoch given; taken to be 100\n"),
-        ((LINE, "--total", "2e9 tokens"), "note: no --tokens-per-step given; taken to be 2e+06\n"),
-        ((LINE, "--total", "1e6 samples"), "note: no --batch-size given; taken to be 1000\n"),
-        ((LINE, "--total", "1 h"), "note: no --seconds-per-step given; taken to be 3.6\n"),
-        (
-            ("warmup('3 epochs') >> cosine()", "--total", "9 epochs"),
-            "note: no --steps-per-epoch given; taken to be 100\n",
-        ),
-        (("warmup(30) >> linear(over=70)",), ""),
-        (("linear(over='5 epochs')", "--steps-per-epoch", "7"), ""),
-    ],
-)
-def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, note):
-    result = call("show", *arguments)
-
-    assert (result.exit_code, result.stderr) == (0, note)
-    assert result.stdout
 
 
 @pytest.mark.parametrize("name", ["show", "show --table", "diff"])
@@ -328,11 +265,6 @@ def test_duplicate_plans_and_other_with_several_plans_are_rejected(tree, output,
     assert expected in refused(2, "show", "trunk.yaml", *more, *output)
 
 
-@pytest.mark.parametrize("option", [("--json",), ("--at", "5")], ids=["as JSON", "at a time"])
-def test_values_are_printed_for_one_plan_only(tree, option):
-    assert "the values of one plan, but 2 were passed" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
-
-
 def test_a_line_of_text_applies_to_the_requested_field():
     assert good("show", "cosine()", "--field", "weight_decay", "--total", 9, "--base", "0.1").startswith("weight_decay")
     assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--total", 9)
@@ -345,18 +277,6 @@ def test_standard_input_is_yaml_unless_a_format_is_specified():
     )
     assert call("show", "--table", "-", input=b"\xff").exit_code == 2
     assert call("show", "--table", "-", input="lr: x" * 300_000).exit_code == 1
-
-
-def test_groups_selected_by_index_are_plotted(folder):
-    (folder / "indices.yaml").write_text(
-        "lr: 1\ngroups:\n  1: {lr: constant(2)}\n  3: {lr: constant(4)}\n  head: {lr: constant(5)}\n"
-    )
-
-    printed = json.loads(good("show", "indices.yaml", "--total", 1, "--json", "--base", "lr@3=10"))
-
-    assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
-    (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: constant(2)}\n")
-    assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--total", 1)
 
 
 # ---------------------------------------------------------------- show -o FILE
@@ -388,34 +308,6 @@ def test_the_title_of_a_page_is_the_file_name_or_the_requested_title(folder):
 
 
 # ---------------------------------------------------------------- diff
-
-
-def test_run_facts_add_the_first_update_of_a_difference(folder):
-    result = call("diff", "plan.yaml", "other.yaml", "--steps-per-epoch", 10, "--json")
-
-    assert result.exit_code == 1
-    (change,) = json.loads(result.stdout)
-    assert (change["what"], change["when"]) == ("lr", 21)
-    assert change["by"] == pytest.approx(0.01, rel=1e-3)
-
-
-@table(
-    ("after", "base", "shown"),
-    [
-        ("constant()", "0.1", "[from update 0, by up to 0.1]"),
-        ("constant(2)", "lr=0.1", "[the same values]"),
-        ("constant(2)", "momentum=1", 'unknown field "momentum"'),
-    ],
-)
-def test_a_line_in_values_is_compared_with_multiples_of_a_base(after, base, shown):
-    assert shown in call("diff", "absolute(0.2)", after, "--total", 9, "--base", base).output
-
-
-def test_an_infinite_difference_is_null_in_json():
-    result = call("diff", "exponential(1e300)", "exponential(1e100)", "--total", 3, "--json")
-
-    (change,) = json.loads(result.stdout, parse_constant=pytest.fail)
-    assert change["by"] is None
 
 
 # ---------------------------------------------------------------- check
@@ -456,21 +348,6 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
     )
 
 
-def test_a_warning_is_not_an_error(folder):
-    result = call("check", "linear(over=30)", "--total", "20")
-
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.startswith("linear(over=30): $.lr: warning: ")
-
-
-def test_check_resolves_lengths_if_run_facts_are_given(folder):
-    line = 'warmup("30 epochs") >> cosine()'
-
-    assert good("check", line) == f"{line}: no problems found\n"
-    assert "no updates remain for cosine()" in refused(1, "check", line, "--total", 1000, "--steps-per-epoch", 100)
-    assert "For example: --steps-per-epoch 100" in refused(2, "check", line, "--total", 1000)
-
-
 # ---------------------------------------------------------------- show --table
 
 
@@ -482,24 +359,6 @@ def test_the_table_lists_each_stage_with_its_updates(folder):
         "      1      0   2,249            0   0.999556  warmup(2250)                updates, × base\n"
         "      2  2,250  44,999            1        0.1  cosine(to=0.1, over=42750)  updates, × base\n"
     )
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "0.5 * (warmup(5) >> cosine() >> constant(0.1, over=5)) * plateau('loss')",
-        "chain(window(step(5), 2, 9), cosine() + 0.1)",
-        "every(restarts(cosine(), '50%'), 'epoch')",
-        "warmup(0) >> minimum(0.5, exponential(0.5)) >> linear(over=100)",
-        "clamp(noam(512, 10), low=0.1)",
-        "window(cosine(), 2)",
-    ],
-)
-def test_the_table_supports_every_combinator(line):
-    for facts in ((), ("--total", "20 epochs", "--steps-per-epoch", "10")):
-        result = call("show", "--table", line, *facts)
-        assert result.exit_code == 0, result.output
-        assert "None" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -527,14 +386,6 @@ def test_the_table_refuses_what_it_cannot_show(folder, more):
 @pytest.mark.parametrize("name", ["yaml", "json"])
 def test_convert_prints_the_same_plan(folder, name):
     assert config.loads(good("convert", "plan.yaml", "--to", name), name) == config.load("plan.yaml")
-
-
-def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
-    assert good("convert", "plan.yaml", "-o", "plan.json") == ""
-    assert good("convert", LINE, "--total", "90 epochs", "-o", "line.yaml") == ""
-
-    assert config.load("plan.json") == config.load("plan.yaml")
-    assert config.load("line.yaml") == Plan(lr=warmup("5%") >> cosine(to=0.1), total="90 epochs")
 
 
 @pytest.mark.parametrize(
