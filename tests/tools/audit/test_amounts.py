@@ -96,28 +96,6 @@ def test_a_log_without_tokens_is_compared_at_the_tokens_of_the_plan(tmp_path):
     assert compare_with_plan(logged, plan, bases={("lr", None): 0.3}).exact == UPDATES
 
 
-def test_the_first_difference_includes_its_tokens(tmp_path):
-    file = log(tmp_path, counted=lambda t: TOKENS[t] + (700 if t == 60 else 0))
-
-    first = audit(file).first
-
-    assert (first.t, first.amount, first.clock) == (60, TOKENS[60], "tokens")
-    assert f"at update 60 ({TOKENS[60]:,} tokens): " in str(audit(file))
-
-
-def test_the_first_difference_of_a_run_by_progress_includes_its_progress(tmp_path):
-    rows = [
-        f'{{"t": {t}, "progress": {t / 8}, "groups": [{{"lr": {1 - t / 8 if t != 3 else 0.5}}}]}}' for t in range(9)
-    ]
-    (tmp_path / "values.jsonl").write_text("\n".join(rows))
-    logged = read_log(tmp_path / "values.jsonl", ["lr"], amount=AmountColumn("progress"))
-
-    report = compare_with_plan(logged, ps.Plan(lr="linear()", clock="progress"), bases={("lr", None): 1.0})
-
-    assert (report.exact, report.first.t, report.first.amount, report.first.clock) == (8, 3, 0.375, "progress")
-    assert "first difference: lr of group 0 at update 3 (progress 0.375): 0.5 logged, 0.625 planned" in str(report)
-
-
 def test_the_command_compares_amounts_and_names_a_missing_fact(tmp_path):
     (tmp_path / "plan.yaml").write_text(
         "clock: tokens\ntotal: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"

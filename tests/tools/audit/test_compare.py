@@ -171,9 +171,6 @@ def test_a_base_that_no_number_explains_is_1(plan, value):
 TWO = {"lr": "cosine()", "weight_decay": "linear()"}
 
 
-ABSOLUTE = ["absolute(linear(0.5, 0.1))", "absolute(cosine(start=0.3, to=0.0))"]
-
-
 def test_only_the_field_with_another_base_is_named():
     """The bases 0.1012 and 0.101 are equal in two digits."""
     rates = column_of("lr", used_by("cosine()", 0.1012), 2)
@@ -184,17 +181,6 @@ def test_only_the_field_with_another_base_is_named():
     (cause,) = report.causes
     assert cause.text == "the base of weight_decay of group 0 is 0.15, not 0.05; factor 3"
     assert (cause.name, cause.fitted) == ("another base", 1)
-
-
-@table(("line", "factor"), [(line, factor) for line in ABSOLUTE for factor in (0.5, 3)])
-def test_a_factor_of_values_without_a_base_is_named(line, factor):
-    columns = [column_of("lr", factor * used_by(line, 1.0)), column_of("weight_decay", used_by("linear()", 0.15))]
-
-    for known in ({"weight_decay": 0.15}, {}, {"lr": 0.2, "weight_decay": 0.15}):
-        (cause,) = compared({"lr": line, "weight_decay": "linear()"}, *columns, bases=known).causes
-
-        assert (cause.name, cause.fitted) == ("a factor of all values", 1)
-        assert cause.bases[1] == 0.15
 
 
 def test_a_plan_whose_values_depend_on_no_base_is_compared_without_one():
@@ -233,14 +219,6 @@ def test_the_named_totals_are_all_around_one_that_explain_the_values(total, digi
             assert not {low - 1, high + 1} & explain
 
 
-@table(("line", "known"), [("constant(absolute(0.1))", {}), ("constant()", {"lr": 0.2}), ("linear()", {"lr": 0.2})])
-def test_a_single_value_has_no_factor(line, known):
-    """Any value is a multiple of another one."""
-    one = column_of("lr", np.array([0.3]), times=np.array([10]))
-
-    assert compared({"lr": line}, one, bases=known).causes == ()
-
-
 T_OF_PAIRS = np.arange(20)
 
 
@@ -261,15 +239,6 @@ def test_a_target_with_a_name_that_no_field_has_is_compared():
     plan = ps.Plan(ps.Binding(ps.Target("params", 1.0), "linear()"), ps.Binding("lr", "linear()"))
 
     assert compare_with_plan(log, plan, facts=FACTS).exact == 40
-
-
-def test_epochs_are_compared_without_their_length_if_the_plan_counts_them():
-    column = LogColumn("lr", 0, T_OF_PAIRS, 0.1 * (1 - T_OF_PAIRS / 19))
-    log = LoggedValues("log.csv", (column,), (None,), unit="epochs")
-
-    report = compare_with_plan(log, ps.Plan(lr='linear(index="t/(n-1)")', total="20 epochs"))
-
-    assert (report.exact, report.bases) == (20, {"lr of group 0": 0.1})
 
 
 def test_fields_with_other_numbers_of_rows_are_compared_with_other_epochs():
@@ -355,12 +324,6 @@ def test_a_plan_in_other_units_has_a_base_in_those_units(scale):
     assert [*report.bases.values()] == [base]
 
 
-def test_a_weight_decay_of_0_has_the_base_0():
-    report = audited("cosine()", column(ROWS[0], np.zeros(LENGTH_OF_FITS), field="weight_decay"))
-
-    assert (report.exact, [*report.bases.values()]) == (LENGTH_OF_FITS, [0.0])
-
-
 @pytest.mark.parametrize(("size", "base"), every(2, [(2, 0.5678), (16, 0.1)]))
 @table("plan", [*AFFINE[:2], *LIMITED[:3]])
 def test_the_base_of_the_first_values_is_fitted_if_nothing_explains_the_others(plan, size, base):
@@ -387,18 +350,3 @@ def test_another_total_is_named_however_far_it_is_from_that_of_the_plan(plan, ba
     assert (cause.name, cause.fitted) == ("another total", 1)
     assert low <= total <= max(high, default=low)
     assert cause.bases == (0.1,)
-
-
-@table("restarts", [2, 5, 6, 9])
-def test_the_first_five_of_many_restarts_are_named(restarts):
-    places = 20 * np.arange(1, restarts + 1)
-    t = np.arange(20 * restarts + 20)
-    times = t - np.concatenate([[0], places])[np.searchsorted(places, t, side="right")]
-    plan = "linear()"
-
-    report = audited(plan, column(t, planned(plan, times, 0.1)), 0.1)
-
-    (cause,) = report.causes
-    named = ", ".join(map(str, places[:5])) + ", …" * (restarts > 5)
-    assert cause.fitted == restarts
-    assert cause.text.endswith(f" update {named}")

@@ -10,9 +10,8 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.tools.audit import Report, compare_with_plan, log_facts, read_log
-from paramsched.tools.audit.compare import Stretch
-from support.spread import every, spread
+from paramsched.tools.audit import Report, compare_with_plan, read_log
+from support.spread import spread
 from support.tables import table
 
 TOTAL, BASE = 1000, 0.1
@@ -89,24 +88,6 @@ def test_the_command_takes_the_line_that_it_names(tmp_path):
     assert first.exit_code == 1
     assert CliRunner().invoke(main, ["audit", file, "--plan", line, *options]).exit_code == 0
     assert CliRunner().invoke(main, ["show", line, *options]).exit_code == 0
-
-
-@table(
-    ("plan", "line", "form"),
-    [
-        ("cosine()", "linear(over=2000)", "r"),  # half of the way to 0, or all of that to 0.5
-        ("warmup(100) >> cosine(over=900)", "warmup(100) >> linear(over=1800)", "r"),
-        ("cosine()", "linear(over=3000)", ".6g"),
-    ],
-)
-def test_several_lines_are_no_cause(plan, line, form, tmp_path):
-    file = write(tmp_path / "log.csv", T, values_of(line, T), form)
-
-    report = audited(file, plan)
-
-    assert (len(report.lines) > 1, report.causes) == (True, ())
-    for one in report.lines:
-        assert audited(file, one).first is None
 
 
 def handmade(seed: int) -> np.ndarray:
@@ -203,51 +184,3 @@ def test_the_curves_of_both_generations_of_the_trainer_are_known(values, name, i
     (cause,) = audited(tmp_path / "trainer_state.json", "warmup(100) >> cosine()").causes
 
     assert cause.name == name
-
-
-COSINE = "warmup(100) >> cosine()"
-HALVED = values_of(COSINE, T) * np.where(T < 500, 1, 0.5)
-OTHER_PLAN = np.where(T < 400, values_of(COSINE, T), 0.08 * ((TOTAL - T) / 600) ** 2)
-THREE_TIMES = np.where(T <= 333, values_of(COSINE, 3 * T), 0.04)
-TOO_RARE = np.where(T < 500, values_of(COSINE, T // 4), 0.01 * (1 + T / TOTAL))
-
-
-@pytest.mark.parametrize(("step", "base"), every(3, itertools.product((1, 10), (BASE, None))))
-@table(
-    ("values", "name", "end", "text"),
-    [
-        (HALVED, "the plan", 500, "each value is 0.5 times the planned one"),
-        (OTHER_PLAN, "the plan", 400, ""),
-        (THREE_TIMES, "3 times per update", 334, "the values are those after the end of the schedule"),
-        (TOO_RARE, "once every 4 updates", 500, ""),
-    ],
-)
-def test_a_cause_of_the_first_values_is_named_with_their_count(values, name, end, text, step, base, tmp_path):
-    report = audited(write(tmp_path / "log.csv", T[::step], values[::step]), COSINE, base)
-
-    rows = T[::step][T[::step] < end]
-    part = report.of_first
-    assert (part.name, part.values, part.until, part.text) == (name, rows.size, rows[-1], text)
-    assert part.bases == (BASE,)
-    assert f"{name} explains {rows.size} of {T[::step].size:,} values, up to update {rows[-1]}" in str(report)
-
-
-@table("form", ["r", ".4f"])
-def test_a_jump_is_measured_by_ratio(form, tmp_path):
-    values = np.repeat([0.1, 0.01, 0.001, 0.0001], 30)
-
-    (facts,) = log_facts(read_log(write(tmp_path / "log.csv", 10 * T[:120], values, form), ["lr"])).columns
-
-    jumps = [stretch for stretch in facts.stretches if stretch.kind == "jumps"]
-    assert jumps == [
-        Stretch("jumps", begin, begin + 10, *pair)
-        for begin, pair in zip((290, 590, 890), itertools.pairwise((0.1, 0.01, 0.001, 0.0001)), strict=True)
-    ]
-
-
-def test_the_steps_of_a_rounded_curve_are_no_jumps(tmp_path):
-    (facts,) = log_facts(
-        read_log(write(tmp_path / "log.csv", T, values_of("cosine()", T, 1e-3), ".5f"), ["lr"])
-    ).columns
-
-    assert {stretch.kind for stretch in facts.stretches} == {"falls", "stays"}

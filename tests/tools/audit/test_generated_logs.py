@@ -485,8 +485,12 @@ def generated_log(seed: int) -> GeneratedLog:
 
 
 def lines_of(shown: object) -> list[str]:
-    """Return the numbers and codes in each line of a text, with its ellipses."""
-    return [f"{answers.facts_of(line)} {'…' * line.count('…')}".strip() for line in str(shown).splitlines()]
+    """Return the numbers and codes in each line of a text, with its ellipses and the number of its clauses."""
+    lines = []
+    for line in str(shown).splitlines():
+        clauses = len(re.split("[,;] ", line))
+        lines.append(f"{answers.facts_of(line)} {'…' * line.count('…')}{f' /{clauses}' * (clauses > 1)}".strip())
+    return lines
 
 
 def table_of(question: dict[str, Any]) -> str:
@@ -546,7 +550,9 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             file.write_text(text)
             logged = read_log(file, list(dict.fromkeys(fields)), amount=amount)
         if kept.get("of log", "values" not in kept):
-            kept["log facts"] = [*lines_of(log_facts(logged)), log_facts(logged).has_rate_of_zero]
+            described = log_facts(logged)
+            kinds = [" ".join(stretch.kind for stretch in column.stretches[:12]) for column in described.columns]
+            kept["log facts"] = [*lines_of(described), *kinds, described.has_rate_of_zero]
         report = compare_with_plan(logged, planned, facts=run, bases=bases, processes=4)
     except ps.errors.ParamschedError as error:
         return kept | {"error": f"{type(error).__name__} {error.problem.code}"}
@@ -556,20 +562,23 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         "bases": dict(report.bases),
         "assumed": dict(report.assumed),
         "lines": list(report.lines),
+        "flags": [name for name in ("is_constantly_zero", "from_first_on") if getattr(report, name)],
+        "rounded": report.rounded,
         "report": lines_of(report),
     }
     return kept | {key: one for key, one in stated.items() if one}
 
 
-ANSWERS = ("log facts", "causes", "first", "bases", "assumed", "lines", "report", "error")
+ANSWERS = ("log facts", "causes", "first", "bases", "assumed", "lines", "flags", "rounded", "report", "error")
 
 
 def answer_of_cause(cause: Any) -> str:
     """Return the facts of a cause: its name, what was fitted, its line, its bases and the numbers in its text."""
     of_first = "" if cause.values is None else f", {cause.values} up to {cause.until}"
     line = "" if cause.line is None else f", {cause.line}"
-    clauses = f"{len(re.split('[,;] ', cause.text))} clauses {' '.join(lines_of(cause.text))}" if cause.text else "-"
-    return f"{cause.name}, {cause.fitted} fitted{of_first}{line}, {cause.bases}: {clauses}"
+    return (
+        f"{cause.name}, {cause.fitted} fitted{of_first}{line}, {cause.bases}: {' '.join(lines_of(cause.text)) or '-'}"
+    )
 
 
 @answers.in_parts(FILE, size=12)
