@@ -608,10 +608,10 @@ def _explained_from_start(pairs: Sequence[PlannedColumn], clock: Clock) -> tuple
 
 
 def _shows_wave(pair: PlannedColumn, clock: Clock) -> bool:
-    """Return whether the rows of a schedule that may be a wave show it: otherwise any value may be on it."""
+    """Return False if the rows of a wave are too far apart to show it: then any value may be on it."""
     wave = stages_of(pair.schedule)[-1]
     if wave.kind != "restarts":
-        return wave.kind != "anneal"  # a cosine without a length
+        return True
     times = clock(pair.column.t)
     times = times if pair.amounts is None else pair.amounts(times)
     return bool(np.abs(np.diff(times)).max(initial=0) <= wave.args["every"].number / 2)
