@@ -239,12 +239,13 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
     are zeros, or `least` is below the axis, a strip at the bottom shows them.
     """
     begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
+    begin = max(begin, -308)  # smaller floats have fewer digits, and may have no tick
     end = max(end, begin + 1)
     every = max(1, math.ceil((end - begin) / 6))
-    powers = [p for p in range(end, begin - 1, -every) if -308 <= p <= 308][::-1]
+    powers = [p for p in range(end, begin - 1, -every) if p <= 308][::-1]
     plain = begin >= -3 and end <= 4
     ticks = [(float(f"1e{p}"), f"{10.0**p:g}" if plain or p == 0 else f"1e{p}") for p in powers]
-    low = float(f"1e{max(begin, -308)}")
+    low = float(f"1e{begin}")
     high = float(f"1e{end}") if end <= 308 else top
     if end - begin <= 2 and begin > -300 and end < 300:
         low, high = _marks_around(bottom, top)
