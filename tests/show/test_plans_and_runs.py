@@ -144,40 +144,6 @@ def run(name, factor=1.0, **measured):
 FIRST = run("first", loss=([0, 50, 100], [2.0, 1.0, 0.5]), acc=([50, 100], [0.5, 0.9]))
 
 
-SECOND = run("second", 0.5, loss=([0, 50], [3.0, np.nan]))
-
-
-def curves(panel):
-    return {(curve.owner, curve.name): curve.values.tolist() for curve in panel.curves}
-
-
-def test_each_run_has_its_name_verdict_and_one_color_in_all_panels():
-    whole = show.picture(PLAN, log=[FIRST, SECOND])
-
-    lr, loss, acc = whole.panels
-    assert [(entry.owner, entry.curve.color) for entry in lr.log_legend] == [("first", 2), ("second", 3)]
-    assert [(curve.owner, curve.color) for curve in loss.curves] == [("first", 2), ("second", 3)]
-    assert [(curve.owner, curve.color) for curve in acc.curves] == [("first", 2)]
-    assert [(verdict.text, verdict.differs) for verdict in whole.verdicts] == [
-        ("first: planned = used at 100 of 100 updates", False),
-        ("second: planned = used at 1 of 100 updates", True),
-    ]
-    assert [note.text for note in lr.notes if note.differs] == [
-        "second: used differs from planned at 99 of 100 updates: 0–98"
-    ]
-
-
-def test_metrics_of_one_run_share_a_panel_on_request():
-    measured = {"train_loss": ([0, 1], [2.0, 1.0]), "acc": ([1], [0.5]), "val_loss": ([1], [1.5])}
-
-    _, loss, acc = show.picture(
-        PLAN, log=show.LoggedRun("run", {}, measured, {"loss": ["train_loss", "val_loss"]})
-    ).panels
-
-    assert (loss.title, curves(loss)) == ("loss", {("", "train_loss"): [2.0, 1.0], ("", "val_loss"): [1.5]})
-    assert (acc.title, curves(acc)) == ("acc", {("", "acc"): [0.5]})
-
-
 @pytest.mark.parametrize(
     ("log", "said"),
     [
@@ -265,39 +231,6 @@ def test_a_simulation_needs_a_metric_for_each_step():
     assert show.simulate(scheduler, 5, metrics=[1.0] * 4).total == 5
     with pytest.raises(InvalidArgument, match="expected one metric per step, 4 in total, got 3"):
         show.simulate(scheduler, 5, metrics=[1.0] * 3)
-
-
-def curves_of_unusual_pictures(count=1, total=100):
-    return show.curves_from_values({("lr", f"g{n}"): np.linspace(1, 0.5, total) * (n + 1) for n in range(count)})
-
-
-def test_the_legend_of_matplotlib_has_the_schedule_of_each_curve():
-    plan = ps.loads("total: 100\nlr: cosine()\ngroups: {head: {lr: linear()}}")
-
-    (ax,) = show.axes(ps.trace(plan, [{"lr": 0.1, "name": "default"}, {"lr": 0.1, "name": "head"}]))
-
-    legend = ax.get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == [
-        "group default\ncosine(over=100)",
-        "group head\nlinear(over=100)",
-    ]
-    assert [line.get_color() for line in legend.get_lines()] == [line.get_color() for line in ax.get_lines()[:2]]
-
-
-def test_matplotlib_colors_many_curves_and_shades_differences():
-    trace = curves_of_unusual_pictures(12)
-    used = {("lr", "g0"): (np.arange(100), np.where(np.arange(100) // 10 % 2, 0.0, trace["lr", "g0"]))}
-
-    (ax,) = show.axes(trace, log=used)
-
-    lines = ax.get_lines()[:13]
-    assert len({line.get_color() for line in lines[:12]}) == 12
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == [*(f"group g{n}" for n in range(10)), "used", "… and 2 more curves"]
-    spans = [patch.get_x() for patch in ax.patches]
-    assert spans == [10, 30, 50, 70, 90]
-    assert [line.get_linewidth() for line in (lines[0], lines[12])] == [5, 1.2]
-    assert lines[12].get_color() == "black"
 
 
 def test_a_curve_whose_values_alternate_with_gaps_keeps_its_lowest_and_highest_values():

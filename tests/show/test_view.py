@@ -6,9 +6,7 @@ import pty
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -17,46 +15,9 @@ import paramsched.show as show
 from paramsched.cli import main
 from paramsched.errors import InvalidArgument
 
-DECAY = show.curves_from_values({("lr", ""): [0.4, 0.2, 0.1]})
-
-
-FROM_ZERO = show.curves_from_values({("lr", ""): [0.0, 0.1, 0.5]})
-
-
-BELOW_ZERO = show.curves_from_values({("lr", ""): [-1.0, 0.1, 0.5]})
-
-
-NEVER_ABOVE = show.curves_from_values({("lr", ""): [0.0, -0.1, -0.5]})
-
-
-LOG = show.View(log=True)
-
-
-def panel_of(curves, view):
-    return show.picture(curves, view=view).panels[0]
-
 
 def data_of(page):
     return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
-
-
-@pytest.mark.parametrize(
-    ("curves", "height", "printed"),
-    [
-        (FROM_ZERO, 0.0, "0 has no logarithm and is drawn at the bottom edge"),
-        (BELOW_ZERO, np.nan, "gaps are negative values, which have no logarithm"),
-        (NEVER_ABOVE, 1.0, "no value is positive, so the axis is linear"),
-        (DECAY, None, None),
-    ],
-    ids=["from 0", "from below 0", "never above 0", "above 0"],
-)
-def test_values_without_a_logarithm_are_noted(curves, height, printed):
-    panel = panel_of(curves, LOG)
-
-    assert [note.text for note in panel.notes] == [printed] * (printed is not None)
-    assert panel_of(curves, show.View()).notes == ()
-    if height is not None:
-        np.testing.assert_array_equal(panel.scale.fraction(curves["lr", ""][:1]), [height])
 
 
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
@@ -148,52 +109,3 @@ def in_terminal(**environment: str) -> str:
 )
 def test_colors_are_used_in_a_terminal_that_supports_them(environment: dict[str, str], colored: bool) -> None:
     assert ("\x1b[" in in_terminal(**environment)) is colored
-
-
-PLANS = {
-    "short.yaml": "total: 50\nlr: linear()\n",
-    "long.yaml": "total: 100\nlr: cosine()\n",
-    "million.yaml": "total: 1e6 tokens\nlr: linear()\n",
-    "two.yaml": "total: 2e6 tokens\nlr: linear()\n",
-    "open.yaml": "lr: linear()\n",
-}
-
-
-@pytest.fixture
-def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Draw two plans; return the last columns of their curves and the messages."""
-    monkeypatch.chdir(tmp_path)
-    for name, text in PLANS.items():
-        Path(name).write_text(text, encoding="utf-8")
-
-    def call(first: str, second: str, *options: str) -> tuple[str, str]:
-        result = CliRunner().invoke(main, ["show", first, "--other", second, "--width", "80", *options])
-        assert result.exit_code == 0, result.output
-        return result.stdout, result.stderr
-
-    return call
-
-
-@pytest.mark.parametrize(("first", "second"), [("short.yaml", "long.yaml"), ("million.yaml", "two.yaml")])
-@pytest.mark.parametrize("swapped", [False, True])
-def test_the_shorter_plan_is_not_stretched(beside, first: str, second: str, swapped: bool) -> None:
-    plotted, _ = beside(*((second, first) if swapped else (first, second)))
-
-    assert ("linear(over=50)" in plotted and "cosine(over=100)" in plotted) or (
-        "linear(over=500)" in plotted and "linear(over=1000)" in plotted
-    )
-
-
-@pytest.mark.parametrize(("first", "second"), [("long.yaml", "open.yaml"), ("open.yaml", "long.yaml")])
-def test_a_plan_without_a_length_uses_the_length_of_the_other_plan(beside, first: str, second: str) -> None:
-    plotted, printed = beside(first, second)
-
-    assert "linear(over=100)" in plotted
-    assert "no total given for open.yaml; taken to be the other plan's, 100 updates" in printed
-
-
-def test_a_total_option_applies_to_plans_without_one(beside) -> None:
-    plotted, _ = beside("open.yaml", "short.yaml", "--total", "200")
-
-    assert "linear(over=200)" in plotted
-    assert "linear(over=50)" in plotted
