@@ -1,6 +1,7 @@
 """Generated logs in all formats: what an audit reports is true, and each cause that a log shows is named.
 
-`reports.yaml` has the reports of some. `PYTHONPATH=tests python tests/tools/audit/test_generated_logs.py` writes it.
+`reports.yaml` has the reports of some, and of described logs on both sides of each threshold.
+`PYTHONPATH=tests python tests/tools/audit/test_generated_logs.py` writes it.
 """
 
 import csv
