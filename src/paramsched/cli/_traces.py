@@ -445,7 +445,7 @@ def _run_to_draw(
             if not measured:
                 raise
             echo_note(f"--used: {error.problem.summary}; only metrics are drawn. {error.problem.advice}")
-            used, tolerance = {}, 0.0
+            used = {}
     except UnreadableLog as error:
         raise error.changed(site=f"--used: {error.problem.site}") from None
     together: dict[str, list[str]] = {}
