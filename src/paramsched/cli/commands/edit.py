@@ -62,8 +62,7 @@ def paramsched_edit(file: str, options: CommandOptions, new: bool, no_browser: b
         message = "the file exists already" if new else "no such file"
         options_of_file = "" if new else " --new" if path.suffix in SUFFIXES else " --new --format yaml"
         raise WrongUsage(file, message, f"For example: paramsched edit {shlex.quote(file)}{options_of_file}")
-    if exists:
-        refuse_config(file)
+    refuse_config(file)
     editor, drawing = Editor(path, options), DrawingProcess(arguments_of_command())
     server = Server(editor, drawing.draw, port)
     try:
