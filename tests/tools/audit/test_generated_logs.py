@@ -20,6 +20,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import AmountColumn, Report, compare_with_plan, log_facts, read_log
+from paramsched.tools.audit.compare import matched_with_plan, picture_of_log, picture_of_match
 from support import answers
 from support.spread import every, spread
 
@@ -567,10 +568,34 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         "rounded": report.rounded,
         "report": lines_of(report),
     }
+    if "picture" in kept:
+        matched = matched_with_plan(logged, planned, run, bases=bases)[1]
+        pictures = picture_of_match(logged, matched), picture_of_log(logged, "")
+        stated["pictures"] = [line for picture in pictures for line in curves_of(picture)]
     return kept | {key: one for key, one in stated.items() if one}
 
 
-ANSWERS = ("log facts", "causes", "first", "bases", "assumed", "lines", "flags", "rounded", "report", "error")
+def curves_of(picture: Any) -> Iterator[str]:
+    """Yield a line for each curve of a picture, and for each logged one over it."""
+    for key in picture.trace.keys():
+        yield f"{key}: {picture.trace[key].tolist()}"
+    for key, (t, values) in (picture.log or {}).items():
+        yield f"{key} logged: {t.tolist()} {values.tolist()}"
+
+
+ANSWERS = (
+    "pictures",
+    "log facts",
+    "causes",
+    "first",
+    "bases",
+    "assumed",
+    "lines",
+    "flags",
+    "rounded",
+    "report",
+    "error",
+)
 
 
 def answer_of_cause(cause: Any) -> str:
