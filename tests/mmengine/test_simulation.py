@@ -16,7 +16,7 @@ from mmengine.optim import LinearLR, build_optim_wrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.core.files.problem_collector import ProblemCollector
+from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.mmengine import simulate, simulation
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler

@@ -6,8 +6,7 @@ from typing import Any
 
 from paramsched.base.problem import Problem
 from paramsched.core.plan import Binding, Plan
-from paramsched.core.rules import binding_path
-from paramsched.core.rules.plan_check import check
+from paramsched.core.rules import binding_path, check
 from paramsched.core.schedules import Schedule, parse
 from paramsched.core.time import RunFacts
 from paramsched.errors import ParamschedError

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from paramsched.core import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
-from paramsched.core.schedules import Schedule, absolute
-from paramsched.core.schedules.level import Absolute, Level
+from paramsched.core.schedules import Absolute, Level, Schedule, absolute
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.errors import InvalidArgument
 

@@ -2,7 +2,7 @@
 
 import math
 
-from paramsched.core.schedules.own import shape
+from paramsched.core.schedules import shape
 from paramsched.core.time import Duration
 
 

@@ -16,7 +16,7 @@ import yaml
 import paramsched as ps
 from paramsched.base.problem import Problem
 from paramsched.core.files.problem_collector import child_path
-from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules import SHAPES
 
 LINE = {**SHAPES, "absolute": ps.absolute, "plateau": ps.plateau, "curves": ps.curves}
 _BEGINNING = re.compile(r"(?:\b(?:[Ff]or example|[Ww]rite|[Uu]se|[Pp]ass|[Ss]et|[Cc]all|[Aa]dd|such as)|:) ")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules import SHAPES
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import paramsched as ps
-from paramsched.core.plan.forms import PlanLike, plan_of
+from paramsched.core.plan import PlanLike, plan_of
 from paramsched.core.plan.resolution import resolved_rules
 
 

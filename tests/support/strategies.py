@@ -21,10 +21,8 @@ from paramsched.core.feedback import plateau
 from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan import resolve as resolve_
 from paramsched.core.plan.lines import range_of
-from paramsched.core.schedules import SHAPES, Schedule, absolute
-from paramsched.core.schedules.combinators import like
+from paramsched.core.schedules import SHAPES, Schedule, absolute, like, window
 from paramsched.core.schedules.span import evaluate
-from paramsched.core.schedules.windows import window
 from paramsched.errors import InvalidArgument
 from support import generated_shapes as generated_shapes  # before BUILDERS, which has its shapes
 from support.drawing import Drawing as Drawing

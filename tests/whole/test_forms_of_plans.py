@@ -11,8 +11,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.plan import Plan
-from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan import Plan, PlanLike
 from paramsched.errors import InvalidArgument
 from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.recipes import Recipe

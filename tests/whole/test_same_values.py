@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules import SHAPES
 from support.spread import every, spread
 from support.updates import probe, used
 from whole import recorded_values

@@ -11,8 +11,7 @@ import pytest
 from paramsched import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
 from paramsched.core.curves.arrays import interpolated, last_of_each
-from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneals import anneal
+from paramsched.core.schedules import anneal, parse
 from paramsched.errors import InvalidArgument
 from support.tables import table
 

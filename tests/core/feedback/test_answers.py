@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.core import feedback
 from paramsched.core.feedback import plateau
-from paramsched.core.schedules.anneals import cosine
+from paramsched.core.schedules import cosine
 from support import answers
 from support.expressions import answers_with
 

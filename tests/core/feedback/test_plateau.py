@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paramsched.core.feedback import plateau
 from paramsched.core.plan import Plan
-from paramsched.core.schedules.anneals import constant
+from paramsched.core.schedules import constant
 from support.replay import replay
 
 

@@ -15,15 +15,12 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core import files as config
 from paramsched.core.feedback import plateau
-from paramsched.core.files.plan_files import format_of
-from paramsched.core.files.problem_collector import ProblemCollector, plain_data, values_in
-from paramsched.core.files.syntaxes import folded_yaml, read_json
+from paramsched.core.files import ProblemCollector, folded_yaml, format_of
+from paramsched.core.files.problem_collector import plain_data, values_in
+from paramsched.core.files.syntaxes import read_json
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.schedules import SHAPES, absolute
-from paramsched.core.schedules.anneals import anneal, cosine, linear, warmup
-from paramsched.core.schedules.combinators import chain
-from paramsched.core.schedules.decays import multistep, step
-from paramsched.core.schedules.decays import table as table_of
+from paramsched.core.schedules import SHAPES, absolute, anneal, chain, cosine, linear, multistep, step, warmup
+from paramsched.core.schedules import table as table_of
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from support.spread import every
 from support.tables import table

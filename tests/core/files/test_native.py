@@ -12,18 +12,9 @@ from typing import Annotated, Literal, Optional
 import numpy as np
 import pytest
 
-from paramsched.core.files import native
-from paramsched.core.files.problem_collector import (
-    Pairs,
-    ProblemCollector,
-    bad_values_in,
-    plain_data,
-    plain_or_bad,
-    values_in,
-)
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.anneals import constant, cosine
-from paramsched.core.schedules.decays import step
+from paramsched.core.files import ProblemCollector, native
+from paramsched.core.files.problem_collector import Pairs, bad_values_in, plain_data, plain_or_bad, values_in
+from paramsched.core.schedules import Schedule, constant, cosine, step
 from paramsched.errors import ConfigError, InvalidArgument
 from support.tables import table
 

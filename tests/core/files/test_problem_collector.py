@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from paramsched.core.files import native
-from paramsched.core.files.problem_collector import ProblemCollector, plain_data
+from paramsched.core.files import ProblemCollector, native
+from paramsched.core.files.problem_collector import plain_data
 from paramsched.errors import ConfigError
 from support.tables import table
 

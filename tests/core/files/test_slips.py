@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files.plan_files import open_plan
+from paramsched.core.files import open_plan
 from paramsched.core.files.yaml_slips import problems_of_slips
 from paramsched.errors import ConfigError, InvalidArgument
 from support.examples import examples

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 import paramsched as ps
-from paramsched.core.plan.differences import diff
+from paramsched.core.plan import ResolvedPlan, diff
 from paramsched.core.plan.lines import first_outside, range_of
-from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.errors import ParamschedError
 from support import answers

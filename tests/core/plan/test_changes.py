@@ -6,12 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.plan.differences import diff
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.schedules.anneals import constant, linear
-from paramsched.core.time import RunFacts
-from paramsched.core.time.duration import counts_in_unit
+from paramsched.core.plan import Binding, Plan, Target, counted_plan, diff
+from paramsched.core.schedules import constant, linear
+from paramsched.core.time import RunFacts, counts_in_unit
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from support.tables import table
 

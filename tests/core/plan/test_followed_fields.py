@@ -6,12 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import Binding, Plan, Target, bind
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneals import cosine, warmup
-from paramsched.core.schedules.combinators import clamp, like
-from paramsched.core.schedules.decays import exponential, stairs, step
+from paramsched.core.plan import Binding, Plan, Target, bind, counted_plan
+from paramsched.core.schedules import clamp, cosine, exponential, like, parse, stairs, step, warmup
 from paramsched.core.time import RunFacts
 from paramsched.errors import PlanError
 from support import strategies

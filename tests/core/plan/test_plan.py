@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import Binding, Plan, bind
+from paramsched.core.plan import PLANNED_SIZES, Binding, Plan, bind, scopes_of
 from paramsched.core.plan.binding import Overlap, is_selected, overlap_of
 from paramsched.core.plan.lines import ValueRange, first_outside
-from paramsched.core.plan.optimizers import Scope, one_plan_advice, scopes_of
-from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.schedules.anneals import cosine, warmup
-from paramsched.core.time.run_facts import CLOCKS
+from paramsched.core.plan.optimizers import Scope, one_plan_advice
+from paramsched.core.schedules import cosine, warmup
+from paramsched.core.time import CLOCKS
 from paramsched.errors import UnknownGroup
 from support.registered_shapes import shapes_as_before
 from support.tables import table

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.core.plan.resolution import amounts_of_run, counted_plan
+from paramsched.core.plan import amounts_of_run, counted_plan
 from paramsched.errors import MissingFact, PlanError
 from support.tables import table
 

@@ -14,14 +14,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core import schedules as shapes
-from paramsched.core.plan import Binding, Plan, Target, resolve
+from paramsched.core.plan import ALONE, Binding, Plan, Target, planned_amounts, resolve, trace
 from paramsched.core.plan import traces as traced_times
-from paramsched.core.plan.optimizers import ALONE, errors_of
-from paramsched.core.plan.resolution import planned_amounts
+from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.plan.run_amounts import PlannedAmounts
-from paramsched.core.plan.traces import trace
-from paramsched.core.schedules import absolute, parse_own
-from paramsched.core.schedules.anneals import constant, cosine, linear, warmup
+from paramsched.core.schedules import absolute, constant, cosine, linear, parse_own, warmup
 from paramsched.errors import InvalidArgument, MissingDependency, StateError
 from support import strategies
 from support.tables import table

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from core.properties.disturbances import DISTURBANCES, disturb, reported
-from paramsched.core.plan import bind
-from paramsched.core.plan.binding import clock_of_field
-from paramsched.core.plan.resolution import counted_plan
+from paramsched.core.plan import bind, clock_of_field, counted_plan
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import ANY_PLAN, GROUPS, World

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.fields import Field
 from paramsched.core.plan import Plan, bind, resolve
-from paramsched.core.schedules.anneals import constant
+from paramsched.core.schedules import constant
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from support import strategies

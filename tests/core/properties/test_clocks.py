@@ -6,11 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan.binding import replace_schedule
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.schedules.anneals import constant
-from paramsched.core.schedules.combinators import clamp
-from paramsched.core.schedules.windows import take, with_unit
+from paramsched.core.plan import counted_plan, replace_schedule
+from paramsched.core.schedules import clamp, constant, take, with_unit
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import every_shape

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.core.plan import amounts_of_run, counted_plan, planned_amounts
 from paramsched.core.plan.clocks import sizes_of_run
-from paramsched.core.plan.resolution import amounts_of_run, counted_plan, planned_amounts
-from paramsched.core.time.duration import WHOLE, counts_in_unit
+from paramsched.core.time import WHOLE, counts_in_unit
 from paramsched.errors import MissingFact
 from support.examples import examples
 from support.tables import table

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan.resolution import counted_plan
-from paramsched.core.time.duration import counts_in_unit
+from paramsched.core.plan import counted_plan
+from paramsched.core.time import counts_in_unit
 from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 

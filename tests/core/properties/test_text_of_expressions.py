@@ -3,8 +3,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paramsched.core.schedules import parse
-from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules import Schedule, parse
 from paramsched.errors import InvalidArgument
 from support.examples import examples
 

@@ -17,10 +17,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.curves import Curve
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import Schedule, parse
-from paramsched.core.schedules.anneals import Index, anneal, constant
-from paramsched.core.schedules.cycles import every
-from paramsched.core.schedules.windows import window
+from paramsched.core.schedules import Index, Schedule, anneal, constant, every, parse, window
 from paramsched.core.time import Duration
 from paramsched.errors import InvalidArgument
 from support import strategies

@@ -19,12 +19,24 @@ from core.properties import schedule_properties as properties
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.lines import range_of
-from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
-from paramsched.core.schedules.anneals import constant, linear, warmup
-from paramsched.core.schedules.combinators import clamp, minimum
+from paramsched.core.schedules import (
+    SHAPES,
+    Schedule,
+    absolute,
+    clamp,
+    constant,
+    linear,
+    minimum,
+    parse,
+    parse_own,
+    skip,
+    take,
+    values_by_base,
+    warmup,
+    window,
+)
 from paramsched.core.schedules.sequence import factor_of_number, open_start, started_at
-from paramsched.core.schedules.span import evaluate, factors_at, rows_at, values_by_base
-from paramsched.core.schedules.windows import skip, take, window
+from paramsched.core.schedules.span import evaluate, factors_at, rows_at
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, PlanError, Unresolved
 from support import strategies

@@ -11,7 +11,7 @@ import yaml
 import paramsched as ps
 from paramsched.base.problem import Problem
 from paramsched.core import files as config
-from paramsched.core.rules.plan_check import check
+from paramsched.core.rules import check
 from support import answers
 from support.advice import pasted_lines, shown
 

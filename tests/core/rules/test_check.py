@@ -15,9 +15,9 @@ from paramsched.base.codes import check_rules
 from paramsched.cli import main
 from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.rules.plan_check import check, codes_given, note_of_first_update, rule_of_code
-from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneals import cosine
+from paramsched.core.rules import check, codes_given, note_of_first_update
+from paramsched.core.rules.plan_check import rule_of_code
+from paramsched.core.schedules import cosine, parse
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.advice import pasted_lines

@@ -21,7 +21,7 @@ from torch.distributed.optim import ZeroRedundancyOptimizer
 
 import paramsched as ps
 from core.run import jobs
-from paramsched.core.plan.resolution import counted_plan
+from paramsched.core.plan import counted_plan
 from support.ports import free_port
 
 # ---------------------------------------------------------------------- in each process

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.time.run_facts import Facts, example_of_fact, facts_by_name
+from paramsched.core.time import Facts
+from paramsched.core.time.run_facts import example_of_fact, facts_by_name
 from paramsched.errors import MissingFact
 from support.tables import table
 from support.updates import probe, used

@@ -17,8 +17,8 @@ import torch
 
 import paramsched as ps
 from paramsched.core import run as run_package
-from paramsched.core.plan.optimizers import ALONE
-from paramsched.core.run.record import read_groups
+from paramsched.core.plan import ALONE
+from paramsched.core.run import read_groups
 from support.updates import probe
 
 TRACED = (

@@ -11,9 +11,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from paramsched.core.curves import CurveLike
-from paramsched.core.schedules import SHAPES, Schedule
-from paramsched.core.schedules.anneals import cosine, linear
-from paramsched.core.schedules.level import Level
+from paramsched.core.schedules import SHAPES, Level, Schedule, cosine, linear
 from paramsched.core.time import DurationLike
 from paramsched.errors import InvalidArgument
 from support.tables import table

@@ -8,12 +8,10 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.plan import Plan, resolve
-from paramsched.core.schedules import parse
-from paramsched.core.schedules.anneals import Index, constant, cosine, warmup
+from paramsched.core.schedules import Index, constant, cosine, parse, shift, warmup
 from paramsched.core.schedules.schedule import MOST_DEPTH
 from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.core.schedules.span import factors_at
-from paramsched.core.schedules.windows import shift
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument
 from support.tables import table

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.schedules.span import evaluate, rows_at, values_by_base
+from paramsched.core.schedules import values_by_base
+from paramsched.core.schedules.span import evaluate, rows_at
 from support.tables import table
 from support.updates import probe, run
 

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import absolute, parse
-from paramsched.core.schedules.anneals import cosine_wave, geometric, linear, tanh, warmup
-from paramsched.core.schedules.published import noam, one_cycle
-from paramsched.core.schedules.windows import overlay
+from paramsched.core.schedules import (
+    absolute,
+    cosine_wave,
+    geometric,
+    linear,
+    noam,
+    one_cycle,
+    overlay,
+    parse,
+    tanh,
+    warmup,
+)
 from support.tables import table
 
 TIMES = range(120)

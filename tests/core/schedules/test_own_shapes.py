@@ -18,8 +18,7 @@ import paramsched as ps
 from paramsched.base import codes
 from paramsched.core import files as config
 from paramsched.core.plan.lines import first_outside, range_of
-from paramsched.core.schedules import Schedule
-from paramsched.core.schedules.registry import SHAPES
+from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.errors import ConfigError, InvalidArgument
 from support import generated_shapes, strategies

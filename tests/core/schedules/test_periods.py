@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules.anneals import cosine, linear
-from paramsched.core.schedules.combinators import rounded
-from paramsched.core.schedules.cycles import every, restarts
-from paramsched.core.schedules.decays import step
+from paramsched.core.schedules import cosine, every, linear, restarts, rounded, step
 from paramsched.core.schedules.span import Span, last_boundary, split
 from paramsched.core.time import Duration, RunFacts
 from support.tables import table

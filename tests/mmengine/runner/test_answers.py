@@ -13,7 +13,7 @@ import torch
 
 import paramsched as ps
 from paramsched.base.problem import Problem
-from paramsched.core.files.problem_collector import ProblemCollector
+from paramsched.core.files import ProblemCollector
 from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric, Runner
 from paramsched.mmengine.runner._parts import build_parts
 from paramsched.mmengine.runner.runner import read_config

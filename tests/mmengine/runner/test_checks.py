@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import paramsched as ps
-from paramsched.core.files.problem_collector import ProblemCollector
+from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.runner._parts import build_parts

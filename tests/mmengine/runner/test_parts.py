@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.core.files.problem_collector import ProblemCollector
+from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, ParamschedError
 from paramsched.mmengine.runner._param_schedulers import (
     RunnerFacts,

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from mmengine.runner import Priority
-from paramsched.core.files.problem_collector import ProblemCollector
+from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 import paramsched as ps
-from paramsched.core.plan.resolution import counted_plan
+from paramsched.core.plan import counted_plan
 from support.ports import free_port
 from support.programs import Program
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.schedules.span import values_by_base
+from paramsched.core.schedules import values_by_base
 from paramsched.errors import InvalidArgument, UnreadableLog
 from paramsched.tools.audit import compare_with_plan, read_log
 from paramsched.tools.records.log_values import LogColumn, LoggedValues, readings_of

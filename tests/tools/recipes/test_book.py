@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.core import plan as plans
-from paramsched.core.plan.resolution import amounts_of_run, updates_of_total
+from paramsched.core.plan import amounts_of_run, updates_of_total
 from paramsched.errors import UnknownRecipe
 from support.tables import table
 

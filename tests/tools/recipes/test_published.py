@@ -10,9 +10,7 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.core import plan as plans
-from paramsched.core.plan import Target
-from paramsched.core.plan.binding import is_by_amount
-from paramsched.core.plan.resolution import amounts_of_run, counted_plan, updates_of_total
+from paramsched.core.plan import Target, amounts_of_run, counted_plan, is_by_amount, updates_of_total
 from support.tables import table
 
 RELATIVE = 1e-12  # tolerance relative to a value

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.core.plan.run_amounts import RunAmounts
+from paramsched.core.plan import RunAmounts
 from paramsched.tools.audit import (
     UnreadableLog,
     compare_with_plan,
@@ -82,7 +82,7 @@ def test_a_plan_without_a_field_of_the_log_is_refused(tmp_path, name, content, c
 def test_planned_amounts_of_a_log(rows):
     plan = ps.Plan(lr="linear(over='100 tokens')", clock="tokens", total="9000000000 tokens")
     facts = ps.RunFacts(tokens_per_step=7)
-    from paramsched.core.plan.resolution import amounts_of_run
+    from paramsched.core.plan import amounts_of_run
 
     times = AmountTimes.planned(amounts_of_run(plan.resolve(facts=facts), facts), np.array(rows))
 

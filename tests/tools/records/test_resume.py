@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.cli._options import option_of
 from paramsched.core.fields import Field
-from paramsched.core.run.dry_resume import dry_run
+from paramsched.core.run import dry_run
 from paramsched.errors import MissingFact, ParamschedError
 from support.examples import examples
 from support.several import PLAN as OF_SEVERAL

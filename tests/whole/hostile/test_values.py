@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files.plan_files import open_plan
+from paramsched.core.files import open_plan
 from paramsched.errors import ParamschedError
 from paramsched.mmengine import simulate
 from paramsched.mmengine.runner import Runner

@@ -5,11 +5,9 @@ import csv
 import pytest
 
 import paramsched as ps
-from paramsched.core.plan import Plan
-from paramsched.core.plan.forms import plan_of, published_plan
-from paramsched.core.plan.traces import trace
-from paramsched.core.rules import plan_check
-from paramsched.core.rules.plan_check import check
+from paramsched.core.plan import Plan, plan_of, trace
+from paramsched.core.plan.forms import published_plan
+from paramsched.core.rules import check, plan_check
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnknownRecipe
 from paramsched.show import picture
 from support.tables import table

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import absolute
-from paramsched.core.schedules.anneals import cosine, linear, polynomial
-from paramsched.core.schedules.cycles import cosine_restarts, restarts
+from paramsched.core.schedules import absolute, cosine, cosine_restarts, linear, polynomial, restarts
 from whole.reference import timm_original
 
 UPDATES = 90

@@ -18,9 +18,8 @@ from typing import Any
 import torch
 
 import paramsched as ps
-from paramsched.core.plan.forms import plan_of
-from paramsched.core.run.dry_resume import dry_run
-from paramsched.core.run.engine_handle import EngineHandle
+from paramsched.core.plan import plan_of
+from paramsched.core.run import EngineHandle, dry_run
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of, example_of, line_to_write

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.steps import watch_updates
+from paramsched.core.run import watch_updates
 from support.updates import Probe, group, probe
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=10)

@@ -8,7 +8,7 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.core.run.steps import watch_updates
+from paramsched.core.run import watch_updates
 
 KINDS = {
     "sgd": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=0.1),
