@@ -49,7 +49,7 @@ FREQUENCIES: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize(
     ("place", "observe", "frequency", "accumulation", "sets"),
-    sampled([*itertools.product(LOGGED_IN, ("validation", "epoch"), FREQUENCIES, (1, 4), (1, 2))], 24),
+    sampled([*itertools.product(LOGGED_IN, ("validation", "epoch"), FREQUENCIES, (1, 4), (1, 2))], 12),
 )
 def test_lightning_counts_what_was_logged_since_the_last_report(
     place: str, observe: Any, frequency: dict[str, Any], accumulation: int, sets: int
@@ -119,10 +119,16 @@ SAVES = ({"every_n_epochs": 1, "save_on_train_epoch_end": True}, {"every_n_train
 
 # After a save in the last validation of an epoch Lightning ends this epoch without the mean of a training metric.
 @pytest.mark.parametrize(
-    ("metric", "saves"),
-    [*itertools.product(("train_loss", "val_loss"), SAVES), ("val_loss", "before the plan")],
+    ("observe", "metric", "saves"),
+    sampled(
+        [
+            (observe, *rest)
+            for observe in ("validation", "epoch")
+            for rest in (*itertools.product(("train_loss", "val_loss"), SAVES), ("val_loss", "before the plan"))
+        ],
+        5,
+    ),
 )
-@pytest.mark.parametrize("observe", ["validation", "epoch"])
 def test_a_resumed_run_of_lightning_observes_what_the_whole_run_does(
     metric: str, observe: Any, saves: Any, tmp_path: Path
 ) -> None:
@@ -174,7 +180,7 @@ STEPS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize(
-    ("kind", "frequency", "accumulation"), sampled([*itertools.product(TRAINER, STEPS, (1, 6))], 10)
+    ("kind", "frequency", "accumulation"), sampled([*itertools.product(TRAINER, STEPS, (1, 6))], 6)
 )
 def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
     kind: str, frequency: dict[str, Any], accumulation: int, tmp_path: Path

@@ -55,6 +55,7 @@ def test_imports_come_from_the_installed_wheel(installed):
 
 
 @pytest.mark.heavy
+@pytest.mark.long
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
 def test_a_commit_is_installed_with_the_lines_of_the_page(tmp_path):
     page = (ROOT / "docs/tutorials/first-plan.md").read_text(encoding="utf-8").partition("### Pin a commit")[2]

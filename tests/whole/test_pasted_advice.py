@@ -42,6 +42,7 @@ REASONS = [  # a file of the source or an advice, and why the advice is not past
     (r'lr=0\.5, total="3 epochs"', "the call has another mistake"),
     (r"engines/", "needs a training of another library"),
     (r"cli/(_edit|commands/edit)", "starts a server"),
+    (r"train_cfg=dict\(max_iters|Pass steps_per_epoch=", "simulates two million iterations"),
     (r"core/rules/", "a warning, whose line tests/core/rules pastes"),
     (r"ps\.load\(|\w\.(yaml|csv)|PATH", "needs a file of the user"),
     (

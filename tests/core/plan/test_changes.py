@@ -209,7 +209,7 @@ def test_a_change_is_that_of_the_values_update_by_update(names, data):
         assert (name in actual) == (lines[0] != lines[1])
         if name in actual:
             expected = (
-                (int(np.flatnonzero(apart)[0]), apart.max(), "updates") if apart.any() else (None, None, "updates")
+                (int(np.flatnonzero(apart)[0]), apart.max(), "updates") if apart.any() else (None, 0.0, "updates")
             )
             assert (actual[name].when, actual[name].by, actual[name].unit) == expected
 

@@ -127,7 +127,7 @@ def by_pickle(value):
 
 @pytest.mark.filterwarnings("ignore:the checkpoint of", "ignore:the run is at update .* from the checkpoint of")
 @pytest.mark.parametrize("unit", PLANS)
-@pytest.mark.parametrize("seed", every(20, range(1000)))
+@pytest.mark.parametrize("seed", every(40, range(1000)))
 def test_the_run_is_at_the_largest_count_after_loads_of_a_part_of_all_or_twice_and_after_copies(unit, seed):
     history = History(unit, seed)
     events = {

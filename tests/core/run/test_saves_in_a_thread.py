@@ -19,6 +19,7 @@ import paramsched as ps
 from paramsched.core import run as run_package
 from paramsched.core.plan import ALONE
 from paramsched.core.run import read_groups
+from support.spread import spread
 from support.updates import probe
 
 TRACED = (
@@ -75,7 +76,7 @@ def has_the_values_of_its_count(kind: str, state: dict[str, Any]) -> bool:
     return bool(group["lr"] == optimizers[ALONE].param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", spread([1, 2], 2))
 @pytest.mark.parametrize("kind", RUNS)
 @pytest.mark.filterwarnings("error")
 def test_a_save_at_any_line_of_an_update_can_be_resumed_and_changes_no_value(
@@ -98,7 +99,7 @@ def test_a_save_at_any_line_of_an_update_can_be_resumed_and_changes_no_value(
     assert scheduler.t == 2
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", spread([1, 2], 2))
 @pytest.mark.parametrize("kind", RUNS)
 @pytest.mark.filterwarnings("error")
 def test_an_update_at_any_line_of_a_save_leaves_a_record_of_one_update(kind: str, count: int) -> None:

@@ -16,6 +16,7 @@ from torch.optim import lr_scheduler as torchs
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.tools.audit import compare_with_plan, read_log, read_plan_history
+from support import programs
 from support.records import with_record
 from support.several import probes
 from support.updates import probe, run
@@ -318,13 +319,12 @@ def test_a_shape_of_a_user_is_imported_for_the_plan_of_a_checkpoint(tmp_path, mo
         "ps.Scheduler(optimizer, 'shape_of_a_module()', total=40)\n"
         "torch.save({'optimizer': optimizer.state_dict()}, 'a.pt')\n"
     )
-    subprocess.run([sys.executable, "-c", saving], cwd=tmp_path, check=True)
+    assert programs.run(["-c", saving], cwd=tmp_path).returncode == 0
     monkeypatch.chdir(tmp_path)
 
     without = resume(Path("a.pt"))
     assert without["exit"] == 2
     assert "--import" in without["text"]
 
-    command = [sys.executable, "-m", "paramsched", "resume", "a.pt", "--import", "module_with_shape"]
-    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert done.stderr == ""
+    done = programs.run(["-m", "paramsched", "resume", "a.pt", "--import", "module_with_shape"], cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
