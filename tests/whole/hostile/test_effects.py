@@ -153,8 +153,8 @@ def present(folder: Path, held: list[Any]) -> str:
     """Return the files, the weights, the optimizer and the random states as text."""
     files = sorted((str(one), one.read_bytes()) for one in folder.rglob("*") if one.is_file())
     states = [str(one.state_dict()) for one in held]
-    drawn = torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002  # the global one
-    return repr((files, states, drawn))
+    generators = torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002  # the global one
+    return repr((files, states, generators))
 
 
 @pytest.fixture(scope="module")
