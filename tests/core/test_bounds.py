@@ -121,6 +121,22 @@ def test_a_long_run_of_a_short_line_is_checked_started_and_compared_at_a_few_upd
     assert ps.loads(ps.dump(plan.resolve())) == plan.resolve()
 
 
+def test_nested_cycles_of_parts_of_a_token_are_checked_in_a_second():
+    line = "cosine_restarts(7, 1.001)"
+    cycles = [
+        ("1.1M tokens", "1e18"), (4097, "1.0123456789012345"), ("0.001%", "1e18"), ("1e-9 epochs", "1.01"),
+        ("1.1M tokens", "1.5"), ("33.3%", "1.01"), ("1/3 tokens", "1e18"), (4097, "1"),
+    ]  # fmt: skip
+    for period, mult in cycles:
+        line = f"restarts({line}, {period!r}, mult={mult})"
+    plan = ps.Plan(lr=line, total="1e12 tokens", clock="tokens")
+    begin = time.process_time()
+
+    ps.check(plan, steps_per_epoch=12345, tokens_per_step=1000)
+
+    assert time.process_time() - begin < 3  # a second, on a machine that does nothing else
+
+
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_a_start_on_a_clock_of_amounts_takes_no_memory_for_each_update():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)

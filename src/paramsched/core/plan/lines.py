@@ -94,7 +94,7 @@ _MOST_UPDATES: Final = 65_536
 """The updates of a run at which all values are computed."""
 _MOST_COST: Final = 8_000_000
 """The cost of all values together: of a costly schedule, fewer are computed."""
-_MOST_EDGE_COST: Final = 1_280_000
+_MOST_EDGE_COST: Final = 640_000
 """The cost of all edges together, likewise."""
 _GRID: Final = 16_384
 """The evenly spaced updates of a longer run at which values are computed, besides its edges."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import cache
+from itertools import islice
 from math import ceil, floor
 from typing import Any, Final, Literal, TypeAlias
 
@@ -43,7 +45,7 @@ from paramsched.core.time.duration import MOST_AMOUNT, Duration, Number, count_o
 from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
-_SHORT_CYCLE: Final = 4096  # updates; the breakpoints of a shorter cycle are computed once
+_SHORT_CYCLE: Final = 4096  # updates, and breakpoints: those of a cycle with fewer are computed once
 
 
 def extent_of_cycles(first: Duration | None, times: int | None) -> Extent:
@@ -192,10 +194,19 @@ def restarts(
             since = since if end is None else np.where(t >= count_of(end), float(first), since)
         return piece.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
 
+    @cache
+    def edges_of_cycle() -> tuple[Number, ...] | None:
+        """Return the edges of a short cycle, which are computed once; None if it is long or has too many.
+
+        Without duplicates: their number would double with each nested schedule.
+        """
+        if period > _SHORT_CYCLE:
+            return None
+        several = tuple(islice(piece.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
+        return tuple(dict.fromkeys(one for one in several if one <= period)) if len(several) < _SHORT_CYCLE else None
+
     def edges(since: Number, until: Number) -> Iterator[Number]:
-        inner = None
-        if period <= _SHORT_CYCLE:  # without duplicates, whose number would double with each nested schedule
-            inner = tuple(dict.fromkeys(one for one in piece.edges_and_end(0, ceil(period)) if one <= period))
+        inner = edges_of_cycle()
         for begin, size in cycles(since, until):
             yield begin
             stretch = Fraction(size) / Fraction(period)
