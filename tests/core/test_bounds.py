@@ -83,7 +83,7 @@ def test_plans_of_any_length_are_compared_at_selected_updates():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a limit of the address space")
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
-def test_short_lines_with_extreme_numbers_stay_within_a_second_and_200_megabytes(seed):
+def test_short_lines_with_extreme_numbers_stay_within_two_seconds_and_200_megabytes(seed):
     count = 20 * settings().max_examples
 
     result = programs.run([extreme_lines.__file__, str(seed), str(count)])

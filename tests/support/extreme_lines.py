@@ -1,7 +1,7 @@
 """Random short lines with extreme numbers, and the operations on them within limits of time and memory.
 
-`python extreme_lines.py SEED COUNT` prints each line and operation that takes more than a second of the processor, more
-memory than the limit, or that raises an error of another kind than those of paramsched.
+`python extreme_lines.py SEED COUNT` prints each line and operation that takes more than two seconds, more memory than
+the limit, or that raises an error of another kind than those of paramsched.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ import paramsched as ps
 from paramsched.errors import ParamschedError
 
 LONGEST = 300
-SECONDS = 1.0
+SECONDS = 2.0  # a second on an idle machine; another process on the same core takes half of its time
 MEGABYTES = 200
 
 _COUNTS = ["1", "2", "7", "97", "4096", "4097", "1000000007", "1000000000000", "1000000000000000000"]

@@ -94,8 +94,8 @@ _MOST_UPDATES: Final = 65_536
 """The updates of a run at which all values are computed."""
 _MOST_COST: Final = 8_000_000
 """The cost of all values together: of a costly schedule, fewer are computed."""
-_MOST_EDGE_COST: Final = 640_000
-"""The cost of all edges together, likewise."""
+_MOST_EDGE_COST: Final = 320_000
+"""The cost of all edges together, likewise; a check may need it twice, because it checks the advised line too."""
 _GRID: Final = 16_384
 """The evenly spaced updates of a longer run at which values are computed, besides its edges."""
 _EACH: Final = 32
