@@ -21,6 +21,7 @@ def data_of(page):
 
 
 def test_the_command_line_and_plot_accept_the_axis_scale(tmp_path):
+    pytest.importorskip("paramsched.tools")  # of the command
     plotted = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--log"]).output
     page = tmp_path / "plan.html"
     written = CliRunner().invoke(main, ["show", "linear(1, 0)", "--total", "100", "--linear", "-o", str(page)])
@@ -77,6 +78,7 @@ def test_plans_with_different_conversions_do_not_share_a_unit():
 
 def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
     def shown(*options):
+        pytest.importorskip("paramsched.tools")  # of the command
         return CliRunner().invoke(main, ["show", "linear()", "--total", "900", *options])
 
     assert "\n  epochs  0" in shown("--unit", "epochs", "--steps-per-epoch", "45").output

@@ -229,6 +229,7 @@ def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tm
     plan = tmp_path / "plan.yaml"
     plan.write_text("lr: warmup(10) >> cosine()\n")
 
+    pytest.importorskip("paramsched.tools")  # of the command
     done = CliRunner().invoke(main, [command[0], str(plan), *command[1:]])
 
     assert done.exit_code == 0
@@ -467,6 +468,7 @@ def test_one_kind_of_report_is_silenced_in_check_in_the_command_and_in_a_run():
     for wrong in ("PS999", 201, [201]):
         with pytest.raises(InvalidArgument):
             ps.check(line, total=20, ignore=wrong)
+    pytest.importorskip("paramsched.tools")  # of the command
     assert CliRunner().invoke(main, ["check", line, "--total", "20", "--strict", "--ignore", "PS201"]).exit_code == 0
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with warnings.catch_warnings():
