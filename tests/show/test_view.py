@@ -110,4 +110,5 @@ def in_terminal(**environment: str) -> str:
     [({}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)],
 )
 def test_colors_are_used_in_a_terminal_that_supports_them(environment: dict[str, str], colored: bool) -> None:
+    pytest.importorskip("paramsched.tools")  # of the command
     assert ("\x1b[" in in_terminal(**environment)) is colored
