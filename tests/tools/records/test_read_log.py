@@ -181,6 +181,14 @@ def test_a_missing_tag_is_rejected_and_the_available_tags_are_listed(events):
         read_log(events, ["lr"], columns={"lr": "rate"})
 
 
+def test_a_damaged_event_file_is_refused_with_its_name(tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "a.tfevents.1").write_bytes(b"not an event file")
+
+    with pytest.raises(UnreadableLog, match=r"a\.tfevents\.1"):
+        read_log(tmp_path / "a.tfevents.1", ["lr"])
+
+
 def test_without_tensorboard_the_error_names_the_package_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
