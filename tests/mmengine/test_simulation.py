@@ -196,6 +196,16 @@ def test_the_total_is_for_a_config_without_a_length():
     assert error.value.fact == "total"
 
 
+def test_an_unknown_length_of_a_file_is_reported_with_its_name(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"param_scheduler": STEP}))
+
+    with pytest.raises(MissingFact) as error:
+        simulate(file)
+
+    assert error.value.problem.site == f"{file}: train_cfg"
+
+
 def test_a_scheduler_that_follows_a_metric_changes_nothing_and_is_reported():
     config = config_of([{"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0}, STEP], max_epochs=3)
 

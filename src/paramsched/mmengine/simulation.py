@@ -85,6 +85,10 @@ def simulate(
     )
 
 
+_A_DICT: Final = "config"
+"""The source in messages about a config that is no file."""
+
+
 def simulate_config(
     config: Mapping[str, Any] | str | os.PathLike[str],
     *,
@@ -95,7 +99,7 @@ def simulate_config(
     paramwise: bool,
 ) -> RecordedCurves:
     """Return the values of `simulate`, without `paramwise` only those of parameters without factors of their own."""
-    source = "config"
+    source = _A_DICT
     if not isinstance(config, (Mapping, str, os.PathLike)):
         raise ConfigError(source, [f"expected a dict or the path of a config, got {type_name_of(config)}"])
     if not isinstance(config, Mapping):
@@ -105,7 +109,11 @@ def simulate_config(
         config = load_config(Path(source))
     with _run_progress() as report_progress:
         run = _build_run(config, source, steps_per_epoch, total, bases or {}, paramwise=paramwise)
-        iterations = _iterations_of(run)
+        try:
+            iterations = _iterations_of(run)
+        except MissingFact as error:
+            place = error.problem.site if source == _A_DICT else f"{source}: {error.problem.site}"
+            raise error.changed(site=place) from None
         _refuse_costly(run, iterations, source)
         _warn_of_ignored(config, run, paramwise=paramwise)
         try:

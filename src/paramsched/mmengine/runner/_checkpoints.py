@@ -74,7 +74,7 @@ def read_torch(file: Path) -> Any:
     try:
         return load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises many types of errors
-        first = str(error).partition("\n")[0].partition(". ")[0]
+        first = str(error).partition("\n")[0].partition(". ")[0][:200]  # a damaged file may name anything
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {first})") from None
 
 

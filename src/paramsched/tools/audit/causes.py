@@ -265,7 +265,9 @@ def _searches(
     steps = np.sign(np.diff(shown.column.values))
     steps = steps[steps != 0]
     turns = np.count_nonzero(np.diff(steps)) - (steps[:1] > 0).sum()  # a warmup is no wave
-    if turns <= 0 or all(wave.schedule is pair.schedule for wave, pair in zip(waves, pairs, strict=True)):
+    if not 0 < turns <= _MOST_TURNS or all(
+        wave.schedule is pair.schedule for wave, pair in zip(waves, pairs, strict=True)
+    ):
         return [search]
     return [search, _Search(waves, place, planned, processes, bindings, are_waves=True)]
 
@@ -618,6 +620,7 @@ def _shows_wave(pair: PlannedColumn, clock: Clock) -> bool:
 
 
 _RISES_AGAIN = "; after its end the cosine rises again, as that of transformers does"
+_MOST_TURNS = 256  # of a log that may follow a cosine that rises again; noise turns at two of three rows
 _LEAST_ROWS = 20  # rows that a cause of the first values must explain, more than any other cause
 _LEAST_DISTINCT = 10  # different values in these rows
 _ROUNDINGS_AT_END = 4  # of the difference at which a cause of the first values ends
