@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import paramsched as ps
+from support.spread import spread
 
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
@@ -63,14 +64,20 @@ def lightning_run(
 
 
 LIGHTNING: list[tuple[dict[str, Any], int]] = [
+    ({}, 3),
     ({"val_check_interval": 0.25}, 12),
+    ({"val_check_interval": 5}, 9),
     ({"check_val_every_n_epoch": 2}, 1),
+    ({"check_val_every_n_epoch": None, "val_check_interval": 7}, 7),
+    ({"max_steps": 25, "val_check_interval": 4}, 5),
     ({"max_steps": 10, "accumulate_grad_batches": 4, "val_check_interval": 4}, 8),
+    ({"max_steps": 25, "max_epochs": -1, "check_val_every_n_epoch": 2, "val_check_interval": 3}, 2),
+    ({"limit_train_batches": 7, "val_check_interval": 0.5}, 6),
+    ({"observe": "epoch", "max_steps": 40}, 3),
 ]
-"""The numbers of other runs are those of a naive loop in `test_facts.py`."""
 
 
-@pytest.mark.parametrize(("how", "expected"), LIGHTNING)
+@pytest.mark.parametrize(("how", "expected"), spread(LIGHTNING, *LIGHTNING[1:6:2]))
 def test_a_patience_is_compared_with_the_validations_of_lightning(how: dict[str, Any], expected: int) -> None:
     assert lightning_run(expected, **how) == (["PS502"], expected)
     assert lightning_run(expected - 1, **how) == ([], expected)
@@ -109,14 +116,18 @@ def trainer_run(folder: Path, patience: int, metric: str = "eval_loss", **how: A
 
 
 TRAINER: list[tuple[dict[str, Any], int]] = [
+    ({"eval_strategy": "epoch"}, 4),
+    ({"eval_strategy": "epoch", "max_steps": 7}, 3),
     ({"eval_strategy": "epoch", "eval_delay": 2}, 3),
+    ({"eval_strategy": "steps", "eval_steps": 2}, 6),
     ({"eval_strategy": "steps", "eval_steps": 5}, 3),
+    ({"eval_strategy": "steps", "eval_steps": 0.25}, 4),
     ({"eval_strategy": "steps", "eval_steps": 2, "eval_delay": 6}, 4),
+    ({"eval_strategy": "steps", "eval_steps": 6, "eval_on_start": True}, 3),
 ]
-"""The numbers of other runs are those of the Trainer's callback in `test_facts.py`."""
 
 
-@pytest.mark.parametrize(("how", "expected"), TRAINER)
+@pytest.mark.parametrize(("how", "expected"), spread(TRAINER, *TRAINER[2:8:2]))
 def test_a_patience_is_compared_with_the_evaluations_of_the_trainer(
     how: dict[str, Any], expected: int, tmp_path: Path
 ) -> None:
@@ -174,3 +185,46 @@ def test_a_run_of_the_trainer_that_ends_early_is_short_unless_a_callback_stops_i
     assert codes(callbacks=[Change("stop")], train_dataset=Stream(), **stream) == []
     with pytest.raises(ps.PlanWarning, match="the run ended at update 3 of 12 with lr"):
         codes(train_dataset=Stream(), strict=True, **stream)
+
+
+@pytest.mark.parametrize(
+    ("train_cfg", "expected"),
+    [
+        ({"by_epoch": True, "max_epochs": 6, "val_interval": 2}, 3),
+        ({"by_epoch": True, "max_epochs": 5, "val_interval": 2}, 3),
+        ({"by_epoch": True, "max_epochs": 6, "val_interval": 2, "val_begin": 4}, 2),
+        ({"by_epoch": False, "max_iters": 11, "val_interval": 4}, 3),
+        ({"by_epoch": True, "max_epochs": 9, "val_interval": 3, "dynamic_intervals": [(5, 2), (8, 1)]}, 6),
+    ],
+)
+def test_a_patience_is_compared_with_the_validations_of_our_runner(
+    train_cfg: dict[str, Any], expected: int, tmp_path: Path
+) -> None:
+    pytest.importorskip("accelerate")
+    torch = pytest.importorskip("torch")
+    from paramsched.mmengine.runner import Runner
+    from support.runner_jobs import QUIET, loader, network
+
+    class Counted:
+        def __init__(self) -> None:
+            self.times = 0
+
+        def after_val_epoch(self, runner: Any, metrics: Any = None) -> None:
+            self.times += 1
+
+    for patience, codes in ((expected, ["PS502"]), (expected - 1, [])):
+        hook = Counted()
+        runner = Runner(
+            model=network(),
+            loss=torch.nn.functional.cross_entropy,
+            work_dir=tmp_path / str(patience),
+            train_dataloader=loader(2),
+            train_cfg=train_cfg,
+            val_dataloader=loader(1),
+            val_cfg={},
+            optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+            param_scheduler=plan_with(patience, "loss"),
+            default_hooks=QUIET | {"param_scheduler": {"type": "ParamSchedulerHook"}},
+            custom_hooks=[hook],
+        )
+        assert (codes_of(runner.train), hook.times) == (codes, expected)

@@ -245,3 +245,28 @@ def test_a_resumed_run_of_the_trainer_does_not_count_its_evaluation_at_the_start
 
     whole = observed()
     assert [observed(tmp_path / f"checkpoint-{step}") for step in (3, 12)] == [whole, whole]
+
+
+def test_our_runner_counts_the_validations_of_its_training(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    torch = pytest.importorskip("torch")
+    from paramsched.mmengine.runner import Runner
+    from support.runner_jobs import QUIET, loader, network
+
+    runner = Runner(
+        model=network(),
+        loss=torch.nn.functional.cross_entropy,
+        work_dir=tmp_path,
+        train_dataloader=loader(2),
+        train_cfg={"by_epoch": True, "max_epochs": 5, "val_interval": 2},
+        val_dataloader=loader(1),
+        val_cfg={},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+        param_scheduler=counting("loss"),
+        default_hooks=QUIET | {"param_scheduler": {"type": "ParamSchedulerHook"}},
+    )
+    runner.train()
+    runner.val()
+    (scheduler,) = runner.param_schedulers
+
+    assert observations(scheduler) == 3

@@ -121,10 +121,13 @@ def test_the_plan_uses_the_token_count_of_the_trainer(counted: str, options: Any
     assert trainer.used == in_one(counts, Used())
 
 
-def test_a_trainer_that_counts_tokens_resumes_from_its_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["", "scheduler.pt"])
+def test_a_trainer_that_counts_tokens_resumes_from_its_checkpoint(lost: str, tmp_path: Path) -> None:
     options = {"save_strategy": "epoch", "include_num_input_tokens_seen": "all", "gradient_accumulation_steps": 4}
     first = words(tmp_path, callbacks=[Stop()], **options)
     first.train()
+    for name in filter(None, [lost]):
+        (tmp_path / f"checkpoint-{first.state.global_step}" / name).unlink()
     again = words(tmp_path, **options)
 
     again.train(resume_from_checkpoint=True)
@@ -335,3 +338,28 @@ def test_arguments_that_a_plan_replaces_are_logged_once(options, names, tmp_path
     ]
     assert [one.levelno for one in actual] == [logging.WARNING] * bool(names)
     assert all(name in actual[0].getMessage() for name in names)
+
+
+def test_a_checkpoint_without_the_tokens_that_a_plan_has_consumed_is_refused(tmp_path: Path) -> None:
+    used, again, used_too = parts(tmp_path, clock="tokens", lost="scheduler.pt")
+
+    with pytest.raises(MissingFact, match=f"after update {len(used)} from a checkpoint without"):
+        again.train(resume_from_checkpoint=True)
+
+    assert not used_too
+
+
+def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
+    class Worse(transformers.Trainer):
+        worse = 0.0
+
+        def evaluate(self, *args: Any, **keywords: Any) -> Any:
+            self.worse += 1.0
+            return {"eval_loss": self.worse}
+
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("eval_loss", patience=0, factor=0.5))
+    trainer = runs.planned_trainer(plan, tmp_path, Worse, eval_strategy="epoch")
+
+    trainer.train()
+
+    assert [row[0] for row in trainer.used[::18]] == [0.1, 0.1, 0.05]

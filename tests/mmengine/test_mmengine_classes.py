@@ -254,3 +254,78 @@ def test_surprising_values_are_those_of_mmengine_without_a_warning(name):
     torch.testing.assert_close(
         torch.tensor(original.run(schedulers, optimizer)), torch.tensor(expected), rtol=1e-12, atol=0
     )
+
+
+def test_an_external_write_is_carried_forward():
+    actual = []
+    for library in (drop_ins, originals):
+        optimizer = sgd()
+        scheduler = library.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)
+        for tick in range(9):
+            optimizer.step()
+            scheduler.step()
+            if tick == 3:
+                optimizer.param_groups[0]["lr"] *= 0.3
+        actual.append(optimizer.param_groups[0]["lr"])
+
+    assert actual[0] == pytest.approx(actual[1], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call")
+def test_a_state_of_mmengine_can_be_loaded():
+    reference = originals.CosineAnnealingLR(sgd(), T_max=10)
+    optimizer = sgd()
+    drop_in = drop_ins.CosineAnnealingLR(optimizer, T_max=10)
+    reference.step()
+
+    drop_in.load_state_dict(reference.state_dict())
+
+    assert (drop_in.last_step, drop_in._global_step) == (1, 1)
+
+
+def test_a_user_class_on_the_base_class_defines_its_values():
+    class Triangle(drop_ins._ParamScheduler):
+        def _get_value(self):
+            return [base * (1 - abs(self.last_step - 2) / 2) for base in self.base_values]
+
+    scheduler = Triangle(optimizer := sgd(), "lr", end=5)
+
+    assert original.run([scheduler], optimizer, 6, 1)[:, 0] == pytest.approx([0, 0.05, 0.1, 0.05, 0, 0])
+
+
+def test_a_user_class_on_an_own_one_overrides_its_values():
+    class Doubled(drop_ins.StepLR):
+        def __init__(self, optimizer, step_size, times=2.0, **others):
+            self.times = times
+            super().__init__(optimizer, step_size, **others)
+
+        def _get_value(self):
+            return [self.times * value for value in super()._get_value()]
+
+    scheduler = Doubled(optimizer := sgd(), 1, times=4.0, gamma=0.5)
+
+    assert optimizer.param_groups[0]["lr"] == 0.4
+    assert scheduler.state_dict()["times"] == 4.0
+    assert list(inspect.signature(Doubled).parameters) == ["optimizer", "step_size", "times", "others"]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_wrapper_has_the_groups_of_mmengine(groups):
+    optimizer = original.optimizer_of("SGD", groups)
+    drop_in, reference = drop_ins.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
+
+    assert len(drop_in.param_groups) == len(reference.param_groups)
+    assert drop_in.get_lr() == reference.get_lr()
+    assert drop_in.get_momentum() == reference.get_momentum()
+    assert groups == 1 or drop_in.param_groups[-1] == reference.param_groups[-1]
+
+
+def test_a_wrapper_saves_and_loads_its_state():
+    wrapper = drop_ins.OptimWrapper(sgd(groups=2))
+    drop_ins.StepLR(wrapper, step_size=1)
+    other = drop_ins.OptimWrapper(sgd(lr=9.0, groups=2))
+
+    other.load_state_dict(wrapper.state_dict())
+
+    assert [group["lr"] for group in other.param_groups] == [0.1, 0.1, 0.1]
+    assert other.base_param_settings["initial_lr"] == 0.1

@@ -83,6 +83,25 @@ def test_a_tensor_is_filled_and_saved_as_a_number():
     assert scheduler.base_lr_values == [0.5]
 
 
+def test_a_state_restores_bases_counts_and_values():
+    first = Counting(sgd({"lr": 0.4}, {"lr": 0.2}))
+    first.first_update = 1
+    first.step()
+    state = first.state_dict()
+    kept = copy.deepcopy(state)
+    second = Counting(sgd({"lr": 3.0}, {"lr": 4.0}))
+
+    second.load_state_dict(state)
+
+    assert state == kept
+    assert values(second.optimizer) == values(first.optimizer) == pytest.approx([1.4, 1.2])
+    first.step(), second.step()
+    assert values(second.optimizer) == values(first.optimizer) == pytest.approx([2.4, 2.2])
+    assert second.first_update == 1
+    assert "optimizer" not in state
+    assert state["base_lr_values"] is not first.base_lr_values
+
+
 def test_a_state_of_other_groups_keeps_the_bases_and_values():
     state = Counting(sgd({"lr": 0.4}, {"lr": 0.2})).state_dict()
     one = Counting(sgd({"lr": 3.0}))
@@ -91,6 +110,16 @@ def test_a_state_of_other_groups_keeps_the_bases_and_values():
     one.step()
 
     assert values(one.optimizer) == [8.0]
+
+
+def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
+    scheduler = CosineLrScheduler(sgd(), 5, 4)
+    state = CosineLrScheduler(sgd(), 5, 4).state_dict() | {"num_updates": 10}
+    scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
+
+    scheduler.load_state_dict(state)
+
+    assert values(scheduler.optimizer) == pytest.approx([0.2, 0.05], abs=1e-6)
 
 
 def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():

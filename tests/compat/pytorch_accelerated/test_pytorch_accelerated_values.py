@@ -2,6 +2,7 @@
 
 # ruff: noqa: C401, RET503, RET504, UP034 - as printed
 
+import io
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -310,3 +311,25 @@ def test_the_printed_loops_train(kind: type) -> None:
     # fmt: on
 
     assert lrs == [1 / (n + 1) for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("optimizer_first", [True, False])
+@pytest.mark.parametrize("saved_after", [0, 150, 201, 450])
+def test_a_milestone_run_resumes_in_any_order(saved_after: int, optimizer_first: bool) -> None:
+    whole, part = MilestoneLrScheduler(documented_optimizer()), MilestoneLrScheduler(documented_optimizer())
+    expected = used(whole, 600)[saved_after:]
+    used(part, saved_after)
+    buffer = io.BytesIO()
+    torch.save([part.optimizer.state_dict(), part.state_dict()], buffer)
+    buffer.seek(0)
+    optimizer_state, state = torch.load(buffer, weights_only=True)
+
+    optimizer = documented_optimizer(lr=0.7)
+    if optimizer_first:
+        optimizer.load_state_dict(optimizer_state)
+    resumed = MilestoneLrScheduler(optimizer)
+    resumed.load_state_dict(state)
+    if not optimizer_first:
+        optimizer.load_state_dict(optimizer_state)
+
+    assert used(resumed, 600 - saved_after) == expected

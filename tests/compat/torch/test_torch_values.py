@@ -196,11 +196,53 @@ def optimizer_of(*rates: float) -> Any:
     return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
 
 
+def rates_of_run(module: Any, build: Any, steps: int, *rates: float, change: Any = None) -> list[list[float]]:
+    """Return the lr of each group at construction and after each step; `change` is called after two steps."""
+    optimizer = optimizer_of(*(rates or (1.0,)))
+    scheduler = build(module, optimizer)
+    actual = [[group["lr"] for group in optimizer.param_groups]]
+    for step in range(steps):
+        if step == 2 and change is not None:
+            change(scheduler)
+        optimizer.step()
+        scheduler.step()
+        actual.append([group["lr"] for group in optimizer.param_groups])
+    return actual
+
+
 def with_initial_rates(optimizer: Any) -> Any:
     """Give each group the initial lr 1.0, as a resumed optimizer has one."""
     for group in optimizer.param_groups:
         group["initial_lr"] = 1.0
     return optimizer
+
+
+PROGRAMS = {
+    "a function of several groups": (lambda m, o: m.LambdaLR(o, lambda t: 0.5**t), [1.0, 0.4], None),
+    "the same function in a list": (lambda m, o: m.LambdaLR(o, [abs, abs]), [1.0, 0.4], None),
+    "two functions": (lambda m, o: m.LambdaLR(o, [lambda t: 0.5**t, lambda t: t]), [1.0, 0.4], None),
+    "a factor of several groups": (lambda m, o: m.MultiplicativeLR(o, lambda t: 0.5), [1.0, 0.4], None),
+    "two factors": (lambda m, o: m.MultiplicativeLR(o, [lambda t: 0.5, lambda t: 0.9]), [1.0, 0.4], None),
+    "factors from the fifth epoch on, with an lr that was changed": (
+        lambda m, o: m.MultiplicativeLR(with_initial_rates(o), lambda t: 0.5, last_epoch=4),
+        [0.7, 0.4],
+        None,
+    ),
+    "a milestone that is added": (
+        lambda m, o: m.MultiStepLR(o, [9], gamma=0.5),
+        [1.0],
+        lambda scheduler: scheduler.milestones.update([4, 4]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_has_the_values_of_torch(name):
+    build, rates, change = PROGRAMS[name]
+
+    actual, expected = (rates_of_run(module, build, 8, *rates, change=change) for module in (DROP_IN, TORCH))
+
+    assert actual == [pytest.approx(row, rel=1e-12) for row in expected]
 
 
 @table(
@@ -364,16 +406,12 @@ def test_one_cycle_needs_its_length_as_in_torch(length):
     ],
 )
 def test_a_cycle_of_any_length_has_the_values_of_torch(options):
-    rows = []
-    for module in (TORCH, DROP_IN):
-        optimizer = optimizer_of(1.0, 0.4)
-        scheduler = module.CyclicLR(optimizer, 0.1, 0.5, **options)
-        rows.append([])
-        for _ in range(14):  # at the start they differ: row 17
-            quiet_step(scheduler)
-            rows[-1].append(rates_of(optimizer))
+    def build(module, optimizer):
+        return module.CyclicLR(optimizer, 0.1, 0.5, **options)
 
-    assert rows[1] == [pytest.approx(row, rel=1e-9) for row in rows[0]]
+    actual, expected = (rates_of_run(module, build, 14, 1.0, 0.4) for module in (DROP_IN, TORCH))
+
+    assert actual[1:] == [pytest.approx(row, rel=1e-9) for row in expected[1:]]  # the first one: row 17
 
 
 def test_a_step_that_other_code_has_set_on_the_optimizer_is_called():

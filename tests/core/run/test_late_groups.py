@@ -11,7 +11,45 @@ import paramsched as ps
 from paramsched.errors import ParamschedError, PlanError, StateError
 from support.records import record_in
 from support.tables import table
-from support.updates import group, probe, run
+from support.updates import group, planned, probe, run
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=100)
+
+
+LR = planned(PLAN, {"lr": 0.1})
+
+
+def joined(plan=PLAN, at=40, lr=0.05, **keywords):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan, **keywords)
+    run(optimizer, at)
+    optimizer.add_param_group(group(lr=lr))
+    return optimizer, scheduler
+
+
+def test_the_present_lr_of_an_added_group_is_its_base_and_the_group_is_logged_once(caplog):
+    optimizer, scheduler = joined()
+    run(optimizer, 3)
+
+    assert scheduler.base_lrs == [0.1, 0.05]
+    assert [groups[1]["lr"] for groups in optimizer.used[-3:]] == [value / 2 for value in LR[40:43]]
+    assert sum("was added at update 40" in message for message in caplog.messages) == 1
+
+
+@pytest.mark.filterwarnings("ignore:base of lr in group 1. 0.05 in the checkpoint, 0.9 in the code")
+def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base():
+    optimizer, scheduler = joined()
+    other = probe({}, {"lr": 0.9})
+    again = ps.Scheduler(other, PLAN)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    alone, undisturbed = joined()
+
+    for one in (optimizer, other, alone):
+        run(one, 3)
+
+    assert scheduler.base_lrs == again.base_lrs == undisturbed.base_lrs
+    late = [[groups[1]["lr"] for groups in one.used[-3:]] for one in (optimizer, other, alone)]
+    assert late[0] == late[1] == late[2]
 
 
 def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
@@ -23,6 +61,13 @@ def test_the_bases_are_those_of_the_groups_before_the_next_step_too():
     assert scheduler.base_lrs == [0.2]
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.3})
     assert scheduler.base_lrs == [0.2, 0.3]
+
+
+PLAN_OF_GROUPS = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), total=20)
+
+
+def lr(base):
+    return planned(PLAN_OF_GROUPS, {"lr": base, "weight_decay": 0.01})
 
 
 # ---------------------------------------------------------------- optional lines

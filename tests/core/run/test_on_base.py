@@ -46,6 +46,21 @@ def bases_in(history):
     return [(entry[0], entry[3]["bases"]) for entry in history if len(entry) == 4]
 
 
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_the_base_of_the_code_applies_from_the_update_of_the_checkpoint_on(order, caplog):
+    optimizer, scheduler = resumed(saved_run(), order)
+
+    run(optimizer, 20)
+
+    assert used(optimizer) == NEW[40:60]
+    assert scheduler.base_lrs == [optimizer.param_groups[0]["initial_lr"]] == [5e-4]
+    assert caplog.messages.count(LINE) == 1
+    assert scheduler.history == [
+        [0, None, PLAN.text, {"bases": BASES[0]}],
+        [40, None, PLAN.text, {"bases": BASES[1]}],
+    ]
+
+
 def test_the_history_replays_every_past_value():
     first, scheduler = resumed(saved_run(), ("optimizer", "scheduler"))
     run(first, 20)

@@ -403,17 +403,35 @@ def of_two_groups(updates=0, plan=OLD, bases=BASES, **options):
     return optimizer, scheduler, *copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
 
-@table("name", ["updates", "longer", "other epochs"])
-def test_a_change_that_is_an_error_is_raised_before_a_start_writes_anything(name):
-    kind, run = KINDS[name], Run(KINDS[name], later=True)
+@table(
+    ("name", "part"),
+    [
+        (name, part)
+        for name in ("updates", "longer", "other epochs")
+        for part in ("optimizer", "scheduler", "construct")
+    ],
+)
+def test_a_change_that_is_an_error_is_raised_before_anything_is_written(name, part):
+    kind = KINDS[name]
+    states, state = saved(kind)
+    run = Run(kind, later=True)
     (optimizer,) = run.optimizers.values()
-    optimizer.load_state_dict(saved(kind)[0]["optimizer"])
-    before = copy.deepcopy(optimizer.state_dict())
-
-    with pytest.raises(PlanChanged):
+    if part == "construct":
+        optimizer.load_state_dict(states["optimizer"])
+    else:
         run.construct(kind.new, on_change="error")
+        run.go(0, 2)
+    before = copy.deepcopy((optimizer.state_dict(), run.scheduler and run.scheduler.state_dict()))
 
-    assert optimizer.state_dict() == before
+    resume = {
+        "optimizer": lambda: optimizer.load_state_dict(states["optimizer"]),
+        "scheduler": lambda: run.scheduler.load_state_dict(state),
+        "construct": lambda: run.construct(kind.new, on_change="error"),
+    }[part]
+    with pytest.raises(PlanChanged):
+        resume()
+
+    assert (optimizer.state_dict(), run.scheduler and run.scheduler.state_dict()) == before
 
 
 @pytest.mark.parametrize("groups", [1, 3])

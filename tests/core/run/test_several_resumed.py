@@ -412,6 +412,21 @@ def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, lo
     assert "0.1 in the checkpoint, 0.2 in the code" in lines[0]
 
 
+@pytest.mark.parametrize("drive", ["optimizer", "a", "manual"])
+def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
+    optimizers = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+    ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100), drive=drive)
+    resumed = {"a": probe(lr=0.1), "b": probe(lr=0.2)}
+    scheduler = ps.Scheduler(resumed, ps.Plan(lr="constant(0.5)", total=100), drive=drive, on_change="error")
+
+    for name, optimizer in resumed.items():
+        with pytest.raises(PlanChanged, match="the plan differs from the checkpoint's"):
+            optimizer.load_state_dict(optimizers[name].state_dict())
+
+    assert scheduler.t == 0
+    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
+
+
 def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
     def plan(written):
         target = ps.Binding(ps.Target("tau", 2.0, write=written.append), "linear(1, 0, 10)")

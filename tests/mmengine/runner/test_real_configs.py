@@ -58,10 +58,11 @@ class Detector(BaseModel):
         torch.manual_seed(3)
         self.backbone = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU())
         self.head = torch.nn.Linear(4, 1)
+        self.level_embed = torch.nn.Parameter(torch.ones(1))
 
     def forward(self, inputs, data_samples=None, mode="tensor"):
         features = self.backbone(torch.stack(inputs)).mean((2, 3))  # `inputs` is a list, as `pseudo_collate` makes it
-        predicted = self.head(features)[:, 0]
+        predicted = self.head(features)[:, 0] * self.level_embed
         if mode != "loss":
             return list(predicted)
         wanted = torch.tensor(data_samples["level"], dtype=torch.float32)
@@ -163,6 +164,11 @@ def converted(kind: str, begin: float, end: float, **more: Any) -> dict[str, Any
 
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "detection, 1x": dict(
+        **epochs(12, val_interval=1), **optimizer(SGD), **validated(),
+        param_scheduler=[WARMUP, dict(type="MultiStepLR", begin=0, end=12, by_epoch=True, milestones=[8, 11])],
+        auto_scale_lr=dict(enable=False, base_batch_size=16),
+    ),
     "detection, scaled lr": dict(
         **epochs(3), **optimizer(SGD, accumulative_counts=2),
         param_scheduler=[WARMUP, dict(type="MultiStepLR", end=3, by_epoch=True, milestones=[2])],
@@ -185,6 +191,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
         ],
         default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=4, max_keep_ckpts=3)),
     ),
+    "detection, converted warmup and constant end": dict(
+        **epochs(6),
+        **optimizer(dict(SGD, nesterov=True), paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0)),
+        param_scheduler=[
+            converted("LinearLR", 0, 1, start_factor=0.1),
+            converted("CosineAnnealingLR", 1, 5, eta_min=1e-3, T_max=4),
+            dict(type="ConstantLR", by_epoch=True, factor=1, begin=5, end=6),
+        ],
+    ),
     "segmentation, iterations": dict(
         **iterations(40, val_interval=16), **optimizer(dict(SGD, lr=0.01)), **validated(),
         train_dataloader=loader("InfiniteSampler"),
@@ -197,6 +212,20 @@ CONFIGS: dict[str, dict[str, Any]] = {
             sampler_seed=dict(type="DistSamplerSeedHook"),
         ),
         log_processor=dict(by_epoch=False),
+    ),
+    "segmentation, transformer": dict(
+        **iterations(30),
+        **optimizer(
+            dict(ADAMW, lr=6e-5, weight_decay=0.01),
+            paramwise_cfg=dict(
+                custom_keys={"level_embed": dict(decay_mult=0.0), "head": dict(lr_mult=10.0)}
+            ),
+        ),
+        train_dataloader=loader("InfiniteSampler"),
+        param_scheduler=[
+            dict(type="LinearLR", start_factor=1e-6, by_epoch=False, begin=0, end=10),
+            dict(type="PolyLR", eta_min=0.0, power=1.0, begin=10, end=30, by_epoch=False),
+        ],
     ),
     "segmentation, validation from a later iteration": dict(
         **iterations(24, val_begin=9, val_interval=4), **optimizer(SGD, accumulative_counts=2), **validated(),
@@ -218,6 +247,25 @@ CONFIGS: dict[str, dict[str, Any]] = {
         default_hooks=dict(checkpoint=dict(type="CheckpointHook", save_best="auto", interval=6, max_keep_ckpts=1)),
         randomness=dict(seed=21),
     ),
+    "classification, convolutional": dict(
+        train_cfg=dict(by_epoch=True, max_epochs=5, val_interval=1), **optimizer(SGD), **validated(),
+        param_scheduler=dict(type="MultiStepLR", by_epoch=True, milestones=[2, 4], gamma=0.1),
+    ),
+    "classification, transformer": dict(
+        train_cfg=dict(by_epoch=True, max_epochs=5),
+        **optimizer(
+            dict(ADAMW, lr=1e-3, eps=1e-8), clip_grad=dict(max_norm=5.0),
+            paramwise_cfg=dict(
+                norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0,
+                custom_keys={".level_embed": dict(decay_mult=0.0)},
+            ),
+        ),
+        param_scheduler=[
+            dict(type="LinearLR", start_factor=1e-3, by_epoch=True, end=2, convert_to_iter_based=True),
+            dict(type="CosineAnnealingLR", eta_min=1e-5, by_epoch=True, begin=2),
+        ],
+        default_hooks=dict(timer=dict(type="IterTimerHook"), runtime_info=None),
+    ),
     "classification, several epochs of one cycle": dict(
         **epochs(4), **optimizer(SGD),
         param_scheduler=dict(type="OneCycleLR", eta_max=0.1, total_steps=4 * BATCHES, by_epoch=False),
@@ -235,6 +283,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=3)),
         randomness=dict(seed=0, diff_rank_seed=True),
     ),
+    "self-supervised, contrastive": dict(
+        **epochs(5), **optimizer(SGD, accumulative_counts=4),
+        param_scheduler=[dict(type="CosineAnnealingLR", T_max=5, by_epoch=True, begin=0, end=5)],
+        custom_hooks=[dict(type="ToyHook", priority="NORMAL")],
+    ),
     "3d detection, cycle of lr and momentum": dict(
         **epochs(5), **optimizer(dict(ADAMW, betas=(0.95, 0.99)), clip_grad=dict(max_norm=10, norm_type=2)),
         param_scheduler=[
@@ -243,6 +296,18 @@ CONFIGS: dict[str, dict[str, Any]] = {
             converted("CosineAnnealingMomentum", 0, 2, T_max=2, eta_min=0.85 / 0.95),
             converted("CosineAnnealingMomentum", 2, 5, T_max=3, eta_min=1),
         ],
+    ),
+    "action recognition": dict(
+        **epochs(6, val_begin=1, val_interval=5), **validated(),
+        **optimizer(SGD, clip_grad=dict(max_norm=40, norm_type=2)),
+        param_scheduler=[
+            converted("LinearLR", 0, 2, start_factor=0.1),
+            converted("CosineAnnealingLR", 2, 6, T_max=4, eta_min=0),
+        ],
+    ),
+    "text detection": dict(
+        **epochs(4, val_interval=2), **optimizer(dict(SGD, lr=0.007)), **validated(),
+        param_scheduler=[dict(type="PolyLR", power=0.9, eta_min=1e-7, end=4)],
     ),
     "restoration": dict(
         **iterations(32), train_dataloader=loader("InfiniteSampler"),
@@ -274,7 +339,6 @@ CONFIGS: dict[str, dict[str, Any]] = {
         param_scheduler=[
             WARMUP, dict(type="ReduceOnPlateauLR", monitor="coco/mAP", rule="greater", factor=0.5, patience=1)
         ],
-        custom_hooks=[dict(type="ToyHook", priority="NORMAL")],
     ),
     "schedulers of a hook that is replaced": dict(
         **epochs(3), **optimizer(SGD, accumulative_counts=3),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import signal
@@ -302,3 +303,32 @@ def test_a_plan_takes_on_base_and_other_schedulers_refuse_it(tmp_path, caplog):
     assert "resume: base of" not in caplog.text  # the plan has logged it
     with pytest.raises(ps.errors.InvalidArgument, match="it requires a Plan"):
         job(tmp_path / "other", SCHEDULES["warmup"], on_base="code")
+
+
+def test_a_longer_run_resumes_with_the_new_end(stopped):
+    cosine = dict(type="CosineAnnealingLR", by_epoch=False)
+    folder = stopped(cosine)
+
+    resumed = job(folder, cosine, resume=True, train_cfg=dict(by_epoch=True, max_epochs=4))
+
+    assert len((folder / "values.jsonl").read_text().splitlines()) == 40
+    assert resumed.schedulers[""][0].end == 40
+    assert resumed.values()["lr", 0] == pytest.approx(0.1 * (1 + math.cos(math.pi * 39 / 40)) / 2)
+
+
+def test_loading_only_weights_starts_a_new_run(stopped):
+    folder = stopped()
+    runner = Runner(model=nn.Sequential(network(1), nn.Dropout(0.1)), load_from=folder / "iter_20",
+                    val_dataloader=loader(2), loss=nn.functional.cross_entropy)  # fmt: skip
+
+    metrics = runner.val()
+
+    last = (folder / "metrics.jsonl").read_text().splitlines()[-1]
+    assert f'"loss": {metrics["loss"]}' in last
+
+
+def test_an_unrelated_folder_is_not_a_checkpoint(tmp_path):
+    (tmp_path / "strange").mkdir()
+
+    with pytest.raises(StateError, match=r"runner\.pt"):
+        job(tmp_path / "run", SCHEDULES["warmup"], resume=True, load_from=tmp_path / "strange")

@@ -56,7 +56,7 @@ def run(model=None, *, batches=10, epochs=2, **settings) -> Runner:
     return runner
 
 
-def plain(model, *, batches=10, epochs=2, counts=1, lr=0.1) -> nn.Module:
+def plain(model, *, batches=10, epochs=2, counts=1, clip=None, lr=0.1) -> nn.Module:
     """Train with a plain loop; the last cycle of accumulation may be shorter."""
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     total = batches * epochs
@@ -64,6 +64,8 @@ def plain(model, *, batches=10, epochs=2, counts=1, lr=0.1) -> nn.Module:
         of_cycle = counts if index < total - total % counts else total % counts
         (cross_entropy(model(inputs), target) / of_cycle).backward()
         if (index + 1) % counts == 0 or index + 1 == total:
+            if clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
             optimizer.zero_grad()
     return model
@@ -100,7 +102,7 @@ class TwoParts(nn.Module):
 # ---------------------------------------------------------------------- weights
 
 
-@pytest.mark.parametrize("counts", [1, 3])
+@pytest.mark.parametrize("counts", [1, 3, 4])
 def test_accumulation_equals_a_plain_loop(counts):
     trained = run(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts=counts))
 
@@ -446,3 +448,45 @@ def test_an_optimizer_that_a_hook_replaces_is_named(is_replaced, recwarn):
 
     reported = [str(warning.message) for warning in recwarn if "trains another optimizer, Adam" in str(warning.message)]
     assert len(reported) == is_replaced
+
+
+def test_clipping_equals_a_plain_loop():
+    clipped = run(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9), clip_grad=dict(max_norm=0.5)))
+
+    assert_same_weights(clipped.model, plain(network(), clip=0.5))
+    assert not torch.equal(clipped.model[0].weight, plain(network())[0].weight)
+
+
+def test_one_loss_for_two_optimizers_needs_no_train_step():
+    model, same = TwoParts(), TwoParts()
+    train_step = TwoParts.train_step
+    del TwoParts.train_step
+    try:
+        run(
+            model,
+            loss=cross_entropy,
+            optim_wrapper={name: dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)) for name in ("body", "head")},
+        )
+    finally:
+        TwoParts.train_step = train_step
+
+    assert_same_weights(model, plain(same))
+
+
+def test_without_a_metric_the_mean_loss_is_the_metric():
+    model = network()
+    runner = Runner(model=model, val_dataloader=loader(5), loss=cross_entropy)
+
+    inputs, target = (torch.cat(parts) for parts in zip(*loader(5), strict=True))
+    assert runner.val()["loss"] == pytest.approx(cross_entropy(model(inputs), target).item())
+
+
+def test_accumulation_counts_batches_with_a_warning():
+    with pytest.warns(UserWarning, match="are stepped on every batch"):
+        runner = run(
+            param_scheduler=dict(type="LinearLR", start_factor=0.5, by_epoch=False, end=4),
+            optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=5),
+            epochs=1,
+        )
+
+    assert runner.schedulers[""][0]._global_step == 10
