@@ -281,8 +281,8 @@ class Values(Mapping[str, float]):
 
         def __getattr__(self, name: str) -> NoReturn:
             line = f"values[{name!r}]" if name in vars(self).get("_lines", ()) else _METHODS.get(name, "")
-            written = f"; write {line}" if line else ""
-            raise AttributeError(f"'Values' object has no attribute {name!r}{written}", name=name, obj=self)
+            message = f"'Values' object has no attribute {name!r}"
+            raise AttributeError(f"{message}; write {line}" if line else message, name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"<Values at update {self._t}: {', '.join(f'{name}={value:.6g}' for name, value in self.items())}>"

@@ -95,7 +95,7 @@ def picture(
             raise InvalidArgument("show(trace)", message, f"For example: {call}")
         if curves.total < 1 or not curves.keys():
             message = f"nothing can be drawn from {len(curves.keys())} curves of {curves.total} updates"
-            instead = 'For example: trace(Plan(lr=linear(1, 0)), bases={"lr": 0.1}, total=100).'
+            instead = 'For example: ps.trace("linear()", bases={"lr": 0.1}, total=100)'
             raise InvalidArgument("show(trace)", message, instead)
     if other is not None and len(plans) > 1:
         message = f"{len(plans)} plans are already drawn together"
@@ -150,7 +150,7 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _DrawnRun:
             raise InvalidArgument(
                 f"log[{key!r}]",
                 f"the trace has no such curve; it has {', '.join(map(repr, known))}",
-                f"Write log={{{known[0]!r}: (times, values)}}.",
+                f"Write log={{{known[0]!r}: (times, values)}}",
             )
         used[key] = _checked_points(f"log[{key!r}]", *points)
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}

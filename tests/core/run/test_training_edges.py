@@ -80,7 +80,7 @@ def test_forked_workers_do_not_change_the_optimizer():
     scheduler = ps.Scheduler(optimizer, PLAN)
     used = record(optimizer)
 
-    loader = DataLoader(Holding(optimizer, scheduler), 1, num_workers=2, multiprocessing_context="fork")
+    loader = DataLoader(Holding(optimizer, scheduler), 1, num_workers=1, multiprocessing_context="fork")
     for x, _ in loader:
         step(model, optimizer, x)
 

@@ -709,8 +709,8 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
 
 def readings_of_number(number: str, quote: str = "") -> str:
     """Return the advice for a number alone: a line for the value, and one for the multiple; `quote` encloses each."""
-    lines = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
-    return "Write {} for the value {number}, or {} for {number} × base".format(*lines, number=number)
+    value, multiple = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
+    return f"Write {value} for the value {number}, or {multiple} for {number} × base"
 
 
 def curve_argument(name: str, curve: Any) -> Curve:

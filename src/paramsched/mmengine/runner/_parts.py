@@ -587,8 +587,7 @@ def _check_length(train: Mapping[str, Any], path: str, problems: ProblemCollecto
     read_lengths(train, path, problems)
     length = LENGTHS[loop_of(train) or "EpochBasedTrainLoop"]
     if problems.count == before and train.get(length) is None:
-        advice = f"For example: train_cfg=dict({length}=12)"
-        problems.add(child_path(path, length), "it is missing", advice, code=codes.WRONG_ARGUMENT)
+        problems.add(child_path(path, length), "it is missing", f"For example: {length}=12", code=codes.WRONG_ARGUMENT)
 
 
 def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
