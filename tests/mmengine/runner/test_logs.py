@@ -213,18 +213,23 @@ def open_files(folder):
     return [one.name for one in files if str(one.name).startswith(str(folder))]
 
 
-def test_an_exception_closes_the_logs_and_ends_the_reports_of_metrics(tmp_path):
-    runner = Runner(
+def interrupted(folder, **arguments):
+    return Runner(
         model=WithMode(),
-        work_dir=tmp_path,
+        work_dir=folder,
         train_dataloader=loader(3),
         train_cfg={"max_epochs": 1},
         val_dataloader=loader(1),
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
         param_scheduler='lr: constant() * plateau("loss", patience=0)',
-        custom_hooks=[Interrupt()],
+        custom_hooks=[] if arguments else [Interrupt()],
         default_hooks={"checkpoint": None},
+        **arguments,
     )
+
+
+def test_an_exception_closes_the_logs_and_ends_the_reports_of_metrics(tmp_path):
+    runner = interrupted(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         runner.train()
     (states,) = [scheduler.states for scheduler in runner.schedulers[""]]
@@ -233,8 +238,19 @@ def test_an_exception_closes_the_logs_and_ends_the_reports_of_metrics(tmp_path):
 
     assert open_files(tmp_path) == []
     assert [scheduler.states for scheduler in runner.schedulers[""]] == [states]
-    runner.train()
-    assert [line["t"] for line in logged(tmp_path)] == [2]
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_the_log_of_an_interrupted_run_continues(resumes, tmp_path):
+    runner = interrupted(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    runner.save_checkpoint("at_the_interrupt")
+    assert [line["t"] for line in logged(tmp_path)] == [0, 1]
+
+    (interrupted(tmp_path, resume=True) if resumes else runner).train()
+
+    assert [line["t"] for line in logged(tmp_path)] == [0, 1, 2]
 
 
 def test_the_table_repeats_its_header_and_shows_values_of_groups_that_differ(tmp_path, capsys):

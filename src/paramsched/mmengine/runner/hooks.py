@@ -550,14 +550,14 @@ class LoggerHook(Hook):
             self._logs["metrics"].write({"epoch": position.epoch, "iter": position.iter} | numbers)
 
     def after_train(self, runner: RunContext) -> None:
-        self._kept = self.state_dict()
         self._close()
 
     def after_exception(self, runner: RunContext) -> None:
         self._close()
 
     def _close(self) -> None:
-        """Stop watching the optimizers, and close the logs."""
+        """Stop watching the optimizers, and close the logs; a checkpoint that is saved later has their sizes."""
+        self._kept = self.state_dict()
         for stop in self._stops:
             stop()
         for log in self._logs.values():
