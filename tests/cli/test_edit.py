@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from paramsched.cli import _edit
 from paramsched.cli._edit import TEMPLATES, DrawingProcess, Editor, Server, _data_of, draw
+from paramsched.cli._output import WrongUsage
 from paramsched.cli._options import CommandOptions
 from paramsched.core.files import loads
 from paramsched.core.time import Duration
@@ -220,6 +221,12 @@ def test_a_new_plan_is_plotted_and_written_in_the_format_of_its_suffix(tmp_path,
     assert not editor.file.exists()
     assert editor.save(page.text, page.digest)["saved"]
     assert editor.file.read_text() == page.text == TEMPLATES[format]
+
+
+@table("total", ["x", "5%", "0"])
+def test_no_new_plan_begins_with_an_invalid_total(tmp_path, total):
+    with pytest.raises(WrongUsage, match="--total"):
+        Editor(tmp_path / "new.yaml", CommandOptions({"total": total}))
 
 
 @table("total", ["1000", "90 epochs", "1_000"])

@@ -57,6 +57,9 @@ class Editor:
     Args:
         file: the file. It need not exist, for a new plan.
         options: the options of the command, whose run facts and bases the page shows first.
+
+    Raises:
+        WrongUsage: the file is new, and the total or a run fact is invalid.
     """
 
     def __init__(self, file: Path, options: CommandOptions) -> None:
@@ -66,6 +69,7 @@ class Editor:
             self.format = open_plan(file, options.format).format
         else:
             self.format = format_of(file, options.format)
+            facts_if_known(options)  # a new file begins with the total, so an invalid one is refused before
         self.saving = threading.Lock()  # a save reads and writes; the command ends when it has the lock
 
     def page(self) -> str:

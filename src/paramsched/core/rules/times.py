@@ -483,16 +483,19 @@ def idle_stage(curve: Curve) -> Found | None:
     return None
 
 
+_NO_LENGTH: Final = Duration.of_updates(0)
+
+
 def idle_shape(curve: Curve) -> Found | None:
     """Report the first shape that holds base, such as `cosine(to=1.0)` and `step(30, gamma=1.0)`.
 
-    Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`.
+    Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`. A length of 0 turns a shape off.
     """
     for part in curve.parts:
         written = part.written
         if 1.0 not in written.args.values() or part.resolved is None or part.kind == "constant":
             continue
-        if written.has_absolute or written.parts() or is_own(written):
+        if written.has_absolute or written.parts() or is_own(written) or part.resolved.args.get("over") == _NO_LENGTH:
             continue
         values = values_of(part.resolved, _TIMES_OF_IDLE)
         if values is not None and (values == 1.0).all():
