@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from paramsched.cli import _edit
 from paramsched.cli._edit import TEMPLATES, DrawingProcess, Editor, Server, _data_of, draw
-from paramsched.cli._output import WrongUsage
 from paramsched.cli._options import CommandOptions
+from paramsched.cli._output import WrongUsage
 from paramsched.core.files import loads
 from paramsched.core.time import Duration
 from paramsched.errors import ParamschedError

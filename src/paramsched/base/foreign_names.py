@@ -297,7 +297,7 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
     **_rows(
         "total_steps num_training_steps max_steps max_iters max_iter num_steps training_steps train_steps "
         "num_train_steps total_train_steps n_steps max_train_steps total_num_steps max_updates total_updates "
-        "train_iters max_iterations num_iterations total_iterations lr_decay_iters max_duration t_total horizon steps",
+        "train_iters max_iterations num_iterations total_iterations lr_decay_iters max_duration t_total horizon",
         *_run(_length),
         homes="cosine",
     ),
@@ -311,7 +311,8 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
         "cooldown.num_training_steps cooldown.max_steps",
         Way("total", _length, "run"),
     ),
-    **_rows("warmup.steps", Way("over", _length)),
+    **_rows("steps", Way("over", _length)),
+    **_rows("run.steps", Way("total", _length, "run")),
     **_rows("warmup.epochs warmup.num_epochs warmup.max_epochs", Way("total", _epochs, "run")),
     # MMEngine, whose values are base before its window, and optax, whose value is then that of the start.
     **_rows("end", Way("over", _from_begin), homes="linear"),

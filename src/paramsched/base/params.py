@@ -244,8 +244,8 @@ def params_of_record(record: type) -> Mapping[str, Param]:
 
 
 def required_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of the arguments that a call must pass."""
-    return tuple(name for name, param in params_of(function).items() if param.required)
+    """Return the names of the arguments that a call must pass; of `*operands`, it must pass at least one."""
+    return tuple(name for name, param in params_of(function).items() if param.required or param.several)
 
 
 _NAMES: dict[str, frozenset[Any]] = {}

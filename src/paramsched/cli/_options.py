@@ -292,6 +292,8 @@ def _answer_to_option(option: str, arguments: Sequence[str], known: Collection[s
         return ""
     _, equals, text = arguments[begin].partition("=")
     text = text if equals else "".join(arguments[begin + 1 : begin + 2])
+    if not text:
+        return ""
     try:
         value = literal_eval(text)
     except (SyntaxError, ValueError):

@@ -279,23 +279,27 @@ def known_field(name: str) -> str | None:
     """Return the field of torch's optimizers that `name` misspells; None if `name` is a field or resembles none.
 
     >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "betas1", "steps", "temperature")]
-    ['weight_decay', 'lr', 'weight_decay', 'betas[1]', None, None]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
     """
-    key = Field.of(name).key
+    field = Field.of(name)
+    key = field.key
     if key in KNOWN or key in KNOWN_ELSEWHERE:
         return None
     if (known := ELSEWHERE.get(key.lower())) not in (None, "lr"):  # an optimizer may have a field learning_rate
         return known
     letters = key.lower().replace("_", "")
     if (same := next((text for text in KNOWN if text.replace("_", "") == letters), None)) is not None:
-        return same
+        return str(Field(same, field.index))
     near = closest(key, KNOWN)
     # Short names need a stricter test, because they resemble many others: "wd" and "d", "steps" and "eps".
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
     is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
     if not (is_slip or is_long):
         return None
-    return f"{near}[{1 if key[-1] == '1' else 0}]" if near in PAIRS else near
+    if near not in PAIRS:
+        return near
+    index = int(key[-1] == "2") if field.index is None else field.index  # a number counts from 1, as in beta1
+    return f"{near}[{index}]"
 
 
 _REFUSED = re.compile(r"[^\w.-]")

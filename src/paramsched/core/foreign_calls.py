@@ -77,7 +77,7 @@ def foreign_fact(key: str, value: Any) -> tuple[str, str] | None:
     >>> foreign_fact("num_train_epochs", 3), foreign_fact("eta_min", 0.1)
     (('total', '"3 epochs"'), None)
     """
-    row = foreign_argument("", key)
+    row = foreign_argument("run", key)
     for way in row.ways if row is not None else ():
         if way.belongs == "run" and (text := way.form(value, {key: value})) is not None:
             return way.argument, text
@@ -140,18 +140,23 @@ def _means_plan(name: str) -> bool:
     return row is not None and any(way.argument == "plan" for way in row.ways)
 
 
-def answer_to_entry(name: str, value: Any) -> str:
+def answer_to_entry(name: str, value: Any, *, is_length: bool) -> str:
     """Return what to write for an entry of a plan file that is an argument of another library.
 
-    >>> answer_to_entry("max_epochs", 90), answer_to_entry("milestones", [30, 80])
+    Args:
+        name: the entry.
+        value: its value.
+        is_length: True if the value is the text of a length.
+
+    >>> answer_to_entry("max_epochs", 90, is_length=False), answer_to_entry("milestones", [30, 80], is_length=False)
     ('Write total: "90 epochs"', 'Write lr: multistep([30, 80])')
-    >>> answer_to_entry("warmup", "5%"), answer_to_entry("lr_scheduler_type", "cosine")
-    ('Write lr: warmup("5%") >> cosine()', 'Write lr: cosine()')
+    >>> answer_to_entry("warmup", "5%", is_length=True)
+    'Write lr: warmup("5%") >> cosine()'
     """
     if isinstance(value, str) and (name in SHAPES or _means_plan(name)):
         word = name if name in SHAPES else value
-        if word == "warmup" and value[:1].isdecimal():
-            return f'Write lr: warmup("{value}") >> cosine()'
+        if word == "warmup" and (is_length or value.isdecimal()):
+            return f"Write lr: warmup({value if value.isdecimal() else text_of(value)}) >> cosine()"
         if word not in SHAPES:
             return 'For example: lr: warmup("5%") >> cosine()'
         required = required_names(SHAPES[word])

@@ -220,8 +220,9 @@ class TargetWrites:
 
     def write(self, scheduler: Scheduler) -> None:
         """Write the values of the next update, before its forward pass."""
+        values = EngineHandle(scheduler).values() if self._attributes else {}
         for attribute in self._attributes:
-            value = EngineHandle(scheduler).values().get((attribute.target, ""))
+            value = values.get((attribute.target, ""))
             if value is None:  # the plan of a resume no longer has this target
                 continue
             present = getattr(attribute.owner, attribute.name)

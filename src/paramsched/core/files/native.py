@@ -352,7 +352,8 @@ class _PlanReader:
             from paramsched.core.foreign_calls import answer_to_entry
 
             message = f'"{key}" is not a field'
-            self.problems.add(path, message, answer_to_entry(key, value), at_key=True, code=UNKNOWN_FIELD)
+            answer = answer_to_entry(key, value, is_length=isinstance(value, str) and _is_length(value))
+            self.problems.add(path, message, answer, at_key=True, code=UNKNOWN_FIELD)
             return None
         message = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
@@ -449,6 +450,13 @@ def _is_foreign(key: str, value: Any) -> bool:
     from paramsched.core.foreign_calls import is_foreign_entry
 
     return is_foreign_entry(key, value)
+
+
+def _is_length(text: str) -> bool:
+    with suppress(InvalidArgument):
+        Duration.of(text)
+        return True
+    return False
 
 
 def _is_group(key: object, value: Any) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from enum import Enum
@@ -108,6 +109,9 @@ class Binding:
             write = f"Binding({schedule!r}, {line})"
             raise InvalidArgument(f"Binding({line}, {schedule!r})", message, example=write)
         label = field.name if isinstance(field, Target) else field
+        if isinstance(field, str) and field in _IN_CODE:
+            message = f'expected a field, got "{field}", an entry of a plan file'
+            raise InvalidArgument(f"{field}={schedule!r}", message, example=_IN_CODE[field])
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
         object.__setattr__(self, "groups", groups)
@@ -184,9 +188,6 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     def site() -> str:  # a function, because formatting a long schedule is slow
         return f"{name}={schedule!r}"
 
-    if name in _IN_CODE:
-        message = f'expected a field, got "{name}", an entry of a plan file'
-        raise InvalidArgument(site(), message, example=_IN_CODE[name])
     if isinstance(schedule, str):
         schedule = parse(schedule)
     if isinstance(schedule, MetricRule):
@@ -206,12 +207,22 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             )
             advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"
             raise InvalidArgument(site(), "each element is a field of its own", advice)
-        stages = [str(one) for one in schedule if isinstance(one, (str, Schedule))]
-        are_stages = stages and len(stages) == len(schedule) and not isinstance(schedule, Mapping)
-        advice = f"Write {name}={' >> '.join(stages)!r}" if are_stages else ""
+        advice = _advice_for_stages(name, schedule) if schedule and not isinstance(schedule, Mapping) else ""
         message = f"expected a schedule, got {type(schedule).__name__}; stages are joined by >>, and values are a table"
         raise InvalidArgument(site(), message, advice, example=f'{name}="cosine()"')
     return line_of(schedule, site)
+
+
+def _advice_for_stages(name: str, listed: Sequence[Any]) -> str:
+    """Return the line of stages in a list; "" if one is no schedule, or has no length and is not the last."""
+    texts = [str(one) for one in listed if isinstance(one, (str, Schedule))]
+    if len(texts) < len(listed):
+        return ""
+    with suppress(InvalidArgument):
+        *before, _ = map(parse, texts)
+        if all(stage.has_length for stage in before):
+            return f"Write {name}={' >> '.join(texts)!r}"
+    return ""
 
 
 _IN_CODE: Final[Mapping[str, str]] = {
@@ -444,8 +455,9 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
         there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
         there += f": {', '.join(names)}" if names else ""
         is_index = isinstance(part, str) and part.isdecimal() and int(part) < len(groups)
-        near = f"[{part}]" if is_index else closest(str(part), known)
+        near = None if is_index else closest(str(part), known)
         meant = "" if near is None else f'; did you mean "{near}"?'
+        meant = f'; did you mean groups={part}, in a file "[{part}]"?' if is_index else meant
         path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
         site = f"Binding({name!r}, groups={selector!r})"
         raise UnknownGroup(site, f"{message}; {there}{meant}", _HOW_TO_NAME, path=path)

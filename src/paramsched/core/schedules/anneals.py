@@ -497,8 +497,8 @@ def _geometric(
 def _without_positive_base(site: str, base: float, stage: Schedule) -> PlanError:
     message = f"the base is {base:g}, but {stage} needs a base above 0"
     end = stage.args["to"]
-    levels = f"absolute({abs(base) or 10 * end.value:g}), {end}"
-    return PlanError(site, message, f"For example: geometric({levels})")
+    start = abs(base) if abs(base) not in (0, end.value) else 10 * end.value
+    return PlanError(site, message, f"For example: geometric(absolute({start:g}), {end})")
 
 
 def require_positive_base(schedule: Schedule, base: float, site: str) -> None:

@@ -31,8 +31,9 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
     if levels is not None:
         call = f"{name}({', '.join([*map(_text, (*levels, *args[1:])), *_written(kwargs)])})"
-        are_both = len(levels) == 2 and all(isinstance(level, Real) for level in levels)
-        advice = f"Write {call}" if are_both and kwargs.keys().isdisjoint({"start", "to"}) else ""
+        are_numbers = all(isinstance(level, Real) and not isinstance(level, bool) for level in levels)
+        are_both = are_numbers and len(levels) == 2 and len(args) <= 2 and kwargs.keys().isdisjoint({"start", "to"})
+        advice = f"Write {call}" if are_both and not _readings((*levels, *args[1:]), kwargs) else ""
         message = f"expected a level, got {type(levels).__name__}"
         raise InvalidArgument(site, message, advice, example=f"{name}(1.0, 0.5)")
     calls = [f"{name}({', '.join(_written({**reading, **kwargs}))})" for reading in readings]
