@@ -83,13 +83,12 @@ _LAZY = {
 }
 _PACKAGES = ("compat", "engines", "extend", "mmengine", "show", "tools")
 _register_entries(
-    "packages",
     {
         "drawing": "paramsched.show",
         "notebook": "paramsched.show._notebook",
         "files of plans": "paramsched.core.files.plan_files",
         "recipes": "paramsched.tools.recipes",
-    },
+    }
 )
 
 _EAGER = sorted(name for name in {*globals()} - {"TYPE_CHECKING", "base", "core"} if not name.startswith("_"))

@@ -230,9 +230,9 @@ def _run(form: Form) -> tuple[Way, ...]:
     )
 
 
-def _fact(name: str, form: Form = _same) -> tuple[Way, ...]:
+def _fact(name: str) -> tuple[Way, ...]:
     """Return the ways to write a run fact."""
-    return (Way(name, form), Way(name, form, "run"))
+    return (Way(name, _same), Way(name, _same, "run"))
 
 
 def _warmup(argument: str, form: Form, *, overlays: bool = False) -> Way:

@@ -200,6 +200,9 @@ KNOWN = (
 RESERVED: Final = ("clock", "total", "groups", "later", "targets")
 """The entries of a plan besides its fields."""
 
+RECIPE: Final = "recipe:"
+"""What precedes the name of a published recipe in place of a plan."""
+
 _MOST_LISTED = 8  # names that a message lists; of more names it lists the nearest ones
 _FEW_LISTED = 4
 

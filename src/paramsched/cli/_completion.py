@@ -6,9 +6,8 @@ from typing import Final, final
 import click
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class
 
+from paramsched.base.words import RECIPE
 from paramsched.core.entries import is_installed
-
-_RECIPE: Final = "recipe:"
 
 offer_files: Final = click.Path().shell_complete
 """Complete file names in the shell."""
@@ -26,16 +25,16 @@ def offer_recipes(context: click.Context, parameter: click.Parameter, typed: str
 def offer_plans(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[str]]:
     """Complete `recipe:NAME` and file names."""
     files = offer_files(context, parameter, typed)
-    if typed.startswith(_RECIPE):
+    if typed.startswith(RECIPE):
         return [
-            CompletionItem(_RECIPE + item.value)
-            for item in offer_recipes(context, parameter, typed.removeprefix(_RECIPE))
+            CompletionItem(RECIPE + item.value)
+            for item in offer_recipes(context, parameter, typed.removeprefix(RECIPE))
         ]
-    if not typed or not _RECIPE.startswith(typed) or not is_installed("paramsched.tools"):
+    if not typed or not RECIPE.startswith(typed) or not is_installed("paramsched.tools"):
         return files
     # Listed here, because bash completes files itself only if there are no other completions.
     beside = [CompletionItem(path.name) for path in sorted(Path().glob(f"{typed}*"))]
-    return [*beside, *offer_plans(context, parameter, _RECIPE)]
+    return [*beside, *offer_plans(context, parameter, RECIPE)]
 
 
 def offer_codes(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[str]]:  # noqa: ARG001  # click's

@@ -18,7 +18,7 @@ import click
 
 from paramsched.base.files import naming_errors
 from paramsched.base.problem import Problem
-from paramsched.base.words import closest, did_you_mean
+from paramsched.base.words import RECIPE, closest, did_you_mean
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.core import files as config
@@ -95,7 +95,6 @@ def facts_if_known(options: CommandOptions) -> RunFacts | None:
 
 # A file name has a suffix or a slash, and no brackets, unlike the text of a schedule.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
-_RECIPE = "recipe:"
 _MISSPELLED_RECIPE = re.compile(r"recipes?(:|/|\[['\"]?)(?P<name>[\w.-]+)['\"]?\]?")  # recipes:NAME, recipes['NAME']
 _ALL_RECIPES = "`paramsched recipes` lists all recipes"
 
@@ -145,7 +144,7 @@ def text_of_plan_input(argument: str, format: str | None) -> PlanText | None:
             return PlanText("standard input", data.decode("utf-8-sig"), format or "yaml")
         except UnicodeDecodeError as error:
             raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
-    if argument.startswith(_RECIPE):
+    if argument.startswith(RECIPE):
         return None
     if os.path.exists(argument):  # noqa: PTH110  # Path.exists raises an error for a long text
         refuse_config(argument)
@@ -173,14 +172,14 @@ def read_plan_input(argument: str, options: CommandOptions, *, source: PlanText 
 
 def recipe_named(argument: str) -> "Recipe":
     """Return the recipe of an argument `recipe:NAME`."""
-    name, known = argument.removeprefix(_RECIPE), _recipes()
+    name, known = argument.removeprefix(RECIPE), _recipes()
     try:
         return known[name]
     except KeyError as error:
         names = list(known)
         near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
         message = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
-        raise UnknownRecipe(argument, message, f"Write {_RECIPE}{near}" if near else _ALL_RECIPES) from error
+        raise UnknownRecipe(argument, message, f"Write {RECIPE}{near}" if near else _ALL_RECIPES) from error
 
 
 def _recipes() -> "Mapping[str, Recipe]":
@@ -193,17 +192,17 @@ def _recipes() -> "Mapping[str, Recipe]":
 def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
     """Read a recipe or a line of text."""
     facts_if_known(options)  # raises an error for invalid facts
-    if argument.startswith(_RECIPE):
+    if argument.startswith(RECIPE):
         recipe, total = recipe_named(argument), total_from_options(options)
         plan = recipe.plan if total is None else Plan(*recipe.plan.as_written(), total=total, clock=recipe.plan.clock)
         return Loaded(plan, Bases(recipe.bases), facts=recipe.facts)
     names = list(_recipes())
     if argument in names:
-        raise WrongUsage(argument, "no such file", f"Write {_RECIPE}{argument}")
+        raise WrongUsage(argument, "no such file", f"Write {RECIPE}{argument}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(argument)) is not None:
         near = next((one for one in names if one.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names)
-        raise WrongUsage(argument, "no such file", f"Write {_RECIPE}{name}" if name else _ALL_RECIPES)
+        raise WrongUsage(argument, "no such file", f"Write {RECIPE}{name}" if name else _ALL_RECIPES)
     if argument.isidentifier() and argument not in SHAPES:
         for suffix in (".yaml", ".yml", ".toml", ".json"):
             if os.path.isfile(argument + suffix):  # noqa: PTH113  # as above

@@ -1,7 +1,7 @@
 """Registration of the functions that a schedule's text may call, and an example of a call."""
 
 import inspect
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -63,28 +63,24 @@ def refused_call(name: str, builder: Callable[..., Any], error: Exception) -> In
     return InvalidCall(f"{name}(…)", str(error), example=example_call(builder, name))
 
 
-def register_builder(table: MutableMapping[str, Callable[..., Any]], builder: Builder, *, kind: str) -> Builder:
-    """Register a builder in a table by its name.
+def register_builder(builder: Builder) -> Builder:
+    """Register a builder of schedules by its name.
 
     Args:
-        table: the registry, a dict from name to builder.
         builder: the function to register. Its return annotation is the class that it builds.
-        kind: the kind of value that it builds, for messages: `shape`, `curve` or `rule`, the name of its decorator.
 
     Raises:
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
     if not inspect.isfunction(builder):
         message = f"expected a function, got {type(builder).__name__}"
-        raise InvalidArgument(f"{kind} {shown(builder)}", message, f"Write @ps.extend.{kind} above a def")
+        raise InvalidArgument(f"shape {shown(builder)}", message, "Write @ps.extend.shape above a def")
     name = builder.__name__
-    require_free_name(table, builder, kind=kind)
+    require_free_name(SHAPES, builder, kind="shape")
     if not isinstance(built_class(builder), type):
-        made = "Curve" if kind == "curve" else "Schedule"
-        raise InvalidArgument(
-            f"{kind} {name!r}", "its return annotation is missing", f"For example: def {name}(…) -> {made}:"
-        )
-    table[name] = builder
+        example = f"def {name}(…) -> Schedule:"
+        raise InvalidArgument(f"shape {name!r}", "its return annotation is missing", example=example)
+    SHAPES[name] = builder
     return builder
 
 

@@ -10,25 +10,19 @@ from typing import Any
 
 from paramsched.errors import MissingDependency
 
-# `import paramsched` registers their names, and each is imported on first use. So imports point down only. A package
-# that is not installed has no entries.
+# `import paramsched` registers their names, and each is imported on first use. So imports point down only.
 
-_ENTRIES: dict[str, Mapping[str, str]] = {}
-
-
-def register_entries(purpose: str, modules: Mapping[str, str]) -> None:
-    """Register the names of modules for a purpose, in place of those registered before."""
-    _ENTRIES[purpose] = modules
+_ENTRIES: dict[str, str] = {}
 
 
-def entry_names(purpose: str) -> tuple[str, ...]:
-    """Return the names of the entries for a purpose, such as the metric rules for "shapes"."""
-    return tuple(name for name, module in _ENTRIES.get(purpose, {}).items() if is_installed(module))
+def register_entries(modules: Mapping[str, str]) -> None:
+    """Register modules by name."""
+    _ENTRIES.update(modules)
 
 
-def load_entry(purpose: str, name: str) -> ModuleType:
+def load_entry(name: str) -> ModuleType:
     """Import the module of an entry."""
-    return import_module(_ENTRIES[purpose][name])
+    return import_module(_ENTRIES[name])
 
 
 def is_installed(module: str) -> bool:
@@ -38,7 +32,7 @@ def is_installed(module: str) -> bool:
 
 def notebook_display(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
     """Return the pictures of a value that a notebook shows: the method `_repr_mimebundle_` of the values that draw."""
-    bundle: dict[str, str] = load_entry("packages", "drawing").mime_bundle(value)
+    bundle: dict[str, str] = load_entry("drawing").mime_bundle(value)
     return bundle
 
 

@@ -95,11 +95,11 @@ def checked(check: Callable[..., object], **limits: Any) -> dict[str, Any]:
     return {"check": partial(check, **limits) if limits else check}
 
 
-def one_of(choices: Any, what: str = "") -> dict[str, Any]:
-    """Return metadata for a field whose value is one of the choices of a `Literal`; `what` is its name in an error."""
+def one_of(choices: Any) -> dict[str, Any]:
+    """Return metadata for a field whose value is one of the choices of a `Literal`."""
 
     def check(site: CallSite, value: object) -> object:
-        require_choice(site, value, choices, f"unknown {what or site.argument}")
+        require_choice(site, value, choices, f"unknown {site.argument}")
         return value
 
     return checked(check)

@@ -9,7 +9,7 @@ import numpy as np
 from paramsched.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
 from paramsched.base.params import readable
 from paramsched.base.problem import PlanWarning, Problem, warn_user
-from paramsched.base.words import did_you_mean
+from paramsched.base.words import RESERVED, did_you_mean
 from paramsched.core.answering import answering_class
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.number_checks import finite_number, whole_number
@@ -26,8 +26,6 @@ from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, shown
 
-_PLAN_KEYS: Final = frozenset({"targets", "groups", "later", "total", "clock"})
-"""Keys that a mapping with the entries of a plan file has, and one with the lines of values has not."""
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
 _METHODS: Final[Mapping[str, str]] = {
@@ -82,7 +80,7 @@ class Values(Mapping[str, float]):
         facts: RunFacts | None = None,
         **run_facts: Unpack[Facts],
     ) -> None:
-        if isinstance(plan, Mapping) and not plan.keys() & _PLAN_KEYS:
+        if isinstance(plan, Mapping) and plan.keys().isdisjoint(RESERVED):
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
         self._strict, self._facts = strict, facts_of_call("ps.Values(plan)", facts, run_facts)
         self._plan = plan_in_run(plan, "ps.Values", self._facts)

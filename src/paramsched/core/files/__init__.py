@@ -13,7 +13,6 @@ from paramsched.core.files.plan_files import load as load
 from paramsched.core.files.plan_files import loads as loads
 from paramsched.core.files.plan_files import open_plan as open_plan
 from paramsched.core.files.plan_files import read_data as read_data
-from paramsched.core.files.problem_collector import MOST_BYTES as MOST_BYTES
 from paramsched.core.files.problem_collector import ProblemCollector as ProblemCollector
 from paramsched.core.files.problem_collector import decoded_text as decoded_text
 from paramsched.core.files.problem_collector import read_bounded as read_bounded
@@ -23,3 +22,4 @@ from paramsched.core.files.problem_collector import type_name_of as type_name_of
 from paramsched.core.files.syntaxes import folded_yaml as folded_yaml
 from paramsched.core.plan.plan import NO_BASES as NO_BASES
 from paramsched.core.plan.plan import Bases as Bases
+from paramsched.core.schedules.text import MOST_BYTES as MOST_BYTES

@@ -18,11 +18,9 @@ from paramsched.base.files import open_to_read
 from paramsched.base.problem import Problem
 from paramsched.base.problem import TextLines as TextLines
 from paramsched.base.words import ROOT, child_path, did_you_mean, path_from_root, printable
-from paramsched.core.schedules.text import MOST_WORDS, has_many_words
+from paramsched.core.schedules.text import MOST_BYTES, MOST_DEPTH, MOST_WORDS, has_many_words
 from paramsched.errors import ConfigError, InvalidArgument, shown
 
-MOST_BYTES = 1_000_000
-MOST_DEPTH = 50
 MOST_VALUES = 100_000
 """The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
 

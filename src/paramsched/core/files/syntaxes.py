@@ -10,7 +10,6 @@ from typing import Any, Final
 from paramsched.base.problem import TextLines
 from paramsched.base.words import json_text
 from paramsched.core.files.problem_collector import (
-    MOST_DEPTH,
     MOST_VALUES,
     Bracket,
     Pairs,
@@ -21,6 +20,7 @@ from paramsched.core.files.problem_collector import (
     refuse_many_values,
     too_many_values,
 )
+from paramsched.core.schedules.text import MOST_DEPTH
 from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)

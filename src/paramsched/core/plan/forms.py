@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from paramsched.base.params import required_names, short_name
-from paramsched.base.words import KNOWN, RESERVED
+from paramsched.base.words import KNOWN, RECIPE, RESERVED
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule
@@ -54,7 +54,6 @@ SUFFIXES: Final[Mapping[str, str]] = {
 }
 """A dict from the suffix of a plan file to its format."""
 
-_RECIPE: Final = "recipe:"
 _ENTRY = re.compile(r"""\s*(\{|(["']?)[\w.@/*\[\]-]+\2\s*:(\s|\Z))""")
 
 
@@ -85,7 +84,7 @@ def is_line(value: object) -> TypeGuard[str]:
 
 
 def _names_recipe(value: str) -> bool:
-    return value.startswith(_RECIPE) and not value[len(_RECIPE) :][:1].isspace() and "\n" not in value
+    return value.startswith(RECIPE) and not value[len(RECIPE) :][:1].isspace() and "\n" not in value
 
 
 def published_plan(value: object) -> PublishedPlan | None:
@@ -95,7 +94,7 @@ def published_plan(value: object) -> PublishedPlan | None:
         UnknownRecipe: no recipe has this name.
     """
     if isinstance(value, str) and _names_recipe(value):
-        found: PublishedPlan = load_entry("packages", "recipes").recipes[value.removeprefix(_RECIPE)]
+        found: PublishedPlan = load_entry("recipes").recipes[value.removeprefix(RECIPE)]
         return found
     return value if isinstance(value, PublishedPlan) else None
 
@@ -124,7 +123,7 @@ def plan_of(source: PlanLike, call: str) -> Plan:
     if is_line(source):
         return _plan_of_line(source, call)
     if isinstance(source, (str, os.PathLike, Mapping)):
-        plan: Plan = load_entry("packages", "files of plans").open_plan(source).loaded().plan
+        plan: Plan = load_entry("files of plans").open_plan(source).loaded().plan
         return plan
     is_function, name = callable(source) and not isinstance(source, type), str(getattr(source, "__name__", ""))
     shape: object = SHAPES.get(name)

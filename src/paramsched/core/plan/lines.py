@@ -460,8 +460,9 @@ def lines_of(
         field = fields[line.name] = Field.of(line.name)
         for index in _groups_of_line(line, field, groups, labels, scope, named):
             earlier = lines_of_groups[index].get(line.name)
-            if earlier is not None and line.groups is not None and plan.bindings[earlier].groups is not None:
-                message = f"two selectors match it: {_selectors_text(plan.bindings[earlier], line)}"
+            other = None if earlier is None else plan.bindings[earlier].groups
+            if other is not None and line.groups is not None:
+                message = f"two selectors match it: {selector_text(other)} and {selector_text(line.groups)}"
                 raise PlanError(f"{line.name} in group {labels[index]!r}", message, "Select each group only once")
             if earlier is None or line.groups is not None:
                 lines_of_groups[index][line.name] = place
@@ -524,12 +525,6 @@ def _groups_of_line(
         having = set(_with_field(field, groups))
         selected = [index for index in selected if index in having]
     return selected
-
-
-def _selectors_text(first: Binding, second: Binding) -> str:
-    assert first.groups is not None  # both are lines for some groups
-    assert second.groups is not None
-    return f"{selector_text(first.groups)} and {selector_text(second.groups)}"
 
 
 def _with_field(field: Field, groups: Sequence[Group]) -> Sequence[int]:

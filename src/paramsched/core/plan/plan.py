@@ -511,7 +511,7 @@ class Plan:
             MissingDependency: Matplotlib is not installed.
         """
         known = facts_of_call("plan.plot()", facts, run_facts)
-        show = load_entry("packages", "drawing")
+        show = load_entry("drawing")
         axes_of_figure: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
         return axes_of_figure
 
@@ -522,7 +522,7 @@ class Plan:
         """Return how a field `plan: ps.Plan` of a pydantic model is read, from any form, and written as text."""
         from pydantic_core import core_schema
 
-        files = load_entry("packages", "files of plans")
+        files = load_entry("files of plans")
 
         def read(value: Any) -> Plan:
             try:

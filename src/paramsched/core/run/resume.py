@@ -612,11 +612,8 @@ class Resume:
 
     def warn_of_dropped_lines(self, before: ResolvedPlan, now: ResolvedPlan) -> None:
         """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
-        dropped = [
-            name
-            for name in dict.fromkeys(binding.name for binding in before.plan.bindings)
-            if name not in names_of(now)
-        ]
+        written = {binding.name for binding in now.plan.bindings}
+        dropped = list(dict.fromkeys(one.name for one in before.plan.bindings if one.name not in written))
         if dropped:
             fields = ", ".join(dropped)
             message = (
@@ -733,11 +730,6 @@ def _rows_of(member: Member, groups: list[Group], lines: tuple[Line, ...] | None
         rows.seek(member.times, member.run.states)
         return rows
     return member.new_rows(lines, groups)
-
-
-def names_of(in_force: ResolvedPlan) -> set[str]:
-    """Return the fields and targets that a plan writes."""
-    return {binding.name for binding in in_force.plan.bindings}
 
 
 def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:

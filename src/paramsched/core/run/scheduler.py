@@ -798,7 +798,7 @@ class Scheduler(LRScheduler):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
         optimizers = self._optimizers if self._run.is_shared else self.optimizer
-        notebook, values = load_entry("packages", "notebook"), self._values()
+        notebook, values = load_entry("notebook"), self._values()
         bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.facts, self.last_epoch, values)
         return bundle
 

@@ -7,7 +7,7 @@ length, what it is for.
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
 
@@ -28,7 +28,7 @@ from paramsched.core.schedules.schedule import (
     no_total,
     schedule_of,
 )
-from paramsched.core.schedules.span import ROWS, Base, Edges, Piece, Span, multiples, product
+from paramsched.core.schedules.span import ROWS, Base, Piece, Span, multiples, product
 from paramsched.core.schedules.span import Lengths as LengthsOfCycles
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
@@ -314,10 +314,7 @@ class _Formula:
         held = length if self.held is None else self.held(**counts)
         if self.is_measured and held is not None:
             length = ceil(held)
-        return Piece(schedule, length, held, self._values(counts), self._edges(counts))
-
-    def _edges(self, counts: Mapping[str, Any]) -> Edges:
-        return lambda since, until: self.edges(since, until, **counts)
+        return Piece(schedule, length, held, self._values(counts), partial(self.edges, **counts))
 
     def _edges_of_roles(self, since: Number, until: Number, **counts: Any) -> Any:
         for key, role in self.roles.items():

@@ -275,7 +275,7 @@ def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Sch
     roles |= {key: "time" for key, param in params.items() if param.kind == "length" and key != "over"}
     shape = Shape(name, params, _plan, roles, check=_check, function=function)
     SHAPE_OF_BUILDER[builder] = shape
-    made: Callable[..., Schedule] = register_builder(SHAPES, readable(builder), kind="shape")
+    made: Callable[..., Schedule] = register_builder(readable(builder))
     return made
 
 

@@ -93,8 +93,8 @@ def registered(builder: Builder) -> Builder:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
     if not inspect.isfunction(builder):
-        return register_builder(SHAPES, builder, kind="shape")  # raises an error
-    return readable(_keep_class(register_builder(SHAPES, _answering(builder), kind="shape")))
+        return register_builder(builder)  # raises an error
+    return readable(_keep_class(register_builder(_answering(builder))))
 
 
 def _answering(builder: Builder) -> Builder:

@@ -90,7 +90,7 @@ def is_number(value: Any) -> bool:
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 
-MOST_BYTES = 1_000_000  # of a line, as of a file
+MOST_BYTES = 1_000_000  # of a line, and of a file
 MOST_WORDS = 15_000
 """The maximum number of names, operators and calls in the schedules of a plan; one with a hundred stages has 500."""
 MOST_COMMAS = 100_000
