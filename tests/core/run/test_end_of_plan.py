@@ -80,6 +80,24 @@ def test_a_resumed_run_warns_at_the_same_update(saved, later):
     assert reported_at(optimizer.step, 10) == [later]
 
 
+def test_the_end_of_a_plan_in_tokens_is_that_of_its_tokens_in_a_run_that_resumes_with_other_batches(recwarn):
+    plan = ps.Plan(lr="linear()", clock="tokens", total="1000 tokens")
+    optimizer, other = sgd(), sgd()
+    scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=10)
+    for _ in range(40):
+        optimizer.step()
+    resumed = ps.Scheduler(other, plan, tokens_per_step=40, strict=True)
+
+    other.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(scheduler.state_dict())
+    for _ in range(15):
+        other.step()
+
+    assert (resumed.t, resumed.amount, other.param_groups[0]["lr"], recwarn.list) == (55, 1000, 0.0, [])
+    with pytest.raises(ps.PlanWarning, match="after 1000 tokens, and the run goes on"):
+        other.step()
+
+
 def test_a_copy_does_not_warn_again_and_a_seek_to_the_begin_does():
     optimizer = sgd()
     scheduler = ps.Scheduler(optimizer, "cosine()", total=TOTAL)

@@ -63,3 +63,40 @@ def test_a_new_run_whose_groups_have_an_initial_lr_starts_silently(caplog, recwa
 
     assert not caplog.records
     assert not recwarn.list
+
+
+CONTINUED = [  # a scheduler of torch, the line of the plan, its update, and the jump that is logged
+    ("CosineAnnealingLR", "cosine()", 40, ()),
+    ("CosineAnnealingLR", 'cosine(index="t/(n-1)")', 40, ()),
+    ("CosineAnnealingLR", "cosine()", 4, ("update 4", "lr 0.0996", "0.0654508")),
+    ("OneCycleLR", 'one_cycle(index="t/(n-1)")', 40, ("update 40", "lr 0.00376", "base 0.004", "0.0940")),
+]
+
+
+@pytest.mark.parametrize(("maker", "line", "t", "jump"), CONTINUED)
+def test_a_plan_that_continues_at_another_value_than_torch_is_logged(maker, line, t, jump, caplog, monkeypatch):
+    monkeypatch.setitem(MAKERS, "OneCycleLR", lambda optimizer: SCHEDULERS.OneCycleLR(optimizer, 0.1, total_steps=100))
+    saved, _ = torch_run(40, maker)
+    optimizer = probe()
+    optimizer.load_state_dict(saved)
+
+    ps.Scheduler(optimizer, line, total=100, t=t)
+
+    assert len(caplog.messages) == bool(jump)
+    assert all(part in caplog.text for part in jump)
+
+
+@pytest.mark.parametrize("updates", [0, 6])
+def test_the_reductions_that_a_state_of_torchs_plateau_has_are_logged(updates, caplog):
+    before = probe()
+    plateau = SCHEDULERS.ReduceLROnPlateau(before, factor=0.5, patience=1)
+    for _ in range(updates):
+        before.step()
+        plateau.step(1.0)
+    scheduler = ps.Scheduler(probe(), 'constant() * plateau("loss", factor=0.5, patience=1)')
+
+    scheduler.load_state_dict(plateau.state_dict())
+
+    jumps = [one for one in caplog.messages if "the plan continues" in one]
+    assert len(jumps) == bool(updates)
+    assert all("update 6 with lr 0.1 (base 0.1) in place of 0.025" in one for one in jumps)

@@ -203,7 +203,7 @@ def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
         ),
         (2, None, {"t": 2}, ["the plan starts at update 2 with the present values as bases (lr 0.1)"]),
         (2, 0.1, {"t": 2}, []),
-        (2, 0.2, {"t": 2}, []),  # an earlier scheduler has changed the rate
+        (2, 0.2, {"t": 2}, ["the plan continues at update 2 with lr 0.1"]),  # an earlier scheduler has changed the rate
     ],
 )
 def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, given, expected, recwarn, caplog):

@@ -1,9 +1,9 @@
 """What a run reports: its checks, its warnings and its end."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, inf
+from math import ceil, inf, isclose
 from typing import Any, Final, NamedTuple, final
 
 import numpy as np
@@ -19,11 +19,12 @@ from paramsched.base.codes import (
 from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import is_number, recorded_base
+from paramsched.core.fields import finite_or_none, is_number, recorded_base
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
 from paramsched.core.plan.lines import (
     BELOW_ONE_ADVICE,
     Line,
+    Place,
     RuleStates,
     UpdateTimes,
     ValueRange,
@@ -69,7 +70,7 @@ def run_goes_on(
         states: the states of the metric rules.
         last: what the last update has consumed, if the loop reported it.
     """
-    length, epoch = in_force.total, in_force.facts.updates_per_epoch
+    length, epoch = None if in_force.unit is not None else in_force.total, in_force.facts.updates_per_epoch
     written = str(in_force.resolved.total) if length is None else f"{length} updates"
     if length is not None and epoch is not None:
         written += f" ({length / epoch:.3g} epochs)"
@@ -80,7 +81,7 @@ def run_goes_on(
         values = by_field.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", {})
         values[f"{now[index, line.field.slot]:g}"] = None
     shown = [f"{field} {', '.join([*values][:_VALUES_SHOWN])}" for field, values in by_field.items()]
-    is_short = length is not None and in_force.unit is None and epoch is not None and length < epoch
+    is_short = length is not None and epoch is not None and length < epoch
     message = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     advice = "Pass the length of the run as total"
     if is_short:
@@ -90,7 +91,7 @@ def run_goes_on(
         message += f"; update {count - 1} reported {amount_text(unit, last)}, as if each report was the sum so far"
         one = f"{size:g}" if unit == "seconds" else f"{round(size)}"
         advice = f"Report what one update consumes, such as scheduler.consumed({unit}={one})"
-    elif length is not None and in_force.unit is None and (in_force.facts.accumulation or 1) > 1:
+    elif length is not None and (in_force.facts.accumulation or 1) > 1:
         advice += f", and omit accumulation={in_force.facts.accumulation} if optimizer.step() follows each batch"
     return Problem(code=BEYOND_THE_PLAN, found=message, advice=advice)
 
@@ -265,6 +266,36 @@ def report_position(
         processes.warn(Problem(found=text))
     elif count is None:
         processes.log(text)
+
+
+_NEAR: Final = 0.01
+"""The relative difference of two values that may come from another index, such as t/(n-1) in place of t/n."""
+
+
+def log_jumps(
+    lines: Sequence[Line], times: UpdateTimes, states: RuleStates, before: Mapping[Place, Any], processes: Processes
+) -> None:
+    """Log the values at which a plan continues the run of another scheduler, if they are not those of that scheduler.
+
+    Args:
+        lines: the lines.
+        times: the time of the next update.
+        states: the states of the metric rules.
+        before: the values of that scheduler for the next update. One that is the base is of a new optimizer.
+        processes: the processes that train together.
+    """
+    now, found = values_at(lines, times, states), dict[str, None]()
+    for index, line, base in by_group(lines):
+        place = index, line.field.slot
+        value = finite_or_none(before.get(place))
+        if value is not None and value != base and not isclose(value, now[place], rel_tol=_NEAR):
+            found[f"{line.name} {now[place]:g} (base {base:g}) in place of {value:g}"] = None
+    if found:
+        shown = ", ".join([*found][:_VALUES_SHOWN])
+        processes.log(
+            "the plan continues at update %d with %s. If that is not meant, correct the number of updates, the line or "
+            "the base, such as group['initial_lr'] = 0.1", times.first, shown,
+        )  # fmt: skip
 
 
 def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line]:

@@ -39,6 +39,7 @@ from paramsched.core.run.reports import (
     found_count,
     listed,
     log_initial_values,
+    log_jumps,
     optimizer_count,
     refuse_values_outside,
     report_bases,
@@ -440,7 +441,7 @@ class Resume:
                 run.changed_bases += [change for change in new if change in warned]
                 new = [change for change in new if change not in warned]
             report_bases(new, reached, self.processes)
-            run.warn_if_over(restored.in_force, reached)
+            run.warn_if_over(restored.in_force, reached, restored.position.amount)
 
     def after_load(
         self, run: Run, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]], source: str = "optimizer"
@@ -631,17 +632,17 @@ class Resume:
             self.accepted.add(restored.plan_identity)
         return restored.in_force
 
-    def load_position(self, run: Run, at: int, bases: Any, optimizer: Any) -> None:
-        """Resume from a state of one of torch's schedulers: `at` is its count of steps, `bases` its `base_lrs`."""
+    def load_position(self, run: Run, at: int, state: Mapping[str, Any], optimizer: Any) -> None:
+        """Resume from a state of one of torch's schedulers, whose count of steps is `at`."""
         (member,) = run.members.values()
         in_force = run.in_force
         groups: list[Group] = optimizer.param_groups
         taken = updates_in_state(optimizer)
         t = at if taken is None else taken
-        given = bases if isinstance(bases, (list, tuple)) and len(bases) == len(groups) else []
+        bases, rates = (_by_group(state.get(key), len(groups)) for key in ("base_lrs", "_last_lr"))
         kept = {
             (index, "lr"): float(base)
-            for index, base in enumerate(given)
+            for (index, _), base in bases.items()
             if is_finite_number(base) and id(groups[index]) not in member.initial_groups  # that is the base already
         }
         lines = tuple(line.with_bases(kept) for line in member.rows.lines)
@@ -651,7 +652,9 @@ class Resume:
         refuse_values_outside(in_force, mine, member.labels(groups), position.times)
         rows = ValueRows(in_force.counted, mine, groups, position.times, run.states, end=in_force.total)
         report_bases(run.new_bases(restored.changes, t), t, self.processes)
-        run.warn_if_over(in_force, t)
+        run.warn_if_over(in_force, t, position.amount)
+        if 0 < t == at:
+            log_jumps(mine, position.times, run.states, rates, self.processes)
         unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         self.processes.log(
             "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
@@ -702,6 +705,12 @@ class Resume:
         """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
         if "error" in (self.on_change.values() if isinstance(self.on_change, Mapping) else [self.on_change]):
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
+
+
+def _by_group(values: Any, groups: int) -> dict[Place, Any]:
+    """Return the values of lr in a state of one of torch's schedulers, by group; none if their number differs."""
+    is_list = isinstance(values, (list, tuple)) and len(values) == groups
+    return {(index, "lr"): value for index, value in enumerate(values if is_list else [])}
 
 
 def _use_plan(run: Run, chosen: ResolvedPlan) -> None:

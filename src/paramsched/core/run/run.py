@@ -390,10 +390,15 @@ class Run:
         ]
         return no_group_added(missing, self.t) if missing else None
 
-    def warn_if_over(self, in_force: ResolvedPlan, t: int) -> None:
-        """Warn if a run has completed more updates than a plan has, once."""
+    def warn_if_over(self, in_force: ResolvedPlan, t: int, amount: Amount | None) -> None:
+        """Warn if a run has completed more updates than a plan has, once.
+
+        On another clock, the updates of other sizes, before a resume, may have consumed less than the plan has.
+        """
         total = in_force.total
-        if total is not None and t > total and not self.warned_of_end:
+        if total is None or t <= total or self.warned_of_end:
+            return
+        if in_force.unit is None or in_force.is_over_at(t, amount):
             self.warned_of_end = True
             self.processes.warn(run_is_over(t, total))
 

@@ -765,7 +765,7 @@ class Scheduler(LRScheduler):
         run = self._synced()
         at = None if run.is_shared else position_of_torch(state_dict)
         if at is not None:
-            self._resume.load_position(self._run, at, state_dict.get("base_lrs"), self.optimizer)
+            self._resume.load_position(self._run, at, state_dict, self.optimizer)
             return
         state = read_scheduler_state(state_dict, run.in_force)
         self._resume.load(run, state, {name: one.param_groups for name, one in self._optimizers.items()})

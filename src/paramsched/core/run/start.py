@@ -17,7 +17,7 @@ from paramsched.base.codes import UNREADABLE
 from paramsched.base.words import closest, did_you_mean
 from paramsched.core.fields import RECORD, numeric
 from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_total
-from paramsched.core.plan.lines import RuleStates, base_in, bases_of, lines_of
+from paramsched.core.plan.lines import RuleStates, base_in, bases_of, by_group, lines_of
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of, shown_names
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, counted_plan
@@ -36,6 +36,7 @@ from paramsched.core.run.record import (
 )
 from paramsched.core.run.reports import (
     log_initial_values,
+    log_jumps,
     log_takeover,
     refuse_values_outside,
     report_bases,
@@ -58,7 +59,7 @@ from paramsched.core.run.state import (
     saved_states,
 )
 from paramsched.core.run.steps import updates_in_state
-from paramsched.core.run.values import starting_lines
+from paramsched.core.run.values import initial_value, starting_lines
 from paramsched.core.schedules.schedule import Schedule, short_line
 from paramsched.core.schedules.span import depends_on_base
 from paramsched.core.time.duration import Duration, DurationLike
@@ -649,9 +650,16 @@ def prepare(
     if settings.positions is None:  # a copy was warned of when its original began
         of_user = settings.source.engine_total is None and not saved  # the run of a checkpoint has its length
         report_unlikely_values(parts, in_force, settings.source.processes, counts_of_user=of_user)
-    for (lines, _, labels), member in zip(parts, members.values(), strict=True):
+    for (lines, mine, labels), member in zip(parts, members.values(), strict=True):
         refuse_values_outside(in_force, lines, labels, member.times)
         member.code_bases = bases_of(lines)
+        if settings.start and not saved:
+            before = {
+                (index, line.field.slot): line.field.read(mine[index])
+                for index, line, _ in by_group(lines)
+                if initial_value(line.field, mine[index]) is not None
+            }
+            log_jumps(lines, member.times, run.states, before, settings.source.processes)
 
 
 def _history(run: Run, chosen: Restored) -> History:
@@ -728,7 +736,7 @@ def report(
     for name in saved.keys() - earlier.keys():
         warn_of_changed_functions(saved[name], groups, name, processes)
     if settings.positions is None:  # a copy was warned of when its original began
-        run.warn_if_over(run.in_force, run.t)
+        run.warn_if_over(run.in_force, run.t, run.amount)
 
 
 def report_edits(
