@@ -231,6 +231,12 @@ FUNCTIONS = [
         'ps.Scheduler(optimizer, "cosine()", total=50, t=5)',
     ),
     ("ps.Scheduler(optimizer, schedule='cosine()', total=50)", 'ps.Scheduler(optimizer, total=50, plan="cosine()")'),
+    ("ps.Scheduler(optimizer, lr='cosine()', total=10)", 'ps.Scheduler(optimizer, "cosine()", total=10)'),
+    (
+        "ps.Scheduler(optimizer, 'cosine()', total=10, monitor='loss')",
+        "ps.Scheduler(optimizer, 'cosine() * plateau(metric=\"loss\")', total=10)",
+    ),
+    ("ps.trace('cosine()', total=10, lr=0.1)", 'ps.trace("cosine()", total=10, bases={"lr": 0.1})'),
     ("ps.Values({'kl': 'cosine()'}, total_steps=10)", None),
     ("ps.Values('1.0 * cosine()', bases={'lr': 1.0}, max_steps=10)", None),
     ("ps.RunFacts(num_training_steps=10, seq_len=8)", "ps.RunFacts(total=10, sequence_length=8)"),

@@ -60,7 +60,7 @@ REASONS = [  # a file of the source or an advice, and why the advice is not past
     ),
     (r"plan\.resolve\(\)\.bindings|plan\), which|figure\(trace\)|\(trace, |trace\[", "has an object of the user"),
     (
-        r"write group=\"head\"|ps\.Values\(|\"8000 steps\"|lr=\"cosine| before optimizer",
+        r"write group=\"head\"|ps\.Values\(|\"8000 steps\"|lr=\"(cosine|warmup)| before optimizer",
         "is for another line of the user",
     ),
     (r"write it there: |self\(inputs\)|plan, t=\ue000|Use the base", "is for another line of the user"),

@@ -311,7 +311,7 @@ FOREIGN: Final[Mapping[str, Foreign]] = {
         "cooldown.num_training_steps cooldown.max_steps",
         Way("total", _length, "run"),
     ),
-    **_rows("steps", Way("over", _length)),
+    **_rows("steps", Way("over", _length), Way("total", _length)),
     **_rows("run.steps", Way("total", _length, "run")),
     **_rows("warmup.epochs warmup.num_epochs warmup.max_epochs", Way("total", _epochs, "run")),
     # MMEngine, whose values are base before its window, and optax, whose value is then that of the start.

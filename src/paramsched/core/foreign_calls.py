@@ -376,6 +376,7 @@ def wrong_form(
     ]
     missing = [name for name in required[len(args) :] if name not in kwargs]
     if missing:
+        examples = {**examples, **_example_plan(names=examples, has_total="total" in kwargs)}
         begins = [written.pop(name) if name in written else examples.get(name, name) for name in required[len(args) :]]
         lines_to_change = _keywords(written) or [*filter(None, [_CHANGES.get(f"{prefix}{call}")])]
         line = f"{prefix}{call}({', '.join([*given, *begins, *lines_to_change])})"
@@ -397,6 +398,11 @@ def wrong_form(
     line = f"{prefix}{call}({', '.join([*given, *_keywords(written | named)])})"
     texts = ", ".join(map(shown, extra))
     return InvalidCall(f"{_site(prefix, call)}(…, {texts})", f"{' and '.join(named)} must be named", f"Write {line}")
+
+
+def _example_plan(names: Iterable[str], *, has_total: bool) -> dict[str, str]:
+    """Return the text of a plan, by the name of the argument; with a total, its length is that of the run."""
+    return {name: '"cosine()"' for name in names if has_total and name in _PLANS}
 
 
 def _notes_on(call: str) -> tuple[str, ...]:
@@ -478,21 +484,29 @@ def _advice_of_function(call: str, names: Sequence[str], args: Sequence[Any], ar
     by_place = {name: _variable(name, value) for name, value in zip(names, args, strict=False)}
     written = {name: _variable(name, value) for name, value in arguments.items() if name in names}
     of_plan, run, notes = dict[str, Any](), dict[str, str](), list[str]()
+    place = next((name for name in _PLANS if name in names), "lr" if call == "Plan" else "")
+    line_of_lr = arguments.get("lr") if isinstance(arguments.get("lr"), str) else None
     for key, value in arguments.items():
-        if key in names:
+        if key in names or (key == "lr" and line_of_lr is not None):
             continue
         row = foreign_argument(call, key)
+        if row is not None and row.ways == (BASE,) and "bases" in names and "bases" not in arguments:
+            written["bases"] = f'{{"lr": {text_of(value)}}}'
+            continue
         own = None if row is None else _way(call, _own_ways(row), dict.fromkeys(names, _ANY), names, value, arguments)
         if own is not None and own[0].argument not in {*by_place, *written}:
             if own[0].argument:
                 written[own[0].argument] = own[1]
             notes += [own[0].note] if own[0].note else []
         elif (fact := foreign_fact(key, value)) is not None:
+            if fact[0] in arguments:  # it is passed in two ways
+                return None
             run[fact[0]] = fact[1]
         else:
             of_plan[key] = value
+    if place in _PLANS and place not in {*by_place, *written}:
+        by_place[place] = '"cosine()"' if line_of_lr is None else _variable(place, line_of_lr)
     if of_plan:
-        place = next((name for name in _PLANS if name in names), "lr" if call == "Plan" else "")
         line = _line_with(dict(zip(names, args, strict=False)).get(place, arguments.get(place)), of_plan)
         if line is None or not place:
             return None
@@ -522,8 +536,18 @@ def _line_with(plan: Any, arguments: Given) -> Advice | None:
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in SHAPES:
                 name, args = call.func.id, [ast.literal_eval(argument) for argument in call.args]
                 kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-                return _advice_of_shape(name, params_of(SHAPES[name]), args, {**kwargs, **arguments})
+                rules = {key: value for key, value in arguments.items() if name != "plateau" and _is_of_rule(key)}
+                others = {key: value for key, value in arguments.items() if key not in rules}
+                line = _advice_of_shape(name, params_of(SHAPES[name]), args, {**kwargs, **others})
+                rule = foreign_line(rules) if rules and line is not None else None
+                return line if rule is None or line is None else replace(line, line=f"{line.line} * {rule.line}")
     return foreign_line(arguments)
+
+
+def _is_of_rule(key: str) -> bool:
+    """Return whether an argument of another library belongs to a metric rule alone."""
+    row = foreign_argument("", key)
+    return row is not None and row.homes == ("plateau",)
 
 
 def _variable(name: str, value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 from paramsched.base.params import readable, short_name
 from paramsched.base.words import closest, did_you_mean
 from paramsched.core.answering import answering_class
+from paramsched.core.builders import SHAPES
 from paramsched.core.curves.curve import Curve
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base
@@ -166,7 +167,8 @@ def _check_groups(label: Any, groups: Any, *, is_target: bool) -> None:
 def _suggested_groups(groups: object) -> str | int:
     """Return a valid selector that is close to an invalid one; several names become one text."""
     if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(group, str) for group in groups):
-        return ", ".join(groups)
+        index = re.fullmatch(r"\[(\d{1,4})\]", ", ".join(groups))  # as in a plan file
+        return ", ".join(groups) if index is None else int(index[1])
     return 0 if isinstance(groups, (bool, int)) else "head"
 
 
@@ -188,6 +190,9 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     def site() -> str:  # a function, because formatting a long schedule is slow
         return f"{name}={schedule!r}"
 
+    if (name in SHAPES or name.startswith("warmup_")) and isinstance(schedule, (int, float)):
+        message = f'"{name}" is not a field, and belongs to a schedule'
+        raise InvalidArgument(site(), message, example='lr="warmup(100) >> cosine()"')
     if isinstance(schedule, str):
         schedule = parse(schedule)
     if isinstance(schedule, MetricRule):

@@ -266,7 +266,9 @@ def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, 
     )
     prefix = f"For the value {level:g} write"
     if not is_written:
-        return problem(curve, code, message, f"{prefix} absolute({level!r})", as_info=is_hint)
+        is_min = level not in curve.levels  # of a plateau
+        text = f"min=absolute({level!r})" if is_min else f"absolute({level!r})"
+        return problem(curve, code, message, f"{prefix} {text}", as_info=is_hint)
     return problem(curve, code, message, prefix=prefix, line=curve.with_absolute([level]), as_info=is_hint)
 
 
@@ -423,7 +425,8 @@ def refused_values(curve: Curve) -> Found | None:
         place = int(np.argmax(bad))
         time = curve.first_time(place, lambda value: not np.isfinite(value))
         message = f"the value is {curve.values[place]} at {when(curve, time)}"
-        return problem(curve, codes.NOT_FINITE, message, "Use a ratio below 1, or a longer period")
+        advice = "" if np.isnan(curve.values[place]) else "Use a ratio below 1, or a longer period"
+        return problem(curve, codes.NOT_FINITE, message, advice)
     allowed = range_of(curve.name) if curve.target is None else None
     if allowed is None or curve.resolved is None:
         return None

@@ -713,7 +713,7 @@ def zero_at_the_end(curve: Curve) -> Found | None:
     is_meant = has_few_steps or (bool(others) and stage.is_constant and stage.written.args["value"] == 0)
     if 1 - (curve.times[above[-1]] + 1) / end < (_MEANT_END if is_meant else _LONG_END):
         return None
-    return _ends_early(curve, int(above[-1]), limit, "nearly 0", ", or end it above 0")
+    return _ends_early(curve, int(above[-1]), limit, "nearly 0", "End it above 0, or extend")
 
 
 def last_level_early(curve: Curve) -> Found | None:
@@ -725,20 +725,21 @@ def last_level_early(curve: Curve) -> Found | None:
         return None
     if curve.times[above[-1]] + 1 > _EARLY * curve.end:
         return None
-    return _ends_early(curve, int(above[-1]), limit, f"{curve.values[-1]:.3g}" + " × base" * (curve.base is None), "")
+    level = f"{curve.values[-1]:.3g}" + " × base" * (curve.base is None)
+    return _ends_early(curve, int(above[-1]), limit, level, "Extend")
 
 
 def _is_used_rate(curve: Curve) -> bool:
     return curve.is_rate and curve.run.to_scale and curve.is_comparable and curve.end >= TINY_RUN
 
 
-def _ends_early(curve: Curve, last: int, limit: float, level: str, other: str) -> Found:
+def _ends_early(curve: Curve, last: int, limit: float, level: str, first: str) -> Found:
     """Return the problem of a rate that keeps its last level, with a line that ends later."""
     begin = int(curve.times[last]) + 1
     if last + 1 < len(curve.times):
         begin = curve.first_time(last + 1, lambda value: abs(value) <= limit)
     message = f"the learning rate is {level} from {when(curve, begin)} on, for {1 - begin / curve.end:.0%} of the run"
-    advice = f"Extend the decay to the end of the run{other}"
+    advice = f"{first} the decay to the end of the run"
     return problem(curve, codes.ENDS_EARLY, message, advice, prefix=":", line=_longer(curve))
 
 
