@@ -28,6 +28,7 @@ _EDGES = 2
 _LEAST_DISTINCT = 8
 _DISTINCT_OF_NUMBER = 3  # distinct values for each number that is read from the log
 _MOST_DIGITS = 17
+_NEAR_ZERO = 0.01  # an end below it may be 0, up to the rounding of the log
 _LONGER = 8  # times the length of the run or of the log, up to which the length of a tail is tried
 
 
@@ -289,6 +290,8 @@ class _LineSearch:
             yield fit.form.levels[2]
             return
         base = self._shown.base
+        if abs(fit.end) < _NEAR_ZERO:
+            yield 0.0
         for digits in range(1, _MOST_DIGITS + 1):
             yield float(f"{fit.end:.{digits}g}")
             if base is not None:
