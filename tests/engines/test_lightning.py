@@ -121,6 +121,23 @@ def test_the_metrics_of_a_validation_reach_the_plan() -> None:
     assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
 
 
+class Monitored(Small):
+    """Returns a Scheduler that Lightning steps with a metric."""
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), lr=0.1)
+        scheduler = ps.Scheduler(optimizer, ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))
+        entries = {"scheduler": scheduler, "monitor": "val_loss", "reduce_on_plateau": True}
+        return {"optimizer": optimizer, "lr_scheduler": entries}
+
+
+def test_a_scheduler_of_the_module_gets_the_metric_that_it_monitors() -> None:
+    module = Monitored()
+    runs.fit(module, pl.Callback(), num_sanity_val_steps=1)
+
+    assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
+
+
 @pytest.mark.parametrize("every", [1, 5])
 def test_the_values_of_each_logged_update_reach_the_logger(every: int, tmp_path: Path) -> None:
     logger = pl.loggers.CSVLogger(tmp_path)

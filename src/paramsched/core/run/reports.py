@@ -83,7 +83,8 @@ def run_goes_on(
     shown = [f"{field} {', '.join([*values][:_VALUES_SHOWN])}" for field, values in by_field.items()]
     is_short = length is not None and epoch is not None and length < epoch
     message = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
-    advice = "Pass the length of the run as total"
+    planned, accumulation = in_force.plan.total, in_force.facts.accumulation or 1
+    advice = f"{'Pass' if planned is None else 'Write'} the length of the run as total"
     if is_short:
         advice = f'For {length} epochs write total="{length} epochs"'
     elif last and times.first > 2 and _is_count_so_far(last, times):
@@ -91,8 +92,8 @@ def run_goes_on(
         message += f"; update {count - 1} reported {amount_text(unit, last)}, as if each report was the sum so far"
         one = f"{size:g}" if unit == "seconds" else f"{round(size)}"
         advice = f"Report what one update consumes, such as scheduler.consumed({unit}={one})"
-    elif length is not None and (in_force.facts.accumulation or 1) > 1:
-        advice += f", and omit accumulation={in_force.facts.accumulation} if optimizer.step() follows each batch"
+    elif length is not None and accumulation > 1 and not (planned is not None and planned.is_resolved):
+        advice += f", and omit accumulation={accumulation} if optimizer.step() follows each batch"
     return Problem(code=BEYOND_THE_PLAN, found=message, advice=advice)
 
 

@@ -375,9 +375,9 @@ def shape(function: Any) -> Any:
 
     Args:
         function: takes the progress of the stage `u`, from 0 to 1, or the number of completed updates `t`: the name of
-            its first argument decides. It returns a multiple of base. It is called with one number at a time. Its other
-            arguments are those of the shape, passed by name. Or a function that returns a Schedule, and whose return
-            annotation says so.
+            its first argument decides. It returns a multiple of base, which depends on its arguments only, because
+            values are computed in advance. It is called with one number at a time. Its other arguments are those of the
+            shape, passed by name. Or a function that returns a Schedule, and whose return annotation says so.
 
     A function of `u` becomes a shape with the arguments `over`, its length in any unit (default: the rest of the run),
     and `start` and `to`, the levels at which it begins and ends, in place of the function's own values at 0 and 1. A
