@@ -178,7 +178,7 @@ def problems_of_bases(found: Iterable[OtherBase], t: int) -> Iterator[tuple[Prob
         if code_applies:
             which = f"From update {t} on, that of {mine[0].own} applies"
         elif source == CHECKPOINT:
-            which = 'That of the checkpoint applies; for that of the code, write ps.Scheduler(…, on_base="code")'
+            which = 'That of the checkpoint applies; for that of the code, pass on_base="code"'
         else:
             own = mine[0].own
             which = f'That of {source} applies; for that of {own}, first write del group["{source}"]'
