@@ -72,7 +72,8 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
         case "every":
             if (last := exactly_settled(inner)) is None:
                 return None
-            change = next(c for c in multiples(args["period"].number, -1) if c - args["phase"] >= last) - args["phase"]
+            period, phase = args["period"].number, args["phase"]
+            change = next(c for c in multiples(period, ceil(last + phase - period)) if c - phase >= last) - phase
             return change if inner.length is None or last > inner.length.number else min(change, inner.length.number)
         case _ if schedule.kind in ONE_OPERAND:
             return exactly_settled(inner)
