@@ -70,9 +70,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the items. Skip those that need a folder of the library which is absent."""
     items[:] = start_with_the_expensive(items)
     for item in items:
-        for mark in item.iter_markers("package"):
-            if find_spec(f"paramsched.{mark.args[0]}") is None:
-                item.add_marker(pytest.mark.skip(f"without paramsched.{mark.args[0]}"))
+        for name in (name for mark in item.iter_markers("package") for name in mark.args):
+            if find_spec(f"paramsched.{name}") is None:
+                item.add_marker(pytest.mark.skip(f"without paramsched.{name}"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -82,7 +82,7 @@ def test_samples_are_the_real_batch_sizes_including_the_smaller_last_one(tmp_pat
     ],
     ids=["tokens-of-a-sample", "tokens-counted", "frames-counted", "samples-counted-otherwise", "batches"],
 )
-@pytest.mark.filterwarnings("ignore:the plan is over after 13 updates")  # where amount_of counts more samples
+@pytest.mark.filterwarnings("ignore:the plan is over after")  # where amount_of counts more samples
 def test_each_clock_counts_its_own_unit(tmp_path, clock, length, per_batch, settings):
     plan = ps.Plan(lr=ps.linear(1, 0, over=length), clock=clock)
 
@@ -127,7 +127,7 @@ class ReportAmount(Hook):
             runner.schedulers[""][0].consumed(samples=self.amount)
 
 
-@pytest.mark.filterwarnings("ignore:the plan is over after 5 updates")  # more samples than the loader has
+@pytest.mark.filterwarnings("ignore:the plan is over after")  # more samples than the loader has
 def test_an_amount_reported_by_a_hook_takes_precedence(tmp_path):
     plan = ps.Plan(lr=ps.constant(), clock="samples")
 
