@@ -110,6 +110,21 @@ def test_a_dry_run_on_the_clock_of_progress_says_that_later_values_depend_on_rep
     assert (actual.clock, actual.amount, actual.differs) == ("progress", 0.25, False)
 
 
+@pytest.mark.parametrize(("line", "differs"), [("cosine()", False), ("cosine(to=1e-8)", True)])
+def test_the_rounding_of_a_recursive_scheduler_of_torch_is_no_other_value(line, differs):
+    optimizer = probe()
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1000)
+    for _ in range(437):
+        optimizer.step()
+        scheduler.step()
+
+    groups = {"optimizer": optimizer.state_dict()["param_groups"]}
+    result = dry_run(groups, None, ps.Plan(lr=line), ps.RunFacts(total=1000), start=437)
+
+    assert result.values[0].stored != result.values[0].value
+    assert result.differs == differs
+
+
 def test_a_dry_run_without_a_run_fact_raises_and_a_stored_value_that_is_no_float_is_none():
     state, _ = checkpoint(NAMED_GROUPS, PLAN_OF_TWO, {})
     groups = {"optimizer": [{**one, "lr": 10**400} for one in state["param_groups"]]}

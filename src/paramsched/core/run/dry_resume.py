@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from math import isnan
-from typing import Any, Literal, TypeAlias, final
+from math import isclose, isnan
+from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.core.fields import Field, Group
 from paramsched.core.plan.binding import amount_clock
@@ -20,6 +20,7 @@ from paramsched.core.run.start import PlanSource
 from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved
 
+_ROUNDING: Final = 1e-9
 Message: TypeAlias = tuple[Literal["error", "warning", "info"], str]
 
 
@@ -41,6 +42,11 @@ class ResumedValue:
     group: str | int
     stored: float | None
     value: float
+
+    @property
+    def differs(self) -> bool:
+        """True if the checkpoint has another value, up to the rounding of a recursive scheduler."""
+        return self.stored is not None and not isclose(self.stored, self.value, rel_tol=_ROUNDING)
 
 
 @final
@@ -172,7 +178,7 @@ def dry_run(
         except ParamschedError as error:
             messages.append(("error", str(error)))
             differs = True
-    differs = differs or any(value.stored not in (None, value.value) for value in values)
+    differs = differs or any(value.differs for value in values)
     found = tuple(dict.fromkeys(messages))  # with bases, the groups are loaded twice
     return DryRun(update, amount_clock(plan.clock) or UPDATES, amount, tuple(values), differs, found)
 

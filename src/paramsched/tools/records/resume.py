@@ -47,7 +47,7 @@ class ResumeReport:
         for resumed_value in result.values:
             before, ratio = resumed_value.stored, ""
             stored, value = "" if before is None else f"{before:.6g}", f"{resumed_value.value:.6g}"
-            if before is not None and before != resumed_value.value:
+            if before is not None and resumed_value.differs:
                 stored, value = (repr(before), repr(resumed_value.value)) if stored == value else (stored, value)
                 ratio = f"× {resumed_value.value / before:.4g}" if before else ""
             rows.append(
