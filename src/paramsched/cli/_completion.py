@@ -13,7 +13,10 @@ offer_files: Final = click.Path().shell_complete
 """Complete file names in the shell."""
 
 
-def offer_recipes(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[str]]:  # noqa: ARG001  # click's
+# The class of an item is in quotes, because it has no parameter before click 8.3.
+
+
+def offer_recipes(context: click.Context, parameter: click.Parameter, typed: str) -> "list[CompletionItem[str]]":  # noqa: ARG001  # click's
     """Complete the names of published recipes."""
     if not is_installed("paramsched.tools"):
         return []
@@ -22,7 +25,7 @@ def offer_recipes(context: click.Context, parameter: click.Parameter, typed: str
     return [CompletionItem(name) for name in recipes if name.startswith(typed)]
 
 
-def offer_plans(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[str]]:
+def offer_plans(context: click.Context, parameter: click.Parameter, typed: str) -> "list[CompletionItem[str]]":
     """Complete `recipe:NAME` and file names."""
     files = offer_files(context, parameter, typed)
     if typed.startswith(RECIPE):
@@ -37,7 +40,7 @@ def offer_plans(context: click.Context, parameter: click.Parameter, typed: str) 
     return [*beside, *offer_plans(context, parameter, RECIPE)]
 
 
-def offer_codes(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem[str]]:  # noqa: ARG001  # click's
+def offer_codes(context: click.Context, parameter: click.Parameter, typed: str) -> "list[CompletionItem[str]]":  # noqa: ARG001  # click's
     """Complete the last of several codes or names of check rules, separated by commas."""
     from paramsched.base.codes import check_rules
 
@@ -64,6 +67,6 @@ class _BashComplete(BashComplete):
         self.typed = joined.pop()
         return joined[1:], self.typed
 
-    def format_completion(self, item: CompletionItem[str]) -> str:
+    def format_completion(self, item: "CompletionItem[str]") -> str:
         kept = self.typed[: self.typed.rfind(":") + 1]
         return f"{item.type},{item.value.removeprefix(kept)}"
