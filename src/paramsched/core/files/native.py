@@ -38,6 +38,7 @@ from paramsched.core.plan.binding import (
     checked_plan_clock,
     clock_as_data,
     first_without_text,
+    is_of_schedule,
 )
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.schedule import Schedule, line_of
@@ -358,7 +359,7 @@ class _PlanReader:
         message = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
             message = f'"{key}" is a run fact, not a field; it is passed to the Scheduler'
-        elif (key in SHAPES or key.startswith("warmup_")) and isinstance(value, (int, float)):
+        elif is_of_schedule(key) and isinstance(value, (int, float)):
             message = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
             message = f'"{key}" is not a field; the length of the run is total, such as total: 90 {key}'

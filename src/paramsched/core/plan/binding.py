@@ -113,6 +113,9 @@ class Binding:
         if isinstance(field, str) and field in _IN_CODE:
             message = f'expected a field, got "{field}", an entry of a plan file'
             raise InvalidArgument(f"{field}={schedule!r}", message, example=_IN_CODE[field])
+        if isinstance(schedule, (int, float)) and isinstance(field, str) and is_of_schedule(field):
+            message = f'"{field}" is not a field, and belongs to a schedule'
+            raise InvalidArgument(f"{field}={schedule!r}", message, example='lr="warmup(100) >> cosine()"')
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
         object.__setattr__(self, "groups", groups)
@@ -190,9 +193,6 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     def site() -> str:  # a function, because formatting a long schedule is slow
         return f"{name}={schedule!r}"
 
-    if (name in SHAPES or name.startswith("warmup_")) and isinstance(schedule, (int, float)):
-        message = f'"{name}" is not a field, and belongs to a schedule'
-        raise InvalidArgument(site(), message, example='lr="warmup(100) >> cosine()"')
     if isinstance(schedule, str):
         schedule = parse(schedule)
     if isinstance(schedule, MetricRule):
@@ -216,6 +216,11 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         message = f"expected a schedule, got {type(schedule).__name__}; stages are joined by >>, and values are a table"
         raise InvalidArgument(site(), message, advice, example=f'{name}="cosine()"')
     return line_of(schedule, site)
+
+
+def is_of_schedule(name: str) -> bool:
+    """Return whether the name of a field is that of a schedule or of an argument of one."""
+    return name in SHAPES or name.startswith("warmup_")
 
 
 def _advice_for_stages(name: str, listed: Sequence[Any]) -> str:
