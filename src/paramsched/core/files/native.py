@@ -322,7 +322,8 @@ class _PlanReader:
             self.problems.add(path, message, advice, at_key=True, code=WRONG_TYPE)
             return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
-        if name is None and (not isinstance(value, str) or _is_foreign(str(key), value)):
+        is_line = isinstance(value, str) and not _is_foreign(str(key), value) and _near_reserved(str(key)) is None
+        if name is None and not is_line:
             return
         is_second = name is not None and (before := self.places.setdefault((name, selector), path)) != path
         schedule = self.schedule_at(path, value, key)
@@ -363,7 +364,7 @@ class _PlanReader:
             message = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
             message = f'"{key}" is not a field; the length of the run is total, such as total: 90 {key}'
-        elif (near := closest(key.lower(), RESERVED)) is not None:
+        elif (near := _near_reserved(key)) is not None:
             message = f'unknown field "{key}"; did you mean "{near}"?'
         if message:
             self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
@@ -451,6 +452,11 @@ def _is_foreign(key: str, value: Any) -> bool:
     from paramsched.core.foreign_calls import is_foreign_entry
 
     return is_foreign_entry(key, value)
+
+
+def _near_reserved(key: str) -> str | None:
+    """Return the entry of a plan besides its fields that a key misspells; None if it resembles none."""
+    return closest(key.lower(), RESERVED)
 
 
 def _is_length(text: str) -> bool:
