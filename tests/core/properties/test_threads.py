@@ -1,5 +1,6 @@
 """Threads share schedules: the values in several threads at once are those in one, also on a Python without a GIL."""
 
+import ast
 import copy
 import pickle
 import sys
@@ -57,3 +58,18 @@ def test_threads_parse_resolve_and_compare_plans_without_an_effect_on_each_other
         return plan == pickle.loads(pickle.dumps(again)), plan.fingerprint, trace["lr"].tolist()
 
     assert in_threads(work) == [work(number) for number in range(THREADS)]
+
+
+def test_a_parse_that_another_thread_disturbs_is_repeated(monkeypatch):
+    errors = [SystemError("AST constructor recursion depth mismatch")] * 3
+    parse = ast.parse
+
+    def disturbed(*arguments, **keywords):
+        if errors:
+            raise errors.pop()
+        return parse(*arguments, **keywords)
+
+    monkeypatch.setattr(ast, "parse", disturbed)
+
+    assert ps.parse("cosine(to=0.1)") == ps.cosine(to=0.1)
+    assert errors == []

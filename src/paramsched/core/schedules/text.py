@@ -9,6 +9,7 @@ import operator
 import re
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache, partial, reduce
 from inspect import BoundArguments, signature
 from itertools import chain, islice
@@ -224,6 +225,20 @@ def as_schedule(value: Any, text: str) -> Schedule:
     raise ParseError(site, f"expected a schedule, got {shown(value)}", example=EXAMPLE_LINE)
 
 
+_ATTEMPTS: Final = 10
+
+
+def _tree_of(text: str) -> ast.expr:
+    """Return the tree of an expression.
+
+    Python 3.11 may raise a SystemError if another thread parses at the same time, so the attempt is repeated.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(SystemError):
+            return ast.parse(text, mode="eval").body
+    return ast.parse(text, mode="eval").body
+
+
 @final
 class _LineReader:
     """A reader of one line."""
@@ -245,7 +260,7 @@ class _LineReader:
         if escape := _ESCAPE.search(self.text):
             raise self.error_at(escape.start(), escape.start() + 2, r"a backslash in a text is written \\")
         try:
-            tree = ast.parse(f"(\n{self.text}\n)", mode="eval").body
+            tree = _tree_of(f"(\n{self.text}\n)")
             if tree.lineno == 1:  # of the brackets around the text: it closes them, or has a comma
                 raise self.refused(0)
             return self.value(tree)
