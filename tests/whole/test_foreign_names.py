@@ -242,6 +242,7 @@ FUNCTIONS = [
     ("ps.RunFacts(num_training_steps=10, seq_len=8)", "ps.RunFacts(total=10, sequence_length=8)"),
     ("ps.Plan(lr='cosine()', num_epochs=3)", None),
     ("ps.Plan(lr='cosine()', warmup_steps=5)", "ps.Plan(lr='warmup(5) >> cosine()')"),
+    ("ps.Plan(lr='cosine()', total=9, warmup_steps=5)", "ps.Plan(lr='warmup(5) >> cosine()', total=9)"),
     ("ps.Plan(milestones=[30, 80], gamma=0.5)", "ps.Plan(lr='multistep([30, 80], gamma=0.5)')"),
     ("ps.trace('cosine()', optimizer, max_steps=10)", None),
     ("ps.resolve('cosine()', num_training_steps=10)", None),

@@ -9,11 +9,10 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 from paramsched.base.words import RECIPE
 from paramsched.core.entries import is_installed
 
+# Before click 8.3, CompletionItem has no parameter, so the annotations with one are in quotes.
+
 offer_files: Final = click.Path().shell_complete
 """Complete file names in the shell."""
-
-
-# The class of an item is in quotes, because it has no parameter before click 8.3.
 
 
 def offer_recipes(context: click.Context, parameter: click.Parameter, typed: str) -> "list[CompletionItem[str]]":  # noqa: ARG001  # click's

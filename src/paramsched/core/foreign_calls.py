@@ -304,6 +304,7 @@ def unknown_keyword(
     *,
     prefix: str = "ps.",
     known: Iterable[str] = (),
+    has_more: bool = False,
 ) -> InvalidCall | None:
     """Return the error about an argument that a function does not have, with what to write; None if it has all.
 
@@ -313,6 +314,7 @@ def unknown_keyword(
         args, kwargs: the arguments of the call.
         prefix: what is written before the name of the function.
         known: other arguments that the function has.
+        has_more: True if the call has arguments that the line to write would lack, so that there is none.
     """
     names = [*_names_of(function), *known]
     key = next((argument for argument in kwargs if argument not in names), None)
@@ -320,10 +322,12 @@ def unknown_keyword(
         return None
     message = f'unknown argument "{shortened_text(key)}"'
     given = {text: value for text, value in kwargs.items() if text in names or foreign_argument(call, text)}
-    advice = _advice_of_function(call, names, args, given) if key in given else None
+    advice = _advice_of_function(call, names, args, given) if key in given and not has_more else None
     site = CallSite(_site(prefix, call), key)
     if advice is None:
-        return InvalidCall(site, f"{message}; {did_you_mean(key, names)}")
+        line = foreign_line({key: kwargs[key]}) if foreign_fact(key, kwargs[key]) is None else None
+        meant = did_you_mean(key, names) if line is None else f"it belongs to a schedule, as in {line.line}"
+        return InvalidCall(site, f"{message}; {meant}")
     return InvalidCall(site, message, str(Advice(f"{prefix}{advice.line}", advice.run, advice.notes)))
 
 
@@ -529,7 +533,10 @@ def _own_ways(row: Foreign) -> Foreign:
 
 
 def _line_with(plan: Any, arguments: Given) -> Advice | None:
-    """Return a line with the arguments of another library: the call that a text is, or a shape that has them."""
+    """Return a line with the arguments of another library: the call that a text is, or a shape that has them.
+
+    Returns None for any other plan, because the line would not contain it.
+    """
     if isinstance(plan, str):
         with suppress(SyntaxError, ValueError):
             call = ast.parse(plan, mode="eval").body
@@ -541,7 +548,7 @@ def _line_with(plan: Any, arguments: Given) -> Advice | None:
                 line = _advice_of_shape(name, params_of(SHAPES[name]), args, {**kwargs, **others})
                 rule = foreign_line(rules) if rules and line is not None else None
                 return line if rule is None or line is None else replace(line, line=f"{line.line} * {rule.line}")
-    return foreign_line(arguments)
+    return foreign_line(arguments) if plan is None else None
 
 
 def _is_of_rule(key: str) -> bool:

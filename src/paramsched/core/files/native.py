@@ -1,7 +1,6 @@
 """The native form of a plan: data to Plan and back."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeGuard, final
@@ -38,6 +37,7 @@ from paramsched.core.plan.binding import (
     checked_plan_clock,
     clock_as_data,
     first_without_text,
+    index_in_name,
     is_of_schedule,
 )
 from paramsched.core.plan.plan import Plan
@@ -59,19 +59,6 @@ def within_float(value: Any) -> float:
 
 TARGET_ENTRIES: Final = ("initial", "schedule")
 """The entries of a target."""
-
-_INDEX: Final = re.compile(r"\[(\d{1,9})\]")
-
-
-def index_in_name(name: str) -> int | None:
-    """Return the index that a group's name such as `[0]` means in a file; None for other names.
-
-    >>> index_in_name("[0]"), index_in_name("head")
-    (0, None)
-    """
-    match = _INDEX.fullmatch(name)
-    return int(match[1]) if match else None
-
 
 ShapeLike = Callable[..., Any]
 """A function that builds a schedule. Files use its name and its annotated parameters."""
@@ -322,8 +309,7 @@ class _PlanReader:
             self.problems.add(path, message, advice, at_key=True, code=WRONG_TYPE)
             return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
-        is_line = isinstance(value, str) and not _is_foreign(str(key), value) and _near_reserved(str(key)) is None
-        if name is None and not is_line:
+        if name is None and not (isinstance(value, str) and _may_be_field(str(key), value)):
             return
         is_second = name is not None and (before := self.places.setdefault((name, selector), path)) != path
         schedule = self.schedule_at(path, value, key)
@@ -457,6 +443,11 @@ def _is_foreign(key: str, value: Any) -> bool:
 def _near_reserved(key: str) -> str | None:
     """Return the entry of a plan besides its fields that a key misspells; None if it resembles none."""
     return closest(key.lower(), RESERVED)
+
+
+def _may_be_field(key: str, text: str) -> bool:
+    """Return whether an entry that is no field was meant as one, so that its text is read as a schedule."""
+    return not _is_foreign(key, text) and _near_reserved(key) is None
 
 
 def _is_length(text: str) -> bool:

@@ -167,11 +167,25 @@ def _check_groups(label: Any, groups: Any, *, is_target: bool) -> None:
     raise InvalidArgument(site, message, example=example)
 
 
+_INDEX: Final = re.compile(r"\[(\d{1,9})\]")
+
+
+def index_in_name(name: str) -> int | None:
+    """Return the index that a group's name such as `[0]` means in a file; None for other names.
+
+    >>> index_in_name("[0]"), index_in_name("head")
+    (0, None)
+    """
+    match = _INDEX.fullmatch(name)
+    return int(match[1]) if match else None
+
+
 def _suggested_groups(groups: object) -> str | int:
     """Return a valid selector that is close to an invalid one; several names become one text."""
     if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(group, str) for group in groups):
-        index = re.fullmatch(r"\[(\d{1,4})\]", ", ".join(groups))  # as in a plan file
-        return ", ".join(groups) if index is None else int(index[1])
+        selector = ", ".join(groups)
+        index = index_in_name(selector)
+        return selector if index is None else index
     return 0 if isinstance(groups, (bool, int)) else "head"
 
 

@@ -189,7 +189,8 @@ class Plan:
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
-            _check_keywords(fields)
+            others = {name: value for name, value in (("total", total), ("clock", clock)) if value is not None}
+            _check_keywords(fields, others, has_bindings=bool(bindings))
             given = [checked_binding(binding) for binding in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
@@ -597,10 +598,15 @@ def _without_total(site: str, instead: str) -> PlanError:
     return PlanError(site, "progress 1 is the end of the run, so the plan has no total", instead)
 
 
-def _check_keywords(fields: Mapping[str, Any]) -> None:
+def _check_keywords(fields: Mapping[str, Any], others: Mapping[str, Any], *, has_bindings: bool) -> None:
     """Raise for run facts, arguments of other libraries and misspelled entries of a plan.
 
     Every other name may be a field of the optimizer.
+
+    Args:
+        fields: the keywords that may be fields.
+        others: the total and the clock, for the line to write.
+        has_bindings: True if the call has bindings too, which the line to write would lack.
     """
     if {*fields} <= {*KNOWN}:
         return
@@ -608,7 +614,9 @@ def _check_keywords(fields: Mapping[str, Any]) -> None:
 
     foreign = {name for name, value in fields.items() if is_foreign_entry(name, value)}
     known = ("total", "clock", *(name for name in fields if name not in foreign))
-    if foreign and (error := unknown_keyword("Plan", Plan.__init__, (), fields, known=known)) is not None:
+    given = {**fields, **others}
+    error = unknown_keyword("Plan", Plan.__init__, (), given, known=known, has_more=has_bindings) if foreign else None
+    if error is not None:
         raise error
     for name, value in fields.items():
         message = ""
