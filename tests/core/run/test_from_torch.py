@@ -86,6 +86,22 @@ def test_a_plan_that_continues_at_another_value_than_torch_is_logged(maker, line
     assert all(part in caplog.text for part in jump)
 
 
+def test_a_plan_continues_a_one_cycle_of_torch_if_the_base_is_written_as_advised(caplog):
+    before = probe()
+    scheduler = SCHEDULERS.OneCycleLR(before, 0.1, total_steps=100)
+    for _ in range(40):
+        before.step()
+        scheduler.step()
+    optimizer = probe()
+    optimizer.load_state_dict(before.state_dict())
+    optimizer.param_groups[0]["initial_lr"] = 0.1
+
+    ps.Scheduler(optimizer, 'one_cycle(index="t/(n-1)")', total=100, t=40)
+
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(before.param_groups[0]["lr"], rel=1e-12)
+    assert caplog.messages == []
+
+
 @pytest.mark.parametrize("updates", [0, 6])
 def test_the_reductions_that_a_state_of_torchs_plateau_has_are_logged(updates, caplog):
     before = probe()
