@@ -139,10 +139,3 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
         gc.collect()
         gc.freeze()
         item.session.stash[_MODULES] = len(sys.modules)
-
-
-@pytest.fixture
-def nothing_is_served(monkeypatch):
-    """Let `paramsched edit` end once it has reported its address, and open no browser."""
-    monkeypatch.setattr("socketserver.BaseServer.serve_forever", lambda server: None)
-    monkeypatch.setattr("webbrowser.open", lambda address: True)

@@ -124,7 +124,6 @@ def files_of_examples(tmp_path_factory):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(("name", "line"), EXAMPLES)
-@pytest.mark.usefixtures("nothing_is_served")
 def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
     if ".pt" in line:
         pytest.skip("a checkpoint is for tests/tools/records")
@@ -619,9 +618,3 @@ def test_a_recipe_takes_another_total():
 
     assert json.loads(shown.stdout)["total"] == 20_000
     assert call("check", "recipe:bert-base", "--total", 20_000).exit_code == 0
-
-
-def test_an_advised_command_has_the_file_in_quotes(folder):
-    advised = call("edit", "cosine()").stderr.partition("For example: ")[2]
-
-    assert shlex.split(advised) == ["paramsched", "edit", "cosine()", "--new", "--format", "yaml"]

@@ -26,7 +26,6 @@ USES = {
     "check": ["old.yaml"],
     "convert": ["old.yaml", "--to", "json"],
     "diff": ["old.yaml", "old.yaml"],
-    "edit": ["--help"],
     "recipes": ["gpt3-175b"],
     "show": ["old.yaml", "--base", "lr=0.1"],
 }

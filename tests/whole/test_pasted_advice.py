@@ -44,7 +44,6 @@ REASONS = [  # a file of the source or an advice, and why the advice is not past
         r"optimizer\.\ue000, plan|: type='SGD'$|AmpOptimWrapper', opt|\[scheduler\]|\"params\": params",
         "has an object of the user",
     ),
-    (r"cli/(_edit|commands/edit)", "starts a server"),
     (r"train_cfg=dict\(max_iters|Pass steps_per_epoch=", "simulates two million iterations"),
     (r"core/rules/", "a warning, whose line tests/core/rules pastes"),
     (r"ps\.load\(|\S\.(yaml|csv)|PATH|^Write paramsched \S+ \S+$|run_config=True", "needs a file of the user"),

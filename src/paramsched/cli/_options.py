@@ -361,7 +361,7 @@ class Command(click.Command):
 _PACKAGES: Mapping[str, str] = {
     **dict.fromkeys(("check", "convert", "diff"), "core"),
     **dict.fromkeys(("audit", "recipes", "resume"), "tools"),
-    **dict.fromkeys(("edit", "show"), "show"),
+    "show": "show",
 }
 """A dict from each command to its package. A command without its package does not exist."""
 

@@ -131,7 +131,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "check": ("{} --json", "good.yaml --checkpoint {}", "good.yaml --log {}"),
     "convert": ("{} -o {out}.csv --total 20", "{}", "{} --to toml", "{} --to json", "{} --to mmengine"),
     "diff": ("{} good.yaml --total 20", "good.yaml {} --json"),
-    "edit": ("{} --new",),
     "recipes": ("{name}",),
     "resume": ("{}", "{} --plan good.yaml --json", "{} --history", "{} --history --json"),
     "show": (

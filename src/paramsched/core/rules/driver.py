@@ -1,4 +1,4 @@
-"""All questions about a plan: one driver for a start, `ps.check`, the editor, and values without an optimizer."""
+"""All questions about a plan: one driver for a start, `ps.check`, and values without an optimizer."""
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from fractions import Fraction
