@@ -135,8 +135,6 @@ def report(folder: RunFolder, plan: ps.Plan, trace: ps.extend.Trace, used: dict[
     print(folder.values)
     picture = ["show", str(folder.plan), "--sequence-length", str(LENGTH), "-o", str(folder.path / "plan.svg")]
     print(f"To draw the final plan:        {shlex.join([*PYTHON, '-m', 'paramsched', *picture])}")
-    history = ["resume", str(folder.checkpoint), "--history"]
-    print(f"To see the changes of the plan: {shlex.join([*PYTHON, '-m', 'paramsched', *history])}")
     return 0 if equal == trace.total else 1
 
 

@@ -555,7 +555,6 @@ def offered(words: list[str], typed: str) -> list[tuple[str, str]]:
         ["diff", "a.yaml"],
         ["show", "a.yaml", "--other"],
         ["audit"],
-        ["resume"],
     ],
     ids=" ".join,
 )

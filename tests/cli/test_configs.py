@@ -168,7 +168,6 @@ def test_a_config_with_a_late_window_is_valid_if_the_length_of_an_epoch_is_unkno
         (["convert", "--to", "yaml"], "paramsched show config.yaml"),
         (["diff", "config.yaml"], "paramsched show config.yaml"),
         (["check", "--log", "log.csv"], "paramsched audit log.csv --plan config.yaml"),
-        (["check", "--checkpoint", "log.csv"], "Leave --checkpoint out"),
     ],
 )
 def test_commands_and_options_that_need_a_plan_refuse_a_config(place, command, advice):

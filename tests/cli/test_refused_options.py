@@ -182,20 +182,6 @@ def run_words(*words):
     return CliRunner().invoke(main, words, prog_name="paramsched")
 
 
-def test_a_history_without_the_text_of_a_plan_says_so(empty_folder):
-    torch = pytest.importorskip("torch")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    plan = ps.Plan(ps.Binding("lr", "cosine()", groups=lambda group: True), total=10)
-    state = ps.Scheduler(optimizer, plan).state_dict()
-    torch.save({"scheduler": state}, empty_folder / "last.pt")
-
-    printed, data = (
-        run_words("resume", "last.pt", "--history").stdout,
-        run_words("resume", "last.pt", "--history", "--json").stdout,
-    )
-
-    assert printed == "from update 0:\n  (a plan without a text)\n"
-    assert json.loads(data) == [{"update": 0, "amount": None, "plan": None, "changes": None}]
 
 
 def test_a_link_to_a_missing_file_is_not_compared_with_itself(empty_folder):

@@ -65,9 +65,6 @@ COMMANDS = (
     "convert config.py",
     "recipes",
     "audit long.yaml",
-    "resume checkpoint.pt --plan longer.yaml " + FACTS,
-    "resume checkpoint.pt --plan longer.yaml --on-change error " + FACTS,
-    "resume checkpoint.pt --history",
     "plot long.yaml --steps-per-epoch 100 --base lr=0.1 --base weight_decay=0.05 --total '90 epochs'",
 )
 HELP = ("--help", *(f"{name} --help" for name in main.list_commands(click.Context(main))))
@@ -127,7 +124,7 @@ def test_a_plan_that_is_folded_for_the_terminal_is_the_same_plan(folder):
     assert paramsched.loads(printed) == paramsched.loads(LONG["long.yaml"])
 
 
-COLORED = ("check wrong.yaml", "diff long.yaml longer.yaml", "resume checkpoint.pt --plan longer.yaml " + FACTS)
+COLORED = ("check wrong.yaml", "diff long.yaml longer.yaml")
 
 
 @pytest.mark.parametrize(

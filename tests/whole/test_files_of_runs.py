@@ -20,7 +20,7 @@ from paramsched.base import files as _files
 from paramsched.cli import main
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.config_file import load_config
-from paramsched.tools.audit import read_log, read_metrics, read_plan_history
+from paramsched.tools.audit import read_log, read_metrics
 
 PLAN = ps.Plan(lr="cosine(to=0.1)", total=20)
 NOBODY = 65534
@@ -309,7 +309,6 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "checked plan": ("plan.yaml", lambda file: command("check", file)),
     "log": ("log.jsonl", lambda file: read_log(file, ["lr"])),
     "metrics": ("log.csv", read_metrics),
-    "history": ("log.pt", read_plan_history),
 }
 
 

@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Plan, Callable[[Any], Any]]] = {
 BY_SCHEDULER = {"accelerate", "lightning", "pytorch_accelerated", "transformers"}
 """The engines that pass the plan to a Scheduler."""
 
-RESULTS = {"Recognized", "Trace", "PlanSince", "Loaded", "GroupOfFile", "PlanText", "Optimum", "Recipe"}
+RESULTS = {"Recognized", "Trace", "Loaded", "GroupOfFile", "PlanText", "Optimum", "Recipe"}
 """Classes of values that have a plan."""
 
 BUILT = {"bind", "from_plan", "mime_bundle"}

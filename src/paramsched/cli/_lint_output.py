@@ -1,4 +1,4 @@
-"""The check of one plan: with the checkpoint and log of its run, as text or JSON."""
+"""The check of one plan: with the log of its run, as text or JSON."""
 
 import re
 import shlex
@@ -118,7 +118,6 @@ def checked_plan(
     argument: str,
     options: CommandOptions,
     *,
-    checkpoint: str | None = None,
     log: str | None = None,
 ) -> CheckedPlan:
     """Check a plan passed to a command, or a config of MMEngine.
@@ -126,12 +125,11 @@ def checked_plan(
     Args:
         argument: the argument.
         options: the options.
-        checkpoint: the path of a checkpoint to compare the plan with, or None.
         log: the path of a log to compare the plan with, or None.
 
     Raises:
         OSError: a file is missing.
-        WrongUsage: a config was passed with a checkpoint or a log.
+        WrongUsage: a config was passed with a log.
     """
     if (config := config_in(argument)) is not None:
         mismatch = f"expected a plan, got a config of MMEngine: {argument}"
@@ -139,8 +137,6 @@ def checked_plan(
             raise WrongUsage(
                 "--log", mismatch, f"Write paramsched audit {shlex.quote(log)} --plan {shlex.quote(argument)}"
             )
-        if checkpoint is not None:
-            raise WrongUsage("--checkpoint", mismatch, "Leave --checkpoint out")
         return _checked_config(config, options)
     usage, note, several = False, "", list[Problem]()
     source: PlanText | None = None
@@ -148,7 +144,7 @@ def checked_plan(
         source = text_of_plan_input(argument, options.format)
         with _collected_warnings(several):
             read = read_plan_input(argument, options, source=source)
-        for one in _problems_in(read, options, checkpoint, log):  # one by one, because it may raise after some
+        for one in _problems_in(read, options, log):  # one by one, because it may raise after some
             several.append(one)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
@@ -206,31 +202,22 @@ def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
 
 
 def _problems_in(
-    read: PlanInput, options: CommandOptions, checkpoint: str | None, log: str | None
+    read: PlanInput, options: CommandOptions, log: str | None
 ) -> Iterator[Problem]:
-    """Yield the problems of a plan that could be read, for the run of the options, the checkpoint and the log.
+    """Yield the problems of a plan that could be read, for the run of the options and the log.
 
     Raises:
         MissingFact: facts were passed, but a length cannot be converted.
     """
     loaded = read.loaded
     facts = facts_if_known(read.known)
-    saved = None
-    if checkpoint is not None:
-        from paramsched.tools.records.checkpoint_log import read_groups
-
-        saved = read_groups(Path(checkpoint))
-    groups = () if saved is None else saved.groups
-    known = groups or groups_to_check(loaded, options.bases)
-    problems = check(read.plan, facts=facts, groups=known, whole=bool(groups))
+    problems = check(read.plan, facts=facts, groups=groups_to_check(loaded, options.bases))
     yield from problems
     if any(problem.severity == "error" for problem in problems):
         return
     if options.facts:
         read.plan.resolve(facts=facts_from_options(with_facts_beside(loaded, options)))
     facts = facts or RunFacts()
-    if saved is not None:
-        yield from _beyond_the_plan(read.plan, facts, saved.updates, "checkpoint")
     if log is not None:
         yield from _of_log(log, read.plan, facts)
         yield from _never_logged(Path(log), read.plan)

@@ -215,12 +215,6 @@ def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     return click.argument(name, metavar=name.upper(), required=True, shell_complete=offer_plans)
 
 
-at_option = click.option(
-    "--at",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Number of completed updates, for a checkpoint that does not contain it.",
-)
 
 
 def plans_argument() -> Callable[[_Function], _Function]:
@@ -360,7 +354,7 @@ class Command(click.Command):
 
 _PACKAGES: Mapping[str, str] = {
     **dict.fromkeys(("check", "convert", "diff"), "core"),
-    **dict.fromkeys(("audit", "recipes", "resume"), "tools"),
+    **dict.fromkeys(("audit", "recipes"), "tools"),
     "show": "show",
 }
 """A dict from each command to its package. A command without its package does not exist."""

@@ -28,7 +28,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
 def plan_of(question: dict[str, Any]) -> tuple[ps.Plan, dict[str, Any]]:
     """Return the plan of a question, and the arguments of `check`."""
     facts = ps.RunFacts(**question["facts"]) if "facts" in question else None
-    options = {key: question[key] for key in ("groups", "whole") if key in question}
+    options = {key: question[key] for key in ("groups",) if key in question}
     return config.loads(yaml.safe_dump(question["plan"])), {"facts": facts, **options}
 
 

@@ -254,7 +254,7 @@ def test_a_rule_is_found_by_its_code_and_its_name_and_suggested_for_its_number(r
 
 
 def test_a_prefix_selects_its_rules_next_to_others():
-    assert codes_given("PS40, ps205") == {f"PS40{n}" for n in range(1, 8)} | {"PS205"}
+    assert codes_given("PS40, ps205") == {f"PS40{n}" for n in range(2, 8)} | {"PS205"}
 
 
 @pytest.mark.parametrize(

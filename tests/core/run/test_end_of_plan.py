@@ -2,7 +2,6 @@
 
 import copy
 import math
-import sys
 import warnings
 from fractions import Fraction
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 import paramsched as ps
 from core.run.run_ends import lines_logged
 from paramsched.core.run.short import ShortRun
-from support import programs
 from support.tables import table
 from support.updates import probe
 
@@ -324,15 +322,6 @@ def test_strict_raises_at_the_end_of_the_plan_if_an_optional_line_has_no_group(d
     assert scheduler.t == TOTAL
 
 
-@pytest.mark.heavy
-def test_the_command_resume_does_not_report_its_own_steps_as_a_run(tmp_path):
-    optimizer, scheduler = trained(30)
-    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "run.pt")
-
-    ran = programs.run(["-m", "paramsched", "resume", str(tmp_path / "run.pt")], env={"PYTHONPATH": ":".join(sys.path)})
-
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert "30" in ran.stdout
 
 
 LR = "linear(1, 0)"

@@ -171,7 +171,7 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
             == 1
         )
     else:
-        reported, *others = caplog.messages
+        reported, *others = [message for message in caplog.messages if not message.endswith(" now")]
         assert reported.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
         assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", reported)
         assert ['clock="samples"' in one for one in others] == [True] * (kind.later is not None)
@@ -316,7 +316,8 @@ def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_ste
     keeps = choice == "checkpoint" or choice == {"lr": "checkpoint"}
     assert run.used() == reference(kind, kind.old if keeps else new)
     assert run.scheduler.t == AT + REST
-    assert [message[:30] for message in caplog.messages] == ["the plan differs from the chec"] * changed
+    reports = [message[:30] for message in caplog.messages if not message.endswith(" now")]
+    assert reports == ["the plan differs from the chec"] * changed
 
 
 @pytest.mark.parametrize("write", WRITERS)

@@ -115,25 +115,6 @@ def test_the_command_compares_amounts_and_names_a_missing_fact(tmp_path):
     assert "the plan's clock counts updates. Leave --amount out" in by_updates.output
 
 
-def test_a_checkpoint_is_compared_at_its_consumed_amount(tmp_path):
-    torch = pytest.importorskip("torch")
-    plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.3)
-    scheduler = ps.Scheduler(optimizer, plan)
-    for tokens in (120, 7, 300):
-        scheduler.consumed(tokens=tokens)
-        optimizer.step()
-    torch.save({"optimizer": optimizer.state_dict()}, tmp_path / "checkpoint.pt")
-
-    logged = read_log(tmp_path / "checkpoint.pt", ["lr"], amount=AmountColumn("tokens"))
-    of_samples = read_log(tmp_path / "checkpoint.pt", ["lr"], amount=AmountColumn("samples"))
-
-    assert (logged.amounts.t.tolist(), logged.amounts.amounts.tolist()) == ([3], [427])
-    assert of_samples.amounts is None
-    assert compare_with_plan(logged, plan).first is None
-    assert compare_with_plan(logged, plan, bases={("lr", None): 0.2}).first.amount == 427
-
-
 FIELDS = ["lr", "momentum", "weight_decay"]
 
 
@@ -268,19 +249,6 @@ def trained(updates, plan=PLAN_OF_TEN_EPOCHS):
         optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
         optimizer.step()
     return optimizer
-
-
-def test_a_checkpoint_of_a_restarted_plan_is_reported(audited_by_command, tmp_path):
-    optimizer = trained(37)
-    ps.Scheduler(optimizer, PLAN_OF_TEN_EPOCHS, steps_per_epoch=EPOCH).seek(0)
-    for _ in range(5):
-        optimizer.step()
-    torch.save(optimizer.state_dict(), tmp_path / "run.pt")
-
-    code, said = audited_by_command(str(tmp_path / "run.pt"))
-
-    assert code == 1
-    assert "its scheduler has counted 5 updates" in said
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -128,14 +127,6 @@ def test_logs_that_need_too_much_memory_are_rejected(log):
         read_log(endless, FIELDS)
 
 
-def test_a_checkpoint_with_compressed_records_is_rejected_before_unpacking(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/data.pkl", bytes(2**20))
-
-    with pytest.raises(UnreadableLog, match="records of the zip archive are compressed"):
-        read_log(tmp_path / "bomb.pt", FIELDS)
-
-
 PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), total=10)
 
 
@@ -166,7 +157,7 @@ def events(tmp_path):
 
 
 def test_an_empty_folder_has_no_event_file(tmp_path):
-    with pytest.raises(UnreadableLog, match=r"expected a folder with .* or an event file of TensorBoard"):
+    with pytest.raises(UnreadableLog, match=r"expected .*an event file of TensorBoard"):
         read_log(tmp_path, ["lr"])
 
 

@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -85,22 +84,6 @@ def test_the_logged_batch_size_grows_and_the_tokens_are_the_sum_of_earlier_batch
     assert [line["tokens"] for line in lines] == [64 * sum(sizes[:t]) for t in range(len(sizes))]
 
 
-@pytest.mark.long
-def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
-    output, finished, _ = whole
-    lines = lines_of(output)
-    shown = subprocess.run(
-        [sys.executable, "-m", "paramsched", "resume", str(output / "checkpoint.pt"), "--history"],
-        env=example_runs.environment(), capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-
-    lr = [line["groups"][0]["lr"] for line in lines]
-    cooling = [line["tokens"] for t, line in enumerate(lines) if lr[t] < max(lr[: t + 1])]
-    whole_run = lines[-1]["tokens"] + 64 * lines[-1]["batch_size"]
-    assert finished.stdout.count("The run cools down from here") == 1
-    assert lr[-1] < 0.25 * max(lr)
-    assert cooling[0] == pytest.approx(0.8 * whole_run, rel=0.05)  # an update or two of 64 · 16 tokens
-    assert shown.count(">> linear(") == 1
 
 
 @pytest.mark.long

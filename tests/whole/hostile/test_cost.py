@@ -16,7 +16,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-import paramsched as ps
 from paramsched.cli import main
 from support.spread import every, spread
 from support.tables import table
@@ -241,9 +240,7 @@ def test_lines_that_need_much_work_are_bounded(line: str) -> None:
 def test_a_checkpoint_that_declares_more_data_than_it_has_is_bounded(folder: Path, kind: str) -> None:
     (folder / "last.pt").write_bytes(CHECKPOINTS[kind]())
 
-    is_cheap("resume", "last.pt", "--history")
     is_cheap("audit", "last.pt", "--plan", "cosine()", "--total", "10", "--at", "3")
-    is_cheap("check", "cosine()", "--checkpoint", "last.pt")
 
 
 @pytest.mark.parametrize("number", spread([250, 3_900], 250))
@@ -290,15 +287,3 @@ def test_the_work_grows_linearly_with_the_file(folder: Path, case: str) -> None:
     grows_linearly(write, by_name, 120, in_thirds=case.partition(" of ")[0] not in NOT_IN_THIRDS)
 
 
-def test_the_work_of_a_reader_grows_linearly_with_the_groups_of_a_checkpoint(folder: Path) -> None:
-    def write(many: int) -> None:
-        groups = [{"params": [torch.nn.Parameter(torch.ones(1))]} for _ in range(many)]
-        optimizer = torch.optim.SGD(groups, lr=0.1)
-        ps.Scheduler(optimizer, ps.Plan(lr="linear()", total=1000))
-        torch.save(optimizer.state_dict(), folder / "last.pt")
-
-    for words in (
-        ("resume", "last.pt", "--history"),
-        *((one, "last.pt", "--plan", "linear()", "--total", "1000") for one in ("audit", "resume")),
-    ):
-        grows_linearly(write, words, 60)

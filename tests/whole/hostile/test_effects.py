@@ -19,10 +19,7 @@ from torch import nn
 import paramsched as ps
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.runner import CheckpointHook, Runner
-from paramsched.tools.audit import compare_with_plan, log_facts, read_log, read_plan_history, read_values
-from paramsched.tools.records.checkpoint_files import load_checkpoint
-from paramsched.tools.records.resume import predict_resume
-from paramsched.tools.records.saved_run import read_saved_run
+from paramsched.tools.audit import compare_with_plan, log_facts, read_log, read_values
 from support import programs
 from support.runner_jobs import loader, network
 from support.spread import every
@@ -84,12 +81,6 @@ def of_run(name: str, folder: Path) -> Iterator[Any]:
     yield scheduler
     yield scheduler.state_dict()
     yield ps.trace(ps.Plan(lr="linear()", total=TOTAL), [{"name": name, "lr": 0.1}])
-    file = folder / "run.pt"
-    torch.save({"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}, file)
-    saved = read_saved_run(load_checkpoint(file))
-    yield saved
-    yield predict_resume(saved, ps.Plan(lr="cosine()"), ps.RunFacts(total=2 * TOTAL))
-    yield read_plan_history(file)
 
 
 def inside(value: Any, seen: dict[int, Any]) -> Iterator[Any]:

@@ -103,7 +103,6 @@ FUNCTIONS: dict[str, Callable[[Case], Any]] = {
         ps.tools.audit.read_log(case.path.parent / "good.csv", ["lr"]), case.plan, total=20
     ),
     "tools.audit.read_metrics": lambda case: ps.tools.audit.read_metrics(case.path),
-    "tools.audit.read_plan_history": lambda case: ps.tools.audit.read_plan_history(case.path),
     "show.figure": _shown,
     "show.svg": lambda case: bool(ps.show.svg(case.trace)),
     "show.html": lambda case: bool(ps.show.html(case.trace, title=case.text[:99])),
@@ -128,11 +127,10 @@ _ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "feedback.")
 # `edit` is refused, because a page that is served does not end.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "audit": ("{}", "{} --plan good.yaml --json", "good.csv --plan {} --total 20", "{} --html {out}.html"),
-    "check": ("{} --json", "good.yaml --checkpoint {}", "good.yaml --log {}"),
+    "check": ("{} --json", "good.yaml --log {}"),
     "convert": ("{} -o {out}.csv --total 20", "{}", "{} --to toml", "{} --to json", "{} --to mmengine"),
     "diff": ("{} good.yaml --total 20", "good.yaml {} --json"),
     "recipes": ("{name}",),
-    "resume": ("{}", "{} --plan good.yaml --json", "{} --history", "{} --history --json"),
     "show": (
         *("{}", "{} --total 20 --table", "{} --groups", "{} --total 20 --at 3", "good.yaml --used {}"),
         *("{} -o {out}.svg --total 20", "{} -o {out}.html --total 20", "good.yaml -o {out}.svg --used {}"),

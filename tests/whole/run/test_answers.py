@@ -18,8 +18,7 @@ from typing import Any
 import torch
 
 import paramsched as ps
-from paramsched.core.plan import plan_of
-from paramsched.core.run import EngineHandle, dry_run
+from paramsched.core.run import EngineHandle
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of, example_of, line_to_write
@@ -58,7 +57,7 @@ class Story:
         self.names |= {"start": self.start, "job": self.job, "step": self.step, "result": None}
         self.names |= {"save": self.save, "load": self.load, "target": self.target}
         self.names |= {"change": self.change, "drop": self.drop, "train": self.train, "problems": self.problems}
-        self.names |= {"file": str(self.file), "write": self.write, "dry": self.dry}
+        self.names |= {"file": str(self.file), "write": self.write}
 
     def job(self, optimizers: Any = None) -> None:
         """Begin a job with new optimizers, without a plan."""
@@ -130,21 +129,6 @@ class Story:
         record = record_in(holder)
         record.pop(key, None)
         holder[KEY] = json.dumps(record)
-
-    def dry(
-        self, plan: Any, facts: dict[str, Any] | None = None, *, has_state: bool = True, **options: Any
-    ) -> list[str]:
-        """Take a dry run of the saved checkpoint; return its lines."""
-        state, own = copy.deepcopy(self.names["saved"])
-        groups = {name: one["param_groups"] for name, one in zip(self.optimizers, state, strict=True)}
-        plan, known = plan_of(plan, "dry_run"), ps.RunFacts(**facts or {})
-        actual = dry_run(groups, own if has_state else None, plan, known, **options)
-        values = [
-            f"{value.update} {value.field} {value.group}: {_shown(value.stored)} -> {_shown(value.value)}"
-            for value in actual.values
-        ]
-        begin = f"t={actual.update} {actual.clock} {_shown(actual.amount)}{' differs' * actual.differs}"
-        return [begin, *values, *(f"{severity} {text}" for severity, text in actual.messages)]
 
     def position(self) -> str:
         """Return the position and the values of all groups."""

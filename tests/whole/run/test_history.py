@@ -1,14 +1,11 @@
 """The history of plans and their first updates: in the scheduler, in its state, and on the command line."""
 
 import copy
-import json
 
 import pytest
 import torch
-from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched.cli import main
 from paramsched.errors import StateError
 from support.records import record_in, with_record
 from support.updates import probe, run
@@ -163,77 +160,15 @@ def test_an_invalid_history_is_rejected_and_changes_nothing(history, found):
 # ---------------------------------------------------------------------- the command
 
 
-def said(tmp_path, data, *options):
-    torch.save(data, tmp_path / "checkpoint.pt")
-    return CliRunner().invoke(
-        main, ["resume", str(tmp_path / "checkpoint.pt"), "--history", *options], prog_name="paramsched"
-    )
 
 
-def test_the_command_prints_the_first_plan_and_the_diff_of_each_change(tmp_path):
-    optimizer, scheduler = changed((FIRST, 50), (SECOND, 10))
-    shown = said(tmp_path, {"optimizer": optimizer.state_dict(), "run": {"scheduler": scheduler.state_dict()}})
-
-    assert shown.exit_code == 0
-    assert shown.stdout.splitlines() == [
-        "from update 0:",
-        "  total: 100",
-        "  lr: cosine(to=0.1)",
-        "from update 50:",
-        "  total: 100 -> 120",
-        "  lr: cosine(to=0.1) -> cosine(to=0.5)  [from update 1, by up to 0.451308 x base]",
-    ]
 
 
-def test_the_command_prints_the_only_plan_of_a_run_without_changes(tmp_path):
-    _, scheduler = changed((FIRST, 50))
-
-    assert said(tmp_path, scheduler.state_dict()).stdout == "from update 0:\n  total: 100\n  lr: cosine(to=0.1)\n"
 
 
-def test_the_command_compares_plans_with_different_facts_without_times(tmp_path):
-    optimizer = probe()
-    ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine()), total=50)
-    run(optimizer, 5)
-    state = ps.Scheduler(optimizer, ps.Plan(lr=ps.constant(), total="2 epochs"), steps_per_epoch=20).state_dict()
-
-    assert said(tmp_path, state).stdout.splitlines()[-2:] == [
-        "  total: (nothing) -> 2 epochs",
-        "  lr: cosine() -> constant()",
-    ]
 
 
-def test_the_command_prints_json(tmp_path):
-    _, scheduler = changed((FIRST, 50), (SECOND, 10))
-    entries = json.loads(said(tmp_path, scheduler.state_dict(), "--json").stdout)
-
-    assert [entry["update"] for entry in entries] == [0, 50]
-    assert entries[0]["plan"] == str(FIRST)
-    assert [change["name"] for change in entries[1]["changes"]] == ["total", "lr"]
 
 
-@pytest.mark.parametrize(
-    ("data", "options", "found"),
-    [
-        pytest.param({"model": 1}, (), "it contains no state of a ps.Scheduler", id="none"),
-        pytest.param({"a": FIRST, "b": FIRST}, (), "Write --scheduler a", id="several"),
-        pytest.param({"head": FIRST}, ("--scheduler", "haed"), "head", id="unknown name"),
-    ],
-)
-def test_the_command_rejects_files_without_exactly_one_history(tmp_path, data, options, found):
-    states = {
-        name: ps.Scheduler(probe(), element).state_dict() if element is FIRST else element
-        for name, element in data.items()
-    }
-    shown = said(tmp_path, states, *options)
-
-    assert shown.exit_code == 2
-    assert found in shown.stderr
 
 
-def test_the_command_rejects_an_invalid_state(tmp_path):
-    _, scheduler = changed((FIRST, 50), (SECOND, 10))
-    shown = said(tmp_path, with_record(scheduler.state_dict(), history=[[0, None, "no plan"]]))
-
-    assert shown.exit_code == 2
-    assert "the last plan of history differs" in shown.stderr

@@ -10,7 +10,6 @@ from paramsched.cli._options import (
     Command,
     CommandOptions,
     ExistingFile,
-    at_option,
     column_option,
     format_option,
     json_option,
@@ -31,7 +30,7 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, termin
         "paramsched audit values.jsonl",
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
         "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
-        "paramsched audit checkpoint.pt --plan plan.yaml --json",
+        "paramsched audit log.csv --plan plan.yaml --json",
     ),
 )
 @click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))
@@ -52,7 +51,6 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, termin
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
 )
 @click.option("--optimizer", metavar="NAME", help="Name of the optimizer, if the log has several.")
-@at_option
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
@@ -71,7 +69,6 @@ def paramsched_audit(
     amount: str | None,
     names: tuple[str, ...],
     optimizer: str | None,
-    at: int | None,
     processes: int | None,
     tolerance: float | None,
     page: str | None,
@@ -82,8 +79,8 @@ def paramsched_audit(
     Without --plan, draw LOG and print its facts: the number of rows, the first, last, lowest and highest value, where
     the values rise, fall, stay and jump, zeros, and updates that occur twice or go back.
 
-    LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, the trainer_state.json of
-    transformers, or a checkpoint with an optimizer's state, as for `paramsched resume`. Values logged by another
+    LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, or the trainer_state.json
+    of transformers. Values logged by another
     program may differ from the plan by rounding. A base that is neither in the log nor passed with --base is fitted
     to the log, if all values agree then.
 
@@ -107,7 +104,7 @@ def paramsched_audit(
         given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
-        _report_facts(log, named, time, optimizer, at, page, as_json=as_json)
+        _report_facts(log, named, time, optimizer, page, as_json=as_json)
         return
     config, base_options = config_in(plan), options.bases
     if config is not None:
@@ -128,7 +125,6 @@ def paramsched_audit(
             columns=named,
             time=time,
             optimizer=optimizer,
-            at=at,
             amount=consumed,
             tolerance=tolerance,
         )
@@ -164,7 +160,6 @@ def _report_facts(
     columns: dict[str, str],
     time: str | None,
     optimizer: str | None,
-    at: int | None,
     page: str | None,
     *,
     as_json: bool,
@@ -175,7 +170,7 @@ def _report_facts(
     from paramsched import show
     from paramsched.tools.audit.compare import log_facts, picture_of_log, read_values
 
-    logged = read_values(log, columns=columns, time=time, optimizer=optimizer, at=at)
+    logged = read_values(log, columns=columns, time=time, optimizer=optimizer)
     facts = log_facts(logged)
     if page is not None:
         figure = picture_of_log(logged, f"Values of {log}")

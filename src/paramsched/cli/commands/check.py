@@ -41,9 +41,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @plan_options
 @base_option
 @format_option
-@click.option(
-    "--checkpoint", type=ExistingFile(or_folder=True), help="Checkpoint with the groups and fields of the run."
-)
 @click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
 @click.option(
     "--select",
@@ -66,7 +63,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 def paramsched_check(
     plans: tuple[str, ...],
     options: CommandOptions,
-    checkpoint: str | None,
     log: str | None,
     select: str | None,
     ignore: str | None,
@@ -97,7 +93,7 @@ def paramsched_check(
     usage = False
 
     def check_one(argument: str) -> CheckedPlan:
-        checked = checked_plan(argument, options, checkpoint=checkpoint, log=log)
+        checked = checked_plan(argument, options, log=log)
         kept = (problem for problem in checked.problems if selected is None or problem.code in selected)
         return replace(checked, problems=tuple(problem for problem in kept if problem.code not in ignored))
 

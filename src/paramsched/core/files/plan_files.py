@@ -221,8 +221,8 @@ def format_of(file: Path, format: str | None = None) -> str:
     raise InvalidArgument(str(file), problem, 'For example: format="yaml"')
 
 
-_COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit", (".pt", ".pth", ".ckpt", ".bin"): "resume"}
-"""A dict from suffixes of logs and checkpoints to the command that reads them."""
+_COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit"}
+"""A dict from suffixes of logs to the command that reads them."""
 
 
 _COMMENTS: Final = {

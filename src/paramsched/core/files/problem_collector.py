@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,10 +83,7 @@ def decoded_text(data: bytes, file: Path) -> str:
         raise ConfigError(str(file), [Problem("", "this is a file of safetensors, not a plan", code=UNREADABLE)])
     is_pickle = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     if is_pickle or (data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]):  # as torch.save begins
-        command = f"paramsched resume {shlex.quote(str(file))} --plan plan.yaml"
-        raise ConfigError(
-            str(file), [Problem("", "this is a checkpoint, not a plan", f"For example: {command}", code=UNREADABLE)]
-        )
+        raise ConfigError(str(file), [Problem("", "this is a checkpoint, not a plan", code=UNREADABLE)])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,7 +11,7 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
 from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
-from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, is_selected, refuse_unmatched
+from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, is_selected
 from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -27,7 +27,7 @@ from paramsched.core.schedules.sequence import in_order_anew, open_start, refuse
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import Facts, RunFacts, facts_if_passed
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, UnknownGroup, Unresolved, shown
+from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved, shown
 
 
 def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
@@ -149,7 +149,6 @@ def check(
     facts: RunFacts | None = None,
     bases: Mapping[str, float] | None = None,
     groups: Sequence[Mapping[str, Any]] = (),
-    whole: bool = False,
     ignore: str | Collection[str] = (),
     **run_facts: Unpack[Facts],
 ) -> tuple[Problem, ...]:
@@ -162,7 +161,6 @@ def check(
         facts: the run facts as one object, in place of keywords.
         bases: the base of each field, in all groups: `{"lr": 0.1}`.
         groups: in place of `bases`, the known values of the optimizer, in the form of its param groups.
-        whole: True if `groups` contains all groups of the optimizer and all their fields.
         ignore: the codes that are not reported, as one text or several: `"PS201"`, its name `"beyond-total"`, or
             `"PS2"` for all that begin so.
         run_facts: the known facts of the run, as in `ps.Scheduler`: `total=10_000`.
@@ -205,7 +203,7 @@ def check(
             problems += field_name_problems(binding, binding_path(binding))
     several = probable_mistakes(*run, known, broken=broken)
     problems += [problem for _, problem in several]
-    problems += check_groups(plan, groups if of_all is None else [of_all], whole=whole and of_all is None)
+    problems += check_groups(plan, groups if of_all is None else [of_all])
     problems += check_field_names(plan)
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {path: place for place, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
@@ -300,36 +298,19 @@ def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
             return
 
 
-def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Problem]:
-    """Yield problems of selectors and fields that do not match the param groups."""
+def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Yield problems of betas that are planned for groups with a momentum. Other fields of a group may be unknown."""
     for binding in plan.bindings:
-        if isinstance(binding.field, Target) or not groups:
+        if isinstance(binding.field, Target) or Field.of(binding.name).key != "betas":
             continue
-        path = binding_path(binding)
-        if whole and not binding.optional:
-            try:
-                refuse_unmatched(binding.name, binding.groups, groups)
-            except UnknownGroup as refusal:
-                message = f"{binding.groups}: {refusal.problem.found}"
-                place = selector_path(binding)
-                yield Problem(place, message, refusal.problem.advice, code=codes.NO_SUCH_GROUP, at_key=True)
         mine = [group for index, group in enumerate(groups) if is_selected(binding.groups, group, index)]
-        field = Field.of(binding.name)
-        key = field.key
-        lacking = [
-            one
-            for one in mine
-            if key not in one
-            and not (key == "momentum" and "betas" in one)
-            # If only some fields of a group are known, one inference is safe: a group with momentum has no betas.
-            and (whole or (key == "betas" and "momentum" in one))
-        ]
+        lacking = [one for one in mine if "betas" not in one and "momentum" in one]
         if lacking:
             numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
             there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
-            message = f"the optimizer has no {key}; it has {', '.join(there)}"
-            instead = f"Remove it, or write {key} under targets if it is outside the optimizer"
-            yield Problem(path, message, instead, code=codes.NO_SUCH_FIELD)
+            message = f"the optimizer has no betas; it has {', '.join(there)}"
+            instead = "Remove it, or write betas under targets if it is outside the optimizer"
+            yield Problem(binding_path(binding), message, instead, code=codes.NO_SUCH_FIELD)
 
 
 def groups_of_binding(

@@ -1,9 +1,6 @@
 """Runs: the Scheduler, and what a run may have besides one plan, one optimizer and one process."""
 
 from paramsched.core.run.amounts import checked_amount as checked_amount
-from paramsched.core.run.dry_resume import DryRun as DryRun
-from paramsched.core.run.dry_resume import Message as Message
-from paramsched.core.run.dry_resume import dry_run as dry_run
 from paramsched.core.run.engine_handle import EngineHandle as EngineHandle
 from paramsched.core.run.hooks import PlanHooks as PlanHooks
 from paramsched.core.run.hooks import hooks_on as hooks_on

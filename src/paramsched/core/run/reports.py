@@ -273,6 +273,10 @@ _NEAR: Final = 0.01
 """The relative difference of two values that may come from another index, such as t/(n-1) in place of t/n."""
 
 
+_ROUNDED: Final = 1e-6
+"""The relative difference of two values that print alike."""
+
+
 def log_jumps(
     lines: Sequence[Line], times: UpdateTimes, states: RuleStates, before: Mapping[Place, Any], processes: Processes
 ) -> None:
@@ -297,6 +301,27 @@ def log_jumps(
             "the plan continues at update %d with %s. If that is not meant, correct the number of updates, the line or "
             "the base, such as group['initial_lr'] = 0.1", times.first, shown,
         )  # fmt: skip
+
+
+def log_values_of_load(
+    lines: Sequence[Line], times: UpdateTimes, states: RuleStates, groups: Sequence[Group], processes: Processes
+) -> None:
+    """Log the values of the next update that differ from those of a checkpoint.
+
+    Args:
+        lines: the lines.
+        times: the time of the next update.
+        states: the states of the metric rules.
+        groups: the groups of the checkpoint.
+        processes: the processes that train together.
+    """
+    now, found = values_at(lines, times, states), dict[str, None]()
+    for index, line, _ in by_group(lines):
+        saved, value = finite_or_none(line.field.read(groups[index])), now[index, line.field.slot]
+        if saved is not None and not isclose(saved, value, rel_tol=_ROUNDED):
+            found[f"{line.name} at update {times.first}: {saved:g} in the checkpoint, {value:g} now"] = None
+    if found:
+        processes.log("%s", "; ".join([*found][:_VALUES_SHOWN]))
 
 
 def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line]:

@@ -40,6 +40,7 @@ from paramsched.core.run.reports import (
     listed,
     log_initial_values,
     log_jumps,
+    log_values_of_load,
     optimizer_count,
     refuse_values_outside,
     report_bases,
@@ -483,6 +484,9 @@ class Resume:
         if changes_all:
             run.bind()
         for name, restored in loaded.items():
+            member = members[name]
+            if restored.saved.is_in_groups and restored.saved.count and (restored.notes or restored.changes):
+                log_values_of_load(restored.lines, member.times, run.states, groups[name], self.processes)
             if not restored.saved.is_in_groups:
                 planned_bases = bases_of(restored.lines)
                 other = {place: base for place, base in restored.saved.bases.items() if place not in planned_bases}

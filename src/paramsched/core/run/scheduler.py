@@ -173,10 +173,9 @@ class Scheduler(LRScheduler):
             self._attach(settings, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
-        if source.is_of_user:
-            from paramsched.core.run.short import note_run
+        from paramsched.core.run.short import note_run
 
-            note_run(self._run)
+        note_run(self._run)
 
     def _attach(self, settings: Settings, facts: RunFacts) -> None:
         """Attach a plan to all optimizers."""
@@ -194,7 +193,7 @@ class Scheduler(LRScheduler):
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
         run.warns_of_metrics = run.warns_of_groups = not settings.source.warns_of_metrics
-        if settings.source.is_of_user and not run.released:
+        if not run.released:
             run.writes = ParameterWrites(
                 {name: one for name, one in self._optimizers.items() if members[name].can_start}
             )

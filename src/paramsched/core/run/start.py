@@ -157,7 +157,6 @@ class PlanSource:
         published: the recipe, if the plan was passed as one.
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
-        is_of_user: False for a Scheduler that the library itself makes and that trains nothing.
         processes: the processes that train together.
     """
 
@@ -167,7 +166,6 @@ class PlanSource:
     published: PublishedPlan | None = None
     counted_by: str = ""
     warns_of_metrics: bool = False
-    is_of_user: bool = True
     processes: Processes = WORLD
 
     @staticmethod

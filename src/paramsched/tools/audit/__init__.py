@@ -1,4 +1,4 @@
-"""Comparison of a log with a plan, causes of differences, and the history of a run's plans."""
+"""Comparison of a log with a plan."""
 
 from paramsched.errors import UnreadableLog as UnreadableLog
 from paramsched.tools.audit.compare import LogFacts as LogFacts
@@ -6,8 +6,6 @@ from paramsched.tools.audit.compare import Report as Report
 from paramsched.tools.audit.compare import compare_with_plan as compare_with_plan
 from paramsched.tools.audit.compare import log_facts as log_facts
 from paramsched.tools.audit.compare import read_values as read_values
-from paramsched.tools.records.checkpoint_log import PlanSince as PlanSince
-from paramsched.tools.records.checkpoint_log import read_plan_history as read_plan_history
 from paramsched.tools.records.log_file import LoggedMetric as LoggedMetric
 from paramsched.tools.records.log_file import read_log as read_log
 from paramsched.tools.records.log_file import read_metrics as read_metrics
@@ -19,14 +17,12 @@ __all__ = [
     "LogFacts",
     "LoggedMetric",
     "LoggedValues",
-    "PlanSince",
     "Report",
     "UnreadableLog",
     "compare_with_plan",
     "log_facts",
     "read_log",
     "read_metrics",
-    "read_plan_history",
     "read_values",
 ]
 

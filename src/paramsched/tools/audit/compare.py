@@ -180,10 +180,9 @@ def read_values(
     columns: Mapping[str, str] | None = None,
     time: str | None = None,
     optimizer: str | None = None,
-    at: int | None = None,
 ) -> LoggedValues:
     """Read the values of all known fields in a log; the arguments and errors are those of `read_log`."""
-    return read_log(path, FIELDS, columns=columns, time=time, optimizer=optimizer, at=at)
+    return read_log(path, FIELDS, columns=columns, time=time, optimizer=optimizer)
 
 
 def column_names(logged: LoggedValues) -> dict[tuple[str, int], str]:

@@ -21,8 +21,6 @@ from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import KNOWN, Field
 from paramsched.errors import MissingDependency, UnreadableLog
-from paramsched.tools.records.checkpoint_files import parts_of_checkpoint
-from paramsched.tools.records.checkpoint_log import read_checkpoint
 from paramsched.tools.records.log_values import (
     ROUNDING_OF_CPUS,
     ROWS_ARE_COUNTED,
@@ -62,7 +60,6 @@ def read_log(
     columns: Mapping[str, str] | None = None,
     time: str | None = None,
     optimizer: str | None = None,
-    at: int | None = None,
     amount: AmountColumn = AmountColumn(),  # noqa: B008  # a frozen value
     tolerance: float | None = None,
 ) -> LoggedValues:
@@ -72,13 +69,12 @@ def read_log(
 
     Args:
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard or a
-            folder of them, or a checkpoint with the state of an optimizer, which may be a folder.
+            folder of them.
         fields: the fields that the plan schedules, to find columns with their names.
         columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. The columns of
             other fields are found by name.
         time: the column that counts the updates. Default: a column with a common name, else the number of the row.
-        optimizer: the name of the optimizer, required if the log or the checkpoint has several.
-        at: completed updates, required for a checkpoint that does not contain them.
+        optimizer: the name of the optimizer, required if the log has several.
         amount: the column of the amount, for a plan that counts samples, tokens or seconds.
         tolerance: the relative difference up to which a logged value counts as planned; 0 requires equal bits.
             Default: 4 units in the last place for values written by a Scheduler or the Runner, else 1e-9.
@@ -90,40 +86,31 @@ def read_log(
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
     kind = kind_of_log(file)
-    if kind == "checkpoint":
-        logged = read_checkpoint(file, optimizer, at, amount.clock)
-        # A recorded base shows that a Scheduler wrote the group.
-        columns_of_run = (
-            column if column.base is None else replace(column, tolerance=ROUNDING_OF_CPUS) for column in logged.columns
-        )
-        logged = replace(logged, columns=tuple(columns_of_run), of_state=True)
+    rows = rows_of_log(file, kind)
+    if kind == "jsonl" and rows and "groups" in rows[0]:
+        logged = _read_scheduler_rows(file, rows, optimizer, amount)
+    elif kind == "history":
+        wanted = _columns_of_history(file, rows, fields, columns)
+        logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
+        # The value in a row of step 0, which is logged before the first update, is that of update 0.
+        moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
+        logged = replace(logged, columns=moved, programs=TRAINER)
     else:
-        rows = rows_of_log(file, kind)
-        if kind == "jsonl" and rows and "groups" in rows[0]:
-            logged = _read_scheduler_rows(file, rows, optimizer, amount)
-        elif kind == "history":
-            wanted = _columns_of_history(file, rows, fields, columns)
-            logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
-            # The value in a row of step 0, which is logged before the first update, is that of update 0.
-            moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
-            logged = replace(logged, columns=moved, programs=TRAINER)
-        else:
-            logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
+        logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
     if tolerance is None:
         return logged
     return replace(logged, columns=tuple(replace(column, tolerance=tolerance) for column in logged.columns))
 
 
-_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
+_Kind: TypeAlias = Literal["history", "jsonl", "csv", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """Return the format of a log from its suffix and its first bytes; a folder has event files or is a checkpoint."""
+    """Return the format of a log from its suffix and its first bytes; a folder has event files."""
     if file.is_dir():
         if any(_EVENTS in path.name for path in file.iterdir()):
             return "events"
-        parts_of_checkpoint(file)
-        return "checkpoint"
+        raise UnreadableLog(path_text(file), "the folder has no event file of TensorBoard", _LOG_ADVICE)
     if file.exists() and not file.is_file():
         message = "expected a regular file, because other files may have no end"
         raise UnreadableLog(path_text(file), message, "Save the log to a file first")
@@ -133,7 +120,7 @@ def kind_of_log(file: Path) -> _Kind:
         raise UnreadableLog(path_text(file), "the file is empty", _LOG_ADVICE)
     # A checkpoint is a zip archive or a pickle, recognized by its suffix or its first bytes.
     if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
-        return "checkpoint"
+        raise UnreadableLog(path_text(file), "this is a checkpoint; a Scheduler reports a changed plan at a load", _LOG_ADVICE)
     for magic, name in _COMPRESSIONS.items():
         if head.startswith(magic):
             raise UnreadableLog(path_text(file), f"the file is compressed with {name}", "Decompress it first")
@@ -162,13 +149,11 @@ def _is_object(head: bytes) -> bool:
 
 
 def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
-    """Return the rows of a log as dicts from column to value; an empty list for a checkpoint.
+    """Return the rows of a log as dicts from column to value.
 
     Numbers may be strings, because their digits show the precision.
     """
     match kind:
-        case "checkpoint":
-            return []
         case "csv":
             rows = list(_csv_rows(file))
             return _rows_of_metrics(file, rows) if rows and rows[0].keys() == _METRIC_COLUMNS else rows
@@ -180,8 +165,8 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
             return list(json_rows(file))
 
 
-_IN_TEXT = "Pass JSONL or CSV in UTF-8, or a checkpoint (.pt)"
-_LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
+_IN_TEXT = "Pass JSONL or CSV in UTF-8"
+_LOG_ADVICE = "Pass the log of a run: JSONL or CSV"
 
 
 _FEWEST_COLUMNS = 3
@@ -632,7 +617,7 @@ class LoggedMetric:
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LoggedMetric, ...]:
     """Return the metrics in a log: JSONL, CSV, TensorBoard's, or transformers' `trainer_state.json`.
 
-    A checkpoint has no metrics. The losses of the Runner are in `values.jsonl`; its validations are read from
+    The losses of the Runner are in `values.jsonl`; its validations are read from
     `metrics.jsonl` in the same folder.
 
     Args:
