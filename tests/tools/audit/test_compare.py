@@ -1,13 +1,9 @@
 """The comparison of a log with a plan: bases that are fitted, and the names of groups."""
 
-import itertools
 import json
-import re
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.schedules import values_by_base
@@ -34,13 +30,13 @@ VALUES = SCHEDULE(T, base=0.1)
 
 @pytest.fixture
 def report(tmp_path):
-    def compare(values, times=T, *, plan=PLAN, bases=None, processes=None, **facts):
+    def compare(values, times=T, *, plan=PLAN, bases=None, **facts):
         file = tmp_path / "log.jsonl"
         rows = zip(np.asarray(times).tolist(), np.asarray(values).tolist(), strict=True)
         file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in rows))
         known = ps.RunFacts(**({"total": TOTAL} | facts))
         given = {("lr", None): 0.1} if bases is None else bases
-        return compare_with_plan(read_log(file, ["lr"]), plan, facts=known, bases=given, processes=processes)
+        return compare_with_plan(read_log(file, ["lr"]), plan, facts=known, bases=given)
 
     return compare
 
@@ -77,7 +73,6 @@ def test_zeros_are_not_as_planned_because_a_base_of_0_fits_them(report):
 LONG = np.arange(20_000)
 
 
-OTHER_END = ps.Plan(lr="cosine(to=0.137)").resolve(total=LONG.size).bindings[0].schedule(LONG, base=0.1)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +81,8 @@ OTHER_END = ps.Plan(lr="cosine(to=0.137)").resolve(total=LONG.size).bindings[0].
         (np.ones(LONG.size), "linear()", 1000),
         (np.tile([0.1, 0.2], LONG.size // 2), "linear()", 1000),
         (np.linspace(0.1, 0.0, LONG.size), "linear()", 1000),
-        ((OTHER_END - 1e-5 * (LONG == 7000)).round(5), "cosine()", LONG.size),
-        ((OTHER_END - 5e-6).round(5), "cosine()", LONG.size),
     ],
-    ids=["constant", "two values", "another start", "one wrong digit", "rounded down"],
+    ids=["constant", "two values", "another start"],
 )
 def test_the_causes_of_a_long_log_that_does_not_fit_are_sought_in_few_evaluations(
     values, line, total, report, monkeypatch
@@ -180,7 +173,7 @@ def test_only_the_field_with_another_base_is_named():
 
     (cause,) = report.causes
     assert cause.text == "the base of weight_decay of group 0 is 0.15, not 0.05; factor 3"
-    assert (cause.name, cause.fitted) == ("another base", 1)
+    assert cause.name == "another base"
 
 
 def test_a_plan_whose_values_depend_on_no_base_is_compared_without_one():
@@ -197,26 +190,6 @@ def test_a_base_of_a_few_values_is_not_advised(values):
     assert (f"--base {place.split()[0]}=0.1" in str(report)) == (base is None)
 
 
-@given(st.integers(50, 90) | st.integers(110, 180), st.integers(2, 4), st.integers(3, 50))
-def test_the_named_totals_are_all_around_one_that_explain_the_values(total, digits, rows):
-    def planned(length):
-        return ps.linear(over=length)(T_OF_BASES[:rows], base=0.1)
-
-    column = column_of("lr", planned(total), digits, T_OF_BASES[:rows])
-    explain = {
-        length
-        for length in range(2, 400)
-        if any(column.equals_in(reading, planned(length)).all() for reading in (None, *column.readings))
-    }
-
-    causes = [cause.text for cause in compared({"lr": "linear()"}, column, bases={"lr": 0.1}).causes]
-
-    for text in causes:
-        if (match := re.search(r"a total of (?:at least )?([\d,]+)(?: to ([\d,]+))? updates", text)) is not None:
-            low, high = (int((group or match[1]).replace(",", "")) for group in match.groups())
-            high = 399 if "at least" in match[0] else high
-            assert {*range(low, high + 1)} <= explain
-            assert not {low - 1, high + 1} & explain
 
 
 T_OF_PAIRS = np.arange(20)
@@ -338,15 +311,3 @@ def test_the_base_of_the_first_values_is_fitted_if_nothing_explains_the_others(p
     assert plan in LIMITED or [*report.assumed.values()] == [base]
 
 
-@pytest.mark.parametrize("total", spread([47, 211, 1373, 3207], 47))
-@table(("plan", "base"), itertools.product(AFFINE, [None, 0.1]))
-def test_another_total_is_named_however_far_it_is_from_that_of_the_plan(plan, base, total):
-    t = np.arange(0, min(total, 200), 3)
-
-    report = audited(plan, column(t, planned(plan, t, 0.1, total)), base)
-
-    (cause,) = report.causes
-    low, *high = [int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d", cause.text.partition(" updates")[0])]
-    assert (cause.name, cause.fitted) == ("another total", 1)
-    assert low <= total <= max(high, default=low)
-    assert cause.bases == (0.1,)

@@ -51,12 +51,6 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, termin
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
 )
 @click.option("--optimizer", metavar="NAME", help="Name of the optimizer, if the log has several.")
-@click.option(
-    "--processes",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Number of processes of the run, for the text of a cause.",
-)
 @tolerance_option
 @click.option("--html", "page", metavar="FILE", help="Draw the log, and the plan, into FILE.")
 @json_option
@@ -69,12 +63,11 @@ def paramsched_audit(
     amount: str | None,
     names: tuple[str, ...],
     optimizer: str | None,
-    processes: int | None,
     tolerance: float | None,
     page: str | None,
     as_json: bool,
 ) -> None:
-    """Compare LOG with a plan, value by value. Print the first difference and the causes that explain each value.
+    """Compare LOG with a plan, value by value. Print the first difference, and the factor or the shift that explains each value.
 
     Without --plan, draw LOG and print its facts: the number of rows, the first, last, lowest and highest value, where
     the values rise, fall, stay and jump, zeros, and updates that occur twice or go back.
@@ -101,7 +94,7 @@ def paramsched_audit(
 
     named = named_columns(columns)
     if plan is None:
-        given = {"--base": options.bases, "--amount": amount, "--group": names, "--processes": processes}
+        given = {"--base": options.bases, "--amount": amount, "--group": names}
         if needless := [option for option, value in given.items() if value not in (None, ())]:
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, page, as_json=as_json)
@@ -134,7 +127,6 @@ def paramsched_audit(
             facts_from_options(known),
             bases=dict(given_bases(read, base_options, logged=(*logged.names, *names)).items()),
             names=names,
-            processes=processes,
         )
     except UnknownGroup as error:
         instead = "Pass --group for each group of the log, in order"

@@ -14,7 +14,7 @@ from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
-from paramsched.tools.audit.causes import Cause, cause_of_first, causes_of, place_of
+from paramsched.tools.audit.causes import Cause, causes_of, place_of
 from paramsched.tools.audit.match import (
     BasesByPlace,
     PlannedColumn,
@@ -326,9 +326,7 @@ class Report:
         until: the last update before that of `first`; None if there is none.
         is_constantly_zero: whether each learning rate in the log is 0.
         from_first_on: whether each value from `first` on differs.
-        causes: the causes that explain every value, with the fewest fitted numbers.
-        of_first: the cause that explains the most values from the first one on, if none explains all; None without one.
-        lines: several lines of a plan with these values, if the log does not show which of them the run used.
+        causes: the factor, the base or the shift that explains every value.
         bases: a dict from `lr of group 0`, for example, to a base that was not specified: all values are as planned
             with it, or all are explained by the first cause with it.
         assumed: a dict like `bases`, if nothing explains all values: the base of the first values, for the values
@@ -344,8 +342,6 @@ class Report:
     is_constantly_zero: bool = False
     from_first_on: bool = False
     causes: tuple[Cause, ...] = ()
-    of_first: Cause | None = None
-    lines: tuple[str, ...] = ()
     bases: Mapping[str, float] = field(default_factory=dict)
     assumed: Mapping[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -356,13 +352,12 @@ class Report:
         how = "as planned, up to rounding" if self.rounded else "values are as planned"
         lines = [f"{self.exact:,} of {self.values:,} {how}"]
         lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
-        first = "the first one" if self.of_first is None else f"those up to update {self.of_first.until:,}"
         for place, base in self.assumed.items():
             if base is None:
                 option = f"--base {place.partition(' ')[0]}=0.1"
                 lines.append(f"no base of {place} fits the first value. For example: {option}")
             else:
-                lines.append(f"no base of {place} fits all values; compared with {base!r}, which fits {first}")
+                lines.append(f"no base of {place} fits all values; compared with {base!r}, which fits the first one")
         lines += [f"note: {note}" for note in self.notes]
         if self.is_constantly_zero:
             lines.append("each learning rate is 0, which trains nothing")
@@ -375,14 +370,8 @@ class Report:
         for number, cause in enumerate(self.causes):
             prefix = "cause" if number == 0 else "explained as well by"
             lines.append(f"{prefix}: {cause.name}: {cause.text} (explains all {self.values:,} values)")
-        if self.lines:
-            several = ", ".join(f"`{line}`" for line in self.lines)
-            lines.append(f"several lines explain all values, and the log does not show which one: {several}")
-        elif self.first is not None and not self.causes:
-            lines.append("none of the known causes explains all values")
-        if (part := self.of_first) is not None:
-            counts = f"{part.values:,} of {self.values:,} values, up to update {part.until:,}"
-            lines.append(f"{part.name} explains {counts}{part.text and '; then '}{part.text}")
+        if self.first is not None and not self.causes:
+            lines.append("no factor, shift or speed explains all values")
         return "\n".join(lines)
 
 
@@ -435,10 +424,9 @@ def compare_with_plan(
     facts: RunFacts | None = None,
     bases: BasesByPlace | None = None,
     names: Sequence[str] = (),
-    processes: int | None = None,
     **run_facts: Unpack[Facts],
 ) -> Report:
-    """Compare a log with a plan, and name the causes that explain every value.
+    """Compare a log with a plan, and name the factor or the shift that explains every value.
 
     Args:
         logged: the values that a run used, from `read_log`.
@@ -447,7 +435,6 @@ def compare_with_plan(
         bases: a dict from (field, group) to the base, where group None means all groups. A missing base is fitted to
             the log, if all values agree then.
         names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
-        processes: the number of processes, for the text of a cause. Default: unknown.
         run_facts: the run facts, as in `ps.Scheduler`: `steps_per_epoch=100`.
 
     Raises:
@@ -457,7 +444,7 @@ def compare_with_plan(
             bases of 0 only.
     """
     known = facts_of_call("compare_with_plan(logged, plan)", facts, run_facts)
-    return matched_with_plan(logged, plan, known, bases=bases, names=names, processes=processes)[0]
+    return matched_with_plan(logged, plan, known, bases=bases, names=names)[0]
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a log may contain infinities, and values too large
@@ -468,7 +455,6 @@ def matched_with_plan(
     *,
     bases: BasesByPlace | None = None,
     names: Sequence[str] = (),
-    processes: int | None = None,
 ) -> tuple[Report, list[MatchedColumn]]:
     """Compare a log with a plan as `compare_with_plan`, and return the columns with their planned values too."""
     plan, facts = plan_in_run(plan, "compare_with_plan", facts), facts or RunFacts()
@@ -481,24 +467,18 @@ def matched_with_plan(
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
     causes: tuple[Cause, ...] = ()
-    of_first: Cause | None = None
-    lines: tuple[str, ...] = ()
     are_sure = [True] * len(pairs)
     if found is None:
         for other in logged.programs or (None,):
             moved = _as_logged_by(all_pairs, other)
-            causes, lines = causes_of(moved, planned, processes)
-            if causes or lines:
+            causes = causes_of(moved)
+            if causes:
                 pairs, program = moved, other
                 break
         each = [bases_if_explained([pair]) for pair in pairs]
-        if not causes and not lines:
-            of_first = cause_of_first(pairs, planned)
-        stated = causes[0] if causes else of_first
-        if stated is not None and stated.bases is not None:
-            are_sure = [bool(causes) or one is not None for one in each]
+        if causes:
             found = tuple(
-                base if pair.base is None else pair.base for pair, base in zip(pairs, stated.bases, strict=True)
+                base if pair.base is None else pair.base for pair, base in zip(pairs, causes[0].bases, strict=True)
             )
         else:
             are_sure = [one is not None for one in each]
@@ -526,10 +506,8 @@ def matched_with_plan(
         for group in one.pair.groups
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
-    causes = tuple(cause if cause.bases is None else _with_own_bases(cause, pairs, found) for cause in causes)
-    report = _report(
-        matched, causes, of_first, lines, notes, fitted, {} if causes and causes[0].bases is not None else asked
-    )
+    causes = tuple(_with_own_bases(cause, pairs, found) for cause in causes)
+    report = _report(matched, causes, notes, fitted, {} if causes else asked)
     return report, matched
 
 
@@ -556,7 +534,7 @@ def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequenc
     """Return a cause whose text names its bases, where the report states those of another cause."""
     own = [
         f"the base of {place_of(pair.column.field, pair.group)} is {base!r}"
-        for pair, base, stated in zip(pairs, cause.bases or (), bases, strict=True)
+        for pair, base, stated in zip(pairs, cause.bases, bases, strict=True)
         if pair.base is None and base != stated and pair.depends_on_base()
     ]
     return replace(cause, text="; ".join([cause.text, *own])) if own else cause
@@ -591,8 +569,6 @@ def _matched(pair: PlannedColumn, base: float) -> MatchedColumn:
 def _report(
     matched: Sequence[MatchedColumn],
     causes: tuple[Cause, ...],
-    of_first: Cause | None,
-    lines: tuple[str, ...],
     notes: tuple[str, ...],
     bases: Mapping[str, float],
     assumed: Mapping[str, float | None],
@@ -628,8 +604,6 @@ def _report(
         is_constantly_zero=bool(rates) and all(rate.is_zero for rate in rates),
         from_first_on=from_first_on,
         causes=causes,
-        of_first=of_first,
-        lines=lines,
         bases=bases,
         assumed=assumed,
         notes=notes,

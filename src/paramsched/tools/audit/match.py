@@ -25,8 +25,8 @@ from paramsched.core.plan import (
     scopes_of,
 )
 from paramsched.core.schedules import Schedule, depends_on_base, stage_from_base, values_by_base
-from paramsched.core.time import PROGRESS, UPDATES, RunFacts, times_on
-from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableLog
+from paramsched.core.time import PROGRESS, RunFacts, times_on
+from paramsched.errors import MissingFact, PlanError, UnreadableLog
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Rounding, Times
 
 _MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
@@ -168,26 +168,6 @@ class PlannedRun:
     def counted(self) -> Plan:
         """The resolved plan with all lengths as plain numbers in the unit of its clock."""
         return counted_plan(self.resolved)
-
-    @cached_property
-    def total(self) -> int | None:
-        """The length of the run in updates; None if it is unknown or the plan counts something else."""
-        length = self.resolved.total
-        return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
-
-    @cached_property
-    def _by_total(self) -> dict[int, Plan | None]:
-        return {}
-
-    def for_total(self, total: int) -> Plan | None:
-        """Return the plan of a run of another length, as `counted`; None if there is none."""
-        if total not in self._by_total:
-            try:
-                other = Plan(*self.plan.as_written(), total=total).resolve(facts=replace(self.facts, total=total))
-                self._by_total[total] = counted_plan(other)
-            except InvalidArgument:
-                self._by_total[total] = None
-        return self._by_total[total]
 
 
 def spread_rows(size: int, most: int) -> Times:
