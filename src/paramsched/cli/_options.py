@@ -1,10 +1,8 @@
 """Options shared by several commands, and the group of all commands."""
 
-import shlex
 import sys
 import textwrap
-from ast import literal_eval
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
 from importlib import import_module
@@ -14,12 +12,12 @@ from typing import Any, Final, TypeVar, cast, final
 
 import click
 
+from paramsched.base.foreign_names import name_here
 from paramsched.base.params import Param, params_of_record
 from paramsched.base.words import did_you_mean
 from paramsched.cli._completion import offer_files, offer_plans
 from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_guarded
 from paramsched.core.entries import is_installed
-from paramsched.core.foreign_calls import foreign_option
 from paramsched.core.time import UNIT_NAMES, Facts
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -273,32 +271,10 @@ tolerance_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _answer_to_option(option: str, arguments: Sequence[str], known: Collection[str]) -> str:
-    """Return what to write for an option that is an argument of another library; empty if it is not one.
-
-    Args:
-        option: the option.
-        arguments: the arguments of the command.
-        known: the options of the command.
-    """
-    begin = next((place for place, one in enumerate(arguments) if one.partition("=")[0] == option), None)
-    if begin is None:  # click has split an argument such as -xy into short options
-        return ""
-    _, equals, text = arguments[begin].partition("=")
-    text = text if equals else "".join(arguments[begin + 1 : begin + 2])
-    if not text:
-        return ""
-    try:
-        value = literal_eval(text)
-    except (SyntaxError, ValueError):
-        value = text
-    name = option.lstrip("-").replace("-", "_")
-    if (answer := foreign_option(name, value)) is None:
-        return ""
-    argument, text = answer
-    if argument == "plan":
-        return f"Write the plan {shlex.quote(text)}"
-    return f"Write {option_of(argument)} {text}" if option_of(argument) in known else ""
+def _answer_to_option(option: str) -> str:
+    """Return what an option that is an argument of another library is here; empty if it is not one."""
+    here = name_here("", option.lstrip("-").replace("-", "_"))
+    return here or ""
 
 
 @final
@@ -322,8 +298,7 @@ class Command(click.Command):
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.NoSuchOption as error:
-            known = {name for param in self.params for name in param.opts}
-            if advice := _answer_to_option(error.option_name, given, known):
+            if advice := _answer_to_option(error.option_name):
                 raise WrongUsage("", f"No such option {error.option_name}", advice, ctx=ctx) from None
             raise
 

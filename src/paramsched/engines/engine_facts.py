@@ -15,7 +15,7 @@ import numpy as np
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.base import codes
 from paramsched.base.problem import Problem
-from paramsched.core.foreign_calls import unknown_keyword
+from paramsched.core.answering import refused_keyword
 from paramsched.core.plan import (
     FORMS,
     SIZES_OF_BATCHES,
@@ -309,10 +309,7 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
         InvalidArgument: an option has a wrong type, or run facts are invalid or passed twice.
     """
     # The annotation of `**options` is checked by type checkers only.
-    required = [
-        parameter for parameter in signature(adapter).parameters.values() if parameter.default is parameter.empty
-    ]
-    if (error := unknown_keyword(call, adapter, [adapter] * len(required), given, prefix="")) is not None:
+    if (error := refused_keyword(call, adapter, given)) is not None:
         raise error
     options: dict[str, Any] = {name: value for name, value in given.items() if name not in Facts.__annotations__}
     facts = cast(Facts, {name: value for name, value in given.items() if name in Facts.__annotations__})

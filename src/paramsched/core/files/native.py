@@ -26,6 +26,7 @@ from paramsched.base.words import (
     closest,
     entry_path,
 )
+from paramsched.core.answering import entry_here, is_foreign_entry
 from paramsched.core.builders import SHAPES
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.files.problem_collector import BadValue, ProblemCollector, plain_or_bad, short_json, type_name_of
@@ -336,12 +337,9 @@ class _PlanReader:
             return None
         if key in KNOWN:
             return key
-        if _is_foreign(key, value):
-            from paramsched.core.foreign_calls import answer_to_entry
-
+        if is_foreign_entry(key, value):
             message = f'"{key}" is not a field'
-            answer = answer_to_entry(key, value, is_length=isinstance(value, str) and _is_length(value))
-            self.problems.add(path, message, answer, at_key=True, code=UNKNOWN_FIELD)
+            self.problems.add(path, message, entry_here(key, value), at_key=True, code=UNKNOWN_FIELD)
             return None
         message = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
@@ -433,13 +431,6 @@ def _total(value: Any) -> Duration:
     return length
 
 
-def _is_foreign(key: str, value: Any) -> bool:
-    """Return whether an entry is an argument of another library. Their table is loaded for entries of unknown names."""
-    from paramsched.core.foreign_calls import is_foreign_entry
-
-    return is_foreign_entry(key, value)
-
-
 def _near_reserved(key: str) -> str | None:
     """Return the entry of a plan besides its fields that a key misspells; None if it resembles none."""
     return closest(key.lower(), RESERVED)
@@ -447,14 +438,7 @@ def _near_reserved(key: str) -> str | None:
 
 def _may_be_field(key: str, text: str) -> bool:
     """Return whether an entry that is no field was meant as one, so that its text is read as a schedule."""
-    return not _is_foreign(key, text) and _near_reserved(key) is None
-
-
-def _is_length(text: str) -> bool:
-    with suppress(InvalidArgument):
-        Duration.of(text)
-        return True
-    return False
+    return not is_foreign_entry(key, text) and _near_reserved(key) is None
 
 
 def _is_group(key: object, value: Any) -> bool:
@@ -462,7 +446,7 @@ def _is_group(key: object, value: Any) -> bool:
     return (
         isinstance(value, dict)
         and bool(value)
-        and not _is_foreign(str(key), value)
+        and not is_foreign_entry(str(key), value)
         and all(isinstance(name, str) and is_field_name(name) and Field.of(name).key in KNOWN for name in value)
         and all(isinstance(line, (str, int, float)) and not isinstance(line, bool) for line in value.values())
     )

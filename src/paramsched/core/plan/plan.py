@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.words import closest, printable_lines, text_on_screen
-from paramsched.core.answering import answering_method
+from paramsched.core.answering import answering_method, is_foreign_entry, unknown_argument
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
 from paramsched.core.entries import load_entry, notebook_display
@@ -43,7 +43,7 @@ from paramsched.core.schedules.windows import is_resolved_in
 from paramsched.core.time.duration import PROGRESS, Duration, DurationLike
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.core.tracebacks import with_short_errors
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, PlanError, Unresolved, shown
+from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,12 +106,7 @@ def fingerprint_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _examples(plan: "Plan") -> dict[str, str]:
-    """Return what a method of a plan may have for an argument without which it was called."""
-    return {"at": "0", "over": "1000" if plan.total is None else '"10%"'}
-
-
-_answering = answering_method("plan.", _examples)
+_answering = answering_method("plan.")
 
 
 @final
@@ -189,8 +184,7 @@ class Plan:
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
-            others = {name: value for name, value in (("total", total), ("clock", clock)) if value is not None}
-            _check_keywords(fields, others, has_bindings=bool(bindings))
+            _check_keywords(fields)
             given = [checked_binding(binding) for binding in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
@@ -390,16 +384,9 @@ class Plan:
         """Raise for a total of a change that has its name in another library, such as `max_steps`."""
         own = {binding.name for binding in self.bindings}
         added = {name: value for name, value in fields.items() if name not in own}
-        if not added:
-            return
-        from paramsched.core.foreign_calls import foreign_fact
-
-        totals = {name: foreign_fact(name, value) for name, value in added.items()}
-        for name, fact in totals.items():
-            if fact is not None and fact[0] == "total":
-                kept = [f"{one}={_as_argument(value)}" for one, value in fields.items() if one != name]
-                line = ", ".join([Duration.of(at).written(), *kept, f"total={fact[1]}"])
-                raise InvalidCall(CallSite("change", name), f'unknown argument "{name}"', f"Write plan.change({line})")
+        for name, value in added.items():
+            if is_foreign_entry(name, value):
+                raise unknown_argument("change", name, [], value)
 
     @readable
     @_answering
@@ -588,37 +575,19 @@ def _values_of(field: str) -> str:
     return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
 
 
-def _as_argument(schedule: Any) -> str:
-    """Return a schedule as Python code: a number as such, and any other as text."""
-    return repr(schedule) if isinstance(schedule, (int, float)) else repr(str(schedule))
-
-
 def _without_total(site: str, instead: str) -> PlanError:
     """Return the error for a total of a plan whose clock is progress."""
     return PlanError(site, "progress 1 is the end of the run, so the plan has no total", instead)
 
 
-def _check_keywords(fields: Mapping[str, Any], others: Mapping[str, Any], *, has_bindings: bool) -> None:
+def _check_keywords(fields: Mapping[str, Any]) -> None:
     """Raise for run facts, arguments of other libraries and misspelled entries of a plan.
 
     Every other name may be a field of the optimizer.
-
-    Args:
-        fields: the keywords that may be fields.
-        others: the total and the clock, for the line to write.
-        has_bindings: True if the call has bindings too, which the line to write would lack.
     """
-    if {*fields} <= {*KNOWN}:
-        return
-    from paramsched.core.foreign_calls import is_foreign_entry, unknown_keyword
-
-    foreign = {name for name, value in fields.items() if is_foreign_entry(name, value)}
-    known = ("total", "clock", *(name for name in fields if name not in foreign))
-    given = {**fields, **others}
-    error = unknown_keyword("Plan", Plan.__init__, (), given, known=known, has_more=has_bindings) if foreign else None
-    if error is not None:
-        raise error
     for name, value in fields.items():
+        if is_foreign_entry(name, value):
+            raise unknown_argument("Plan", name, ["total", "clock"], value)
         message = ""
         if name in Facts.__annotations__ and isinstance(value, (int, float)):
             message = f'"{name}" is a run fact; pass it to ps.Scheduler'

@@ -6,7 +6,7 @@ from functools import wraps
 from numbers import Real
 from typing import Any, Final, cast
 
-from paramsched.base.params import readable
+from paramsched.base.params import params_of, readable
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.curves.curve import Curve
@@ -121,9 +121,9 @@ def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     known = signature.parameters
     for key in kwargs:
         if key not in known and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
-            from paramsched.core.foreign_calls import unknown_argument
+            from paramsched.core.answering import unknown_argument
 
-            raise unknown_argument(name, builder, key, args, kwargs) from None
+            raise unknown_argument(name, key, params_of(builder), kwargs[key]) from None
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:

@@ -23,7 +23,7 @@ from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
-from paramsched.core.answering import answering
+from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.combinators import absolute
@@ -544,9 +544,7 @@ def bound_arguments(
     refuse_two_readings_of_call(name, args, kwargs)
     for key in kwargs:
         if key not in params and not any(one.free for one in params.values()):
-            from paramsched.core.foreign_calls import unknown_argument
-
-            raise unknown_argument(name, function, key, args, kwargs)
+            raise unknown_argument(name, key, params, kwargs[key])
     try:
         bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:

@@ -9,11 +9,11 @@ from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
-from paramsched.base.words import closest, did_you_mean, only_set_fields, shortened_text
-from paramsched.core.answering import answering_class
+from paramsched.base.words import closest, did_you_mean, only_set_fields
+from paramsched.core.answering import answering_class, unknown_argument
 from paramsched.core.entries import notebook_display
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, shown
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -336,7 +336,7 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
     name = call.partition("(")[0]
     for fact in keywords:  # the annotation of `**run_facts` is checked by type checkers only
         if fact not in Facts.__annotations__:
-            raise _unknown_fact(name, fact, keywords[fact])  # type: ignore[literal-required]  # it is not declared
+            raise unknown_argument(name, fact, list(Facts.__annotations__), keywords[fact])  # type: ignore[literal-required]  # it is not declared
     given: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
     if facts is not None and given:
         site, message = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
@@ -358,16 +358,6 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
         ) from None
     except InvalidArgument as error:  # it names the class, which the caller did not write
         raise error.changed(site=error.problem.site.replace("RunFacts(", f"{name}(", 1)) from None
-
-
-def _unknown_fact(name: str, fact: str, value: object) -> InvalidCall:
-    """Return the error about a keyword that is not a run fact, with the one that another library's name means."""
-    from paramsched.core.foreign_calls import foreign_fact
-
-    message = f'unknown argument "{shortened_text(fact)}"'
-    if (known := foreign_fact(fact, value)) is not None:
-        return InvalidCall(CallSite(name, fact), message, f"Write {known[0]}={known[1]}")
-    return InvalidCall(CallSite(name, fact), f"{message}; {did_you_mean(fact, Facts.__annotations__)}")
 
 
 def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
