@@ -1,9 +1,7 @@
 """The native form of a plan: data to Plan and back."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from typing import Any, Final, TypeGuard, final
+from typing import Any, Final, final
 
 from paramsched.base.codes import (
     NOTHING_PLANNED,
@@ -109,21 +107,8 @@ def schedule_from_text(text: str, source: str) -> Schedule:
     )
 
 
-def _is_plain(value: Any) -> bool:
-    """Return whether data has only text, numbers, lists and mappings, and no value that a config cannot contain."""
-    if isinstance(value, (list, dict)):
-        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
-    return value is None or isinstance(value, (str, bool, int, float))
-
-
-def _call(shape: str, arguments: Mapping[Any, Any]) -> str:
-    """Return a call of a shape with plain arguments as text."""
-    written = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
-    return f"{shape}({', '.join(written)})"
-
-
-def _schedule(value: Any, key: object, names: ShapeNames) -> Schedule:
-    """Return the schedule of a field or a target, which is the value of `key`: a line of text, or a number.
+def _schedule(value: Any, names: ShapeNames) -> Schedule:
+    """Return the schedule of a field or a target, a line of text, or a number.
 
     Raises:
         InvalidArgument: the value is not such a line.
@@ -135,31 +120,7 @@ def _schedule(value: Any, key: object, names: ShapeNames) -> Schedule:
             raise _refusal_of(value)
         case int() | float() if not isinstance(value, bool):
             return line_of(within_float(value), lambda: short_json(value))
-    line = _line_of_data(value, names)
-    advice = f"For example: {EXAMPLE_LINE}" if line is None else f"Write {key}: {line}"
-    raise _wrong_type(value, "a line of text or a number", advice)
-
-
-def _line_of_data(value: Any, names: ShapeNames) -> str | None:
-    """Return the line that a list of stages or a mapping with a shape was meant as; None if that is unknown."""
-    line = ""
-    if not _is_plain(value):
-        return None
-    if isinstance(value, list) and value:
-        texts = [element if isinstance(element, str) else _line_of_data(element, names) for element in value]
-        line = " >> ".join(text for text in texts if text is not None) if None not in texts else ""
-    elif isinstance(value, dict) and len(value) == 1:
-        ((name, inside),) = value.items()
-        if isinstance(inside, (dict, type(None))):  # cosine: {to: 0.1}
-            line = _call(str(name).removesuffix("()"), inside or {})
-        elif name == "schedule":
-            line = str(inside)
-    if isinstance(value, dict) and isinstance(shape := value.get("type", value.get("name")), str):
-        line = _call(shape, {name: element for name, element in value.items() if name not in ("type", "name")})
-    with suppress(InvalidArgument):
-        read_line(line, names.own)
-        return line
-    return None  # also for data that is no call of a shape
+    raise _wrong_type(value, "a line of text or a number", f"For example: {EXAMPLE_LINE}")
 
 
 def _refusal(message: str, advice: str = "", *, code: str = REFUSED_VALUE) -> InvalidArgument:
@@ -263,8 +224,7 @@ class _PlanReader:
         for name, fields in self.entries_of(value, root, "groups by name", example).items():
             path = child_path(root, name)
             selector = self.selector_of(name, path)
-            line = "cosine()" if not isinstance(fields, str) or not calls_function(fields) else fields
-            example = f"{name}: {_in_braces({'lr': line})}"
+            example = f"{name}: {{lr: cosine()}}"
             for key, schedule in self.entries_of(fields, path, "fields", example).items():
                 place = child_path(path, key)
                 if key in RESERVED:
@@ -303,17 +263,14 @@ class _PlanReader:
     ) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         if selector is None and _is_group(key, value):
-            label = f'"{key}"' if _needs_quotes(key) else key
-            group = f"{label}: {_in_braces(value)}"
-            advice = f"Write it under groups, as {group}" if "groups" in self.data else f"Write groups: {{{group}}}"
             message = f"it has fields, as a group has: {', '.join(value)}"
-            self.problems.add(path, message, advice, at_key=True, code=WRONG_TYPE)
+            self.problems.add(path, message, "Write it under groups", at_key=True, code=WRONG_TYPE)
             return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
         if name is None and not (isinstance(value, str) and _may_be_field(str(key), value)):
             return
         is_second = name is not None and (before := self.places.setdefault((name, selector), path)) != path
-        schedule = self.schedule_at(path, value, key)
+        schedule = self.schedule_at(path, value)
         if name is not None and schedule is not None and not is_second:
             with self.problems.at(path):
                 self.bindings.append(Binding(name, schedule, selector, optional))
@@ -321,12 +278,12 @@ class _PlanReader:
             message = f"{name} of the same groups is scheduled at {before} too"
             self.problems.add(path, message, at_key=True, code=SAID_TWICE)
 
-    def schedule_at(self, path: str, value: Any, key: object) -> Schedule | None:
+    def schedule_at(self, path: str, value: Any) -> Schedule | None:
         """Return the schedule of a field or a target; None if it is invalid, or if no more problems are listed."""
         if self.problems.full and isinstance(value, str):
             return None
         with self.problems.at(path):
-            return _schedule(value, key, self.names)
+            return _schedule(value, self.names)
         return None
 
     def name_of_field(self, key: str, value: Any, path: str) -> str | None:
@@ -384,7 +341,7 @@ class _PlanReader:
                 self.problems.add(path, f'"{key}" is missing', code=WRONG_ARGUMENT)
         schedule = None
         if "schedule" in entry:
-            schedule = self.schedule_at(child_path(path, "schedule"), entry["schedule"], "schedule")
+            schedule = self.schedule_at(child_path(path, "schedule"), entry["schedule"])
         with self.problems.at(child_path(path, "initial")):
             first = entry.get("initial", 1.0)
             if isinstance(first, bool) or not isinstance(first, (int, float)):
@@ -450,20 +407,6 @@ def _is_group(key: object, value: Any) -> bool:
         and all(isinstance(name, str) and is_field_name(name) and Field.of(name).key in KNOWN for name in value)
         and all(isinstance(line, (str, int, float)) and not isinstance(line, bool) for line in value.values())
     )
-
-
-def _in_braces(fields: Mapping[str, str | float]) -> str:
-    """Return fields and their schedules as a mapping in one line; in braces, text with a comma needs quotes.
-
-    >>> _in_braces({"lr": "linear(1, 0)", "momentum": 0.9})
-    '{lr: "linear(1, 0)", momentum: 0.9}'
-    """
-    quoted = {name: f"'{line}'" if '"' in line else f'"{line}"' for name, line in fields.items() if _needs_quotes(line)}
-    return "{" + ", ".join(f"{name}: {quoted.get(name, line)}" for name, line in fields.items()) + "}"
-
-
-def _needs_quotes(line: object) -> TypeGuard[str]:
-    return isinstance(line, str) and not {*line}.isdisjoint(",[]{}\"'#")
 
 
 _READERS: Final[Mapping[object, Callable[[_PlanReader, Any], None]]] = {

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from errno import ENAMETOOLONG, ENOENT
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,6 @@ from paramsched.core.files.syntaxes import (
     write_yaml,
     yaml_places,
 )
-from paramsched.core.files.yaml_slips import problems_of_slips
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
 from paramsched.core.time.run_facts import RunFacts
@@ -258,14 +257,12 @@ class PlanText:
         text: the text.
         format: the format.
         entries: the mapping that was passed in place of a text; None if there is a text.
-        looks_for_slips: False if the error of an invalid text is enough.
     """
 
     name: str
     text: str
     format: str
     entries: Mapping[str, Any] | None = None
-    looks_for_slips: bool = True
 
     def loaded(self, shapes: Iterable[ShapeLike] = ()) -> Loaded:
         """Return the plan; `shapes` are functions that build schedules, which it may call by their names."""
@@ -281,16 +278,8 @@ class PlanText:
             refuse_large_plan(data, self.name)
             return _loaded_from(data, shapes)
         except ConfigError as error:
-            refused = ConfigError(self.name, self.placed(error.problems, root))
-            refused.__cause__ = error.__cause__
-            if self.format != "yaml" or not self.looks_for_slips:
-                raise refused from refused.__cause__
-        slips = problems_of_slips(self.text, lambda text: self._reread(text).loaded(shapes))
-        raise ConfigError(self.name, slips) if slips else refused
-
-    def _reread(self, text: str) -> "PlanText":
-        """Return another text with the same name and format, whose slips are not looked for."""
-        return replace(self, text=text, looks_for_slips=False)
+            problems = self.placed(error.problems, root)
+            raise ConfigError(self.name, _with_comma_in_braces(problems)) from error.__cause__
 
     def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
@@ -302,6 +291,17 @@ class PlanText:
         """True if the text is YAML or TOML with comments, which a plan does not preserve."""
         pattern = _COMMENTS.get(self.format)
         return pattern is not None and any(match["comment"] for match in pattern.finditer(self.text))
+
+
+def _with_comma_in_braces(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return one problem in place of all of a line in which a comma inside of braces has ended a text."""
+    found = dict[int | None, Problem]()
+    for problem in problems:
+        is_ended = problem.found.endswith("the bracket is not closed") and "{" in (problem.text or "")[: problem.column]
+        if is_ended and problem.line not in found:
+            message, advice = "inside of { } a comma ends a text", 'Write quotes around it: {lr: "linear(1, 0)"}'
+            found[problem.line] = problem.changed(found=message, advice=advice)
+    return tuple(dict.fromkeys(found.get(problem.line, problem) for problem in problems))
 
 
 def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:

@@ -95,7 +95,6 @@ def decoded_text(data: bytes, file: Path) -> str:
 
 
 _INDEX = re.compile(r"\[(\d+)\]")
-_ESCAPED = {"x": 4, "u": 6, "U": 10}
 
 
 @final
@@ -206,14 +205,14 @@ def _lacks_place(problem: Problem) -> bool:
 def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Problem:
     """Return a problem with the line and column of its entry's key, value, or wrong part of the text."""
     place = place_at_path(root, problem.path)
-    begin, end = place.begin, place.end
+    begin = place.begin
     if problem.at_key and place.key is not None:
-        begin, end = place.key, place.begin
+        begin = place.key
     elif problem.span is not None and place.text is not None:
-        first, last = problem.span
-        raw = text[place.begin : place.end]
-        begin, end = (place.begin + index_in_source(raw, place.text, one) for one in (first, last))
-        end += last >= len(place.text)  # the end of the text is shown at its last character
+        # In a text with escaped characters or of several lines, the place is its begin.
+        for before in ("", text[begin]):
+            if text[begin : place.end] == f"{before}{place.text}{before}":
+                begin = min(begin + len(before) + problem.span[0], place.end - 1)
     line, column = lines.of(begin)
     return problem.changed(line=line, column=column, text=lines.line(line))
 
@@ -240,55 +239,6 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
         if rest[:cut] in named:
             return named[rest[:cut]], rest[cut:]
     return None
-
-
-def index_in_source(raw: str, text: str, index: int) -> int:
-    """Return the offset in `raw` of the character `text[index]`; 0 if it cannot be determined.
-
-    Args:
-        raw: the source of the text, with quotes and escapes.
-        text: the text.
-        index: an index of the text.
-
-    >>> index_in_source("'it''s cosin()'", "it's cosin()", 5)
-    7
-    """
-    if raw == text:
-        return min(index, max(len(raw) - 1, 0))
-    quote = raw[:1] if raw[:1] in ("'", '"') else ""
-    three = quote and raw.startswith(quote * 3) and raw.endswith(quote * 3) and not text.startswith(quote)
-    at = 3 if three else len(quote)
-    if raw[:1] in ("|", ">"):
-        at = raw.find("\n") + 1
-    for one in text[: min(index, len(text))]:
-        escaped = raw[at : at + 1] == "\\" and quote == '"'
-        if escaped and one.isspace():
-            sign = raw[at + 1 : at + 2]
-            digits = raw[at + 2 : at + _ESCAPED.get(sign, 2)]
-            if sign in ('"', "\\", "/") or (digits and not chr(int(digits, 16)).isspace()):
-                continue  # another character is escaped; the whitespace before it was skipped at once
-        if not escaped:
-            at = _skip_blanks(raw, at)
-            if one.isspace():
-                continue
-        if escaped or (raw[at : at + 1] == "\\" and quote == '"'):
-            length = _ESCAPED.get(raw[at + 1 : at + 2], 2)
-            at += (
-                12 if length == 6 and ord(one) > 0xFFFF else length
-            )  # JSON escapes such a character as a surrogate pair
-        elif raw[at : at + 1] == one:
-            at += 2 if one == quote == "'" and raw[at : at + 2] == "''" else 1
-        else:
-            return 0
-    if not text[index : index + 1].isspace():
-        at = _skip_blanks(raw, at)
-    return min(at, max(len(raw) - 1, 0))
-
-
-def _skip_blanks(raw: str, at: int) -> int:
-    while at < len(raw) and raw[at].isspace():
-        at += 1
-    return at
 
 
 _MOST = 200  # problems that are listed; a file may have a hundred thousand problems

@@ -8,14 +8,14 @@ from math import isfinite
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from paramsched.base.params import required_names, short_name
-from paramsched.base.words import KNOWN, RECIPE, RESERVED
+from paramsched.base.words import RECIPE
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import ConfigError, InvalidArgument, shown
+from paramsched.errors import InvalidArgument, shown
 
 
 class PublishedPlan:
@@ -159,37 +159,9 @@ def _advice_for_number(number: float | str) -> str:
     return 'For example: "constant(1.0)", the base at every update'
 
 
-_SLIP = re.compile(r"(\s*+)([A-Za-z_]\w*+)((?:\[\d*+\])?+)(\s*+=\s*+|:)(?=[^\s=/])(.*)")
-
-
-def mended_entry(line: str) -> tuple[str, str] | None:
-    """Return the cause and the mended line of an entry without a colon, or without the space after it; None for others.
-
-    The name must be that of an optimizer's field or of another entry of a plan, because a path and the argument of a
-    call have the same form.
-
-    >>> mended_entry("total:100"), mended_entry("lr = cosine()")[1], mended_entry("lr: cosine()"), mended_entry("to=1")
-    (('the space after ":" is missing', 'total: 100'), 'lr: cosine()', None, None)
-    """
-    match = _SLIP.fullmatch(line)
-    if match is None or match[2] not in (*KNOWN, *RESERVED):
-        return None
-    cause = 'the space after ":" is missing' if match[4] == ":" else 'an entry has ":" after its name, not "="'
-    return cause, f"{match[1]}{match[2]}{match[3]}: {match[5]}"
-
-
-def _is_plan(text: str, call: str) -> bool:
-    with suppress(InvalidArgument, ConfigError):
-        plan_of(text, call)
-        return True
-    return False
-
-
 def _plan_of_line(text: str, call: str) -> Plan:
     """Return the plan of a text that has no form of a plan file: the text of a schedule."""
     word = text.strip()
-    if (entry := mended_entry(word)) is not None and _is_plan(entry[1], call):
-        raise InvalidArgument(f"{call}(…, plan={shown(text)})", entry[0], f"Write {entry[1]!r}")
     if "(" in word:
         return Plan(lr=word)
     site, instead = f"{call}(…, plan={shown(text)})", ""
