@@ -5,7 +5,6 @@ import json
 import pytest
 from click.testing import CliRunner
 
-import paramsched as ps
 from paramsched.cli import main
 from support.tables import table
 
@@ -76,15 +75,6 @@ def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, cod
 
 
 
-def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_path):
-    lr = ps.trace(ps.Plan(lr=ps.cosine(), total=100), {"lr": 0.1})["lr"]
-    rows = [json.dumps({"step": t, "lr": float(lr[min(4 * t, 99)])}) for t in range(20)]
-    (tmp_path / "values.jsonl").write_text("\n".join(rows))
-
-    (actual,) = json.loads(call(plan("total: 100\nlr: cosine()\n"), "--log", "values.jsonl", "--json").stdout)
-
-    assert (actual["code"], actual["severity"], actual["line"]) == ("PS405", "error", 2)
-    assert "4" in actual["advice"]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import csv
 import json
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -96,20 +95,8 @@ def test_trackio_accepts_every_name(folder, monkeypatch):
     assert [row["lr/head"] for row in storage.get_logs("digits", run)] == rates_of_run(names)
 
 
-def wandb_of(rows: Rows) -> ModuleType:
-    """Return a module with the functions of wandb that the page calls, which appends what is logged to `rows`."""
-    module = ModuleType("wandb")
-    run = SimpleNamespace(log=lambda values, step: rows.append((step, values)), finish=lambda: None)
-    module.init = lambda project: run  # type: ignore[attr-defined]  # as wandb has it
-    return module
 
 
-def mlflow_of(rows: Rows) -> ModuleType:
-    """Return a module with the functions of mlflow that the page calls, which appends what is logged to `rows`."""
-    module = ModuleType("mlflow")
-    module.start_run = nullcontext  # type: ignore[attr-defined]  # as mlflow has it
-    module.log_metrics = lambda values, step: rows.append((step, values))  # type: ignore[attr-defined]
-    return module
 
 
 def trackio_of(rows: Rows) -> ModuleType:
@@ -121,26 +108,10 @@ def trackio_of(rows: Rows) -> ModuleType:
     return module
 
 
-def chart_of_wandb(rows: Rows) -> list[list[Any]]:
-    """Return the CSV that W&B exports for a chart: each curve of the run "first" with its lowest and highest value."""
-    names = list(rows[0][1])
-    head = [f"first - {name}{end}" for name in names for end in ("", "__MIN", "__MAX")]
-    return [["Step", *head], *([step, *(one[name] for name in names for _ in range(3))] for step, one in rows)]
 
 
-def history_of_wandb(rows: Rows) -> list[list[Any]]:
-    """Return the CSV of `run.history().to_csv()`: an index, and the columns of wandb between those of paramsched."""
-    names = list(rows[0][1])
-    return [
-        ["", "_step", *names, "_timestamp", "_runtime"],
-        *([i, step, *(one[name] for name in names), 1.7e9 + i, i] for i, (step, one) in enumerate(rows)),
-    ]
 
 
-def metrics_of_mlflow(rows: Rows) -> list[list[Any]]:
-    """Return the CSV that MLflow exports for the metrics of a run: a line for each value, metric by metric."""
-    lines = [["5c2a", name, one[name], step, 1700000000000] for name in rows[0][1] for step, one in rows]
-    return [["run_id", "key", "value", "step", "timestamp"], *lines]
 
 
 def table_of_trackio(rows: Rows) -> list[list[Any]]:
@@ -150,9 +121,6 @@ def table_of_trackio(rows: Rows) -> list[list[Any]]:
 
 
 EXPORTS = [
-    ("Weights & Biases", wandb_of, chart_of_wandb),
-    ("Weights & Biases", wandb_of, history_of_wandb),
-    ("MLflow", mlflow_of, metrics_of_mlflow),
     ("trackio", trackio_of, table_of_trackio),
 ]
 

@@ -200,7 +200,6 @@ def test_the_command_for_a_log_or_a_checkpoint_is_suggested(name, command):
     ("name", "advice"),
     [
         ("zz.csv", "For example: zz.yaml"),
-        ("zz.pt", "For example: zz.yaml"),
         ("zz.ymal", 'For example: format="yaml"'),
         ("zz", 'For example: format="yaml"'),
     ],

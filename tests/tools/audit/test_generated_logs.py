@@ -6,7 +6,6 @@
 
 import csv
 import itertools
-import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -420,18 +419,6 @@ def test_the_report_of_a_generated_log_is_as_recorded(places, subtests):
 
 
 
-@pytest.mark.parametrize("is_after", [False, True])
-def test_both_generations_of_the_trainer_are_as_planned(tmp_path, is_after):
-    schedule = schedule_of("warmup(10) >> cosine()")
-    rows = [{"step": n, "learning_rate": schedule(n - 1 + is_after, base=0.1)} for n in range(10, 300, 10)]
-
-    (tmp_path / "trainer_state.json").write_text(json.dumps({"log_history": rows}))
-
-    logged = read_log(tmp_path / "trainer_state.json", ["lr"])
-    report = compare_with_plan(logged, ps.Plan(lr="warmup(10) >> cosine()"), total=TOTAL)
-
-    assert report.first is None
-    assert any("next update" in note for note in report.notes) == is_after
 
 
 @pytest.mark.parametrize("seed", range(40))

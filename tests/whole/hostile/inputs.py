@@ -56,7 +56,6 @@ TREES: dict[str, Any] = {
         "clock": {"lr": "updates"},
     },
     "log.jsonl": rows_of_log()[:12],
-    "trainer_state.json": {"log_history": [{"step": t, "learning_rate": 0.1 / t} for t in range(1, 9)], "global_step": 8},
     "last.pt": state_of_optimizer(),
     "config.json": {
         "model": {"type": "Net"},

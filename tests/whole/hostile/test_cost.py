@@ -87,7 +87,6 @@ LOGS: dict[str, tuple[str, Text]] = {
     "rows of objects": ("log.jsonl", lines('{"t": {i}, "groups": [{"lr": 0.{i}}]}\n')),
     "groups": ("log.jsonl", lines('{"lr": 0.{i}}', '{"t": 0, "groups": [', "]}\n", ", ")),
     "columns": ("log.csv", lambda n: "step," + ",".join(f"lr[{i}]" for i in range(n)) + "\n0" + ",0.1" * n + "\n"),
-    "history": ("trainer_state.json", lines('{"step": {i}, "learning_rate": 0.{i}},\n', '{"log_history": [', '{"step": 1, "learning_rate": 1}]}')),
 }  # fmt: skip
 READERS: dict[str, tuple[str, ...]] = {
     "audit": ("audit", "{}", "--plan", "cosine()", "--total", "5000", "--base", "lr=0.5"),

@@ -109,7 +109,7 @@ def as_config(file: Path) -> Any:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    **dict.fromkeys(("log", "last", "trainer_state"), as_log),
+    **dict.fromkeys(("log", "last"), as_log),
     "plan": as_plan,
     "config": as_config,
 }

@@ -24,7 +24,7 @@ from paramsched.tools.audit.match import (
     pair_columns,
 )
 from paramsched.tools.records.log_file import FIELDS, read_log
-from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Program, Unit, number_notes
+from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Unit, number_notes
 
 Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
 
@@ -371,7 +371,7 @@ class Report:
             prefix = "cause" if number == 0 else "explained as well by"
             lines.append(f"{prefix}: {cause.name}: {cause.text} (explains all {self.values:,} values)")
         if self.first is not None and not self.causes:
-            lines.append("no factor, shift or speed explains all values")
+            lines.append("neither a factor nor a shift or another speed explains all values")
         return "\n".join(lines)
 
 
@@ -397,7 +397,7 @@ def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColum
     """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
     planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
     missing = sorted({binding.name for binding in plan.bindings} - planned)
-    read = set() if logged.of_state else {column.field for column in logged.columns}
+    read = {column.field for column in logged.columns}
     unplanned = sorted(read - compared - set(missing))
     return [f"{text} (not in the log)" for text in missing] + [f"{text} (not in the plan)" for text in unplanned]
 
@@ -462,19 +462,14 @@ def matched_with_plan(
         logged, facts = _in_updates(logged, plan, facts)
     planned = PlannedRun(plan, facts)
     run = amounts_of_run(planned.resolved, facts)
-    all_pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
-    pairs, found, program = _of_program(all_pairs, logged.programs)
+    pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
+    found = bases_if_explained(pairs)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
     causes: tuple[Cause, ...] = ()
     are_sure = [True] * len(pairs)
     if found is None:
-        for other in logged.programs or (None,):
-            moved = _as_logged_by(all_pairs, other)
-            causes = causes_of(moved)
-            if causes:
-                pairs, program = moved, other
-                break
+        causes = causes_of(pairs)
         each = [bases_if_explained([pair]) for pair in pairs]
         if causes:
             found = tuple(
@@ -483,8 +478,6 @@ def matched_with_plan(
         else:
             are_sure = [one is not None for one in each]
             found = tuple(explained_first(pair, pair.column.t)[1] for pair in pairs)
-    if program is not None and program.is_after:
-        notes += (f"as {program.name} logs it: a row has the value of the next update",)
     matched = [_matched(pair, base) for pair, base in zip(pairs, found, strict=True)]
     _refuse_only_zeros(logged, matched)
     fitted, assumed = (
@@ -538,27 +531,6 @@ def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequenc
         if pair.base is None and base != stated and pair.depends_on_base()
     ]
     return replace(cause, text="; ".join([cause.text, *own])) if own else cause
-
-
-def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:
-    """Return the columns with the updates whose values a program logs."""
-    if program is None or not program.is_after:
-        return pairs
-    return [replace(pair, column=replace(pair.column, t=pair.column.t + 1)) for pair in pairs]
-
-
-def _of_program(
-    pairs: list[PlannedColumn], programs: Sequence[Program]
-) -> tuple[list[PlannedColumn], tuple[float, ...] | None, Program | None]:
-    """Return the columns as the program logs them with which all values are as planned, and the bases.
-
-    If there is no such program, these are the columns of the first one, and no bases.
-    """
-    for program in programs or (None,):
-        moved = _as_logged_by(pairs, program)
-        if (found := bases_if_explained(moved)) is not None:
-            return moved, found, program
-    return pairs, None, None
 
 
 def _matched(pair: PlannedColumn, base: float) -> MatchedColumn:

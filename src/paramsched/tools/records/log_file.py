@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import shlex
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,6 @@ from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import (
     ROUNDING_OF_CPUS,
     ROWS_ARE_COUNTED,
-    TRAINER,
     AmountColumn,
     LogColumn,
     LoggedValues,
@@ -45,12 +43,8 @@ from paramsched.tools.records.log_values import (
     update_number,
 )
 
-_CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
-_TABLES = (".csv", ".tsv")
-_WORDS = (".log", ".txt", ".out")
 _PLANS = (".yaml", ".yml", ".toml")
 _EVENTS = "tfevents"  # in the name of each event file
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 def read_log(
@@ -65,11 +59,8 @@ def read_log(
 ) -> LoggedValues:
     """Read the values in a log. The first update has number 0.
 
-    A `trainer_state.json` and MMEngine's `scalars.json` count steps from 1; they are converted.
-
     Args:
-        path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard or a
-            folder of them.
+        path: a `.jsonl` or `.csv` file, an event file of TensorBoard or a folder of them, or a `trainer_state.json`.
         fields: the fields that the plan schedules, to find columns with their names.
         columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. The columns of
             other fields are found by name.
@@ -86,66 +77,40 @@ def read_log(
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
     kind = kind_of_log(file)
-    rows = rows_of_log(file, kind)
+    rows, is_of_step = rows_of_log(file, kind), kind in ("events", "state")
+    if kind == "state":  # the row of the first update has step 1
+        first = [type(row.get(_STEP)) is int and row[_STEP] > 0 for row in rows]
+        rows = [{**row, _STEP: row[_STEP] - 1} if one else row for row, one in zip(rows, first, strict=True)]
     if kind == "jsonl" and rows and "groups" in rows[0]:
         logged = _read_scheduler_rows(file, rows, optimizer, amount)
-    elif kind == "history":
-        wanted = _columns_of_history(file, rows, fields, columns)
-        logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
-        # The value in a row of step 0, which is logged before the first update, is that of update 0.
-        moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
-        logged = replace(logged, columns=moved, programs=TRAINER)
     else:
-        logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
+        logged = _read_table(file, rows, fields, columns, _STEP if is_of_step and not time else time, amount)
     if tolerance is None:
         return logged
     return replace(logged, columns=tuple(replace(column, tolerance=tolerance) for column in logged.columns))
 
 
-_Kind: TypeAlias = Literal["history", "jsonl", "csv", "events"]
+_Kind: TypeAlias = Literal["jsonl", "csv", "events", "state"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """Return the format of a log from its suffix and its first bytes; a folder has event files."""
-    if file.is_dir():
-        if any(_EVENTS in path.name for path in file.iterdir()):
-            return "events"
-        raise UnreadableLog(path_text(file), "the folder has no event file of TensorBoard", _LOG_ADVICE)
+    """Return the format of a log: event files, the state of a Trainer, JSONL if its first character is that of an object, else CSV.
+
+    Raises:
+        UnreadableLog: it is not a regular file, or it is empty.
+    """
+    if _EVENTS in file.name or (file.is_dir() and any(_EVENTS in path.name for path in file.iterdir())):
+        return "events"
     if file.exists() and not file.is_file():
-        message = "expected a regular file, because other files may have no end"
+        message = "expected a regular file, because other files may have no end, or a folder of TensorBoard"
         raise UnreadableLog(path_text(file), message, "Save the log to a file first")
     with open_to_read(file) as stream:
         head = stream.read(_HEAD)
     if not head:
         raise UnreadableLog(path_text(file), "the file is empty", _LOG_ADVICE)
-    # A checkpoint is a zip archive or a pickle, recognized by its suffix or its first bytes.
-    if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
-        raise UnreadableLog(path_text(file), "this is a checkpoint; a Scheduler reports a changed plan at a load", _LOG_ADVICE)
-    for magic, name in _COMPRESSIONS.items():
-        if head.startswith(magic):
-            raise UnreadableLog(path_text(file), f"the file is compressed with {name}", "Decompress it first")
-    if _EVENTS in file.name:
-        return "events"
-    # The state of a Trainer is recognized by its name or its first bytes.
-    is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
-    if is_state or file.name == "trainer_state.json":
-        return "history"
-    # A text that starts like an object, optionally after a byte order mark, is JSONL regardless of the suffix.
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    # A line of a text log may begin with a time in brackets.
-    words = file.suffix in ("", *_WORDS) and not _is_object(head)
-    if file.suffix not in _TABLES and not words and text.startswith((b"{", b"[")):
-        return "jsonl"
-    return "csv"
-
-
-def _is_object(head: bytes) -> bool:
-    """Return whether the first line of a file is a JSON object, or may be the first part of one."""
-    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return line.startswith(b'{"') and len(head) == len(line)
+    if file.name == _STATE:
+        return "state"
+    return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
 
 def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
@@ -155,65 +120,25 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
     """
     match kind:
         case "csv":
-            rows = list(_csv_rows(file))
-            return _rows_of_metrics(file, rows) if rows and rows[0].keys() == _METRIC_COLUMNS else rows
+            return list(_csv_rows(file))
         case "events":
             return list(_event_rows(file))
-        case "history":
-            return _state_of_history(file)["log_history"]  # type: ignore[no-any-return]  # checked there
         case "jsonl":
             return list(json_rows(file))
+        case "state":
+            return _rows_of_history(file)
 
 
 _IN_TEXT = "Pass JSONL or CSV in UTF-8"
 _LOG_ADVICE = "Pass the log of a run: JSONL or CSV"
 
 
-_FEWEST_COLUMNS = 3
 _HEAD = 65536  # bytes that show the format of a file
 _MOST_OF_REASON = 200  # characters of the message of another library
-_NO_TABLE = "the text is not a table with a line of column names"
-
-
-_UPDATE_NAME = re.compile(r"(?<![a-z])(?:step|iter|iteration|update)s?(?![a-z])(?=[^\d\n]*\d)", re.IGNORECASE)
-_RATE_NAME = re.compile(r"(?<![a-z])(?:lr|learning[ _-]?rate)(?![a-z])(?=[^\d\n]*\d)", re.IGNORECASE)
-
-
-def _table_of_text(file: Path) -> str | None:
-    """Return a command that makes a table of a text log, by the names in its first line with a learning rate.
-
-    Returns None if no line at the beginning of the file has one.
-    """
-    with open_to_read(file) as stream:
-        text = stream.read(_HEAD).decode("utf-8", errors="replace")
-    for line in text.splitlines():
-        rate, update = _RATE_NAME.search(line), _UPDATE_NAME.search(line)
-        if rate is None:
-            continue
-        # Lookaheads, because a line may have its rate first. No single quote, so that a shell takes the code as it is.
-        columns, pattern = "lr", rf"(?=.*?(?<![a-z]){rate[0]}[^\d\n]*?(\.?\d[\d.]*(?:e[-+]?\d+)?))"
-        if update is not None:
-            columns, pattern = "step,lr", rf"(?=.*?(?<![a-z]){update[0]}[^\d\n]*(\d+)){pattern}"
-        message = f'for one in re.finditer(r"(?im)^{pattern}", open({json.dumps(str(file))}, errors="replace").read())'
-        code = f'import re; print("{columns}"); [print(*one.groups(), sep=",") {message}]'
-        return f"Make a table of it: python -c {shlex.quote(code)} > log.csv"
-    return None
-
-
-def _text_error(file: Path, width: int) -> UnreadableLog | None:
-    """Return the error of a text log that was read as a table with `width` columns; None if it may be a table."""
-    if file.suffix not in ("", *_WORDS):
-        return None
-    table = _table_of_text(file)
-    if table is None and (not file.suffix or width >= _FEWEST_COLUMNS):
-        return None
-    return UnreadableLog(path_text(file), _NO_TABLE, table or _LOG_ADVICE, option="--column")
 
 
 _MAX_LINE_LENGTH = 2**24
 """The maximum length of a line in characters, because a file of zeros is one long line."""
-_MAX_STATE_BYTES = 2**28
-"""The maximum size of a `trainer_state.json` in bytes; the file is read into memory."""
 MOST_COLUMNS = 4_000
 """The maximum number of columns: four fields of a thousand groups."""
 
@@ -306,8 +231,6 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
         width = len(header)
         for row in rows:
             if len(row) > width:
-                if (error := _text_error(file, width)) is not None:
-                    raise error
                 cells = "1 cell" if width == 1 else f"{width} cells"
                 message = f"expected a log with {cells} as in the first line, got {len(row)}"
                 instead = "Put the name of each column in the first line"
@@ -318,19 +241,21 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
         raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
 
 
-_METRIC_COLUMNS = frozenset(("run_id", "key", "value", "step", "timestamp"))  # of the CSV that MLflow exports
+_STEP = "step"  # the column that counts the updates in the rows of an event file and of a Trainer's state
+_STATE = "trainer_state.json"
+_MAX_STATE_BYTES = 2**28
+"""The maximum size of a `trainer_state.json` in bytes; the file is read into memory."""
 
 
-def _rows_of_metrics(file: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each value of an MLflow export, with the name of its metric as the column."""
-    runs = list(dict.fromkeys(row["run_id"] for row in rows))
-    if len(runs) > 1:
-        message = f"expected the metrics of one run, got {len(runs)}: {names_listed(runs)}"
-        raise UnreadableLog(path_text(file), message, "Keep the lines of one run")
-    return [{_STEP: row["step"], row["key"]: row["value"]} for row in rows]
-
-
-_STEP = "step"  # the column that counts the updates in a `trainer_state.json` and in the rows of an event file
+def _rows_of_history(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a Trainer's state."""
+    if (size := file.stat().st_size) > _MAX_STATE_BYTES:
+        raise UnreadableLog(path_text(file), f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}", _LOG_ADVICE)
+    data = _json_value("".join(_text_lines(file)), file, _LOG_ADVICE)
+    rows = data.get("log_history") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableLog(path_text(file), "log_history, a list of objects, is missing", _LOG_ADVICE)
+    return rows
 
 
 def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -354,37 +279,6 @@ def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
         if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
             for event in events.Tensors(tag):
                 yield {_STEP: event.step, tag: make_ndarray(event.tensor_proto).item()}
-
-
-_NO_HISTORY = "Pass trainer_state.json of a checkpoint, whose log_history has learning_rate"
-
-
-def _columns_of_history(
-    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: Mapping[str, str]
-) -> dict[str, str]:
-    """Return a dict from each field, or `field@group`, to its column in a `trainer_state.json`."""
-    present = list(dict.fromkeys(name for row in rows for name in row))
-    wanted = columns_of_fields(present, fields, columns)
-    if not wanted:
-        raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _NO_HISTORY)
-    return wanted
-
-
-def _state_of_history(file: Path) -> dict[str, Any]:
-    """Return the state of a Trainer, with the rows of `log_history`; numbers with a decimal point stay strings."""
-    if (size := file.stat().st_size) > _MAX_STATE_BYTES:
-        message = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
-        raise UnreadableLog(path_text(file), message, _NO_HISTORY)
-    try:
-        with open_to_read(file) as stream:
-            text = stream.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableLog(path_text(file), f"invalid JSON: {_reason(error)}", _NO_HISTORY) from None
-    data = _json_value(text, file, _NO_HISTORY)
-    rows = data.get("log_history") if isinstance(data, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnreadableLog(path_text(file), "log_history, a list of objects, is missing", _NO_HISTORY)
-    return dict(data)
 
 
 def _read_scheduler_rows(
@@ -460,8 +354,6 @@ def _read_table(
         raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
     wanted = columns_of_fields(present, fields, columns)
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
-    if not wanted and (error := _text_error(file, len(present))) is not None:
-        raise error
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
         listed, column = names_listed(dict.fromkeys((field, *fields)), 4), _column_to_suggest(field, rows)
@@ -511,7 +403,6 @@ def _read_table(
         notes,
         consumed_amounts,
         unit=counted.unit,
-        programs=counted.programs,
     )
 
 
@@ -551,8 +442,7 @@ def numbered_cells(
         if not cells or (time is not None and is_blank(row.get(time))):
             continue
         t = number if time is None else update_number(row[time], file)
-        if counted.first and t > 0:  # a row of step 0, before the first update, has the values of update 0
-            t -= counted.first
+        t -= counted.first
         for name, value in cells:
             found[name].append((t, value))
     return found
@@ -615,10 +505,7 @@ class LoggedMetric:
 
 
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LoggedMetric, ...]:
-    """Return the metrics in a log: JSONL, CSV, TensorBoard's, or transformers' `trainer_state.json`.
-
-    The losses of the Runner are in `values.jsonl`; its validations are read from
-    `metrics.jsonl` in the same folder.
+    """Return the metrics in a log: JSONL, CSV, TensorBoard's, or a `trainer_state.json`.
 
     Args:
         path: the log.
@@ -631,9 +518,6 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     """
     file = Path(path)
     rows = rows_of_log(file, kind_of_log(file))
-    metrics_file = file.with_name("metrics.jsonl")
-    if file.name == "values.jsonl" and metrics_file.is_file():
-        rows += _validations(rows, metrics_file)
     present = list(dict.fromkeys(name for row in rows for name in row))
     require_columns((*names, *([time] if time else [])), present, file)
     counted = time_column(present, rows, time)
@@ -652,26 +536,3 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
             where = f"column {name!r} of {path_text(file)}"
             raise UnreadableLog(where, "expected numbers in all of its cells", "Name a column of numbers")
     return tuple(found)
-
-
-def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
-    """Return the validations in the Runner's `metrics.jsonl` as dicts, each with its update as `t`.
-
-    A metric with a name that is also in `values.jsonl`, such as `loss`, gets the prefix `val_`.
-
-    Args:
-        rows: the rows of `values.jsonl`, which contain the update of each iteration.
-        file: the path of `metrics.jsonl`.
-    """
-    iterations = [row["iter"] for row in rows if isinstance(row.get("iter"), int)]
-    updates = [row.get("t") for row in rows if isinstance(row.get("iter"), int)]
-    known = {name for row in rows for name in row}
-    found = []
-    for row in json_rows(file):
-        done = row.pop("iter", None)
-        before = bisect_left(iterations, done) if isinstance(done, int) else 0
-        last = updates[before - 1] if before else None
-        if isinstance(last, int):
-            renamed = {f"val_{name}" if name in known else name: value for name, value in row.items()}
-            found.append(renamed | {"t": last + 1})
-    return found

@@ -32,48 +32,8 @@ TIMES = (
 )
 """The default names of the column that counts the updates; case is ignored."""
 _EPOCHS = ("epoch", "epochs")
-_CALLS = "_step"  # of a run's history in wandb: the step that its `log` was called with, or the number of the call
 
 Unit: TypeAlias = Literal["updates", "epochs", "rows"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Program:
-    """How a program numbers the rows of its log.
-
-    Args:
-        name: the name, for messages.
-        first: the number in the row of the first update.
-        is_after: whether a row has the value after the step of its update, which is that of the next update.
-    """
-
-    name: str
-    first: int
-    is_after: bool = False
-
-
-TRAINER = (
-    Program("the Trainer", 1),
-    Program("the Trainer with DeepSpeed or of an older transformers", 1, is_after=True),
-)
-"""The Trainer logs the value that it took before the scheduler's step, or after it: its file does not show which."""
-_LIGHTNING = (Program("Lightning", 0),)
-_MMENGINE = (Program("MMEngine", 1),)
-_OTHER = (Program("", 0),)
-_ROWS_OF_MMENGINE = frozenset({"data_time", "iter", "step"})  # columns of each training row of `scalars.json`
-
-
-def programs_of(time: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[Program, ...]:
-    """Return the programs that may have written a log, by the column that counts the updates and the first row."""
-    first, counter = next(iter(rows), {}).keys(), (time or "").lower()
-    if first >= _ROWS_OF_MMENGINE:
-        return _MMENGINE
-    if counter == "current_steps":  # of LLaMA-Factory, which writes what the Trainer logs
-        return TRAINER
-    if counter == "step" and any(name.startswith("lr-") for name in first):
-        return _LIGHTNING
-    return _OTHER
 
 
 @final
@@ -85,13 +45,11 @@ class TimeColumn:
         name: the column; None if rows are counted.
         unit: what one count is.
         first: the count of the first row of a run.
-        programs: the programs that may have written the log.
     """
 
     name: str | None
     unit: Unit
     first: int = 0
-    programs: tuple[Program, ...] = ()
 
 
 def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), time: str | None = None) -> TimeColumn:
@@ -108,8 +66,7 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     tried = ({**last, **lower}.get(one) for one in TIMES)
     name = time if time is not None else next((candidate for candidate in tried if candidate is not None), None)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
-        programs = programs_of(name, rows) if time is None else _OTHER
-        return TimeColumn(name, "updates", programs[0].first, programs)
+        return TimeColumn(name, "updates")
     name = time or next((lower[epoch] for epoch in _EPOCHS if epoch in lower), None)
     numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
     try:
@@ -117,8 +74,6 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     except (TypeError, ValueError):
         counts = []
     are_parts = time is None and any(count != int(count) for count in counts if abs(count) < 1e15)
-    if time is None and (name is None or are_parts) and _CALLS in lower:
-        return TimeColumn(lower[_CALLS], "updates", _OTHER[0].first, _OTHER)
     if name is None or not counts or are_parts:
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
@@ -127,12 +82,10 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
 _TARGETS = "targets/"
 _GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
 _RATE = re.compile(
-    r"(?:(?P<run>.+) - )?(?:.*/)?(?:(?:train|cur|current|opt|optimizer)[-_. ])?(?:lr|learning[-_ ]?rate)"
+    r"(?:.*/)?(?:(?:train|cur|current|opt|optimizer)[-_. ])?(?:lr|learning[-_ ]?rate)"
     r"(?:[-_/ ](?P<group>.+)|(?P<index>\d+))?",
     re.IGNORECASE,
 )
-_RANGES = ("__MIN", "__MAX")  # the ends of columns that W&B exports for each curve
-_OF_RUN = " - "  # between the name of a run and that of a value, in W&B's export of a chart
 
 
 def columns_of_fields(present: list[str], fields: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
@@ -157,13 +110,7 @@ def _columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[st
         place = _place_named(name, fields)
         if place is not None and name not in found:
             found[place] = name
-    of_runs = [(_place_named(name.rpartition(_OF_RUN)[2], fields), name) for name in present if _OF_RUN in name]
-    columns: dict[str, list[str]] = {}
-    for place, name in of_runs:
-        if place is not None and not name.endswith(_RANGES):
-            columns.setdefault(place, []).append(name)
-    # The values of several runs have the same place, and none is chosen.
-    return {place: names[0] for place, names in columns.items() if len(names) == 1} | found
+    return found
 
 
 def _place_named(name: str, fields: tuple[str, ...]) -> str | None:
@@ -185,10 +132,10 @@ def _place_named(name: str, fields: tuple[str, ...]) -> str | None:
 
 def _columns_like_rates(present: list[str]) -> dict[str, str]:
     """Return the columns that are named like a learning rate, in the ways of other libraries."""
-    rates = [match for name in present if not name.endswith(_RANGES) and (match := _RATE.fullmatch(name))]
+    rates = [match for name in present if (match := _RATE.fullmatch(name))]
     if len(rates) == 1:
         return {"lr": rates[0][0]}
-    labels = [match["group"] or match["index"] or match["run"] or "" for match in rates]
+    labels = [match["group"] or match["index"] or "" for match in rates]
     unique = len(set(labels)) == len(labels) and all(labels)
     return {f"lr@{labels[place] if unique else place}": match[0] for place, match in enumerate(rates)}
 
@@ -440,9 +387,7 @@ class LoggedValues:
         names: the names of the groups; None for a group without a name.
         notes: remarks about the log.
         amounts: the amounts, if the log contains them.
-        of_state: whether the values are all entries of an optimizer's groups, scheduled or not.
         unit: what the times count.
-        programs: the programs that may have written the log; they differ in the update whose value a row has.
     """
 
     source: str
@@ -450,9 +395,7 @@ class LoggedValues:
     names: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
     amounts: LoggedAmounts | None = field(default=None, repr=False)
-    of_state: bool = False
     unit: Unit = "updates"
-    programs: tuple[Program, ...] = ()
 
     def name_of(self, group: int) -> str | None:
         """Return the name of a group; None if the log has none for it."""
