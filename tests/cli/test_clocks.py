@@ -1,7 +1,6 @@
 """The commands on plans whose clock is tokens or progress, and whose lines follow a target."""
 
 import json
-import re
 
 import pytest
 from click.testing import CliRunner
@@ -33,10 +32,6 @@ def output_of(*arguments):
     return result.output
 
 
-def test_the_table_has_times_in_tokens(plan):
-    output = output_of("show", plan, "--table", "--sequence-length", "1000")
-    assert re.search(r"The run is 6,\d\d\d updates long.\nIts clock counts tokens.", output)
-    assert re.search(r" 0 +2,999,999 .* tokens, × base", output)
 
 
 @pytest.mark.heavy
@@ -81,12 +76,6 @@ def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run_of_pr
     assert 'For example: "5%" [PS106]' in output
 
 
-def test_the_table_shows_the_stages_in_percent(run_of_progress):
-    _, output = run_of_progress("show", "plan.yaml", "--table")
-
-    assert "Its clock is the progress that its loop reports." in output
-    rows = [line.split() for line in output.splitlines() if line.startswith("  ") and "progress" in line]
-    assert [row[1:4] for row in rows] == [["0%", "5%", "0"], ["5%", "57%", "1"], ["57%", "100%", "1"]]
 
 
 @pytest.mark.parametrize("times", [["5%", "57%"], ["157", "200"]])
@@ -141,11 +130,6 @@ def printed_by(*arguments, code=0):
     return result.output
 
 
-def test_the_table_has_the_line_as_written_and_as_it_is_evaluated(following):
-    printed = printed_by("show", following, "--table", *FACTS)
-
-    assert '(like("batch_size") * 0.25) ** 0.5\n' in printed
-    assert re.search(r" 0 +29,999,999 +0 +0\.4\S* .*as_factor\(rounded\(linear\(4\.0, 64\.0, 20000000\)", printed)
 
 
 def test_diff_has_the_target_and_the_line(following, tmp_path):

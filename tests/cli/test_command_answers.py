@@ -71,10 +71,9 @@ def full_answer_to(question: dict[str, Any]) -> dict[str, Any]:
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return the answer without words; a plan that a command prints or writes is kept."""
     answer = full_answer_to(question)
-    if not answer["paramsched"].startswith("convert"):
-        printed = answer.get("prints", "")
-        lines = printed.count("\n")
-        answer["prints"] = answers.facts_of_report(printed) + f"; {lines} lines" * (lines > 1)
+    printed = answer.get("prints", "")
+    lines = printed.count("\n")
+    answer["prints"] = answers.facts_of_report(printed) + f"; {lines} lines" * (lines > 1)
     errors = answer.get("errors", "")
     advised = re.findall(r"(?:Write|For example:|did you mean) (.*)", errors)
     answer["errors"] = [

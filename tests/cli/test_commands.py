@@ -10,11 +10,9 @@ from pathlib import Path
 
 import click
 import pytest
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 import paramsched
-from paramsched.base.codes import check_rules
 from paramsched.cli import main
 from paramsched.cli._options import UNIT_FACTS, FactOption
 from paramsched.core import files as config
@@ -139,7 +137,6 @@ def test_every_example_of_the_help_runs(folder, files_of_examples, name, line):
 PLAN_COMMANDS = {
     "show": (),
     "check": (),
-    "convert": ("--to", "json"),
     "diff": ("plan.yaml",),
 }
 
@@ -191,7 +188,7 @@ def test_values_in_json_equal_the_trace(folder):
     assert printed["values"]["lr[head]"] == [0.15] * 200
 
 
-@pytest.mark.parametrize("name", ["show", "show --table", "diff"])
+@pytest.mark.parametrize("name", ["show", "show --at 1", "diff"])
 @table(
     ("plan", "more", "option"),
     [
@@ -269,15 +266,6 @@ def test_a_line_of_text_applies_to_the_requested_field():
     assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--total", 9)
 
 
-def test_standard_input_is_yaml_unless_a_format_is_specified():
-    assert good("show", "--table", "-", input="lr: constant(0.5)\ntotal: 5").startswith("The run is 5 updates long.")
-    assert good("show", "--table", "-", "--format", "toml", input="lr = 1").startswith(
-        "The length of the run is unknown."
-    )
-    assert call("show", "--table", "-", input=b"\xff").exit_code == 2
-    assert call("show", "--table", "-", input="lr: x" * 300_000).exit_code == 1
-
-
 # ---------------------------------------------------------------- show -o FILE
 
 
@@ -347,66 +335,7 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
     )
 
 
-# ---------------------------------------------------------------- show --table
-
-
-def test_the_table_lists_each_stage_with_its_updates(folder):
-    assert good("show", "--table", LINE, *RUN) == (
-        "The run is 45,000 updates long, 90 epochs of 500.\n\n"
-        'lr: warmup("5%") >> cosine(to=0.1)\n'
-        "  stage   from      to  start value  end value  formula                     units\n"
-        "      1      0   2,249            0   0.999556  warmup(2250)                updates, × base\n"
-        "      2  2,250  44,999            1        0.1  cosine(to=0.1, over=42750)  updates, × base\n"
-    )
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        "--at 5",
-        "--json",
-        "-o x.svg",
-        "--base lr=0.1",
-        "--other plan.yaml",
-        "--used x.csv",
-        "plan.yaml",
-    ],
-)
-def test_the_table_refuses_what_it_cannot_show(folder, more):
-    message = refused(2, "show", "plan.yaml", "--table", *more.split())
-
-    line = message.strip().rpartition("Write paramsched ")[2]
-    assert call(*shlex.split(line)).exit_code == 0
-
-
-# ---------------------------------------------------------------- convert
-
-
-@pytest.mark.parametrize("name", ["yaml", "json"])
-def test_convert_prints_the_same_plan(folder, name):
-    assert config.loads(good("convert", "plan.yaml", "--to", name), name) == config.load("plan.yaml")
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "lost"),
-    [
-        ("a.yaml", "# as before\nlr: constant(0.5)\n", True),
-        ("a.yaml", "lr: 1  # as before\n", True),
-        ("a.yaml", "groups: {head: {lr: cosine()},  # the new one\n  neck: {lr: constant(0.1)}}\n", True),
-        ("a.yaml", "groups: {'a # b': {lr: constant(0.5)}, c#d: {lr: constant(0.1)}}\n", False),
-        ("a.toml", "lr = 1  # as before\n", True),
-        ("a.toml", "[groups.'a # b']\nlr = 1\n", False),
-        ("a.json", '{"groups": {"a # b": {"lr": 1}}}', False),
-    ],
-)
-def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):
-    (folder / name).write_text(text)
-
-    result = call("convert", name, "--to", "yaml")
-
-    assert result.exit_code == 0
-    assert config.loads(result.stdout) == config.load(name)
-    assert result.stderr == (f"note: the comments of {name} are not kept\n" if lost else "")
+# ---------------------------------------------------------------- show -o values.csv
 
 
 AIRBENCH = paramsched.recipes["airbench94-cifar10"]
@@ -435,7 +364,7 @@ def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, 
     (folder / "tokens.yaml").write_text(TOKENS)
     groups = [{"lr": 1.0, "betas": (1.0, 1.0)} | group for group in groups]
 
-    good("convert", *arguments, "-o", "values.csv")
+    good("show", *arguments, "-o", "values.csv")
 
     rows = list(csv.reader(Path("values.csv").read_text().splitlines()))
     columns = {name: [float(one) for one in column] for name, *column in zip(*rows, strict=True)}
@@ -444,14 +373,13 @@ def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, 
     assert columns.pop("t") == [*range(expected.total)]
     assert columns.pop("tokens", None) == (expected.amounts.tolist() if plan is TOKENS else None)
     assert columns == expected.to_dict()
-    assert good("convert", *arguments, "--to", "csv") == Path("values.csv").read_text()
 
 
 def test_the_table_assumes_no_run_fact_and_names_the_fields_without_a_base(folder):
-    assert "--steps-per-epoch" in refused(2, "convert", "plan.yaml", "--to", "csv")
-    assert "Shorten --total" in refused(2, "convert", LINE, "--to", "csv", "--total", "1e8")
+    assert "--steps-per-epoch" in refused(2, "show", "plan.yaml", "-o", "values.csv")
+    assert "Shorten --total" in refused(2, "show", LINE, "-o", "values.csv", "--total", "1e8")
 
-    reported = call("convert", "linear(1, 0)", "--to", "csv", "--total", "2").stderr
+    reported = call("show", "linear(1, 0)", "-o", "values.csv", "--total", "2").stderr
 
     assert reported == "note: no --base for lr[0]; taken to be 1\n"
 
@@ -481,7 +409,7 @@ def test_no_command_imports_torch_or_jax(folder):
         "for line in (['--help'], ['show', 'plan.yaml', '--steps-per-epoch', '5'], ['check', 'plan.yaml'],\n"
         "             ['show', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
         "             ['diff', 'plan.yaml', 'plan.yaml'],\n"
-        "             ['show', '--table', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'json']):\n"
+        "             ['show', 'plan.yaml', '--at', '1']):\n"
         "    try:\n"
         "        main(line)\n"
         "    except SystemExit as end:\n"
@@ -518,7 +446,7 @@ def test_an_interrupt_prints_a_short_message(monkeypatch):
 
     monkeypatch.setattr("paramsched.cli._input.read_plan_input", interrupted)
 
-    result = call("convert", "cosine()")
+    result = call("show", "cosine()", "--at", "1")
 
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
 
@@ -539,66 +467,6 @@ def test_the_name_of_a_file_without_its_suffix_is_answered_with_the_file(tmp_pat
 
     assert f"good: no such file. Write good.{suffix}\n" in refused(2, "show", "good")
     assert "needs brackets" in refused(1, "show", "cosine")
-
-
-def offered(words: list[str], typed: str) -> list[tuple[str, str]]:
-    shell = ShellComplete(main, {}, "paramsched", "_PARAMSCHED_COMPLETE")
-    return [(item.type, item.value) for item in shell.get_completions(words, typed)]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["show"],
-        ["convert"],
-        ["check", "a.yaml"],
-        ["diff", "a.yaml"],
-        ["show", "a.yaml", "--other"],
-        ["audit"],
-    ],
-    ids=" ".join,
-)
-def test_files_are_completed_for_file_arguments(words):
-    assert offered(words, "pl") == [("file", "pl")]
-
-
-@pytest.mark.parametrize("command", ["show", "convert"])
-def test_files_are_completed_for_the_output_option(command):
-    assert offered([command, "plan.yaml", "-o"], "out") == [("file", "out")]
-
-
-def test_recipes_are_completed_beside_files(folder):
-    (folder / "recent.yaml").touch()
-
-    assert offered(["show"], "recipe:gpt3") == [("plain", "recipe:gpt3-175b")]
-    assert offered(["recipes"], "gpt3") == [("plain", "gpt3-175b")]
-    beside = [value for _, value in offered(["check", "a.yaml"], "rec")]
-    assert beside[:1] == ["recent.yaml"]
-    assert set(beside[1:]) == {f"recipe:{name}" for name in paramsched.recipes}
-
-
-@pytest.mark.parametrize("option", ["--explain", "--select", "--ignore"])
-def test_codes_and_names_of_rules_are_completed(option):
-    assert offered(["check", option], "PS21") == [("plain", code) for code in check_rules() if code.startswith("PS21")]
-    assert offered(["check", option], "PS3,beyond-t") == [("plain", "PS3,beyond-total")]
-
-
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [
-        (["show", "recipe", ":", "gpt3"], ["plain,gpt3-175b"]),
-        (["diff", "a.yaml", "recipe", ":", "gpt3"], ["plain,gpt3-175b"]),
-        (["check", "--select", "=", "PS211"], ["plain,PS211"]),
-        (["show", "a.yaml", "--base", "lr", "=", "0.1", "--other", "recipe", ":", "gpt3"], ["plain,gpt3-175b"]),
-        (["show", "pl"], ["file,pl"]),
-    ],
-    ids=lambda words: " ".join(words),
-)
-def test_bash_splits_words_at_a_colon_and_at_an_equals_sign(words, completed):
-    shell = {"COMP_WORDS": "\n".join(["paramsched", *words]), "COMP_CWORD": str(len(words))}
-    shell["_PARAMSCHED_COMPLETE"] = "bash_complete"
-
-    assert CliRunner().invoke(main, env=shell, prog_name="paramsched").stdout.split() == completed
 
 
 def test_an_unknown_shape_names_the_import_of_its_module_which_is_no_file(folder):

@@ -24,7 +24,6 @@ USES = {
     "--help": [],
     "audit": ["log.csv"],
     "check": ["old.yaml"],
-    "convert": ["old.yaml", "--to", "json"],
     "diff": ["old.yaml", "old.yaml"],
     "recipes": ["gpt3-175b"],
     "show": ["old.yaml", "--base", "lr=0.1"],

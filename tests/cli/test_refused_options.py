@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched.cli import main
 from paramsched.cli._options import CommandOptions
-from paramsched.cli._output import echo_yaml, file_problem
+from paramsched.cli._output import file_problem
 from paramsched.cli._traces import trace_plan_inputs
 from support.registered_shapes import shapes_as_before
 from support.tables import table
@@ -38,23 +38,6 @@ def run(command):
     return CliRunner().invoke(main, shlex.split(command))
 
 
-@table(
-    ("command", "code", "said"),
-    [
-        ("show halving_of_a_test(4) --total 9 --import hooks_of_a_test --at 5", 0, "     5  0.5"),
-        ("show plan.yaml --base lr 0.1 --at 5", 2, "got \"lr\". For example: --base lr=0.1"),
-        ("show plan.yaml --base betas[0] --at 5", 2, "--base betas[0]: expected a finite number"),
-        ("show plan.yaml --import broken_in_a_test", 2, "broken_in_a_test: ZeroDivisionError: division by zero"),
-        ("show plan.yaml --import missing_in_a_test", 2, "ModuleNotFoundError: No module named 'missing_in_a_test'"),
-        ("audit log.csv --plan linear()", 2, "For example: --total 10_000"),
-        ("diff plan.yaml linear() --steps-per-epoch 5", 2, "For example: --total 10_000"),
-        ("check plan.txt", 1, "For example: --format yaml"),
-    ],
-)  # fmt: skip
-def test_options_that_do_not_fit_are_refused(command, code, said, folder):
-    done = run(command)
-
-    assert (done.exit_code, said in done.output) == (code, True), done.output
 
 
 def test_reports_of_a_log_for_programs(folder):
@@ -122,25 +105,6 @@ def call(words):
     return CliRunner().invoke(main, words, prog_name="paramsched")
 
 
-@pytest.mark.parametrize(
-    ("line", "wrong", "printed"),
-    [
-        ("show plan.yaml --total 9 --format yml", "yml", 'did you mean "yaml"?'),
-        ("convert plan.yaml --to jsn", "jsn", 'did you mean "json"?'),
-        ("show plan.yaml --total 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
-        ("show groups.yaml --total 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
-        ("audit log.csv --plan plan.yaml --total 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
-    ],
-)
-@pytest.mark.usefixtures("folder_with_logs")
-def test_a_suggested_name_is_valid(line, wrong, printed):
-    refused = call(shlex.split(line))
-
-    assert refused.exit_code == 2
-    assert printed in refused.stderr
-    offered = printed.split('"')[1]
-    right = wrong.replace("l=", f"{offered}=") if "=" in wrong else offered
-    assert call(shlex.split(line.replace(wrong, right))).exit_code in (0, 1)
 
 
 def test_every_listed_image_format_can_be_plotted(folder_with_logs):
@@ -203,17 +167,6 @@ def test_metrics_with_the_same_word_share_a_panel(empty_folder):
     ]
 
 
-def test_a_long_word_of_a_comment_is_not_broken(monkeypatch, capsys):
-    monkeypatch.setattr("paramsched.cli._output.terminal_width", lambda: 20)
-
-    echo_yaml("lr: cosine()\n", ["see https://example.org/a/long-address and more"])
-
-    assert capsys.readouterr().out.splitlines() == [
-        "# see",
-        "#   https://example.org/a/long-address",
-        "#   and more",
-        "lr: cosine()",
-    ]
 
 
 @pytest.mark.parametrize(("option", "value"), [("--steps-per-epoch", "7"), ("--batches-per-epoch", "7")])

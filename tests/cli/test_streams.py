@@ -12,7 +12,6 @@ import paramsched as ps
 from paramsched.cli import main
 from paramsched.cli._input import text_of_plan_input
 from paramsched.cli._output import is_terminal, run_guarded
-from support.spread import spread
 
 
 class Terminal(StringIO):
@@ -73,7 +72,6 @@ def call(*command):
     "command",
     [
         ["show", "plan.yaml"],
-        ["show", "--table", "plan.yaml"],
         ["check", "plan.yaml"],
         ["show", "plan.yaml", "--json"],
         ["recipes", "llama3-405b"],
@@ -95,14 +93,8 @@ def test_characters_that_the_console_lacks_are_escaped():
     assert r"lr @ \u5934\u2192*" in call("diff", "plan.yaml", "other.yaml").stdout
 
 
-@pytest.mark.usefixtures("plans_with_names")
-def test_the_content_of_a_file_is_printed_in_utf_8():
-    printed = call("convert", "plan.yaml", "--to", "json").stdout_bytes.decode()
-
-    assert ps.loads(printed, format="json") == PLAN
 
 
-CONVERTED = '{\n  "lr": "cosine(to=0.1)"\n}\n'
 
 
 @pytest.fixture
@@ -117,19 +109,6 @@ def shell(tmp_path):
         return ran
 
     return run_line
-
-
-@pytest.mark.heavy
-def test_standard_output_given_by_path_is_written_in_order(shell, tmp_path):
-    shell("( echo first; $P convert plan.yaml --to json -o /dev/stdout; echo last ) > all.log")
-
-    assert (tmp_path / "all.log").read_text() == f"first\n{CONVERTED}last\n"
-
-
-@pytest.mark.parametrize("output", spread(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"], "/dev/stdout", "-"))
-@pytest.mark.heavy
-def test_standard_output_is_piped(shell, output):
-    assert shell(f"$P convert plan.yaml --to json -o {output} | cat").stdout == CONVERTED
 
 
 @pytest.mark.parametrize(
@@ -156,29 +135,3 @@ def test_the_error_names_a_closed_or_full_stream(shell, line, code, message):
     ran = shell(line)
 
     assert (ran.returncode, ran.stderr) == (code, message)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "begin"),
-    [
-        (["convert", "cosine()", "--to", "json"], '{\n  "lr": "cosine()"'),
-        (["show", "cosine()", "--total", "9", "--to", "svg"], "<svg"),
-    ],
-)
-def test_a_dash_means_standard_output(tmp_path, monkeypatch, arguments, begin):
-    monkeypatch.chdir(tmp_path)
-
-    result = CliRunner().invoke(main, [*arguments, "-o", "-"])
-
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith(begin)
-    assert not any(tmp_path.iterdir())
-
-
-def test_a_picture_on_standard_output_needs_a_format_and_the_advice_works():
-    arguments = ["show", "cosine()", "--total", "9", "-o", "-"]
-    refused = CliRunner().invoke(main, arguments)
-
-    assert refused.exit_code == 2
-    assert "--to svg" in refused.stderr
-    assert CliRunner().invoke(main, [*arguments, "--to", "svg"]).exit_code == 0

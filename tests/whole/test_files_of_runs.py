@@ -38,8 +38,6 @@ def command(*arguments: object) -> None:
 WRITERS: dict[str, Callable[[Path], None]] = {
     "dump": lambda file: ps.dump(PLAN, file, "yaml"),
     "to_csv": lambda file: ps.trace(PLAN, {"lr": 0.1}).to_csv(file),
-    "convert": lambda file: command("convert", "cosine()", "--to", "json", "-o", file),
-    "show": lambda file: command("show", "cosine()", "--total", 9, "--to", "svg", "-o", file),
 }
 all_writers = pytest.mark.parametrize("writer", WRITERS)
 names = os.listdir

@@ -12,7 +12,7 @@ from paramsched.cli._options import Commands
 @click.command(cls=Commands, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
 @click.version_option(VERSION, message="%(version)s")
 def main() -> None:
-    """Draw, check, compare and convert plans for hyperparameters that change during training.
+    """Draw, check and compare plans for hyperparameters that change during training.
 
     PLAN is a file (YAML, TOML, JSON; for show, check and audit also a config of MMEngine), - for YAML from standard
     input, recipe:NAME for a published recipe, or one line of text such as 'warmup("5%") >> cosine(to=0.1)'.

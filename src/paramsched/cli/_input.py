@@ -370,7 +370,7 @@ def refuse_config(argument: str) -> None:
     if config_in(argument) is not None:
         advice = f"To draw its values write paramsched show {shlex.quote(argument)}"
         if click.get_current_context().info_name == "show":
-            advice = "Leave --table and --groups out"
+            advice = "Leave --groups out"
         raise WrongUsage(argument, "it is a config of MMEngine, and this needs a plan", advice)
 
 

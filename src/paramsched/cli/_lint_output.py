@@ -12,7 +12,6 @@ from typing import TypeGuard, final
 
 from paramsched.base import codes
 from paramsched.base.problem import PlanWarning, Problem
-from paramsched.base.terminal import BREAK, SEVERITY_STYLES, Line, Part
 from paramsched.base.words import entry_path, json_text
 from paramsched.cli._input import (
     Config,
@@ -223,29 +222,17 @@ def _problems_in(
         yield from _never_logged(Path(log), read.plan)
 
 
-def problems_as_lines(problems: Sequence[Problem]) -> list[Line]:
+def problems_as_text(problems: Sequence[Problem]) -> str:
     """Return problems as lines: location, message and code, and the line with a caret if it is known."""
-    lines: list[Line] = []
+    lines = list[str]()
     for problem in problems:
-        style = SEVERITY_STYLES[problem.severity]
-        parts: list[Part] = [(f"{problem.location()}: ", "bold")]
-        if problem.path:
-            parts.append((f"{problem.path}: ", "bad" if problem.severity == "error" else None))
-        if problem.severity != "error":
-            parts.append((f"{problem.severity}: ", style))
-        if problem.advice:
-            parts += [
-                (problem.before_advice, None),
-                BREAK,
-                (problem.advice, "good"),
-            ]
-        else:
-            parts.append((problem.found, None))
-        lines.append([*parts, (f" [{problem.code}]", "dim")])
-        if problem.pointer:
-            excerpt, caret = problem.pointer.split("\n")
-            lines += [[(excerpt, None)], [(caret, style)]]
-    return lines
+        parts = [f"{problem.location()}: "]
+        parts += [f"{problem.path}: "] if problem.path else []
+        parts += [f"{problem.severity}: "] if problem.severity != "error" else []
+        parts += [problem.before_advice, problem.advice] if problem.advice else [problem.found]
+        lines.append(f"{''.join(parts)} [{problem.code}]")
+        lines += [problem.pointer] if problem.pointer else []
+    return "\n".join(lines)
 
 
 def problems_as_json(problems: Sequence[Problem]) -> str:

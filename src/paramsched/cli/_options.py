@@ -15,8 +15,7 @@ import click
 from paramsched.base.foreign_names import name_here
 from paramsched.base.params import Param, params_of_record
 from paramsched.base.words import did_you_mean
-from paramsched.cli._completion import offer_files, offer_plans
-from paramsched.cli._output import WrongUsage, file_of_output, option_of, run_guarded
+from paramsched.cli._output import WrongUsage, option_of, run_guarded
 from paramsched.core.entries import is_installed
 from paramsched.core.time import UNIT_NAMES, Facts
 
@@ -125,7 +124,7 @@ _SHARED = (FactOption, ConfigOption)
 def plan_options(command: _Function) -> _Function:
     """Add the options of run facts and of the field of a line. The command receives `options`, a `CommandOptions`.
 
-    They include those of `base_option` and `format_option`, if the command has them.
+    They include those of `base_option`, if the command has them.
     """
 
     @wraps(command)
@@ -210,30 +209,14 @@ class ExistingFile(click.Path):
 
 def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one plan."""
-    return click.argument(name, metavar=name.upper(), required=True, shell_complete=offer_plans)
+    return click.argument(name, metavar=name.upper(), required=True)
 
 
 
 
 def plans_argument() -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one or more plans."""
-    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_plans)
-
-
-output_option = click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    callback=file_of_output,
-    shell_complete=offer_files,
-    help="File to write. By default, or with -, standard output.",
-)
-format_option = click.option(
-    "--format",
-    metavar="NAME",
-    help="Format of the file: yaml, toml or json. By default, its suffix decides.",
-)
-
+    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True)
 
 def check_numbers_of_bases(entries: tuple[str, ...]) -> tuple[str, ...]:
     """Return the bases as they were passed. Raise an error for one that is not a number."""
@@ -328,7 +311,7 @@ class Command(click.Command):
 
 
 _PACKAGES: Mapping[str, str] = {
-    **dict.fromkeys(("check", "convert", "diff"), "core"),
+    **dict.fromkeys(("check", "diff"), "core"),
     **dict.fromkeys(("audit", "recipes"), "tools"),
     "show": "show",
 }

@@ -12,6 +12,7 @@ import numpy as np
 
 from paramsched.base import codes
 from paramsched.base.problem import Problem
+from paramsched.base.terminal import table_rows
 from paramsched.base.words import did_you_mean, names_listed, printable
 from paramsched.cli._input import (
     PlanInput,
@@ -27,7 +28,7 @@ from paramsched.cli._input import (
     with_facts_beside,
 )
 from paramsched.cli._options import CommandOptions
-from paramsched.cli._output import WrongUsage, aligned_rows, echo_note, option_of
+from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.core.curves import Floats
 from paramsched.core.entries import is_installed
 from paramsched.core.feedback import metric_word
@@ -547,7 +548,7 @@ def group_table(rows: Sequence[GroupValues]) -> str:
         lines += [printable(f"  {text}") for text in (*(f"from {text}" for text in row.decided_by), row.note) if text]
         factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
         table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
-        lines += [f"  {line}" for line in aligned_rows([("update", "value", "factor"), *table], right=3, indent=2)]
+        lines += [f"  {line}" for line in table_rows([("update", "value", "factor"), *table], right=3)]
     return "\n".join(lines[1:])
 
 

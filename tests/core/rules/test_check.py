@@ -224,7 +224,7 @@ def test_the_note_names_base_only_if_the_warmup_ends_there(line, share):
 
 
 @pytest.mark.package("show")
-@pytest.mark.parametrize("command", [["check"], ["show", "--total", "100", "--table"], ["show", "--total", "100"]])
+@pytest.mark.parametrize("command", [["check"], ["show", "--total", "100"]])
 def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text("lr: warmup(10) >> cosine()\n")

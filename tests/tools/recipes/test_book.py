@@ -122,7 +122,6 @@ def test_a_search_without_matches_is_rejected():
     "arguments",
     [
         ("show", "recipe:dinov2-vitl"),
-        ("show", "--table", "recipe:dinov2-vitl"),
         ("check", "recipe:dinov2-vitl"),
         ("convert", "recipe:dinov2-vitl", "--to", "json"),
         ("diff", "recipe:yolov5s", "recipe:yolov5s"),

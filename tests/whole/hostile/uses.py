@@ -128,11 +128,10 @@ _ENGINES = ("compat.", "mmengine.", "engines.", "curves.", "feedback.")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "audit": ("{}", "{} --plan good.yaml --json", "good.csv --plan {} --total 20", "{} --html {out}.html"),
     "check": ("{} --json", "good.yaml --log {}"),
-    "convert": ("{} -o {out}.csv --total 20", "{}", "{} --to toml", "{} --to json", "{} --to mmengine"),
     "diff": ("{} good.yaml --total 20", "good.yaml {} --json"),
     "recipes": ("{name}",),
     "show": (
-        *("{}", "{} --total 20 --table", "{} --groups", "{} --total 20 --at 3", "good.yaml --used {}"),
+        *("{}", "{} --groups", "{} --total 20 --at 3", "good.yaml --used {}"),
         *("{} -o {out}.svg --total 20", "{} -o {out}.html --total 20", "good.yaml -o {out}.svg --used {}"),
     ),
 }

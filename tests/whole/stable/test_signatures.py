@@ -24,7 +24,7 @@ SOURCE = Path(ps.__file__).parent
 PROVISIONAL = {"find_lr", "recipes", "shape"}
 CONSTRUCTED = {"Binding", "Duration", "PlanWarning", "RunFacts", "Target"}
 """Classes of which only the constructor is stable."""
-COMMANDS = ("show", "check", "convert", "diff")
+COMMANDS = ("show", "check", "diff")
 
 
 def signature_of(function: Any) -> str:

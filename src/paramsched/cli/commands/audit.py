@@ -4,14 +4,11 @@ from typing import Any
 
 import click
 
-from paramsched.base.words import json_text
-from paramsched.cli._completion import offer_plans
 from paramsched.cli._options import (
     Command,
     CommandOptions,
     ExistingFile,
     column_option,
-    format_option,
     json_option,
     named_columns,
     new_base_option,
@@ -19,7 +16,7 @@ from paramsched.cli._options import (
     time_option,
     tolerance_option,
 )
-from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, terminal_width, write_output
+from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_json, terminal_width, write_output
 
 
 @click.command(
@@ -38,11 +35,9 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_data, termin
     "--plan",
     "-p",
     metavar="PLAN",
-    shell_complete=offer_plans,
     help="The plan: a file, recipe:NAME, or one line of text. Without it, the facts of LOG are printed.",
 )
 @plan_options
-@format_option
 @new_base_option(help="Bases that schedules multiply: 0.1 (of lr), lr=0.1, lr@head=0.01. By default, those of LOG.")
 @column_option
 @time_option
@@ -139,7 +134,7 @@ def paramsched_audit(
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
         if report.first is not None and report.first.amount is None:
             del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
-        echo_data(json_text(data))
+        echo_json(data)
     else:
         echo(str(report))
     if report.first is not None or report.is_constantly_zero:
@@ -167,7 +162,7 @@ def _report_facts(
         figure = picture_of_log(logged, f"Values of {log}")
         write_output(page, show.html(figure.trace, title=figure.title))
     if as_json:
-        echo_data(json_text(asdict(facts)))
+        echo_json(asdict(facts))
     else:
         if any(column.rows > 1 for column in facts.columns):
             figure = picture_of_log(logged, log)

@@ -2,18 +2,16 @@
 
 import click
 
-from paramsched.cli._completion import offer_codes
 from paramsched.cli._options import (
     Command,
     CommandOptions,
     ExistingFile,
     base_option,
-    format_option,
     json_option,
     plan_options,
     plans_argument,
 )
-from paramsched.cli._output import BAD_PLAN, BAD_USAGE, WrongUsage, echo, echo_data, echo_lines, echo_note, file_problem
+from paramsched.cli._output import BAD_PLAN, BAD_USAGE, WrongUsage, echo, echo_note, file_problem
 
 
 def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
@@ -40,15 +38,13 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 @plans_argument()
 @plan_options
 @base_option
-@format_option
 @click.option("--log", type=ExistingFile(), help="Log of a run of the plan.")
 @click.option(
     "--select",
     metavar="CODES",
-    shell_complete=offer_codes,
     help="Report only these codes: PS205, PS3 (a prefix), or rule names, separated by commas.",
 )
-@click.option("--ignore", metavar="CODES", shell_complete=offer_codes, help="Do not report these codes.")
+@click.option("--ignore", metavar="CODES", help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 @json_option
 @click.option(
@@ -57,7 +53,6 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     is_eager=True,
     expose_value=False,
     callback=_explain,
-    shell_complete=offer_codes,
     help="Explain a code with an example, and exit.",
 )
 def paramsched_check(
@@ -84,7 +79,7 @@ def paramsched_check(
         CheckedPlan,
         checked_plan,
         problems_as_json,
-        problems_as_lines,
+        problems_as_text,
     )
 
     selected = _codes("--select", select) if select else None
@@ -103,7 +98,7 @@ def paramsched_check(
             problems += checked.problems
             usage = usage or checked.usage
             if not as_json and checked.problems:
-                echo_lines(problems_as_lines(checked.problems), err=True)
+                echo(problems_as_text(checked.problems), err=True)
             elif not as_json:
                 echo(f"{plan}: no problems found")
             if checked.note and not as_json:
@@ -112,7 +107,7 @@ def paramsched_check(
             usage = True
             echo(file_problem(error), err=True)
     if as_json:
-        echo_data(problems_as_json(problems))
+        echo(problems_as_json(problems))
     worst = {problem.severity for problem in problems}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)

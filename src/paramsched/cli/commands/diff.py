@@ -4,17 +4,15 @@ from dataclasses import asdict
 
 import click
 
-from paramsched.base.words import json_text
 from paramsched.cli._options import (
     Command,
     CommandOptions,
-    format_option,
     json_option,
     new_base_option,
     plan_argument,
     plan_options,
 )
-from paramsched.cli._output import BAD_PLAN, echo_data, echo_lines
+from paramsched.cli._output import BAD_PLAN, echo, echo_json
 
 
 @click.command(
@@ -31,7 +29,6 @@ from paramsched.cli._output import BAD_PLAN, echo_data, echo_lines
 @plan_argument("after")
 @plan_options
 @new_base_option(help="Bases with which values are compared: 0.1 (of lr), weight_decay=1e-2, lr@head=0.01.")
-@format_option
 @json_option
 def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: bool) -> None:
     """Print the changes from BEFORE to AFTER. Exit code 1 if there are any, like diff.
@@ -52,8 +49,8 @@ def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: b
         facts=facts_from_options(options) if options.facts else None,
     )
     if as_json:
-        echo_data(json_text([*map(asdict, changes)]))
+        echo_json([*map(asdict, changes)])
     elif changes:
-        echo_lines([change.parts() for change in changes])
+        echo(str(changes))
     if changes:
         click.get_current_context().exit(BAD_PLAN)

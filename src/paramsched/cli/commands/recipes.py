@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paramsched.base.words import json_text
-from paramsched.cli._completion import offer_recipes
+from paramsched.base.terminal import table_rows
 from paramsched.cli._options import Command, json_option
-from paramsched.cli._output import WrongUsage, aligned_rows, echo, echo_data, echo_yaml
+from paramsched.cli._output import WrongUsage, echo, echo_json
 
 if TYPE_CHECKING:
     from paramsched.tools.recipes import Recipe
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
         "paramsched recipes llama3-405b",
     ),
 )
-@click.argument("words", nargs=-1, shell_complete=offer_recipes)
+@click.argument("words", nargs=-1)
 @json_option
 def paramsched_recipes(
     words: tuple[str, ...],
@@ -38,7 +37,7 @@ def paramsched_recipes(
 
     found = recipes.matching(" ".join(words))
     if as_json:
-        echo_data(json_text([_recipe_data(recipe) for recipe in found]))
+        echo_json([_recipe_data(recipe) for recipe in found])
         return
     only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if only is not None:
@@ -50,13 +49,13 @@ def paramsched_recipes(
         comments += [f"Base values: {_named_values(group)}" for group in only.bases if group]
         if facts_of_run := _facts_of(only):
             comments.append(f"Facts of the run: {_named_values(facts_of_run)}")
-        echo_yaml(config.dump(only.plan), comments)
+        echo("\n".join([*(f"# {comment}" for comment in comments), config.dump(only.plan).rstrip("\n")]))
         return
     if not found:
         raise WrongUsage(
             "", f"no recipe matches all of: {' '.join(words)}", f"Without WORDS, all {len(recipes)} recipes are listed"
         )
-    echo("\n".join(aligned_rows([(recipe.name, recipe.area, recipe.title) for recipe in found])))
+    echo("\n".join(table_rows([(recipe.name, recipe.area, recipe.title) for recipe in found])))
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """`paramsched show`: draw plans in the terminal or into a file, or print values. Package: `show`."""
 
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -12,25 +11,19 @@ import click
 
 from paramsched.base.terminal import table_rows
 from paramsched.base.words import json_text
-from paramsched.cli._completion import offer_files, offer_plans
 from paramsched.cli._options import (
     Command,
     CommandOptions,
     base_option,
-    format_option,
     json_option,
     plan_options,
     plans_argument,
     tolerance_option,
 )
 from paramsched.cli._output import (
-    STANDARD_OUTPUT,
     WrongUsage,
-    aligned_rows,
     echo,
-    echo_data,
     echo_note,
-    file_of_output,
     terminal_width,
     uses_color,
     write_output,
@@ -69,12 +62,12 @@ class Drawing:
         runs = runs_to_draw(self.used, self.metrics, curves, self.tolerance)
         return curves, {"log": runs or None, "other": other, "view": self.view}
 
-    def file(self, output: str, to: str | None = None, title: str | None = None) -> str | bytes:
-        """Return the content of a picture's file, in the format of its suffix or in `to`."""
+    def file(self, output: str, title: str | None = None) -> str | bytes:
+        """Return the content of a picture's file, in the format of its suffix."""
         from paramsched.base.words import printable
         from paramsched.cli._input import title_of_plans
 
-        draw = _format_of_picture(output, to)
+        draw = _format_of_picture(output)
         curves, more = self.data()
         heading = printable(title or title_of_plans([*self.plans, *([] if self.other is None else [self.other])]))
         return draw(curves, title=heading, **more)
@@ -109,14 +102,12 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--used",
             multiple=True,
             metavar="[NAME=]LOG",
-            shell_complete=offer_files,
             help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
         ),
         click.option(
             "--branches", is_flag=True, help="Draw each further plan from the update where it leaves an earlier one."
         ),
-        click.option("--other", metavar="PLAN", shell_complete=offer_plans, help="Another plan to draw over PLAN."),
-        format_option,
+        click.option("--other", metavar="PLAN", help="Another plan to draw over PLAN."),
         base_option,
         plan_options,
         plans_argument(),
@@ -133,9 +124,9 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
         "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --total 10000",
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
+        "paramsched show plan.yaml --steps-per-epoch 500 --base 0.1 -o values.csv",
         "paramsched show trunk.yaml late=at-8000.yaml",
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml --branches",
-        "paramsched show plan.yaml --table --steps-per-epoch 500",
         "paramsched show plan.yaml --groups --steps-per-epoch 500 --at 50%",
         "paramsched show plan.yaml -o plan.svg --steps-per-epoch 500",
         "paramsched show plan.yaml -o run.html --used values.jsonl --base lr=0.1",
@@ -144,7 +135,6 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ),
 )
 @click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
-@click.option("--table", "as_table", is_flag=True, help="Print the stages of a plan as a table.")
 @click.option("--groups", "as_groups", is_flag=True, help="Print the values of each group, and what decides them.")
 @click.option(
     "--width",
@@ -162,17 +152,13 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-o",
     "--output",
     metavar="FILE",
-    callback=file_of_output,
-    shell_complete=offer_files,
-    help="Draw into FILE: .svg, .html, .png or .pdf; - for standard output, with --to.",
+    help="Draw into FILE: .svg, .html, .png or .pdf. Into .csv, write a table of all values.",
 )
-@click.option("--to", metavar="NAME", help="Format of FILE: svg, html, png or pdf. By default, its suffix.")
 @click.option("--title", help="Heading of an .html page. By default, the name of the plan's file.")
 @drawing_options
 def paramsched_show(
     drawing: Drawing,
     times: tuple[str, ...],
-    as_table: bool,
     as_groups: bool,
     width: int | None,
     height: int,
@@ -180,7 +166,6 @@ def paramsched_show(
     color: bool | None,
     as_json: bool,
     output: str | None,
-    to: str | None,
     title: str | None,
 ) -> None:
     """Draw PLAN in the terminal, or into FILE: a panel for each field, with breakpoints marked on the axis.
@@ -188,37 +173,21 @@ def paramsched_show(
     An .html file is a self-contained page that shows the values under the pointer.
 
     Several plans share one axis, each with the name of its file, or that of NAME=PLAN.
-    With --table, the stages of a plan are printed: from, to, start value, end value, formula, units. Times are updates;
-    without facts of the run, they are in the units of PLAN. Values are multiples of base.
 
     With --groups, the base, the value and its multiple of base are printed for each optimizer and group, with the file
     and the line of the entries that decide them.
     """
     plans = drawing.plans
-    prints = bool(times) or as_json or as_table or as_groups
-    if as_table:
-        given = {"--at": times, "--json": as_json, "--output": output, "--base": drawing.options.bases}
-        given |= {"--other": drawing.other, "--groups": as_groups, "--used": drawing.used}
-        given["the other plans"] = len(plans) > 1
-        if unused := [option for option, value in given.items() if value]:
-            named = " ".join(map(shlex.quote, plans[:1]))
-            raise WrongUsage(
-                "",
-                "--table prints the stages of one plan",
-                f"Leave out {', '.join(unused)}. Write paramsched show {named} --table",
-            )
+    prints = bool(times) or as_json or as_groups
     if len(plans) > 1 and prints:
         raise WrongUsage("", f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if output is not None and prints:
         raise WrongUsage("", "--at and --json print values; --output writes a picture", "Leave one of the two out")
-    for name, value in (("--to", to), ("--title", title)):
-        if value is not None and output is None:
-            raise WrongUsage(
-                f"{name} {value}", "it is for the picture in a file", f"Write --output plan.{to or 'html'}"
-            )
+    if title is not None and output is None:
+        raise WrongUsage(f"--title {title}", "it is for the picture in a file", "Write --output plan.html")
     if output is not None:
-        _format_of_picture(output, to)
-        write_output(output, drawing.file(output, to, title))
+        is_table = output.lower().endswith(".csv")
+        write_output(output, _table_of_values(drawing) if is_table else drawing.file(output, title))
         return
     colored = uses_color() if color is None else color
     try:
@@ -230,25 +199,33 @@ def paramsched_show(
         from paramsched import show
         from paramsched.cli._input import config_in, read_plan_input
 
-        if times and not as_groups and not as_table and (config := config_in(plans[0])) is not None:
+        if times and not as_groups and (config := config_in(plans[0])) is not None:
             return _config_at(config, times, drawing.options, as_json=as_json)
-        if as_groups or times or as_table:
+        if as_groups or times:
             read = read_plan_input(plans[0], drawing.options)
             if as_groups:
                 return _groups(read, times, as_json=as_json)
-            return _values_at(read, times, as_json=as_json) if times else _stages(read, drawing.options)
+            return _values_at(read, times, as_json=as_json)
         if as_json:
             return _all_values(drawing)
         columns = width or terminal_width() or 80
         curves, more = drawing.data()
         return show.text(curves, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
 
-    if as_json:
-        echo_data(draw())
-    elif prints:
+    if prints:
         echo(draw())
     else:
         click.echo(draw(), color=colored)
+
+
+def _table_of_values(drawing: Drawing) -> str:
+    """Return the values of a plan as CSV: a row for each update, a column for each field and group."""
+    from paramsched.cli._input import read_plan_input
+    from paramsched.cli._traces import values_to_write
+
+    if len(drawing.plans) > 1 or drawing.other is not None or drawing.used:
+        raise WrongUsage("--output", "a table has the values of one plan", "Pass one PLAN, or draw into a .svg file")
+    return values_to_write(read_plan_input(drawing.plans[0], drawing.options)).csv_text()
 
 
 def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
@@ -258,27 +235,6 @@ def _groups(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> str:
     echo_plan_notes(read.loaded)
     rows = list(values_of_groups(read, times))
     return json_text([row.as_data() for row in rows]) if as_json else group_table(rows)
-
-
-def _stages(read: "PlanInput", options: CommandOptions) -> str:
-    """Return the table of a plan's stages; times are as written if no facts of the run are passed."""
-    from paramsched.cli._input import facts_from_options
-    from paramsched.cli._output import stage_table
-    from paramsched.cli._traces import echo_plan_notes
-    from paramsched.core.plan import amounts_of_run, known_total
-    from paramsched.errors import MissingFact, Unresolved
-
-    try:
-        facts = facts_from_options(read.known)
-        resolved = read.plan.resolve(facts=facts)
-    except (MissingFact, Unresolved):
-        if options.total is not None:
-            raise
-        echo_plan_notes(read.loaded)
-        return stage_table(read.plan, None, read.loaded.bases, None, None, None)
-    echo_plan_notes(read.loaded)
-    total, amounts = known_total(resolved, facts), amounts_of_run(resolved, facts)
-    return stage_table(read.plan, resolved, read.loaded.bases, total, facts.updates_per_epoch, amounts)
 
 
 def _all_values(drawing: Drawing) -> str:
@@ -336,20 +292,7 @@ def _printed_columns(
     table = [["update", *columns]] + [
         [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
     ]
-    return "\n".join(row for part in _tables_that_fit(table) for row in aligned_rows(part, right=len(part[0])))
-
-
-def _tables_that_fit(table: list[list[str]]) -> Iterator[list[list[str]]]:
-    """Yield the table; for a terminal, in parts that fit, each with the first column."""
-    width, first = terminal_width(), [row[:1] for row in table]
-    part = first
-    for column in range(1, len(table[0])):
-        wider = [[*row, cells[column]] for row, cells in zip(part, table, strict=True)]
-        if width is not None and part is not first and max(map(len, table_rows(wider, right=len(wider[0])))) > width:
-            yield part
-            wider = [[*row, cells[column]] for row, cells in zip(first, table, strict=True)]
-        part = wider
-    yield part
+    return "\n".join(table_rows(table, right=len(table[0])))
 
 
 def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str, list[float]]:
@@ -370,23 +313,17 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
     return columns
 
 
-def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
-    """Return the function that draws pictures in the format `to`, or in the format of the file's suffix.
+def _format_of_picture(output: str) -> "show.PictureFormat":
+    """Return the function that draws pictures in the format of the file's suffix.
 
     Raises:
-        UsageError: neither `--to` nor the suffix of the file is a known format.
+        UsageError: the suffix is that of no known format.
     """
     from paramsched import show
 
-    draw = show.format_of_file(output if to is None else f"plan.{to}")
+    draw = show.format_of_file(output)
     if draw is not None:
         return draw
-    kinds = ", ".join(suffix if to is None else suffix.removeprefix(".") for suffix in show.FORMATS)
-    if to is not None:
-        raise WrongUsage(f"--to {to}", "unknown format of pictures", f"Use one of {kinds}")
-    if output == STANDARD_OUTPUT:
-        raise WrongUsage("--output -", "the format of the picture is missing", "Write --to svg")
     named = Path(output) if Path(output).name else Path(output, "plan")
-    raise WrongUsage(
-        f"--output {output}", f"the suffix must be one of {kinds}", f"Write --output {named.with_suffix('.svg')}"
-    )
+    message = f"the suffix must be one of {', '.join(show.FORMATS)}"
+    raise WrongUsage(f"--output {output}", message, f"Write --output {named.with_suffix('.svg')}")

@@ -1,7 +1,6 @@
 """Reading and writing plans in files and texts, in every format."""
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from paramsched.core.files.problem_collector import (
     refuse_long_text,
 )
 from paramsched.core.files.syntaxes import (
-    STRING,
     json_places,
     read_json,
     read_toml,
@@ -224,13 +222,6 @@ _COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit"}
 """A dict from suffixes of logs to the command that reads them."""
 
 
-_COMMENTS: Final = {
-    "toml": re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL),
-    "yaml": re.compile(rf"{STRING.pattern}|(?P<comment>(?:^|(?<=[ \t]))#)", re.DOTALL | re.MULTILINE),
-}
-"""A dict from syntax to the pattern of its quoted texts and comments."""
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -285,12 +276,6 @@ class PlanText:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
         places = PLACES.get(self.format) if root is None else partial(_same, root)
         return tuple(problems) if places is None else placed_problems(tuple(problems), self.text, places)
-
-    @property
-    def has_comments(self) -> bool:
-        """True if the text is YAML or TOML with comments, which a plan does not preserve."""
-        pattern = _COMMENTS.get(self.format)
-        return pattern is not None and any(match["comment"] for match in pattern.finditer(self.text))
 
 
 def _with_comma_in_braces(problems: Iterable[Problem]) -> tuple[Problem, ...]:

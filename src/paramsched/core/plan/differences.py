@@ -10,7 +10,6 @@ from typing import Any, TypeAlias, Unpack, final
 import numpy as np
 
 from paramsched.base.params import readable
-from paramsched.base.terminal import BREAK, Line, Style, plain_text
 from paramsched.base.words import printable, text_on_screen
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
@@ -57,27 +56,17 @@ class Change:
     base: float | None = None
 
     def __str__(self) -> str:
-        return plain_text([self.parts()])
-
-    def parts(self) -> Line:
-        """Return the line of the change with its styles."""
-        parts = [*_styled(f"{self.what}: ", "bold")]
         if self.before == self.after:
-            parts += _styled(f"{self.before} (follows a changed target)")
+            text = f"{self.what}: {self.before} (follows a changed target)"
         else:
-            parts += [*_styled(self.before or "(nothing)", "bad"), BREAK]
-            parts += [*_styled(" -> "), *_styled(self.after or "(nothing)", "good")]
+            text = f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}"
         if self.when is not None:
             start = f"update {self.when}" if self.unit == UPDATES else amount_text(self.unit, self.when)
             unit = " x base" if self.base is None else ""
-            parts += [BREAK, *_styled(f"  [from {start}, by up to {self.by:.6g}{unit}]", "dim")]
+            text += f"  [from {start}, by up to {self.by:.6g}{unit}]"
         elif self.by == 0:
-            parts += [BREAK, *_styled("  [the same values]", "dim")]
-        return parts
-
-
-def _styled(text: str, style: Style | None = None) -> Line:
-    return [(printable(text), style)]
+            text += "  [the same values]"
+        return printable(text)
 
 
 @final

@@ -20,7 +20,7 @@ from paramsched.tools.audit.match import (
 from paramsched.tools.records.log_values import Times
 
 _MOST_SHIFTED = 2**15  # updates that a shift is tried for, in both directions
-_MOST_TIMES = 512  # times per update that are tried
+_MOST_TIMES = 256  # times per update that are tried
 _MOST_CHECKED = 5_000_000  # values that are compared at once
 _MOST_NAMED = 5
 
