@@ -146,7 +146,7 @@ MISTAKES = {
     "a warmup of 500 epochs": ("a.yaml", 'total: 90 epochs\nlr: warmup("500 epochs") >> cosine()\n', "PS202", 2),
     "a warmup of 500 epochs, alone": ("a.yaml", 'total: 90 epochs\nlr: warmup("500 epochs")\n', "PS210", 2),
     "milestones of epochs as updates": (
-        "a.toml", 'total = "100 epochs"\nlr = "multistep([60, 80])"\n', "PS211", None
+        "a.yaml", 'total: "100 epochs"\nlr: "multistep([60, 80])"\n', "PS211", 2
     ),
     "a decay of 300 updates for 300 epochs": (
         "a.json", '{"total": "300 epochs",\n "lr": "cosine(over=300)"}\n', "PS211", 2

@@ -108,7 +108,6 @@ def files_of_examples(tmp_path_factory):
     plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
     for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
         (folder / file).write_text(plan)
-    (folder / "plan.toml").write_text("lr = 'cosine()'\n")
     (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
     shown = good("show", folder / "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json")
     values = json.loads(shown)["values"]
@@ -459,7 +458,7 @@ def test_the_longest_recipes_are_plotted(name: str) -> None:
     assert shown.exit_code == 0, shown.output
 
 
-@pytest.mark.parametrize("suffix", ["yaml", "yml", "toml", "json"])
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "json"])
 def test_the_name_of_a_file_without_its_suffix_is_answered_with_the_file(tmp_path, monkeypatch, suffix):
     monkeypatch.chdir(tmp_path)
     for name in ("good", "cosine"):

@@ -14,7 +14,7 @@ from paramsched.cli._options import Commands
 def main() -> None:
     """Draw, check and compare plans for hyperparameters that change during training.
 
-    PLAN is a file (YAML, TOML, JSON; for show, check and audit also a config of MMEngine), - for YAML from standard
+    PLAN is a file (YAML or JSON; for show, check and audit also a config of MMEngine), - for YAML from standard
     input, recipe:NAME for a published recipe, or one line of text such as 'warmup("5%") >> cosine(to=0.1)'.
 
     Exit codes: 0 success, 1 problem or difference, 2 usage or missing file.

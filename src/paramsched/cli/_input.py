@@ -204,7 +204,7 @@ def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
         name = near or closest(misspelled["name"], names)
         raise WrongUsage(argument, "no such file", f"Write {RECIPE}{name}" if name else _ALL_RECIPES)
     if argument.isidentifier() and argument not in SHAPES:
-        for suffix in (".yaml", ".yml", ".toml", ".json"):
+        for suffix in (".yaml", ".yml", ".json"):
             if os.path.isfile(argument + suffix):  # noqa: PTH113  # as above
                 raise WrongUsage(argument, "no such file", f"Write {argument}{suffix}")
     schedule = schedule_from_text(argument, options.field)
@@ -339,7 +339,7 @@ def config_in(argument: str) -> Config | None:
             raise _code_is_not_run(argument)
         return Config(argument, load_config(path), None)
     syntax = SUFFIXES.get(path.suffix.lower())
-    if syntax is None or syntax == "toml":
+    if syntax is None:
         return None
     text = read_bounded_text(path)
     if not any(key in text for key in CONFIG_KEYS):

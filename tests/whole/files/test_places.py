@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from paramsched.core import files as config
 from paramsched.core.files.problem_collector import place_at_path
-from paramsched.core.files.syntaxes import json_places, read_json, read_yaml, write_json, write_yaml, yaml_places
+from paramsched.core.files.syntaxes import read_yaml, write_json, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 from support.tables import table
 
@@ -78,9 +78,9 @@ def test_a_long_line_is_shown_around_the_caret():
 # ---------------------------------------------------------------- locations
 
 
-keys = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
+keys = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
 plain = st.recursive(
-    st.integers(0, 99) | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12),
+    st.integers(0, 99) | st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cc", "Cs"]), max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=12,
 )
@@ -102,8 +102,8 @@ def leaves(place, data, text):
 def test_every_value_of_a_json_text_is_found(data):
     text = write_json(data)
 
-    for value, piece in leaves(json_places(text), data, text):
-        assert read_json(piece, "") == value
+    for value, piece in leaves(yaml_places(text), data, text):
+        assert read_yaml(f"- {piece}", "")[0] == value
 
 
 @given(st.dictionaries(keys, plain, min_size=1, max_size=4))
@@ -146,7 +146,7 @@ def pieces(text, place, name="$"):
             ],
         ),
         (
-            json_places,
+            yaml_places,
             '{"a": [1, {"b": "c"}], "d": {}}',
             [
                 '$.a \'[1, {"b": "c"}]\' 1',

@@ -94,7 +94,7 @@ READERS: dict[str, tuple[str, ...]] = {
 
 
 NESTED = ("[", "(", "{", '{"a":', "[{", "{a: ", "[1,", "shift(", "-", "[[],", "{1:[", "f([", "'")
-AROUND = {"p.yaml": "lr: {}", "p.json": '{"lr": {}}', "p.toml": "lr = {}"}
+AROUND = {"p.yaml": "lr: {}", "p.json": '{"lr": {}}'}
 HUGE = (
     "stairs(1, 0, {n})", "table([1.0, 0.5], every={n})", "restarts(cosine(), {n})", "restarts(step(1), {n})",
     "restarts(cosine(), 10, mult=1.001)", "every(cosine(), 2, {n})", "step({n})",

@@ -1,4 +1,4 @@
-"""Plans in files: YAML, TOML, JSON; with all problems at once."""
+"""Plans in files: YAML and JSON; with all problems at once."""
 
 from paramsched.base.problem import Problem as Problem
 from paramsched.core.files.native import schedule_from_text as schedule_from_text

@@ -28,9 +28,6 @@ from paramsched.core.files.problem_collector import (
     refuse_long_text,
 )
 from paramsched.core.files.syntaxes import (
-    json_places,
-    read_json,
-    read_toml,
     read_yaml,
     write_json,
     write_yaml,
@@ -56,7 +53,7 @@ def load(
 
     Args:
         path: the file, at most 1 MB of UTF-8.
-        format: `"yaml"`, `"toml"` or `"json"`; by default determined by the suffix.
+        format: `"yaml"` or `"json"`; by default determined by the suffix.
         shapes: functions that build schedules, which the file may call by their names.
 
     Raises:
@@ -140,7 +137,7 @@ def dump(plan: PlanLike, path: str | os.PathLike[str] | None = None, format: str
 
     Raises:
         PlanError: a line has no text, as one with a function without a name.
-        InvalidArgument: the format is unknown, or it can only be read.
+        InvalidArgument: the format is unknown.
         OSError: the file cannot be written. It is unchanged.
 
     >>> from paramsched.core.schedules.anneals import cosine
@@ -164,22 +161,16 @@ def text_for_file(plan: Plan, file: Path, format: str | None) -> str:
 
 # Formats by name.
 
-PLACES: Mapping[str, Callable[[str], Place]] = {
-    "yaml": yaml_places,
-    "json": json_places,
-}
-"""A dict from format to the function that locates the values of a text."""
-
-SYNTAXES: Mapping[str, Callable[[str, str], Any]] = {"yaml": read_yaml, "toml": read_toml, "json": read_json}
-"""A dict from each format to the function that reads it."""
+FORMATS: Final = ("yaml", "json")
+"""The names of the formats. Each JSON text is also one of YAML."""
 
 WRITERS: Mapping[str, Callable[[Any], str]] = {"yaml": write_yaml, "json": write_json}
-"""A dict from each format that is written to its function; TOML is only read."""
+"""A dict from each format to the function that writes it."""
 
 
 def formats() -> tuple[str, ...]:
-    """Return the names that `format` may be: `yaml`, `toml` and `json`."""
-    return tuple(SYNTAXES)
+    """Return the names that `format` may be: `yaml` and `json`."""
+    return FORMATS
 
 
 def _known_format(name: str) -> str:
@@ -263,19 +254,16 @@ class PlanText:
         refuse_long_text(self.text, self.name)
         root: Place | None = None
         try:
-            read = SYNTAXES[self.format]
-            root = yaml_places(self.text, self.name) if read is read_yaml else None
-            data = read(self.text, self.name) if root is None else root.value
-            refuse_large_plan(data, self.name)
-            return _loaded_from(data, shapes)
+            root = yaml_places(self.text, self.name)
+            refuse_large_plan(root.value, self.name)
+            return _loaded_from(root.value, shapes)
         except ConfigError as error:
             problems = self.placed(error.problems, root)
             raise ConfigError(self.name, _with_comma_in_braces(problems)) from error.__cause__
 
     def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
-        places = PLACES.get(self.format) if root is None else partial(_same, root)
-        return tuple(problems) if places is None else placed_problems(tuple(problems), self.text, places)
+        return placed_problems(tuple(problems), self.text, yaml_places if root is None else partial(_same, root))
 
 
 def _with_comma_in_braces(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -348,17 +336,14 @@ def _not_a_plan(plain: Any) -> Problem | None:
 def read_data(text: str, format: str, source: str) -> Any:
     """Return the data of a text in a format, such as "yaml", as plain values with unique keys."""
     problems = ProblemCollector()
-    data = plain_data(SYNTAXES[format](text, source), problems)
+    data = plain_data(read_yaml(text, source), problems)
     problems.raise_any(source)
     return data
 
 
 def text_of(plan: Plan, format: str) -> str:
     """Return the text of a plan, from which an equal plan can be read."""
-    write = WRITERS.get(_known_format(format))
-    if write is None:
-        raise InvalidArgument(f"format={format!r}", "this format can only be read", 'For example: format="yaml"')
-    text = write(native.from_plan(plan))
+    text = WRITERS[_known_format(format)](native.from_plan(plan))
     written = PlanText("the plan as text", text, format)
     try:
         same = written.loaded().plan == plan

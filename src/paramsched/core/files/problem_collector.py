@@ -394,15 +394,6 @@ def values_in(data: Any) -> Iterator[Any]:
             rest += reversed([*(items.values() if isinstance(items, dict) else items)])
 
 
-def refuse_many_values(data: Any, source: str) -> None:
-    """Raise ConfigError if data has more values than a plan may have."""
-    left = MOST_VALUES + 1
-    for value in values_in(data):
-        left -= 1 + (value.count(",") if isinstance(value, str) else 0)
-        if left < 0:
-            raise too_many_values(source)
-
-
 def plain_data(raw: Any, problems: ProblemCollector) -> Any:
     """Return data with dicts, lists, text, finite numbers, booleans and None only; add problems for other values."""
     data = plain_or_bad(raw, problems)

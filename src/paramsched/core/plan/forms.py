@@ -49,7 +49,6 @@ FORMS: Final = (Plan, Schedule, MetricRule, PublishedPlan, Mapping, str, os.Path
 SUFFIXES: Final[Mapping[str, str]] = {
     ".yaml": "yaml",
     ".yml": "yaml",
-    ".toml": "toml",
     ".json": "json",
 }
 """A dict from the suffix of a plan file to its format."""
@@ -177,7 +176,7 @@ def _plan_of_line(text: str, call: str) -> Plan:
             raise InvalidArgument(
                 site, "neither the text of a schedule nor that of a plan file", example="lr: cosine()"
             )
-        message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml, .toml or .json"
+        message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml or .json"
         name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
         instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
     raise InvalidArgument(site, message, instead)

@@ -43,7 +43,7 @@ from paramsched.tools.records.log_values import (
     update_number,
 )
 
-_PLANS = (".yaml", ".yml", ".toml")
+_PLANS = (".yaml", ".yml")
 _EVENTS = "tfevents"  # in the name of each event file
 
 
