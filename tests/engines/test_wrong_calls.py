@@ -92,7 +92,7 @@ def test_each_public_function_of_an_adapter_has_a_call_here(module: str) -> None
     assert names_of(module) - OTHERS.get(module, set()) - listed - _HELPERS == set()
 
 
-_HELPERS = {"batch_amounts", "replicas", "end_callback_class", "allow_checkpoints"}
+_HELPERS = {"batch_amounts", "replicas", "allow_checkpoints"}
 
 
 """Functions that other modules of the library call."""

@@ -41,6 +41,9 @@ __all__ = ["planned"]
 _Trainer = TypeVar("_Trainer")
 
 
+_CALL: Final = "transformers.planned"
+
+
 @with_named_options
 @without_optimizer("planned(Trainer, plan)", most=2)
 def planned(
@@ -116,7 +119,7 @@ def planned(
                 if self._paramsched_made is None:
                     self._paramsched_made = []
                 self._paramsched_made.append(made)
-                _add_callbacks(self, made, chosen, writes, num_training_steps)
+                _add_callback(self, made, chosen, writes, num_training_steps)
             return self.lr_scheduler
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
@@ -166,7 +169,7 @@ class _HasPlan:
     """The mark of the classes that `planned` returns."""
 
 
-def _add_callbacks(
+def _add_callback(
     trainer: Any, scheduler: Scheduler, options: PlanOptions, writes: TargetWrites, updates: int
 ) -> None:
     """Add what a planned Trainer does beside the steps of its optimizer, in place of that of an earlier `train()`.
@@ -178,10 +181,10 @@ def _add_callbacks(
         writes: where the values of targets are written.
         updates: the length of the run.
     """
-    metrics = trainer._paramsched_metrics = MetricRelay("transformers.planned")
+    metrics = trainer._paramsched_metrics = MetricRelay(_CALL)
     evaluations = _evaluations_of(trainer.args, updates, scheduler.facts.updates_per_epoch)
     metrics.warn_of_patience(scheduler, evaluations, prefix="eval_")
-    trainer._paramsched_columns = PlannedColumns("transformers.planned")
+    trainer._paramsched_columns = PlannedColumns(_CALL)
     facts = options.facts
     specified = options.amount_of or options.tokens_per_sample or (facts and facts.tokens_per_step)
     counts = getattr(trainer.args, "include_num_input_tokens_seen", "no") not in ("no", False)
@@ -190,123 +193,92 @@ def _add_callbacks(
     amounts = batch_amounts(trainer.accelerator, scheduler, own, shards=_replicas(trainer))
     trainer._paramsched_amounts = amounts
     copies = _processes_of_one_batch(trainer, "tp", "cp") if by_trainer else 0
-    callbacks = [
-        resume_callback_class()(scheduler, "transformers.planned", copies),  # before the batches begin
-        write_callback_class()(trainer, scheduler, TargetWrites(writes.call, writes.root, writes.paths)),
-        end_callback_class()(scheduler, "transformers.planned", metrics),
-    ]
-    callbacks += [token_callback_class()(amounts, copies)] if by_trainer else []
-    trainer.remove_callback(token_callback_class())
-    for callback in callbacks:
-        trainer.remove_callback(type(callback))
-        trainer.add_callback(callback)
+    trainer.remove_callback(plan_callback_class())
+    writes = TargetWrites(writes.call, writes.root, writes.paths)
+    trainer.add_callback(plan_callback_class()(trainer, scheduler, writes, metrics, amounts, copies))
 
 
 @cache
-def token_callback_class() -> type[Any]:
-    """Return the callback that reports the tokens which the Trainer counted."""
+def plan_callback_class() -> type[Any]:
+    """Return the callback of a planned Trainer: the resume, the targets, the tokens and the end of a run."""
     from transformers import TrainerCallback
 
-    class TokenCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, amounts: BatchAmounts, copies: int) -> None:
-            self._amounts, self._copies = amounts, copies
+    class PlanCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
+        def __init__(
+            self,
+            owner: Any,
+            scheduler: Scheduler,
+            writes: TargetWrites,
+            metrics: MetricRelay,
+            amounts: BatchAmounts,
+            copies: int,
+        ) -> None:
+            # The Trainer counts each token `copies` times; 0 if it does not count them.
+            self._owner, self._scheduler, self._writes, self._copies = owner, scheduler, writes, copies
+            self._metrics, self._amounts, self._ending = metrics, amounts, RunEnd([scheduler])
+            self._trained = TrainedOptimizers(_CALL, [scheduler])
+            self._has_batch = False  # True if the present epoch has one
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
-
-        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            counted = state.num_input_tokens_seen - self._reported  # each of the processes that share a batch counts it
-            self._amounts.report(counted // self._copies, "tokens")
-            self._reported = state.num_input_tokens_seen
-
-    return TokenCallback
-
-
-@cache
-def write_callback_class() -> type[Any]:
-    """Return the callback that writes the targets of a plan into the Trainer."""
-    from transformers import TrainerCallback
-
-    class WriteCallback(TrainerCallback):  # type: ignore[misc]  # as above
-        def __init__(self, owner: Any, scheduler: Scheduler, writes: TargetWrites) -> None:
-            self._owner, self._scheduler, self._writes = owner, scheduler, writes
-            self._trained = TrainedOptimizers("transformers.planned", [scheduler])
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            _continue_at(state, self._scheduler, self._copies)
             self._owner._paramsched_begin = state.global_step
             self._writes.begin(self._owner, self._scheduler)
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._writes.write(self._scheduler)
-            self._trained.check([self._owner.optimizer])
-
-    return WriteCallback
-
-
-@cache
-def end_callback_class() -> type[Any]:
-    """Return the callback that warns at the end of a run that was shorter than its plan, or that lacked its metric."""
-    from transformers import TrainerCallback
-
-    class EndCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, scheduler: Scheduler, call: str, metrics: MetricRelay) -> None:
-            self._scheduler, self._ending, self._call, self._metrics = scheduler, RunEnd([scheduler]), call, metrics
-            self._has_batch = False  # True if the present epoch has one
+            self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
 
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._has_batch = False
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._has_batch = True
+            self._writes.write(self._scheduler)
+            self._trained.check([self._owner.optimizer])
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            if self._copies:
+                counted = state.num_input_tokens_seen - self._reported  # each of the processes that share a batch counts it
+                self._amounts.report(counted // self._copies, "tokens")
+                self._reported = state.num_input_tokens_seen
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._metrics.finish(self._scheduler)
             # The Trainer itself sets this flag at `max_steps`, and after an epoch without a batch: a stream has ended.
             is_stopped = control.should_training_stop and self._has_batch and state.global_step < state.max_steps
-            self._ending.tell_short(self._call, early=is_stopped)
+            self._ending.tell_short(_CALL, early=is_stopped)
 
-    return EndCallback
+    return PlanCallback
 
 
-@cache
-def resume_callback_class() -> type[Any]:
-    """Return the callback that continues a plan at the Trainer's update if the checkpoint has no state of the plan.
+def _continue_at(state: Any, scheduler: Scheduler, copies: int) -> None:
+    """Continue a plan at the Trainer's update if the checkpoint has no state of the plan.
 
-    It refuses to train if the plan counts an amount that the checkpoint does not contain.
+    The Trainer restores neither the optimizer nor the scheduler, and reports nothing, if one of the two files is
+    missing.
+
+    Raises:
+        MissingFact: the plan counts an amount that the checkpoint does not contain.
     """
-    from transformers import TrainerCallback
-
-    class ResumeCallback(TrainerCallback):  # type: ignore[misc]  # its type is Any
-        def __init__(self, scheduler: Scheduler, call: str, copies: int = 0) -> None:
-            # The Trainer counts each token `copies` times; 0 if it does not count them.
-            self._scheduler, self._call, self._copies = scheduler, call, copies
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            # The Trainer restores neither state, and reports nothing, if one of the two files is missing.
-            if not state.global_step or self._scheduler.t:
-                return
-            unit, amount = self._scheduler.plan.clock, dict[str, int]()
-            if unit == "tokens" and self._copies and state.num_input_tokens_seen:
-                amount = {unit: state.num_input_tokens_seen // self._copies}
-            message = (
-                f"the run continues after update {state.global_step:,} from a checkpoint without optimizer.pt or "
-                "scheduler.pt, as with save_only_model"
-            )
-            try:
-                self._scheduler.seek(state.global_step, **amount)
-            except MissingFact as error:  # a measured or reported amount
-                instead = (
-                    "Resume from a checkpoint with these files. To begin the plan again, load the weights and train "
-                    "without resume_from_checkpoint"
-                )
-                message = f"{message}, and the number of {unit} consumed so far is unknown"
-                raise MissingFact(self._call, message, instead, fact=error.fact, example=error.example) from None
-            EngineHandle(self._scheduler).processes.log(
-                "%s: %s. The plan continues at this update, with new states of the optimizer and of metric rules",
-                self._call, message,
-            )  # fmt: skip
-
-    return ResumeCallback
+    if not state.global_step or scheduler.t:
+        return
+    unit, amount = scheduler.plan.clock, dict[str, int]()
+    if unit == "tokens" and copies and state.num_input_tokens_seen:
+        amount = {unit: state.num_input_tokens_seen // copies}
+    message = (
+        f"the run continues after update {state.global_step:,} from a checkpoint without optimizer.pt or "
+        "scheduler.pt, as with save_only_model"
+    )
+    try:
+        scheduler.seek(state.global_step, **amount)
+    except MissingFact as error:  # a measured or reported amount
+        instead = (
+            "Resume from a checkpoint with these files. To begin the plan again, load the weights and train "
+            "without resume_from_checkpoint"
+        )
+        message = f"{message}, and the number of {unit} consumed so far is unknown"
+        raise MissingFact(_CALL, message, instead, fact=error.fact, example=error.example) from None
+    EngineHandle(scheduler).processes.log(
+        "%s: %s. The plan continues at this update, with new states of the optimizer and of metric rules",
+        _CALL, message,
+    )  # fmt: skip
 
 
 def _metric_event(trainer: Any, *, is_evaluation: bool) -> AbstractContextManager[dict[str, Any]]:
