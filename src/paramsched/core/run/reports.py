@@ -55,7 +55,7 @@ def run_is_over(t: int, total: int) -> Problem:
     return Problem(code=BEYOND_THE_PLAN, found=message, advice="To restart the plan, call scheduler.seek(0).")
 
 
-_VALUES_SHOWN: Final = 4  # values of a field that a message has
+VALUES_SHOWN: Final = 4  # values of a field that a message has
 
 
 def run_goes_on(
@@ -80,7 +80,7 @@ def run_goes_on(
         is_held = held is not None and held <= times.on_clock(line.clock) and not line.schedule.metric_rules
         values = by_field.setdefault(f"{line.name} {'stays at' if is_held else 'is now'}", {})
         values[f"{now[index, line.field.slot]:g}"] = None
-    shown = [f"{field} {', '.join([*values][:_VALUES_SHOWN])}" for field, values in by_field.items()]
+    shown = [f"{field} {', '.join([*values][:VALUES_SHOWN])}" for field, values in by_field.items()]
     is_short = length is not None and epoch is not None and length < epoch
     message = f"the plan is over after {written}, and the run goes on" + f": {'; '.join(shown)}" * bool(shown)
     planned, accumulation = in_force.plan.total, in_force.facts.accumulation or 1
@@ -271,10 +271,8 @@ def report_position(
 
 _NEAR: Final = 0.01
 """The relative difference of two values that may come from another index, such as t/(n-1) in place of t/n."""
-
-
-_ROUNDED: Final = 1e-6
-"""The relative difference of two values that print alike."""
+_SAME: Final = 1e-6
+"""The relative difference of two values that print alike, and of one that was rounded to float32."""
 
 
 def log_jumps(
@@ -296,32 +294,33 @@ def log_jumps(
         if value is not None and value != base and not isclose(value, now[place], rel_tol=_NEAR):
             found[f"{line.name} {now[place]:g} (base {base:g}) in place of {value:g}"] = None
     if found:
-        shown = ", ".join([*found][:_VALUES_SHOWN])
+        shown = ", ".join([*found][:VALUES_SHOWN])
         processes.log(
             "the plan continues at update %d with %s. If that is not meant, correct the number of updates, the line or "
             "the base, such as group['initial_lr'] = 0.1", times.first, shown,
         )  # fmt: skip
 
 
-def log_values_of_load(
-    lines: Sequence[Line], times: UpdateTimes, states: RuleStates, groups: Sequence[Group], processes: Processes
-) -> None:
-    """Log the values of the next update that differ from those of a checkpoint.
+def texts_of_values(
+    lines: Sequence[Line], position: UpdateTimes, states: RuleStates, before: Mapping[Place, float]
+) -> list[str]:
+    """Return a sentence for each value of the next update that differs from that of a checkpoint.
 
     Args:
         lines: the lines.
-        times: the time of the next update.
+        position: the time of the next update.
         states: the states of the metric rules.
-        groups: the groups of the checkpoint.
-        processes: the processes that train together.
+        before: the values in the checkpoint, by group and field; those that it lacks are not compared.
     """
-    now, found = values_at(lines, times, states), dict[str, None]()
-    for index, line, _ in by_group(lines):
-        saved, value = finite_or_none(line.field.read(groups[index])), now[index, line.field.slot]
-        if saved is not None and not isclose(saved, value, rel_tol=_ROUNDED):
-            found[f"{line.name} at update {times.first}: {saved:g} in the checkpoint, {value:g} now"] = None
-    if found:
-        processes.log("%s", "; ".join([*found][:_VALUES_SHOWN]))
+    values = values_at(lines, position, states)
+    texts: dict[str, None] = {}
+    for index, line, base in by_group(lines):
+        place = index, line.field.slot
+        if place in before and not isclose(before[place], values[place], rel_tol=_SAME, abs_tol=_SAME**2 * abs(base)):
+            texts[
+                f"{line.name} at update {position.first}: {before[place]:g} in the checkpoint, {values[place]:g} now"
+            ] = None
+    return [*texts]
 
 
 def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line]:

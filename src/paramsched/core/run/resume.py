@@ -35,15 +35,16 @@ from paramsched.core.run.record import (
 )
 from paramsched.core.run.reports import (
     HIDDEN,
+    VALUES_SHOWN,
     OtherBase,
     found_count,
     listed,
     log_initial_values,
     log_jumps,
-    log_values_of_load,
     optimizer_count,
     refuse_values_outside,
     report_bases,
+    texts_of_values,
     where_in,
 )
 from paramsched.core.run.run import Member, Run, groups_changed, note_bases_of_new_fields, note_code_bases
@@ -146,6 +147,38 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
         advice = f"To continue with the values of the save, define {own.kind} as it was then"
         return Problem(found=message, advice=advice)
     return None
+
+
+def values_of_save(
+    saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str, lines: Iterable[Line]
+) -> dict[Place, float]:
+    """Return the values of the update at which a run was saved, by group and field.
+
+    Those of a Scheduler's state are computed from its plan. Those of an optimizer's checkpoint are in its groups. An
+    entry that its plan does not explain is left out: it was edited, or its tensor has moved on.
+
+    Args:
+        saved: what the checkpoint has of the optimizer.
+        groups: as in `_lines_of_save`.
+        name: the optimizer.
+        lines: the lines with which it continues.
+    """
+    known = _lines_of_save(saved, groups, name)
+    if not saved.is_in_groups:
+        try:
+            return {} if known is None else values_at(known.lines, known.times, known.states)
+        except ParamschedError:
+            return {}
+    values: dict[Place, float] = {}
+    for index, line, _ in by_group(lines):
+        value = _number(line.field.read(groups[name][index]))
+        if value is not None:
+            values[index, line.field.slot] = value
+    if known is not None:
+        for index, line, *_ in _differing(known, groups[name]):
+            if not has_own_shape(line.schedule):
+                values.pop((index, line.field.slot), None)
+    return values
 
 
 # ------------------------------------------------------------------ edited entries
@@ -335,6 +368,7 @@ class Resume:
     ) -> None:
         self.on_change, self.bases, self.processes = on_change, bases, processes
         self.accepted: set[tuple[str | None, RunFacts]] = set()  # the plans whose difference was already logged
+        self.logged_values: set[str] = set()
 
     # ------------------------------------------------------------------ the optimizer's own state
 
@@ -444,6 +478,27 @@ class Resume:
             report_bases(new, reached, self.processes)
             run.warn_if_over(restored.in_force, reached, restored.position.amount)
 
+    def log_values(self, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]]) -> None:
+        """Log up to four values of the next updates that differ from those of the checkpoint, each once.
+
+        Args:
+            loaded: what the loads restore, by optimizer.
+            groups: the groups of all optimizers, by name; those of the loaded ones with the values of the checkpoint.
+        """
+        texts: dict[str, None] = {}
+        for name, restored in loaded.items():
+            is_explained = not (
+                restored.notes or restored.changes or any(has_own_shape(line.schedule) for line in restored.lines)
+            )
+            if is_explained or not restored.saved.count:
+                continue
+            before = values_of_save(restored.saved, groups, name, restored.lines)
+            texts |= dict.fromkeys(texts_of_values(restored.lines, restored.position.times, restored.states, before))
+        new = [text for text in texts if text not in self.logged_values]
+        self.logged_values |= texts.keys()
+        if new:
+            self.processes.log("%s", "\n".join(new[:VALUES_SHOWN]))
+
     def after_load(
         self, run: Run, loaded: Mapping[str, Restored], groups: Mapping[str, list[Group]], source: str = "optimizer"
     ) -> None:
@@ -458,6 +513,7 @@ class Resume:
         members, chosen = run.members, run.in_force
         for restored in loaded.values():
             chosen = self.accept(restored)
+        self.log_values(loaded, {name: member.bound for name, member in members.items()} | dict(groups))
         carries_count = any(one.saved.count is not None for one in loaded.values())
         is_new, counts, states, before = chosen is not run.in_force, run.counts, run.states, run.t
         was_running = run.has_moved
@@ -484,9 +540,6 @@ class Resume:
         if changes_all:
             run.bind()
         for name, restored in loaded.items():
-            member = members[name]
-            if restored.saved.is_in_groups and restored.saved.count and (restored.notes or restored.changes):
-                log_values_of_load(restored.lines, member.times, run.states, groups[name], self.processes)
             if not restored.saved.is_in_groups:
                 planned_bases = bases_of(restored.lines)
                 other = {place: base for place, base in restored.saved.bases.items() if place not in planned_bases}

@@ -455,7 +455,7 @@ def start(optimizers: Mapping[str, Any], settings: Settings, facts: RunFacts) ->
         restored = with_edited_bases(settings, restored, edits, earlier, groups)
     run, members = new_run(settings, groups, restored, "optimizer" if saved and not earlier else None)
     prepare(run, settings, groups, restored, chosen)
-    report(run, optimizers, settings, saved, earlier)
+    report(run, optimizers, settings, restored, saved, earlier)
     report_edits(run, settings, groups, restored, edits)
     run.bind()  # the first write
     for name, member in members.items():
@@ -698,6 +698,7 @@ def report(
     run: Run,
     optimizers: Mapping[str, Any],
     settings: Settings,
+    restored: Mapping[str, Restored],
     saved: Mapping[str, SavedOptimizer],
     earlier: Mapping[str, PlanHooks],
 ) -> None:
@@ -735,6 +736,7 @@ def report(
         warn_of_changed_functions(saved[name], groups, name, processes)
     if settings.positions is None:  # a copy was warned of when its original began
         run.warn_if_over(run.in_force, run.t, run.amount)
+        settings.resume.log_values({name: restored[name] for name in saved.keys() - earlier.keys()}, groups)
 
 
 def report_edits(
