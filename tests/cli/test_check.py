@@ -73,10 +73,6 @@ def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, cod
 # ---------------------------------------------------------------- with files of a run
 
 
-
-
-
-
 @pytest.mark.parametrize(
     ("logged", "metric", "found"),
     [

@@ -32,8 +32,6 @@ def output_of(*arguments):
     return result.output
 
 
-
-
 @pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["svg", "html", "png"])
 def test_a_plan_in_tokens_can_be_plotted_in_every_format(plan, tmp_path, suffix):
@@ -74,8 +72,6 @@ def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run_of_pr
     assert code == 1
     assert 'bad.yaml:2:5: $.lr: the length "100" must be in percent' in output
     assert 'For example: "5%" [PS106]' in output
-
-
 
 
 @pytest.mark.parametrize("times", [["5%", "57%"], ["157", "200"]])
@@ -128,8 +124,6 @@ def printed_by(*arguments, code=0):
     result = CliRunner().invoke(main, list(map(str, arguments)))
     assert result.exit_code == code, result.output
     return result.output
-
-
 
 
 def test_diff_has_the_target_and_the_line(following, tmp_path):

@@ -110,6 +110,16 @@ def test_audit_compares_a_log_with_the_values_of_a_config(place, shift):
     assert (place / "page.html").exists()
 
 
+def test_audit_compares_the_log_of_mmengine(place):
+    """MMEngine logs the value that an iteration used, and counts iterations from 1."""
+    rows = [{"lr": value, "data_time": 0.1, "iter": t + 1, "step": t + 1} for t, value in enumerate(expected()["lr"])]
+    (place / "scalars.json").write_text("".join(f"{json.dumps(row)}\n" for row in rows[4::5]))
+
+    report = json.loads(
+        call("audit", "scalars.json", "--plan", "config.yaml", "--steps-per-epoch", "5", "--json").stdout
+    )
+
+    assert (report["equal"], report["values"]) == (True, 4)
 
 
 def test_audit_compares_each_of_several_optimizers(place):

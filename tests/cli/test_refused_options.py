@@ -38,8 +38,6 @@ def run(command):
     return CliRunner().invoke(main, shlex.split(command))
 
 
-
-
 def test_reports_of_a_log_for_programs(folder):
     same, other = (json.loads(run(f"audit log.csv --plan 'constant({c})' --base lr=0.1 --json").stdout) for c in (1, 2))
 
@@ -105,8 +103,6 @@ def call(words):
     return CliRunner().invoke(main, words, prog_name="paramsched")
 
 
-
-
 def test_every_listed_image_format_can_be_plotted(folder_with_logs):
     pytest.importorskip("matplotlib")
     output = call(["show", "plan.yaml", "--total", "9", "-o", "plan.gif"]).stderr
@@ -146,8 +142,6 @@ def run_words(*words):
     return CliRunner().invoke(main, words, prog_name="paramsched")
 
 
-
-
 def test_a_link_to_a_missing_file_is_not_compared_with_itself(empty_folder):
     (empty_folder / "plan.txt").symlink_to("gone.txt")
 
@@ -165,8 +159,6 @@ def test_metrics_with_the_same_word_share_a_panel(empty_folder):
         "loss",
         "throughput",
     ]
-
-
 
 
 @pytest.mark.parametrize(("option", "value"), [("--steps-per-epoch", "7"), ("--batches-per-epoch", "7")])

@@ -93,10 +93,6 @@ def test_characters_that_the_console_lacks_are_escaped():
     assert r"lr @ \u5934\u2192*" in call("diff", "plan.yaml", "other.yaml").stdout
 
 
-
-
-
-
 @pytest.fixture
 def shell(tmp_path):
     """Return a function that runs a shell line, with the command as `$P`, in a folder with a plan."""

@@ -52,24 +52,8 @@ def test_a_value_that_overflows_is_null_in_json(shown):
 RUN = RunFacts(total=2000, steps_per_epoch=100)
 
 
-
-
 def number(text):
     return float(text.replace(",", ""))
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 @given(st.integers(1, 50), st.integers(0, 4), st.integers(1, 3))

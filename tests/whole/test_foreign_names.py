@@ -35,7 +35,17 @@ def test_a_call_is_refused_with_what_the_argument_is_here(name):
 @table("here", sorted({*FOREIGN.values()}))
 def test_what_an_argument_is_here_names_shapes_and_their_arguments(here):
     names = {argument for shape in SHAPES.values() for argument in params_of(shape)}
-    others = {*ps.RunFacts.__dataclass_fields__, "t", "low", "high", "updates", "stop_at", "smoothing", "groups", "field"}
+    others = {
+        *ps.RunFacts.__dataclass_fields__,
+        "t",
+        "low",
+        "high",
+        "updates",
+        "stop_at",
+        "smoothing",
+        "groups",
+        "field",
+    }
 
     assert {*re.findall(r"(\w+)\(", here)} <= {*SHAPES, "absolute"}
     assert {*re.findall(r"(\w+)=", here)} <= names | others | {"initial"}
@@ -58,7 +68,7 @@ def test_a_function_that_is_not_a_shape_is_answered_too(call, arguments, here):
 
 @table(("entry", "value"), [("max_steps", 100), ("warmup_ratio", 0.1), ("milestones", [30, 80]), ("warmup", '"5%"')])
 def test_an_entry_of_a_plan_file_is_answered_at_its_place(entry, value):
-    with pytest.raises(ps.errors.ConfigError, match="is not a field. Write") as caught:
+    with pytest.raises(ps.errors.ConfigError, match=r"is not a field\. Write") as caught:
         ps.loads(f"lr: cosine()\n{entry}: {value}\n")
 
     assert [problem.line for problem in caught.value.problems] == [2]

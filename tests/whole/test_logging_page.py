@@ -95,10 +95,6 @@ def test_trackio_accepts_every_name(folder, monkeypatch):
     assert [row["lr/head"] for row in storage.get_logs("digits", run)] == rates_of_run(names)
 
 
-
-
-
-
 def trackio_of(rows: Rows) -> ModuleType:
     """Return a module with the functions of trackio that the page calls, which appends what is logged to `rows`."""
     module = ModuleType("trackio")
@@ -106,12 +102,6 @@ def trackio_of(rows: Rows) -> ModuleType:
     module.log = lambda values, step: rows.append((step, values))  # type: ignore[attr-defined]
     module.finish = lambda: None  # type: ignore[attr-defined]
     return module
-
-
-
-
-
-
 
 
 def table_of_trackio(rows: Rows) -> list[list[Any]]:

@@ -44,7 +44,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     ),
     # Lengths.
     **_rows("total_iters total_iter anneal_epochs num_iters transition_steps", "over=…"),
-    **_rows("decay_steps", "over=…; optax counts the warmup in decay_steps, so subtract it"),
+    **_rows("decay_steps", "over, without the warmup, which optax counts in decay_steps"),
     **_rows("constant.factor", "value"),
     **_rows(
         "T_max t_max lr_decay_steps decay_iters total_steps num_training_steps max_steps max_iters max_iter "
@@ -53,7 +53,7 @@ FOREIGN: Final[Mapping[str, str]] = {
         "lr_decay_iters max_duration t_total horizon",
         _RUN,
     ),
-    **_rows("t_initial", "over=…; timm's warmup replaces the first values of the curve, so subtract it"),
+    **_rows("t_initial", "over, without the warmup, which in timm replaces the first values of the curve"),
     **_rows(
         "epochs num_epochs max_epochs num_train_epochs n_epochs train_epochs total_epochs max_epoch nb_epochs",
         'total="… epochs" of the run',
@@ -107,7 +107,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     **_rows("step_size_down", "down=… of cyclic()"),
     **_rows("pct_start", 'up="…%" of one_cycle()'),
     **_rows("div_factor", "start=1/… of one_cycle()"),
-    **_rows("final_div_factor", "to=1/(div_factor*…) of one_cycle(): a level is a multiple of base, not of the first level"),
+    **_rows("final_div_factor", "to of one_cycle(), a multiple of base: 1 / (div_factor * final_div_factor)"),
     **_rows("anneal_strategy", "curve=… of one_cycle()"),
     **_rows("cycle_momentum base_momentum max_momentum", "a line of its own, for momentum"),
     **_rows("num_decay_steps cooldown_steps num_cooldown_steps decay_duration", "decay=… of wsd()"),
@@ -130,7 +130,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     **_rows("tokens_per_update tokens_per_batch", "tokens_per_step=…"),
     # Functions that are not shapes.
     **_rows("start_step global_step initial_step current_step num_updates", "t=…"),
-    **_rows("schedule lr_schedule lr_scheduler scheduler lr_scheduler_type", "a plan, such as \"cosine()\""),
+    **_rows("schedule lr_schedule lr_scheduler scheduler lr_scheduler_type", 'a plan, such as "cosine()"'),
     **_rows("find_lr.start_lr find_lr.min_lr find_lr.lr_min", "low=…"),
     **_rows("find_lr.end_lr find_lr.max_lr find_lr.lr_max", "high=…"),
     **_rows("find_lr.num_iter find_lr.num_training find_lr.num_it", "updates=…"),
@@ -159,11 +159,12 @@ def name_here(function: str, name: str, value: object = None) -> str | None:
     here = FOREIGN.get(f"{function}.{name}") or FOREIGN.get(name)
     if here is None or "…" not in here:
         return here and f"Here it is {here}"
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and "…%" in here:
-        here = here.replace("…", f"{100 * float(value):g}")  # a share of the run
-    elif is_number or (isinstance(value, str) and '"' not in here and len(value) <= _LONGEST):
-        here = here.replace("…", f"{value!r}".replace("'", '"'))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = f"{100 * value:g}" if "…%" in here else repr(value)  # a share of the run
+        return f"Write {here.replace('…', number)}"
+    if isinstance(value, str) and '"' not in here + value and len(value) <= _LONGEST:
+        text = f'"{value}"'
+        return f"Write {here.replace('…', text)}"
     return f"Write {here}"
 
 

@@ -52,7 +52,7 @@ def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:
     if report.first is not None:
         first = report.first
         message = f"at update {first.t} the run used {first.field}={first.logged!r}, but the plan has {first.planned!r}"
-        cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
+        cause = "" if report.cause is None else report.cause.text
         yield Problem(entry_path(first.field), message, cause, code=codes.LOG_DIFFERS)
 
 
@@ -200,9 +200,7 @@ def _is_of_entry(message: Warning | str) -> TypeGuard[PlanWarning]:
     return isinstance(message, PlanWarning) and bool(message.problem.path)
 
 
-def _problems_in(
-    read: PlanInput, options: CommandOptions, log: str | None
-) -> Iterator[Problem]:
+def _problems_in(read: PlanInput, options: CommandOptions, log: str | None) -> Iterator[Problem]:
     """Yield the problems of a plan that could be read, for the run of the options and the log.
 
     Raises:

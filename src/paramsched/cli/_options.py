@@ -212,11 +212,10 @@ def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     return click.argument(name, metavar=name.upper(), required=True)
 
 
-
-
 def plans_argument() -> Callable[[_Function], _Function]:
     """Return a decorator for the argument of one or more plans."""
     return click.argument("plans", metavar="PLAN...", nargs=-1, required=True)
+
 
 def check_numbers_of_bases(entries: tuple[str, ...]) -> tuple[str, ...]:
     """Return the bases as they were passed. Raise an error for one that is not a number."""

@@ -39,6 +39,7 @@ class WrongUsage(click.UsageError):
 _Result = TypeVar("_Result")
 
 BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+STANDARD_OUTPUT = "-"
 
 
 def run_guarded(run: Callable[[], _Result]) -> _Result:
@@ -184,7 +185,10 @@ def uses_color(*, err: bool = False) -> bool:
 
 
 def write_output(output: str, content: str | bytes) -> None:
-    """Write the result of a command to the file of --output, always in UTF-8."""
+    """Write the result of a command to the file of --output, always in UTF-8; text also to standard output."""
+    if output == STANDARD_OUTPUT and isinstance(content, str):
+        click.echo(content, nl=False)
+        return
     write_whole_file(Path(output), content.encode() if isinstance(content, str) else content)
 
 

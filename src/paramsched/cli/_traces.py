@@ -455,15 +455,19 @@ def _run_to_draw(
     return show.LoggedRun(name, used, measured, together, tolerance or 0.0)
 
 
+_EXAMPLE_BASE = 0.1
+
+
 def _fitted_base(column: "LogColumn", multiples: Floats) -> float:
-    """Return the base with which the largest planned value is as logged, with few digits if these are enough."""
+    """Return the base that an audit of the column states; 0.1 as an example if it states none."""
+    from paramsched.tools.audit.match import base_of_multiples
+
     inside = column.t < multiples.size
-    planned, values = multiples[column.t[inside]], column.values[inside]
+    planned = multiples[column.t[inside]]
     if not planned.any():
-        return 0.1
-    highest = int(np.abs(planned).argmax())
-    exact = float(values[highest] / planned[highest])
-    return next(one for n in (6, 17) if abs((one := float(f"{exact:.{n}g}")) - exact) <= 1e-9 * abs(exact))
+        return _EXAMPLE_BASE
+    base = base_of_multiples(replace(column, t=column.t[inside], values=column.values[inside]), planned)
+    return _EXAMPLE_BASE if base is None else base
 
 
 def _used_values(
@@ -486,7 +490,9 @@ def _used_values(
         base = curves.base(column.field, group) if isinstance(curves, Trace) else None  # a config has values, no base
         if base is not None and base.value is None and base.share != "none":
             label = column.field if len(mine) == 1 else f"{column.field}@{group}"
-            baseless[label] = _fitted_base(column, curves[column.field, group]) if base.share == "all" else 0.1
+            baseless[label] = (
+                _fitted_base(column, curves[column.field, group]) if base.share == "all" else _EXAMPLE_BASE
+            )
         else:
             # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
             planned, values = curves[column.field, group], column.values.copy()

@@ -15,9 +15,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
 
 
-def unknown_argument(
-    call: str, key: str, names: Mapping[str, object] | list[str], value: object = None
-) -> InvalidCall:
+def unknown_argument(call: str, key: str, names: Mapping[str, object] | list[str], value: object = None) -> InvalidCall:
     """Return the error about an argument that a function does not have, with what another library's name is here.
 
     Args:
@@ -101,8 +99,10 @@ def _answering(function: _Function, call: str, prefix: str = "") -> _Function:
             try:
                 inspect.signature(function).bind(*args, **kwargs)
             except TypeError as reason:
-                answer = answer or _unnamed(f"{prefix}{call}", function, args, kwargs) or InvalidCall(
-                    f"{prefix}{call}(…)", str(reason)
+                answer = (
+                    answer
+                    or _unnamed(f"{prefix}{call}", function, args, kwargs)
+                    or InvalidCall(f"{prefix}{call}(…)", str(reason))
                 )
             if answer is None:
                 raise
@@ -125,7 +125,9 @@ def _unnamed(
     name = "total" if is_length and "total" in (_names_of(function) or ()) else next(iter(names), None)
     if name is None or name in kwargs:
         return None
-    return InvalidCall(f"{call}(…)", f"{name} must be named: {name}={value!r}" if is_length else f"{name} must be named")
+    return InvalidCall(
+        f"{call}(…)", f"{name} must be named: {name}={value!r}" if is_length else f"{name} must be named"
+    )
 
 
 def _names_of(function: Callable[..., Any]) -> list[str] | None:

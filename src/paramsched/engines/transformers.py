@@ -169,9 +169,7 @@ class _HasPlan:
     """The mark of the classes that `planned` returns."""
 
 
-def _add_callback(
-    trainer: Any, scheduler: Scheduler, options: PlanOptions, writes: TargetWrites, updates: int
-) -> None:
+def _add_callback(trainer: Any, scheduler: Scheduler, options: PlanOptions, writes: TargetWrites, updates: int) -> None:
     """Add what a planned Trainer does beside the steps of its optimizer, in place of that of an earlier `train()`.
 
     Args:
@@ -235,7 +233,9 @@ def plan_callback_class() -> type[Any]:
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if self._copies:
-                counted = state.num_input_tokens_seen - self._reported  # each of the processes that share a batch counts it
+                counted = (
+                    state.num_input_tokens_seen - self._reported
+                )  # each of the processes that share a batch counts it
                 self._amounts.report(counted // self._copies, "tokens")
                 self._reported = state.num_input_tokens_seen
 

@@ -322,8 +322,6 @@ def test_strict_raises_at_the_end_of_the_plan_if_an_optional_line_has_no_group(d
     assert scheduler.t == TOTAL
 
 
-
-
 LR = "linear(1, 0)"
 
 

@@ -22,6 +22,7 @@ from paramsched.tools.audit import AmountColumn, Report, compare_with_plan, log_
 from paramsched.tools.audit.compare import matched_with_plan, picture_of_log, picture_of_match
 from support import answers
 from support.spread import spread
+from support.tables import table
 
 FILE = Path(__file__).with_name("reports.yaml")
 TOTAL, EPOCH = 300, 10
@@ -64,12 +65,6 @@ THREE_DIGITS = tuple(one for one in ALL if one not in (".2g", ".2f"))
 
 CLOSE = 1e-9  # the relative difference up to which a log of another program is as planned
 SINGLE = 6e-8  # of rounding to float32
-
-
-
-
-
-
 
 
 def is_written(planned: float, text: str, form: str) -> bool:
@@ -198,7 +193,7 @@ def test_a_log_of_few_values_is_as_planned_in_each_format(tmp_path, form):
         texts = [written(value, form) for value in values.tolist()]
         assert not report.is_constantly_zero
         if counts_as_exact(texts, values.tolist()):
-            assert "never moved" not in {cause.name for cause in report.causes}, (seed, plan, form, report)
+            assert report.cause is None or report.first is not None, (seed, plan, form, report)
         else:
             assert report.first is None, (seed, plan, form, report)
             compared += 1
@@ -233,14 +228,12 @@ def test_a_rounded_zero_is_no_rate_of_0(tmp_path):
 
     report = audited(tmp_path, "cosine()", t, values, ".3f", 2.5e-4)
 
-    assert (report.exact, report.is_constantly_zero, report.causes) == (60, False, ())
+    assert (report.exact, report.is_constantly_zero, report.cause) == (60, False, None)
     with pytest.raises(InvalidArgument, match="in 3 decimals"):
         audited(tmp_path, "cosine()", t, values, ".3f")
     assert audited(tmp_path, "cosine()", t, 0 * values, "r", 2.5e-4).is_constantly_zero
     assert audited(tmp_path, "cosine()", t, 0 * values, ".3f", 0.1).exact < 60
     assert not log_facts(read_log(tmp_path / "log.csv", ["lr"])).has_rate_of_zero
-
-
 
 
 CAUSES: dict[str, tuple[int, Any]] = {
@@ -366,7 +359,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     except ps.errors.ParamschedError as error:
         return kept | {"error": f"{type(error).__name__} {error.problem.code}"}
     stated = {
-        "causes": [answer_of_cause(cause) for cause in report.causes],
+        "cause": report.cause and answer_of_cause(report.cause),
         "bases": dict(report.bases),
         "assumed": dict(report.assumed),
         "flags": [name for name in ("is_constantly_zero", "from_first_on") if getattr(report, name)],
@@ -391,7 +384,7 @@ def curves_of(picture: Any) -> Iterator[str]:
 ANSWERS = (
     "pictures",
     "log facts",
-    "causes",
+    "cause",
     "first",
     "bases",
     "assumed",
@@ -413,14 +406,6 @@ def test_the_report_of_a_generated_log_is_as_recorded(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
 
 
-
-
-
-
-
-
-
-
 @pytest.mark.parametrize("seed", range(40))
 def test_a_factor_and_a_shift_that_are_named_explain_each_value(tmp_path, seed):
     log = generated_log(seed)
@@ -430,11 +415,31 @@ def test_a_factor_and_a_shift_that_are_named_explain_each_value(tmp_path, seed):
     report = audited(tmp_path, log.plan, log.t, log.values, log.form, log.known)
 
     shift = {"one update late": -1, "one update early": 1}.get(log.cause)
-    texts = [cause.text for cause in report.causes]
     if shift is not None and report.first is not None and log.form == "r":
-        assert texts == [f"each value is the one planned 1 update {'later' if shift > 0 else 'earlier'}"]
+        assert report.cause.text == f"each value is the one planned 1 update {'later' if shift > 0 else 'earlier'}"
     if log.cause == "another base" and report.first is not None:
-        assert [cause.name for cause in report.causes] == ["another base"]
+        assert report.cause.name == "another base"
+
+
+@table(
+    ("plan", "clock", "total", "text"),
+    [
+        ("cosine()", lambda t: 2 * t, TOTAL, "2 times as fast: 2 scheduler steps per update, or a total of 150"),
+        ("cosine()", lambda t: 7 * t + 6, TOTAL, "7 times as fast: 7 scheduler steps per update"),
+        ("warmup(30) >> cosine()", lambda t: 2 * t, TOTAL, "2 times as fast: 2 scheduler steps per update"),
+        ("cosine()", lambda t: t // 4, TOTAL, "0.25 times as fast: one scheduler step in 4 updates"),
+        ("warmup(30) >> linear()", lambda t: t, 375, "0.8 times as fast: a total of 375"),
+        ("step(100, 0.3)", lambda t: t // 2 * 2, TOTAL, None),
+    ],
+)
+@pytest.mark.parametrize("base", [0.1, None])
+def test_another_speed_is_stated_by_its_ratio_and_what_was_measured(tmp_path, base, plan, clock, total, text):
+    t = np.arange(0, 150)
+
+    report = audited(tmp_path, plan, t, schedule_of(plan, total)(clock(t), base=0.1), "r", base)
+
+    assert (report.cause and report.cause.text) == text
+    assert text is None or (report.cause.name, report.cause.bases) == ("another speed", (0.1,))
 
 
 if __name__ == "__main__":

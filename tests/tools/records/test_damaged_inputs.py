@@ -132,28 +132,10 @@ def test_a_run_by_progress_needs_the_logged_progress(tmp_path):
 # ---------------------------------------------------------------------- checkpoints
 
 
-
-
-
-
-
-
-
-
 # ------------- a log without a plan
-
-
 
 
 def printed(*arguments, code=0):
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.output
-
-
-
-
-
-
-
-

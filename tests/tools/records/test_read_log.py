@@ -70,10 +70,11 @@ def answer_to(question):
             line = re.search(r"(?:Write|For example:|Make a table of it:) (.*)", advice)
             actual = [site, answers.facts_of(error.problem.found.replace(folder, "")), error.option, line and line[1]]
             return question | {"error": [one for one in actual if one]}
+    programs = ", ".join(f"{one.name} {one.first}{' after' * one.is_after}".strip() for one in logged.programs)
     amounts = logged.amounts and f"{logged.amounts.t.tolist()} {logged.amounts.amounts.tolist()}"
-    read = {"unit": logged.unit, "names": str(logged.names), "amounts": amounts}
+    read = {"unit": logged.unit, "programs": programs, "names": str(logged.names), "amounts": amounts}
     read["notes"] = [f"{len(logged.notes)}", *map(answers.facts_of, logged.notes)]
-    usual = {"unit": "updates", "names": "(None,)", "amounts": None, "notes": ["0"]}
+    usual = {"unit": "updates", "programs": "0", "names": "(None,)", "amounts": None, "notes": ["0"]}
     return question | {
         "read": {key: one for key, one in read.items() if one != usual[key]},
         "columns": [text_of(column) for column in logged.columns],
@@ -237,34 +238,6 @@ def test_the_notes_are_those_of_the_log_except_those_about_a_comparison():
 
     assert of_numbers
     assert actual.notes == ("rows are counted",)
-
-
-PRINTED = [2.0000000000000003e-06, 0.001, 0.0]
-TORCHTUNE = "Step {} | loss:1.0 lr:{!r} tokens_per_second_per_gpu:1000.0"
-MEGATRON = (
-    " [2026-01-01 10:00:00] iteration {:8d}/     500 | consumed samples: {:12d} | elapsed time per iteration (ms): 9.5"
-    " | learning rate: {:.6E} | global batch size:   256 | lm loss: 1.052E+01 |"
-)
-TEXT_LOGS = {
-    "torchtune": [TORCHTUNE.format(t, rate) for t, rate in enumerate(PRINTED)],
-    "torchtune below its arguments": [
-        "a: 1, b: 2, c: 3, d: 4",
-        *(TORCHTUNE.format(*one) for one in enumerate(PRINTED)),
-    ],
-    "Megatron": [MEGATRON.format(t, 256 * t, rate) for t, rate in enumerate(PRINTED)],
-    "Megatron below its sizes": [
-        "using world size: 8, data-parallel size: 8, pipeline size: 1",
-        *(MEGATRON.format(t, 256 * t, rate) for t, rate in enumerate(PRINTED)),
-    ],
-    "rate first": [f"epoch 3, lr={rate}, loss=2.5, global_step={t}" for t, rate in enumerate(PRINTED)],
-    "a rate of numpy": [f"[00:01] Iters: [{t}/3], lr: {rate}, x" for t, rate in enumerate(["2.e-06", ".001", "0."])],
-    "a rate of the Trainer": [f"{{'loss': 9.5, 'learning_rate': {rate}, 'epoch': 0.1}}" for rate in PRINTED],
-    "a progress bar": [f"\r step {t}: lr={rate!r}" for t, rate in enumerate(PRINTED)],
-}
-
-
-
-
 
 
 if __name__ == "__main__":

@@ -84,8 +84,6 @@ def test_the_logged_batch_size_grows_and_the_tokens_are_the_sum_of_earlier_batch
     assert [line["tokens"] for line in lines] == [64 * sum(sizes[:t]) for t in range(len(sizes))]
 
 
-
-
 @pytest.mark.long
 def test_the_plot_command_in_the_last_line_works(whole):
     command = re.search(r"^To draw the final plan: +(.*)$", whole[1].stdout, re.MULTILINE)[1]

@@ -281,5 +281,3 @@ def test_the_work_grows_linearly_with_the_file(folder: Path, case: str) -> None:
 
     by_name = [word.replace("{}", name) for word in words]
     grows_linearly(write, by_name, 120, in_thirds=case.partition(" of ")[0] not in NOT_IN_THIRDS)
-
-

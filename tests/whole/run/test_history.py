@@ -158,17 +158,3 @@ def test_an_invalid_history_is_rejected_and_changes_nothing(history, found):
 
 
 # ---------------------------------------------------------------------- the command
-
-
-
-
-
-
-
-
-
-
-
-
-
-

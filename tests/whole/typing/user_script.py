@@ -139,7 +139,7 @@ def pictures(plan: ps.Plan, folder: Path, scheduler: Any) -> None:
 def audit_a_log(plan: ps.Plan) -> bool:
     logged = audit.read_log("log.csv", ["lr"], columns={"lr": "rate"})
     report = audit.compare_with_plan(logged, plan, total=1000)
-    print(report.values, report.exact, [cause.text for cause in report.causes], audit.log_facts(logged))
+    print(report.values, report.exact, report.cause and report.cause.text, audit.log_facts(logged))
     print(audit.read_metrics("log.csv"))
     return report.exact == report.values
 

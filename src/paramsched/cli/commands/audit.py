@@ -62,14 +62,14 @@ def paramsched_audit(
     page: str | None,
     as_json: bool,
 ) -> None:
-    """Compare LOG with a plan, value by value. Print the first difference, and the factor or shift of all values.
+    """Compare LOG with a plan, value by value. Print the first difference, and the number that explains all.
 
     Without --plan, draw LOG and print its facts: the number of rows, the first, last, lowest and highest value, where
     the values rise, fall, stay and jump, zeros, and updates that occur twice or go back.
 
     LOG is JSONL written by paramsched, CSV or JSONL with columns named by --column, or of TensorBoard. Values logged by
-    another program may differ from the plan by rounding. A base that is neither in the log nor passed with --base is fitted
-    to the log, if all values agree then.
+    another program may differ from the plan by rounding. A base that is neither in the log nor passed with --base is
+    fitted to the log, if all values agree then.
 
     A plan by tokens is compared at the tokens in the log, from the column `tokens` or --amount. Without such a column,
     they are computed from the facts of the run. The same holds for other clocks.

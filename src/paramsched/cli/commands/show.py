@@ -21,6 +21,7 @@ from paramsched.cli._options import (
     tolerance_option,
 )
 from paramsched.cli._output import (
+    STANDARD_OUTPUT,
     WrongUsage,
     echo,
     echo_note,
@@ -152,7 +153,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-o",
     "--output",
     metavar="FILE",
-    help="Draw into FILE: .svg, .html, .png or .pdf. Into .csv, write a table of all values.",
+    help="Draw into FILE: .svg, .html, .png or .pdf. Into .csv, or - for standard output, write a table of all values.",
 )
 @click.option("--title", help="Heading of an .html page. By default, the name of the plan's file.")
 @drawing_options
@@ -182,11 +183,11 @@ def paramsched_show(
     if len(plans) > 1 and prints:
         raise WrongUsage("", f"--at and --json print the values of one plan, but {len(plans)} were passed")
     if output is not None and prints:
-        raise WrongUsage("", "--at and --json print values; --output writes a picture", "Leave one of the two out")
+        raise WrongUsage("", "--at and --json print values; --output writes a file", "Leave one of the two out")
     if title is not None and output is None:
         raise WrongUsage(f"--title {title}", "it is for the picture in a file", "Write --output plan.html")
     if output is not None:
-        is_table = output.lower().endswith(".csv")
+        is_table = output == STANDARD_OUTPUT or output.lower().endswith(".csv")
         write_output(output, _table_of_values(drawing) if is_table else drawing.file(output, title))
         return
     colored = uses_color() if color is None else color

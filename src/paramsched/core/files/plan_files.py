@@ -28,10 +28,9 @@ from paramsched.core.files.problem_collector import (
     refuse_long_text,
 )
 from paramsched.core.files.syntaxes import (
-    read_yaml,
+    places_in,
     write_json,
     write_yaml,
-    yaml_places,
 )
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
@@ -254,7 +253,7 @@ class PlanText:
         refuse_long_text(self.text, self.name)
         root: Place | None = None
         try:
-            root = yaml_places(self.text, self.name)
+            root = places_in(self.text, self.name, self.format)
             refuse_large_plan(root.value, self.name)
             return _loaded_from(root.value, shapes)
         except ConfigError as error:
@@ -263,7 +262,8 @@ class PlanText:
 
     def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
-        return placed_problems(tuple(problems), self.text, yaml_places if root is None else partial(_same, root))
+        places = partial(places_in, format=self.format) if root is None else partial(_same, root)
+        return placed_problems(tuple(problems), self.text, places)
 
 
 def _with_comma_in_braces(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -336,7 +336,7 @@ def _not_a_plan(plain: Any) -> Problem | None:
 def read_data(text: str, format: str, source: str) -> Any:
     """Return the data of a text in a format, such as "yaml", as plain values with unique keys."""
     problems = ProblemCollector()
-    data = plain_data(read_yaml(text, source), problems)
+    data = plain_data(places_in(text, source, format).value, problems)
     problems.raise_any(source)
     return data
 

@@ -19,6 +19,7 @@ from paramsched.core.files.problem_collector import (
 from paramsched.core.schedules.text import MOST_DEPTH
 from paramsched.errors import ConfigError
 
+
 def write_json(data: Any) -> str:
     """Return a JSON text from which `data` can be read."""
     return json_text(data, indent=2, allow_nan=False) + "\n"
@@ -38,12 +39,50 @@ _SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 def read_yaml(text: str, source: str) -> Any:
     """Return the content of a YAML document, with `Pairs` for mappings."""
-    return yaml_places(text, source).value
+    return places_in(text, source).value
 
 
-def yaml_places(text: str, source: str = "") -> Place:
-    """Return the places of the values of a YAML document, and the values."""
-    return _document(text, source)
+def places_in(text: str, source: str = "", format: str = "yaml") -> Place:
+    """Return the places of the values of a document, and the values.
+
+    Args:
+        text: the text.
+        source: its name in problems.
+        format: `"yaml"` or `"json"`.
+
+    Raises:
+        ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
+    """
+    import yaml
+
+    try:
+        return _document(_yaml_of_json(text) if format == "json" else text, source)
+    except yaml.YAMLError as error:
+        raise _invalid_text(error, text, source, format) from None
+
+
+_JSON_TEXT_OR_TAB: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\t')
+_SURROGATES: Final = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+
+
+def _yaml_of_json(text: str) -> str:
+    """Return a JSON text as YAML of the same length, so that each place in it is that in the text.
+
+    YAML lacks escaped pairs of surrogates, and tabs between values.
+    """
+    return _JSON_TEXT_OR_TAB.sub(_yaml_of_json_token, text)
+
+
+def _yaml_of_json_token(token: re.Match[str]) -> str:
+    if token[0] == "\t":
+        return " "
+    text = _SURROGATES.sub(_escaped_character, token[0])
+    return text.ljust(len(token[0]))
+
+
+def _escaped_character(pair: re.Match[str]) -> str:
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 def write_yaml(data: Any) -> str:
@@ -107,42 +146,34 @@ def _yaml_error(text: str, source: str, event: Any, message: str, instead: str) 
 
 
 def _document(text: str, source: str) -> Place:
-    """Return the places and the values of a document.
-
-    Raises:
-        ConfigError: the text is not valid YAML, has a second document or too many values, or is nested too deep.
-    """
+    """Return the places and the values of a document."""
     import yaml
 
     pieces: list[Place | Bracket] = []
     depth = values = documents = 0
-    try:
-        for event in _plan_events(text, source):
-            kind = type(event)
-            if kind is yaml.ScalarEvent:
-                begin, end = event.start_mark.index, event.end_mark.index
-                pieces.append(Place(begin, end, text=event.value, value=_plan_scalar(event)))
-                values += 1 + event.value.count(",")
-            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                if depth == MOST_DEPTH:
-                    message = f"nested more than {MOST_DEPTH} deep"
-                    raise _yaml_error(text, source, event, message, "Use one line of text for the schedule")
-                sign = "[" if kind is yaml.SequenceStartEvent else "{"
-                pieces.append(Bracket(sign, event.start_mark.index))
-                depth += 1
-                values += 1
-            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
-                pieces.append(Bracket("]", event.end_mark.index))
-                depth -= 1
-            elif kind is yaml.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
-                    raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
-            if values > MOST_VALUES:
-                raise too_many_values(source)
-    except yaml.YAMLError as error:
-        raise _invalid_yaml(error, text, source) from None
-
+    for event in _plan_events(text, source):
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            begin, end = event.start_mark.index, event.end_mark.index
+            pieces.append(Place(begin, end, text=event.value, value=_plan_scalar(event)))
+            values += 1 + event.value.count(",")
+        elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+            if depth == MOST_DEPTH:
+                message = f"nested more than {MOST_DEPTH} deep"
+                raise _yaml_error(text, source, event, message, "Use one line of text for the schedule")
+            sign = "[" if kind is yaml.SequenceStartEvent else "{"
+            pieces.append(Bracket(sign, event.start_mark.index))
+            depth += 1
+            values += 1
+        elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+            pieces.append(Bracket("]", event.end_mark.index))
+            depth -= 1
+        elif kind is yaml.DocumentStartEvent:
+            documents += 1
+            if documents > 1:
+                raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
+        if values > MOST_VALUES:
+            raise too_many_values(source)
     return nested_places(pieces)
 
 
@@ -171,7 +202,7 @@ _MOST_BRACKETS: Final = 200
 """The most brackets of such a text: the time for each bracket grows with the number of those that are open."""
 
 
-def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
+def _invalid_text(error: Any, text: str, source: str, format: str) -> ConfigError:
     """Return the error for a text that the parser refuses: its own sentence, and the place that it names."""
     import yaml
 
@@ -189,7 +220,7 @@ def _invalid_yaml(error: Any, text: str, source: str) -> ConfigError:
         offset, said = control.start() if control else 0, str(error).partition("\n")[0]
     else:
         offset, said = mark.index, str(error.problem)
-    return ConfigError(source, [lines.problem_at(min(offset, len(text)), f"YAML: {said}")])
+    return ConfigError(source, [lines.problem_at(min(offset, len(text)), f"{format.upper()}: {said}")])
 
 
 def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:

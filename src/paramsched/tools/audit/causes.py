@@ -1,4 +1,4 @@
-"""What a log is beside its plan, if one number says it: a factor, another base, a shift or another speed."""
+"""What a log is beside its plan, if one number says it: a factor, another base, another speed or a shift."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from paramsched.tools.audit.match import (
     GLANCE,
     SAMPLE,
     PlannedColumn,
+    PlannedRun,
     bases_if_explained,
     explained_first,
     factor_of_all,
@@ -22,7 +23,8 @@ from paramsched.tools.records.log_values import Times
 _MOST_SHIFTED = 2**15  # updates that a shift is tried for, in both directions
 _MOST_TIMES = 256  # times per update that are tried
 _MOST_CHECKED = 5_000_000  # values that are compared at once
-_MOST_NAMED = 5
+_NEARBY = 4  # totals beside the nearest one that are compared
+_MEASURED = 128  # rows by which totals are compared
 
 
 @final
@@ -41,15 +43,20 @@ class Cause:
     bases: tuple[float, ...]
 
 
-def causes_of(pairs: Sequence[PlannedColumn]) -> tuple[Cause, ...]:
-    """Return the factor that explains every value; without one, the speed or the shifts that do."""
-    return tuple(_factors(pairs)) or tuple(_speeds(pairs))[:1] or tuple(_shifts(pairs))[:_MOST_NAMED]
+def cause_of(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
+    """Return the factor that explains every value; without one, the other speed or the shift that does.
+
+    Args:
+        pairs: the columns and their schedules.
+        planned: the plan and the facts of the run.
+    """
+    return _factor(pairs) or _speed(pairs, planned) or _shift(pairs)
 
 
-def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
-    """Yield the cause that values are multiples of the planned ones, or those of another base than the known one."""
+def _factor(pairs: Sequence[PlannedColumn]) -> Cause | None:
+    """Return the cause that values are multiples of the planned ones, or those of another base than the known one."""
     if max(pair.column.t.size for pair in pairs) == 1:  # any value is a multiple of another
-        return
+        return None
     bases, notes = list[float](), dict[str, str]()
     for pair in pairs:
         t, place = pair.column.t, place_of(pair.column.field, pair.group)
@@ -59,7 +66,7 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
         if pair.base is not None and pair.depends_on_base():
             found = bases_if_explained([replace(pair, base=None)])
             if found is None:
-                return
+                return None
             (other,) = found
             bases.append(other)
             ratio = f"{other / pair.base:.6g}" if pair.base else "inf"
@@ -69,45 +76,109 @@ def _factors(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
         if pair.base is not None or not pair.depends_on_base():
             factor = factor_of_all(pair.column, pair.planned_at(t, 1.0 if pair.base is None else pair.base))
         if factor is None:
-            return
+            return None
         bases.append(1.0 if pair.base is None else pair.base)
         notes.setdefault(f"{factor:.6g}", f"the values of {place} are {factor:.6g} times the planned ones")
     is_base = all(text.startswith("the base") for text in notes.values())
     name = "another base" if is_base else "a factor of all values"
-    yield Cause(name, f"{', '.join(notes.values())}; factor {', '.join(notes)}", tuple(bases))
+    return Cause(name, f"{', '.join(notes.values())}; factor {', '.join(notes)}", tuple(bases))
 
 
-_SPEEDS: Final[tuple[tuple[str, str, Callable[[Any, Any], Any]], ...]] = (
-    ("{n} times per update", "the schedule moved {n} times per update", lambda t, n: t * n),
-    (
-        "{n} times per update",
-        "the schedule moved {n} times per update, and each value is that after the last of them",
-        lambda t, n: t * n + n - 1,
-    ),
-    ("once every {n} updates", "the schedule moved once every {n} updates", lambda t, n: t // n),
-    (
-        "once every {n} updates",
-        "each value is the one planned for the first of {n} updates",
-        lambda t, n: t // n * n,
-    ),
+_STEPS: Final[tuple[Callable[[Any, Any], Any], ...]] = (
+    lambda t, n: t * n,
+    lambda t, n: t * n + n - 1,  # the value after the last step of an update
 )
-"""The name and the text of each speed, and its function of an update and the number to the time of the schedule."""
+"""The time of a schedule that is stepped n times per update."""
 
 
-def _speeds(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
-    """Yield the speeds of the schedule with which the values are the planned ones."""
-    if (shown := _shown(pairs)) is None:
-        return
+def _speed(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
+    """Return the other speed of the schedule with which all values are the planned ones; None without one."""
+    shown = _shown(pairs)
+    if shown is None:
+        return None
     numbers = np.arange(2, max(min(int(shown.column.t.max()), _MOST_TIMES), 2) + 1)
-    for name, text, clock in _SPEEDS:
+    for clock in _STEPS:
         for n, bases in _explaining(pairs, shown, clock, numbers):
-            yield Cause(name.format(n=f"{n:,}"), text.format(n=f"{n:,}"), bases)
+            text = f"{n} times as fast: {n} scheduler steps per update"
+            total = None if planned.total is None else -(-planned.total // n)
+            return Cause("another speed", text + _or_total(total, pairs, planned), bases)
+    for n, bases in _explaining(pairs, shown, lambda t, n: t // n, numbers):
+        text = f"{1 / n:.6g} times as fast: one scheduler step in {n} updates"
+        total = None if planned.total is None else planned.total * n
+        return Cause("another speed", text + _or_total(total, pairs, planned), bases)
+    return _other_total(pairs, shown, planned)
 
 
-def _shifts(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
-    """Yield the shifts with which the values, from the first or from the first difference on, are the planned ones."""
-    if (shown := _shown(pairs)) is None:
-        return
+def _or_total(total: int | None, pairs: Sequence[PlannedColumn], planned: PlannedRun) -> str:
+    """Return the words for a total that explains all values too; "" if it does not."""
+    others = None if total is None else planned.for_total(total, pairs)
+    if others is None or bases_if_explained(others) is None:
+        return ""
+    return f", or a total of {total:,}"
+
+
+def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: PlannedRun) -> Cause | None:
+    """Return the cause that the plan has another total, the one nearest to the values; None if none explains all."""
+    if planned.total is None:
+        return None
+    place = next(number for number, pair in enumerate(pairs) if pair is shown)
+    for total in _near_totals(pairs, place, planned):
+        others = planned.for_total(total, pairs)
+        bases = None if others is None else bases_if_explained(others)
+        if bases is not None:
+            text = f"{planned.total / total:.6g} times as fast: a total of {total:,}"
+            return Cause("another speed", text, bases)
+    return None
+
+
+def _near_totals(pairs: Sequence[PlannedColumn], place: int, planned: PlannedRun) -> list[int]:
+    """Return totals with which the values of one column may be as planned, those with the nearest values first."""
+    distances: dict[int, float] = {}
+
+    def distance(total: int) -> float:
+        if total not in distances:
+            others = planned.for_total(total, pairs) if total > 0 else None
+            distances[total] = np.inf if others is None else _distance(others[place])
+        return distances[total]
+
+    whole = int(planned.total or 1)
+    tried = {round(whole * 2 ** (n / 8)) for n in range(-32, 33)} | {
+        1 + max(int(pair.column.t.max()) for pair in pairs)
+    }
+    for begin in sorted(tried, key=distance)[:3]:
+        nearest = begin
+        step = max(begin // 16, 1)
+        while step:
+            other = min((nearest, nearest - step, nearest + step), key=distance)
+            if other == nearest or abs(other - begin) > begin:
+                step //= 2
+            else:
+                nearest = other
+        for total in range(nearest - _NEARBY, nearest + _NEARBY + 1):
+            distance(total)
+    found = [total for total, size in distances.items() if total != whole and np.isfinite(size)]
+    return sorted(found, key=lambda total: (distances[total], abs(total - whole)))[:_NEARBY]
+
+
+def _distance(pair: PlannedColumn) -> float:
+    """Return the mean distance of the logged values from the planned ones, with the best base if it is unknown."""
+    rows = spread_rows(pair.column.t.size, _MEASURED)
+    values, planned_by_base = pair.column.values[rows], pair.planned_by_base(pair.column.t[rows])
+    if pair.base is not None:
+        planned = planned_by_base(pair.base)
+    else:
+        offset = planned_by_base(0.0) if pair.schedule.affine else np.zeros(values.shape)
+        factor = planned_by_base(1.0) - offset
+        size = float(factor @ factor)
+        planned = offset + factor * (float(factor @ (values - offset)) / size if size else 1.0)
+    return float(np.nan_to_num(np.abs(values - planned), nan=np.inf).mean())
+
+
+def _shift(pairs: Sequence[PlannedColumn]) -> Cause | None:
+    """Return the shift with which the values, from the first or from the first difference on, are the planned ones."""
+    shown = _shown(pairs)
+    if shown is None:
+        return None
     most = min(int(shown.column.t.max()), _MOST_SHIFTED)
     numbers = np.append(np.arange(1, most + 1), np.arange(-1, -most - 1, -1))
     for begin in dict.fromkeys((0, _first_difference(pairs))):
@@ -115,8 +186,8 @@ def _shifts(pairs: Sequence[PlannedColumn]) -> Iterator[Cause]:
             direction = "later" if n > 0 else "earlier"
             count = f"{abs(n):,} update{'s' * (abs(n) != 1)}"
             each = "each value" if begin == 0 else f"from update {begin:,} on, each value"
-            yield Cause("a shift", f"{each} is the one planned {count} {direction}", bases)
-            return
+            return Cause("a shift", f"{each} is the one planned {count} {direction}", bases)
+    return None
 
 
 def _shifted(begin: int, t: Any, n: Any) -> Any:
@@ -134,9 +205,13 @@ def _explaining(
 ) -> Iterator[tuple[int, tuple[float, ...]]]:
     """Yield the numbers of a clock that explain all values, the smallest first, with the bases."""
     for n in sorted(_possible(shown, clock, numbers).tolist(), key=abs)[:GLANCE]:
-        bases = bases_if_explained(pairs, partial(clock, n=n))
+        bases = bases_if_explained(pairs, partial(_times, clock, n))
         if bases is not None:
             yield n, bases
+
+
+def _times(clock: Callable[[Any, Any], Any], n: int, t: Times) -> Any:
+    return clock(t, n)
 
 
 def _first_difference(pairs: Sequence[PlannedColumn]) -> int:

@@ -14,7 +14,7 @@ from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
-from paramsched.tools.audit.causes import Cause, causes_of, place_of
+from paramsched.tools.audit.causes import Cause, cause_of, place_of
 from paramsched.tools.audit.match import (
     BasesByPlace,
     PlannedColumn,
@@ -24,7 +24,7 @@ from paramsched.tools.audit.match import (
     pair_columns,
 )
 from paramsched.tools.records.log_file import FIELDS, read_log
-from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Unit, number_notes
+from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Program, Unit, number_notes
 
 Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
 
@@ -326,9 +326,9 @@ class Report:
         until: the last update before that of `first`; None if there is none.
         is_constantly_zero: whether each learning rate in the log is 0.
         from_first_on: whether each value from `first` on differs.
-        causes: the factor, the base or the shift that explains every value.
+        cause: the factor, the base, the speed or the shift that explains every value; None if no such number does.
         bases: a dict from `lr of group 0`, for example, to a base that was not specified: all values are as planned
-            with it, or all are explained by the first cause with it.
+            with it, or all are explained by the cause with it.
         assumed: a dict like `bases`, if nothing explains all values: the base of the first values, for the values
             that are reported as planned; None if none fits the first one.
         notes: remarks about the log.
@@ -341,7 +341,7 @@ class Report:
     until: int | None = None
     is_constantly_zero: bool = False
     from_first_on: bool = False
-    causes: tuple[Cause, ...] = ()
+    cause: Cause | None = None
     bases: Mapping[str, float] = field(default_factory=dict)
     assumed: Mapping[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -364,14 +364,13 @@ class Report:
         if self.first is not None:
             t = self.first.t
             end = f"differs from update {t:,} on" if self.from_first_on else f"the first difference is at update {t:,}"
-            if not self.causes and self.until is not None:
+            if self.cause is None and self.until is not None:
                 lines.append(f"as planned up to update {self.until:,}; {end}")
             lines.append(f"first difference: {self.first}")
-        for number, cause in enumerate(self.causes):
-            prefix = "cause" if number == 0 else "explained as well by"
-            lines.append(f"{prefix}: {cause.name}: {cause.text} (explains all {self.values:,} values)")
-        if self.first is not None and not self.causes:
-            lines.append("neither a factor nor a shift or another speed explains all values")
+        if self.cause is not None:
+            lines.append(f"{self.cause.text} (explains all {self.values:,} values)")
+        elif self.first is not None:
+            lines.append("no factor, base, speed or shift explains all values")
         return "\n".join(lines)
 
 
@@ -462,22 +461,29 @@ def matched_with_plan(
         logged, facts = _in_updates(logged, plan, facts)
     planned = PlannedRun(plan, facts)
     run = amounts_of_run(planned.resolved, facts)
-    pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
-    found = bases_if_explained(pairs)
+    all_pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
+    pairs, found, program = _of_program(all_pairs, logged.programs)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
-    causes: tuple[Cause, ...] = ()
+    cause: Cause | None = None
     are_sure = [True] * len(pairs)
     if found is None:
-        causes = causes_of(pairs)
+        for other in logged.programs or (None,):
+            moved = _as_logged_by(all_pairs, other)
+            cause = cause_of(moved, planned)
+            if cause is not None:
+                pairs, program = moved, other
+                break
         each = [bases_if_explained([pair]) for pair in pairs]
-        if causes:
+        if cause is not None:
             found = tuple(
-                base if pair.base is None else pair.base for pair, base in zip(pairs, causes[0].bases, strict=True)
+                base if pair.base is None else pair.base for pair, base in zip(pairs, cause.bases, strict=True)
             )
         else:
             are_sure = [one is not None for one in each]
             found = tuple(explained_first(pair, pair.column.t)[1] for pair in pairs)
+    if program is not None and program.is_after:
+        notes += (f"as {program.name} logs it: a row has the value of the next update",)
     matched = [_matched(pair, base) for pair, base in zip(pairs, found, strict=True)]
     _refuse_only_zeros(logged, matched)
     fitted, assumed = (
@@ -499,8 +505,7 @@ def matched_with_plan(
         for group in one.pair.groups
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
-    causes = tuple(_with_own_bases(cause, pairs, found) for cause in causes)
-    report = _report(matched, causes, notes, fitted, {} if causes else asked)
+    report = _report(matched, cause, notes, fitted, asked if cause is None else {})
     return report, matched
 
 
@@ -523,14 +528,25 @@ def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> 
     return figure(curves_from_values(planned), title=f"{logged.source} and its plan", log=used)
 
 
-def _with_own_bases(cause: Cause, pairs: Sequence[PlannedColumn], bases: Sequence[float]) -> Cause:
-    """Return a cause whose text names its bases, where the report states those of another cause."""
-    own = [
-        f"the base of {place_of(pair.column.field, pair.group)} is {base!r}"
-        for pair, base, stated in zip(pairs, cause.bases, bases, strict=True)
-        if pair.base is None and base != stated and pair.depends_on_base()
-    ]
-    return replace(cause, text="; ".join([cause.text, *own])) if own else cause
+def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:
+    """Return the columns with the updates whose values a program logs."""
+    if program is None or not program.is_after:
+        return pairs
+    return [replace(pair, column=replace(pair.column, t=pair.column.t + 1)) for pair in pairs]
+
+
+def _of_program(
+    pairs: list[PlannedColumn], programs: Sequence[Program]
+) -> tuple[list[PlannedColumn], tuple[float, ...] | None, Program | None]:
+    """Return the columns as the program logs them with which all values are as planned, and the bases.
+
+    If there is no such program, these are the columns of the first one, and no bases.
+    """
+    for program in programs or (None,):
+        moved = _as_logged_by(pairs, program)
+        if (found := bases_if_explained(moved)) is not None:
+            return moved, found, program
+    return pairs, None, None
 
 
 def _matched(pair: PlannedColumn, base: float) -> MatchedColumn:
@@ -540,7 +556,7 @@ def _matched(pair: PlannedColumn, base: float) -> MatchedColumn:
 
 def _report(
     matched: Sequence[MatchedColumn],
-    causes: tuple[Cause, ...],
+    cause: Cause | None,
     notes: tuple[str, ...],
     bases: Mapping[str, float],
     assumed: Mapping[str, float | None],
@@ -575,7 +591,7 @@ def _report(
         until=until,
         is_constantly_zero=bool(rates) and all(rate.is_zero for rate in rates),
         from_first_on=from_first_on,
-        causes=causes,
+        cause=cause,
         bases=bases,
         assumed=assumed,
         notes=notes,

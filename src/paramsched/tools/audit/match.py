@@ -25,8 +25,8 @@ from paramsched.core.plan import (
     scopes_of,
 )
 from paramsched.core.schedules import Schedule, depends_on_base, stage_from_base, values_by_base
-from paramsched.core.time import PROGRESS, RunFacts, times_on
-from paramsched.errors import MissingFact, PlanError, UnreadableLog
+from paramsched.core.time import PROGRESS, UPDATES, RunFacts, times_on
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableLog
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Rounding, Times
 
 _MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
@@ -168,6 +168,22 @@ class PlannedRun:
     def counted(self) -> Plan:
         """The resolved plan with all lengths as plain numbers in the unit of its clock."""
         return counted_plan(self.resolved)
+
+    @cached_property
+    def total(self) -> int | None:
+        """The length of the run in updates; None if it is unknown or the plan counts something else."""
+        length = self.resolved.total
+        return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
+
+    def for_total(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
+        """Return columns with the schedules of the plan in a run of another length; None if there is no such plan."""
+        try:
+            other = Plan(*self.plan.as_written(), total=total).resolve(facts=replace(self.facts, total=total))
+        except InvalidArgument:
+            return None
+        lines = zip(self.counted.bindings, counted_plan(other).bindings, strict=True)
+        schedules = {id(line.schedule): line_of_other.schedule for line, line_of_other in lines}
+        return [replace(pair, schedule=schedules[id(pair.schedule)]) for pair in pairs]
 
 
 def spread_rows(size: int, most: int) -> Times:
@@ -425,9 +441,19 @@ def explained_first(pair: PlannedColumn, times: Times) -> tuple[int, float]:
 
 def _explained_in(pair: PlannedColumn, times: Times, rows: Times | slice) -> tuple[int, float, int]:
     """Return the result of `explained_first` for some rows, and the most rows that any tried base may explain."""
-    column, planned = pair.column, pair.planned_by_base(times[rows])
-    most, furthest, found = 0, 0, 1.0 if pair.base is None else pair.base
-    for line in _lines(pair, planned, times) if pair.base is None else ():
+    planned = pair.planned_by_base(times[rows])
+    if pair.base is not None:
+        count = _count_as_planned(pair.column, planned(pair.base), rows)
+        return count, pair.base, count
+    return _first_explained(pair.column, planned, _lines(pair, planned, times), rows)
+
+
+def _first_explained(
+    column: LogColumn, planned: ValuesByBase, lines: Iterable[_LineOfBase], rows: Times | slice
+) -> tuple[int, float, int]:
+    """Return how many values from the first one on some base explains, this base, and the most that one may explain."""
+    most, furthest, found = 0, 0, 1.0
+    for line in lines:
         for reading in (None, *column.readings):
             low, high = line.bounds(column, reading, rows)
             low, high = np.maximum.accumulate(low), np.minimum.accumulate(high)
@@ -437,8 +463,26 @@ def _explained_in(pair: PlannedColumn, times: Times, rows: Times | slice) -> tup
                 if count > most:
                     most, found = count, base
             furthest = max(furthest, end, most)
-    count = max(_count_first(column.equals_in(rounding, planned(found), rows)) for rounding in (None, *column.readings))
+    count = _count_as_planned(column, planned(found), rows)
     return count, found, max(furthest, count)
+
+
+def _count_as_planned(column: LogColumn, planned: Floats, rows: Times | slice) -> int:
+    """Return how many values from the first one on are as planned."""
+    return max(_count_first(column.equals_in(rounding, planned, rows)) for rounding in (None, *column.readings))
+
+
+def base_of_multiples(column: LogColumn, multiples: Floats) -> float | None:
+    """Return the base of a column whose planned values are multiples of it: of all values, else of the first ones.
+
+    Returns None if no base explains the first value.
+    """
+    base = factor_of_all(column, multiples)
+    if base is not None:
+        return base
+    line = _LineOfBase(np.zeros(multiples.size), multiples)
+    count, first_base, _ = _first_explained(column, lambda base: base * multiples, [line], slice(None))
+    return first_base if count else None
 
 
 def _count_first(flags: Flags) -> int:

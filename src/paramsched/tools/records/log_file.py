@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import (
     ROUNDING_OF_CPUS,
     ROWS_ARE_COUNTED,
+    TRAINER,
     AmountColumn,
     LogColumn,
     LoggedValues,
@@ -59,6 +61,8 @@ def read_log(
 ) -> LoggedValues:
     """Read the values in a log. The first update has number 0.
 
+    A `trainer_state.json` and MMEngine's `scalars.json` count steps from 1; they are converted.
+
     Args:
         path: a `.jsonl` or `.csv` file, an event file of TensorBoard or a folder of them, or a `trainer_state.json`.
         fields: the fields that the plan schedules, to find columns with their names.
@@ -77,14 +81,17 @@ def read_log(
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
     kind = kind_of_log(file)
-    rows, is_of_step = rows_of_log(file, kind), kind in ("events", "state")
-    if kind == "state":  # the row of the first update has step 1
-        first = [type(row.get(_STEP)) is int and row[_STEP] > 0 for row in rows]
-        rows = [{**row, _STEP: row[_STEP] - 1} if one else row for row, one in zip(rows, first, strict=True)]
+    rows = rows_of_log(file, kind)
+    if kind in ("events", "state"):
+        time = time or _STEP
     if kind == "jsonl" and rows and "groups" in rows[0]:
         logged = _read_scheduler_rows(file, rows, optimizer, amount)
     else:
-        logged = _read_table(file, rows, fields, columns, _STEP if is_of_step and not time else time, amount)
+        logged = _read_table(file, rows, fields, columns, time, amount)
+    if kind == "state":
+        # The value in a row of step 0, which is logged before the first update, is that of update 0.
+        moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
+        logged = replace(logged, columns=moved, programs=TRAINER)
     if tolerance is None:
         return logged
     return replace(logged, columns=tuple(replace(column, tolerance=tolerance) for column in logged.columns))
@@ -94,7 +101,7 @@ _Kind: TypeAlias = Literal["jsonl", "csv", "events", "state"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """Return the format of a log: event files, the state of a Trainer, JSONL if its first character is that of an object, else CSV.
+    """Return the format of a log: event files, the state of a Trainer, JSONL if its first character is "{", else CSV.
 
     Raises:
         UnreadableLog: it is not a regular file, or it is empty.
@@ -108,7 +115,7 @@ def kind_of_log(file: Path) -> _Kind:
         head = stream.read(_HEAD)
     if not head:
         raise UnreadableLog(path_text(file), "the file is empty", _LOG_ADVICE)
-    if file.name == _STATE:
+    if file.name == _STATE or (file.suffix == ".json" and b'"log_history"' in head):
         return "state"
     return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
@@ -403,6 +410,7 @@ def _read_table(
         notes,
         consumed_amounts,
         unit=counted.unit,
+        programs=counted.programs,
     )
 
 
@@ -442,7 +450,8 @@ def numbered_cells(
         if not cells or (time is not None and is_blank(row.get(time))):
             continue
         t = number if time is None else update_number(row[time], file)
-        t -= counted.first
+        if counted.first and t > 0:  # a row of step 0, before the first update, has the values of update 0
+            t -= counted.first
         for name, value in cells:
             found[name].append((t, value))
     return found
@@ -507,6 +516,8 @@ class LoggedMetric:
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LoggedMetric, ...]:
     """Return the metrics in a log: JSONL, CSV, TensorBoard's, or a `trainer_state.json`.
 
+    The losses of the Runner are in `values.jsonl`; its validations are read from `metrics.jsonl` in the same folder.
+
     Args:
         path: the log.
         names: the names of the columns. Default: columns of numbers with a name such as loss or accuracy.
@@ -518,6 +529,9 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     """
     file = Path(path)
     rows = rows_of_log(file, kind_of_log(file))
+    metrics_file = file.with_name("metrics.jsonl")
+    if file.name == "values.jsonl" and metrics_file.is_file():
+        rows += _validations(rows, metrics_file)
     present = list(dict.fromkeys(name for row in rows for name in row))
     require_columns((*names, *([time] if time else [])), present, file)
     counted = time_column(present, rows, time)
@@ -536,3 +550,26 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
             where = f"column {name!r} of {path_text(file)}"
             raise UnreadableLog(where, "expected numbers in all of its cells", "Name a column of numbers")
     return tuple(found)
+
+
+def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
+    """Return the validations in the Runner's `metrics.jsonl` as dicts, each with its update as `t`.
+
+    A metric with a name that is also in `values.jsonl`, such as `loss`, gets the prefix `val_`.
+
+    Args:
+        rows: the rows of `values.jsonl`, which contain the update of each iteration.
+        file: the path of `metrics.jsonl`.
+    """
+    iterations = [row["iter"] for row in rows if isinstance(row.get("iter"), int)]
+    updates = [row.get("t") for row in rows if isinstance(row.get("iter"), int)]
+    known = {name for row in rows for name in row}
+    found = []
+    for row in json_rows(file):
+        done = row.pop("iter", None)
+        before = bisect_left(iterations, done) if isinstance(done, int) else 0
+        last = updates[before - 1] if before else None
+        if isinstance(last, int):
+            renamed = {f"val_{name}" if name in known else name: value for name, value in row.items()}
+            found.append(renamed | {"t": last + 1})
+    return found

@@ -32,8 +32,45 @@ TIMES = (
 )
 """The default names of the column that counts the updates; case is ignored."""
 _EPOCHS = ("epoch", "epochs")
+_CALLS = "_step"  # of a run's history in wandb: the step that its `log` was called with, or the number of the call
 
 Unit: TypeAlias = Literal["updates", "epochs", "rows"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How a program numbers the rows of its log.
+
+    Args:
+        name: the name, for messages.
+        first: the number in the row of the first update.
+        is_after: whether a row has the value after the step of its update, which is that of the next update.
+    """
+
+    name: str
+    first: int
+    is_after: bool = False
+
+
+TRAINER = (
+    Program("the Trainer", 1),
+    Program("the Trainer with DeepSpeed or of an older transformers", 1, is_after=True),
+)
+"""The Trainer logs the value that it took before the scheduler's step, or after it: its file does not show which."""
+_MMENGINE = (Program("MMEngine", 1),)
+_OTHER = (Program("", 0),)
+_ROWS_OF_MMENGINE = frozenset({"data_time", "iter", "step"})  # columns of each training row of `scalars.json`
+
+
+def programs_of(time: str | None, rows: Iterable[Mapping[str, Any]]) -> tuple[Program, ...]:
+    """Return the programs that may have written a log, by the column that counts the updates and the first row."""
+    first = next(iter(rows), {}).keys()
+    if first >= _ROWS_OF_MMENGINE:
+        return _MMENGINE
+    if (time or "").lower() == "current_steps":  # of LLaMA-Factory, which writes what the Trainer logs
+        return TRAINER
+    return _OTHER
 
 
 @final
@@ -45,11 +82,13 @@ class TimeColumn:
         name: the column; None if rows are counted.
         unit: what one count is.
         first: the count of the first row of a run.
+        programs: the programs that may have written the log.
     """
 
     name: str | None
     unit: Unit
     first: int = 0
+    programs: tuple[Program, ...] = ()
 
 
 def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), time: str | None = None) -> TimeColumn:
@@ -66,7 +105,8 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     tried = ({**last, **lower}.get(one) for one in TIMES)
     name = time if time is not None else next((candidate for candidate in tried if candidate is not None), None)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
-        return TimeColumn(name, "updates")
+        programs = programs_of(name, rows) if time is None else _OTHER
+        return TimeColumn(name, "updates", programs[0].first, programs)
     name = time or next((lower[epoch] for epoch in _EPOCHS if epoch in lower), None)
     numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
     try:
@@ -74,6 +114,8 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     except (TypeError, ValueError):
         counts = []
     are_parts = time is None and any(count != int(count) for count in counts if abs(count) < 1e15)
+    if time is None and (name is None or are_parts) and _CALLS in lower:
+        return TimeColumn(lower[_CALLS], "updates", _OTHER[0].first, _OTHER)
     if name is None or not counts or are_parts:
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
@@ -388,6 +430,7 @@ class LoggedValues:
         notes: remarks about the log.
         amounts: the amounts, if the log contains them.
         unit: what the times count.
+        programs: the programs that may have written the log; they differ in the update whose value a row has.
     """
 
     source: str
@@ -396,6 +439,7 @@ class LoggedValues:
     notes: tuple[str, ...] = ()
     amounts: LoggedAmounts | None = field(default=None, repr=False)
     unit: Unit = "updates"
+    programs: tuple[Program, ...] = ()
 
     def name_of(self, group: int) -> str | None:
         """Return the name of a group; None if the log has none for it."""
