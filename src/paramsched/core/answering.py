@@ -53,7 +53,7 @@ def is_foreign_entry(name: str, value: Any) -> bool:
     (True, True)
     """
     is_line = isinstance(value, str) and "(" in value
-    if name in KNOWN or is_line or not (value is None or isinstance(value, (str, bool, int, float, list, tuple))):
+    if name in KNOWN or is_line or not isinstance(value, (str, bool, int, float, list, tuple)):
         return False
     is_constant = value in (0, 1) and not isinstance(value, bool)  # the value of any field
     return (isinstance(value, str) and name in SHAPES) or (not is_constant and name_here("", name) is not None)

@@ -123,7 +123,6 @@ def test_a_search_without_matches_is_rejected():
     [
         ("show", "recipe:dinov2-vitl"),
         ("check", "recipe:dinov2-vitl"),
-        ("convert", "recipe:dinov2-vitl", "--to", "json"),
         ("diff", "recipe:yolov5s", "recipe:yolov5s"),
         ("show", "recipe:bert-base", "recipe:resnet50-goyal"),
     ],

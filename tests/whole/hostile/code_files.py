@@ -124,6 +124,8 @@ def logs_of(name: str) -> Iterator[tuple[str, str]]:
     yield "log.csv", f"step,{','.join(cells)}\n" + "".join(f"{t},{1 - t / 40},0\n" for t in range(40))
     rows = [{"t": t, "groups": [{"lr": 1 - t / 40, "name": name, name: 0.5}], "targets": {name: 1}} for t in range(40)]
     yield "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
+    history = [{"step": t, "learning_rate": 1 - t / 40, name: 0.1} for t in range(1, 40)]
+    yield "trainer_state.json", json.dumps({"log_history": history, "best_model_checkpoint": name})
 
 
 def pickles() -> Iterator[tuple[str, bytes]]:

@@ -2,7 +2,6 @@
 """Good files and the ways to damage them, and values of wrong types."""
 
 import copy
-import io
 import json
 import math
 from collections.abc import Iterator
@@ -26,20 +25,6 @@ def rows_of_log() -> list[dict[str, Any]]:
     return [{"t": t, "groups": [{field: float(trace[field, 0][t]) for field in FIELDS}]} for t in range(40)]
 
 
-def state_of_optimizer() -> dict[str, Any]:
-    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(2))], lr=0.1, weight_decay=0.05)
-    scheduler = ps.Scheduler(optimizer, PLAN)
-    optimizer.param_groups[0]["params"][0].sum().backward()
-    optimizer.step()
-    return {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(), "epoch": 1}
-
-
-def checkpoint_of(data: Any) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(data, buffer)
-    return buffer.getvalue()
-
-
 def text_of(data: Any) -> bytes:
     """Return data as JSON, or as lines of JSON; what JSON cannot contain becomes text."""
     many = data if isinstance(data, list) else [data]
@@ -56,7 +41,7 @@ TREES: dict[str, Any] = {
         "clock": {"lr": "updates"},
     },
     "log.jsonl": rows_of_log()[:12],
-    "last.pt": state_of_optimizer(),
+    "trainer_state.json": {"log_history": [{"step": t, "learning_rate": 0.1 / t} for t in range(1, 9)], "global_step": 8},
     "config.json": {
         "model": {"type": "Net"},
         "param_scheduler": [
@@ -76,7 +61,7 @@ TREES: dict[str, Any] = {
 """Good files as data."""
 
 FILES: dict[str, bytes] = {
-    **{name: checkpoint_of(data) if name == "last.pt" else text_of(data) for name, data in TREES.items()},
+    **{name: text_of(data) for name, data in TREES.items()},
     "plan.yaml": b"""# how the run goes
 total: 20 epochs
 lr: warmup("2 epochs")
@@ -119,7 +104,7 @@ DAMAGED: tuple[tuple[str, bytes], ...] = (
         b'{"t": 0, "lr[99999999999]": 0.1}',
     )),
     ("log", b'{"a":' * 100_000), ("log.tfevents", b"\x18\x00\x00\x00\x00\x00\x00\x00\xa3\x7fK\x22"),
-    ("log.npz", b"PK\x03\x04"), ("last.pt", b"x"), ("config.json", b'{"param_scheduler": 3}'), ("config.yaml", b"\xff: [1"),
+    ("log.npz", b"PK\x03\x04"), ("config.json", b'{"param_scheduler": 3}'), ("config.yaml", b"\xff: [1"),
 )  # fmt: skip
 """Damaged files, each with the name that a reader gets. Every reader of its kind refuses it."""
 

@@ -27,7 +27,7 @@ from paramsched.cli._output import BAD_PLAN, WrongUsage, echo, echo_json, termin
         "paramsched audit values.jsonl",
         "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
         "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
-        "paramsched audit log.csv --plan plan.yaml --json",
+        "paramsched audit values.jsonl -p plan.yaml --steps-per-epoch 500 --json",
     ),
 )
 @click.argument("log", metavar="LOG", type=ExistingFile(or_folder=True))

@@ -209,10 +209,7 @@ def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Probl
     if problem.at_key and place.key is not None:
         begin = place.key
     elif problem.span is not None and place.text is not None:
-        # In a text with escaped characters or of several lines, the place is its begin.
-        for before in ("", text[begin]):
-            if text[begin : place.end] == f"{before}{place.text}{before}":
-                begin = min(begin + len(before) + problem.span[0], place.end - 1)
+        begin += index_in_source(text[begin : place.end], place.text, problem.span[0])
     line, column = lines.of(begin)
     return problem.changed(line=line, column=column, text=lines.line(line))
 
@@ -239,6 +236,39 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
         if rest[:cut] in named:
             return named[rest[:cut]], rest[cut:]
     return None
+
+
+_QUOTED_QUOTES = ("''", '\\"')
+
+
+def index_in_source(raw: str, text: str, index: int) -> int:
+    """Return the offset in `raw` of the character `text[index]`; 0 if the source has escapes besides those of quotes.
+
+    Args:
+        raw: the source of the text: in quotes or not, in one line or several.
+        text: the text.
+        index: an index of the text.
+
+    >>> index_in_source("warmup(5)\\n  >> cosin()", "warmup(5) >> cosin()", 13)
+    15
+    """
+    at = raw.find("\n") + 1 if raw[:1] in ("|", ">") else raw[:1] in ("'", '"')
+    for character in text[:index]:
+        at = _skip_blanks(raw, at)
+        if character.isspace():
+            continue
+        if raw[at : at + 2] in _QUOTED_QUOTES:
+            at += 1
+        if raw[at : at + 1] != character:
+            return 0
+        at += 1
+    return min(_skip_blanks(raw, at), len(raw) - 1)
+
+
+def _skip_blanks(raw: str, at: int) -> int:
+    while at < len(raw) and raw[at].isspace():
+        at += 1
+    return at
 
 
 _MOST = 200  # problems that are listed; a file may have a hundred thousand problems
