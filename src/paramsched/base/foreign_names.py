@@ -59,7 +59,7 @@ FOREIGN: Final[Mapping[str, str]] = {
         'total="… epochs" of the run',
     ),
     **_rows("begin transition_begin", "constant(over=…) >> before the schedule"),
-    **_rows("end", "over=…, the length from begin to end"),
+    **_rows("end", "over, the length from begin to end, or to, the last level"),
     **_rows("by_epoch", 'a unit in a length, such as "5 epochs"'),
     **_rows("param_name", "the name of the line"),
     **_rows("optimizer", "an argument of the Scheduler alone"),

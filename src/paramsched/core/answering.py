@@ -1,11 +1,13 @@
 """Functions whose calls are refused in the words of this library: an argument that they lack, or a wrong number."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast, get_args, is_typeddict
 
 from paramsched.base.foreign_names import name_here
+from paramsched.base.params import params_of
 from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.tracebacks import shortened
@@ -25,10 +27,20 @@ def unknown_argument(call: str, key: str, names: Mapping[str, object] | list[str
         value: the value that was given.
     """
     message = f'unknown argument "{shortened_text(key)}"'
-    if (here := name_here(call, key, value)) is not None:
-        return InvalidCall(CallSite(call, key), message, here)
+    here = name_here(call, key, value)
+    if here is not None:
+        return InvalidCall(CallSite(call, key), message, here + _shape_with(here, call, names))
     example = example_call(SHAPES[call], call) if call in SHAPES else ""
     return InvalidCall(CallSite(call, key), f"{message}; {did_you_mean(key, names)}", example=example)
+
+
+def _shape_with(here: str, call: str, names: Mapping[str, object] | list[str]) -> str:
+    """Return the words for a shape with the argument to write, if the shape of the call lacks it; else ""."""
+    argument = re.match(r"Write (\w+)=\S+$", here)
+    if call not in SHAPES or argument is None or argument[1] in names:
+        return ""
+    shape = next((shape for shape in SHAPES if argument[1] in params_of(SHAPES[shape])), None)
+    return "" if shape is None else f" of {shape}()"
 
 
 def refused_keyword(

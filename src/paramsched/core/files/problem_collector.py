@@ -242,14 +242,14 @@ _QUOTED_QUOTES = ("''", '\\"')
 
 
 def index_in_source(raw: str, text: str, index: int) -> int:
-    """Return the offset in `raw` of the character `text[index]`; 0 if the source has escapes besides those of quotes.
+    r"""Return the offset in `raw` of the character `text[index]`; 0 if the source has escapes besides those of quotes.
 
     Args:
         raw: the source of the text: in quotes or not, in one line or several.
         text: the text.
         index: an index of the text.
 
-    >>> index_in_source("warmup(5)\\n  >> cosin()", "warmup(5) >> cosin()", 13)
+    >>> index_in_source("warmup(5)\n  >> cosin()", "warmup(5) >> cosin()", 13)
     15
     """
     at = raw.find("\n") + 1 if raw[:1] in ("|", ">") else raw[:1] in ("'", '"')
