@@ -15,7 +15,7 @@ import numpy as np
 import paramsched as ps
 
 UPDATES = 10_007
-FACTS = ps.RunFacts(total=UPDATES, steps_per_epoch=100, tokens_per_step=50_000, seconds_per_step=0.7)
+FACTS = ps.RunFacts(total=UPDATES, steps_per_epoch=100, tokens_per_step=50_000)
 
 
 def numbers_of(name: str) -> dict[str, list[float]]:

@@ -175,9 +175,6 @@ FOREIGN_UNITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("sp",), "samples"),
     **dict.fromkeys(("tok", "toks"), "tokens"),
     **dict.fromkeys(("percent", "pct"), "%"),
-    **dict.fromkeys(("hr", "hrs"), "h"),
-    **dict.fromkeys(("mins",), "min"),
-    **dict.fromkeys(("secs",), "s"),
 }
 """Units that other libraries and users write, and the units of paramsched: Composer's `ep`, `ba`, `sp` and `tok`."""
 FOREIGN_SCALES: Final[Mapping[str, str]] = {

@@ -23,7 +23,7 @@ KNOWN_ELSEWHERE = (
     *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
     *("clip_threshold", "decay_rate", "final_lr", "gamma", "hessian_power", "lr_scale", "max_grad_norm"),
     *("ns_steps", "precondition_frequency", "scale", "shampoo_beta", "trust_coefficient", "update_proj_gap"),
-    *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
+    *("accumulation", "batch_size", "frames_per_step", "sequence_length", "tokens_per_step"),
 )
 """Entries of other optimizers that are often scheduled, and run facts that a plan may schedule."""
 

@@ -428,7 +428,7 @@ def format_amount(unit: str, amount: float) -> str:
         return f"{round(amount):,}" if whole else short_number(amount, 3)
     if unit == PROGRESS:
         return f"{short_number(100 * amount, 3)}%"
-    if unit not in ("epochs", "seconds"):
+    if unit != "epochs":
         return short_amount(amount)
     return f"{round(amount):,}" if amount >= 1000 else short_number(amount, 3 if amount < 10 else 4)
 

@@ -113,7 +113,7 @@
   const words = (name, amount) => {
     if (name === "updates") return amount >= 100 || Math.abs(amount - Math.round(amount)) < 0.05 ?
       grouped.format(Math.round(amount)) : String(Number(amount.toPrecision(3)));
-    if (name === "epochs" || name === "seconds") return amount >= 1000 ? grouped.format(Math.round(amount)) :
+    if (name === "epochs") return amount >= 1000 ? grouped.format(Math.round(amount)) :
       String(Number(amount.toPrecision(amount < 10 ? 3 : 4)));
     const rounded = Number(amount.toPrecision(3)); // so that the suffix is that of the rounded amount
     for (const [size, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]])

@@ -156,10 +156,10 @@ def test_a_change_without_effect_or_of_the_past_is_rejected(call, message):
     assert message in refused(InvalidArgument, call)
 
 
-RATES = {"updates": 1, "tokens": 7, "seconds": 0.25}
+RATES = {"updates": 1, "tokens": 7}
 
 
-FACTS = RunFacts(tokens_per_step=7, seconds_per_step=0.25)
+FACTS = RunFacts(tokens_per_step=7)
 
 
 LEVELS = (-1.0, 0.0, 0.5, 1.0)
@@ -218,7 +218,6 @@ def test_a_change_is_that_of_the_values_update_by_update(names, data):
 def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(at, to):
     for clock, length, end, when in (
         ("tokens", f"{at} tokens", "10000 tokens", at),
-        ("seconds", f"{at / 1000} seconds", "10 seconds", at / 1000),
         ("progress", f"{at / 100}%", None, at / 10_000),
     ):
         before, after = (

@@ -293,8 +293,8 @@ ACCUMULATION = ps.Binding(ps.Target("accumulation", 1.0), "stairs(1, 4, rises=3,
 RUNS = {
     "by updates": (
         ps.Plan(lr=1.0, total=30),
-        {"steps_per_epoch": 10, "batch_size": 4, "sequence_length": 8, "seconds_per_step": 0.5},
-        {"epochs": 0.1, "samples": 4, "tokens": 32, "seconds": 0.5},
+        {"steps_per_epoch": 10, "batch_size": 4, "sequence_length": 8},
+        {"epochs": 0.1, "samples": 4, "tokens": 32},
     ),
     "accumulation": (ps.Plan(lr=1.0, total=30), {"accumulation": 3, "batch_size": 4}, {"samples": 12, "batches": 3}),
     "a growing batch": (ps.Plan(RAMP, lr=1.0, total=30), {"sequence_length": 8}, {"samples": None, "tokens": None}),
@@ -370,17 +370,6 @@ def test_the_error_of_a_field_name_shows_the_line_of_one_group():
             ps.Binding(name, "cosine()")
         advised = refused.value.problem.advice.partition(": ")[2]
         assert ps.loads(advised) == ps.Plan(ps.Binding("lr", "cosine()", groups="head"))
-
-
-def test_a_ratio_of_each_update_is_refused_on_the_clock_of_seconds():
-    line = 'cyclic("10 s", mode="exp_range", gamma=0.99)'
-    with pytest.raises(ps.errors.PlanError, match=r'exponential\(0\.99, per="1 s"\)'):
-        ps.trace(Plan(lr=line, clock="seconds", total="100 s"), {"lr": 1.0}, seconds_per_step=1.0)
-
-    advised = Plan(lr='cyclic("10 s") * exponential(0.99, per="1 s")', clock="seconds", total="100 s")
-    values = ps.trace(advised, {"lr": 1.0}, seconds_per_step=1.0)["lr"]
-
-    assert values[10] == pytest.approx(0.99**10, rel=1e-12)
 
 
 def test_a_function_that_leaves_the_range_of_its_field_after_the_start_raises_at_that_update():

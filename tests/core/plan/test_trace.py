@@ -89,7 +89,7 @@ def test_a_data_frame_has_a_column_per_field_and_group():
 
 def test_an_empty_record_has_no_rows():
     shown = trace(
-        Plan(lr='linear(1, 0.5, over="9 s") + constant(absolute(1))', clock="seconds"), {"lr": 1.0}, amounts=[]
+        Plan(lr='linear(1, 0.5, over="9 tokens") + constant(absolute(1))', clock="tokens"), {"lr": 1.0}, amounts=[]
     )
 
     assert (shown.total, shown["lr"].tolist(), shown.time_units()) == (0, [], ())

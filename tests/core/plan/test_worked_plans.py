@@ -30,7 +30,6 @@ RATES: list[tuple[str, str, dict[str, Any]]] = [
     ("tokens", "tokens", {"tokens_per_step": 24}),
     ("frames", "frames", {"frames_per_step": 24}),
     ("batches", "batches", {"accumulation": 24}),
-    ("seconds", "s", {"seconds_per_step": 24}),
 ]
 
 
@@ -66,7 +65,7 @@ def on_each_clock() -> list[dict[str, Any]]:
     """Return plans by amounts, by updates and in per cent, on every clock that consumes 24 in each update."""
     cases: list[dict[str, Any]] = []
     for clock, unit, facts in RATES:
-        rounded = 73.5 if clock == "seconds" else 74
+        rounded = 74
         for total, lr, value, updates in [
             (f"1000 {unit}", f'warmup("100 {unit}") >> cosine()',
              "a / 100 if a < 100 else cosine_between(a - 100, 900, 1, 0)", 42),

@@ -17,7 +17,7 @@ LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
 MILLISECOND = 10**6  # in billionths of a second
 
 
-CLOCKS = ["steps", "tokens", "samples", "seconds", "ramp"]
+CLOCKS = ["steps", "tokens", "samples", "ramp"]
 KINDS = ["plain", "take", "take of", "overlay", "joined", "squared", "shift", "skip", "window", "every"]
 
 
@@ -34,15 +34,11 @@ class Draw:
         rate = 1 if unit == "steps" else self.random.choice([7, 10, 33, 64])
         total = self.random.randint(20, 300) * rate + self.random.randint(0, rate - 1)
         epoch = self.random.randint(3, 30)
-        if unit == "seconds":
-            rate, total = rate * MILLISECOND, total * MILLISECOND
-        per_unit = 10**9 if unit == "seconds" else 1  # boundaries are whole billionths of a second
-        self.clock = Clock(unit, Fraction(total), Fraction(rate), epoch, per_unit=per_unit)
+        self.clock = Clock(unit, Fraction(total), Fraction(rate), epoch)
         self.times = list(range(0, total, rate))
         self.head = f"total: {self.number(total)} {unit}\n" + (f"clock: {unit}\n" if unit != "steps" else "")
         facts = {
             "steps": {}, "tokens": {"tokens_per_step": rate}, "samples": {"batch_size": rate},
-            "seconds": {"seconds_per_step": rate / 10**9},
         }[unit]  # fmt: skip
         self.facts = ps.RunFacts(steps_per_epoch=epoch, **facts)
 
@@ -62,7 +58,7 @@ class Draw:
 
     def number(self, amount):
         """Return the text of an amount of the clock in its unit."""
-        return f"{amount / 10**9:.4f}" if self.clock.unit == "seconds" else str(max(1, round(amount)))
+        return str(max(1, round(amount)))
 
     def length(self, share):
         """Draw a length of about a fraction of the run, in a known unit."""
@@ -96,7 +92,7 @@ class Draw:
         if shape == "constant":
             return Hold(start, over)
         to = self.open_or(self.level()) if shape == "warmup" else self.level()
-        index = "t/n" if self.clock.unit == "seconds" else self.random.choice(INDEXES)  # it counts whole seconds
+        index = self.random.choice(INDEXES)
         return Anneal(shape, start, to, over, until, index)
 
     def untimed(self, *, last, after):

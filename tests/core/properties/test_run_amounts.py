@@ -19,7 +19,7 @@ from support.tables import table
 COUNT = 60
 RATES = {
     "samples": "batch_size", "batches": "accumulation", "tokens": "tokens_per_step", "frames": "frames_per_step",
-    "seconds": "seconds_per_step", "progress": "total",
+    "progress": "total",
 }  # fmt: skip
 SIZES = ("constant(3)", "stairs(2, 9, rises=5, over={})", "linear(1, 6, over={}) >> constant(4)")
 
@@ -55,7 +55,7 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
 
     assert amounts[0] == 0
     assert [run.amount_at(one) for one in range(COUNT)] == amounts.tolist()
-    kind = float if run.clock in ("seconds", "progress") else int  # plain numbers, for checkpoints
+    kind = float if run.clock == "progress" else int  # plain numbers, for checkpoints
     assert {type(run.amount_at(one)) for one in range(COUNT)} == {kind}
     assert run.amounts_from(t, run.amount_at(t), 3).tolist() == amounts[t : t + 3].tolist()
     between = data.draw(st.integers(0, round(amounts[-1].item() * 10**9)).map(lambda value: value / 10**9))
@@ -76,19 +76,9 @@ def test_amounts_continue_from_any_consumed_amount(data, t, more):
         assert run.amounts_from(t + 1, actual[1], 4).tolist() == pytest.approx(actual[1:], rel=1e-12)
 
 
-@given(st.decimals(0, 10**9, places=9, allow_nan=False).filter(bool))
-def test_the_rate_of_a_run_is_the_decimal_number_as_written(written):
-    run = planned_amounts(ps.Plan(lr=1.0, clock="seconds"), ps.RunFacts(seconds_per_step=float(written)))
-
-    assert run.exact_at(Fraction(3)) == 3 * Fraction(repr(float(written)))
-
-
 @pytest.mark.parametrize(
     ("clock", "fact", "rate", "rounded_to"),
     [
-        ("seconds", {"seconds_per_step": 1.0}, Fraction(1), 10**9),
-        ("seconds", {"seconds_per_step": 0.003}, Fraction("0.003"), 10**9),
-        ("seconds", {"seconds_per_step": 1234.5}, Fraction("1234.5"), 10**9),
         ("progress", {"total": 10}, Fraction("0.1"), WHOLE),
     ],
     ids=str,
@@ -146,8 +136,8 @@ def test_of_unknown_amounts_only_the_beginning_of_the_run_is_known(plan, fact):
             unknown()
 
 
-FACTS = {"sequence_length": 8, "seconds_per_step": 0.5, "frames_per_step": 5, "steps_per_epoch": 7}
-MOST = {"steps": 25, "epochs": 4, "batches": 25, "samples": 99, "tokens": 800, "frames": 120, "seconds": 9}
+FACTS = {"sequence_length": 8, "frames_per_step": 5, "steps_per_epoch": 7}
+MOST = {"steps": 25, "epochs": 4, "batches": 25, "samples": 99, "tokens": 800, "frames": 120}
 LENGTHS = st.sampled_from([*MOST]).flatmap(lambda unit: st.tuples(st.integers(1, MOST[unit]), st.just(unit)))
 
 
@@ -158,7 +148,7 @@ class Counted:
         samples = [0]
         while len(samples) < 250:
             samples.append(samples[-1] + size(len(samples) - 1, samples[-1]))
-        per_update = {"steps": 1, "epochs": Fraction(1, 7), "batches": 1, "frames": 5, "seconds": Fraction(1, 2)}
+        per_update = {"steps": 1, "epochs": Fraction(1, 7), "batches": 1, "frames": 5}
         self.amounts = {unit: [Fraction(t * rate) for t in range(250)] for unit, rate in per_update.items()}
         self.amounts |= {"samples": samples, "tokens": [8 * sample for sample in samples]}
 
@@ -186,7 +176,7 @@ class Counted:
 
 
 @examples(240)
-@given(st.sampled_from(["steps", "samples", "tokens", "frames", "seconds"]), st.booleans(), st.data())
+@given(st.sampled_from(["steps", "samples", "tokens", "frames"]), st.booleans(), st.data())
 def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, by_amount, data):
     written = data.draw(st.sampled_from(SIZES))
     by_amount = by_amount and clock in ("samples", "tokens")

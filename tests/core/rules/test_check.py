@@ -35,7 +35,6 @@ from support.tables import table
         "lr: linear(1, 0, over='100%')\ntotal: 7 steps",
         "lr: linear(1, 0, over='15 epochs') >> linear(0, 0.3, over='25%')\ntotal: 20 epochs",
         "lr: step('30 epochs')",
-        "lr: warmup('90 min') >> cosine()\ntotal: 10 h",
         "lr: cosine()\ntotal: 1e6 samples + 2 epochs",
         "momentum: step(9)\ngroups: {head: {'betas[0]': step(9)}}",
         "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\ntotal: 10 epochs",

@@ -94,7 +94,6 @@ def test_a_fact_that_is_missing_refuses_the_start_and_leaves_the_optimizer(after
         ("tokens", "200 tokens", {}, "80 tokens", 8),  # the loop reports the tokens
         ("tokens", "200 tokens", {}, "25%", 5),
         ("tokens", "200 tokens", {"steps_per_epoch": 3}, "2 epochs", 6),
-        ("seconds", "20 s", {}, "8 s", 8),
         ("progress", None, {}, "40%", 8),
         ("progress", None, {"steps_per_epoch": 3}, "2 epochs", 6),
     ],
@@ -111,7 +110,7 @@ def test_on_a_clock_of_amounts_the_time_is_that_of_the_run(clock, total, facts, 
         if clock == "progress":
             scheduler.report(progress=(t + 1) / 20)
         elif not {"tokens_per_step", "batch_size"} & facts.keys():
-            scheduler.consumed(**{clock: 1 if clock == "seconds" else 10})
+            scheduler.consumed(**{clock: 10})
         run(optimizer, 1)
 
     assert counted.index(True) == first

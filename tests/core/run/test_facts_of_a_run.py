@@ -70,7 +70,6 @@ LRS = [
 
 CONSUMED = {
     "tokens": st.one_of(st.just(64), st.integers(0, 400)),
-    "seconds": st.floats(0, 300, allow_nan=False),
 }
 
 
@@ -79,7 +78,7 @@ CONSUMED = {
 def test_a_trace_of_the_log_equals_the_run(mixed, data):
     unit = data.draw(st.sampled_from(sorted(CONSUMED)))
     lr = data.draw(st.sampled_from(LRS)).format(unit=unit)
-    word = "s" if unit == "seconds" else unit
+    word = unit
     target = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0.25)")
     clock = {"lr": unit, "temperature": unit} if mixed else unit
     decay = 'linear(1, 0.5, over="9 steps")' if mixed else "linear(1, 0.5)"

@@ -78,14 +78,6 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_stage_before_ends(befo
     assert np.array_equal(schedule(np.arange(77), base), schedule.args["stages"][0](np.arange(77), base))
 
 
-def test_on_the_clock_of_seconds_a_stage_starts_at_the_level_of_the_fraction_of_a_second():
-    plan = ps.loads('clock: seconds\nlr: exponential(0.5, "1 s") * constant(over="0.5 s") >> linear(over="2 s")')
-
-    (line,) = plan.resolve(total="3 s").bindings
-
-    assert line.schedule.args["stages"][1].args["start"] == pytest.approx(0.5**0.5, rel=1e-15)
-
-
 def test_a_schedule_that_cannot_be_resolved_is_not_resolved():
     schedule = ps.parse("geometric(to=-1.0, over=10)")
 

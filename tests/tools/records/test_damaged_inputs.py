@@ -107,11 +107,11 @@ def test_the_amounts_of_updates_that_are_not_in_the_log_are_interpolated_in_a_lo
 
 def test_amounts_between_and_after_the_logged_updates():
     tokens = AmountTimes("tokens", np.array([0, 10, 20]), np.array([0.0, 100.0, 300.0]))
-    seconds = AmountTimes("seconds", np.array([0, 10]), np.array([0.0, 5.0]))
+    progress = AmountTimes("progress", np.array([0, 10]), np.array([0.0, 0.5]))
     alone = AmountTimes("tokens", np.array([5]), np.array([70.0]))
 
     assert tokens(np.array([5, 15, 20, 21, 40])).tolist() == [50, 200, 300, 320, 700]
-    assert seconds(np.array([1, 20])).tolist() == [500_000_000, 10_000_000_000]
+    assert progress(np.array([1, 20])).tolist() == [50_000_000, 1_000_000_000]
     assert alone(np.array([0, 9])).tolist() == [70, 70]
     assert AmountTimes("tokens", np.array([0, 3]), np.array([0.0, 100.0]))(np.array([1, 2])).tolist() == [33, 67]
     assert tokens(np.array([2**61])).tolist() == [2**62]

@@ -93,7 +93,6 @@ def test_a_recipe_is_found_by_its_name():
         'warmup("2 epochs") >> constant()',
         'cosine(over="until 1M tokens")',
         "multistep([10, 20])",
-        'step("30 s")',
         'take(cosine(), "50% + 10 steps")',
     ],
 )
@@ -101,7 +100,7 @@ def test_lengths_must_be_in_percent(lr):
     plan = ps.Plan(lr=lr, clock="progress")
 
     with pytest.raises(PlanError, match=r'must be in percent\. For example: "5%"'):
-        plan.resolve(total=100, steps_per_epoch=10, tokens_per_step=7, seconds_per_step=0.1)
+        plan.resolve(total=100, steps_per_epoch=10, tokens_per_step=7)
     (actual,) = plan_check.check(plan)
     assert (actual.code, actual.path, actual.severity) == ("PS106", "$.lr", "error")
 

@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
-FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "seconds_per_step", "frames_per_step"}
+FACTS = {"total", "steps_per_epoch", "batch_size", "tokens_per_step", "frames_per_step"}
 PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", total="20 epochs")
 
 

@@ -18,7 +18,7 @@ from paramsched.core.time.duration import PROGRESS, Duration
 from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
 
-_SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
+_SIZES_OF_UPDATE = PLANNED_SIZES
 
 
 @final

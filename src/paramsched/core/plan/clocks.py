@@ -16,21 +16,19 @@ from paramsched.core.plan.binding import (
     replace_schedule,
 )
 from paramsched.core.plan.run_amounts import (
+    EXAMPLE_OF_SIZE,
     PLANNED_SIZES,
     RunAmounts,
     RunSizes,
     SizeTarget,
     UnknownAmounts,
-    example_of_size,
     usual_size,
 )
-from paramsched.core.schedules.schedule import is_kind, parts_inside
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.windows import with_unit, without_unit
 from paramsched.core.time.duration import (
     COUNTS_OF_A_PERCENT,
     PROGRESS,
-    SECONDS,
     WHOLE,
     Duration,
     DurationLike,
@@ -59,7 +57,7 @@ class ClockLengths:
 
     Args:
         sizes: the facts and targets that determine the consumption of an update.
-        clock: the clock. Seconds and progress are counted in billionths.
+        clock: the clock. Progress is counted in billionths.
         total: the total in counts of the clock; None if the length of the run is unknown.
     """
 
@@ -126,7 +124,7 @@ class ClockLengths:
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""
         exact = self.exact(length)
-        total = exact if self.clock == SECONDS else Fraction(ceil(exact))
+        total = Fraction(ceil(exact))
         return replace(self, total=total), total
 
     def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
@@ -170,10 +168,10 @@ class ClockLengths:
             return amounts
         if amounts.missing_factor is not None:
             raise amounts.missing(_named(site))
-        planned = f" or plan {usual_size(self.clock)}," if self.clock != SECONDS else ""
-        fact, example = SIZES[self.clock][-1][0], example_of_size(self.clock)
+        planned = usual_size(self.clock)
+        fact, example = SIZES[self.clock][-1][0], EXAMPLE_OF_SIZE
         message = f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown"
-        instead = f"Give the length in {self.clock},{planned} or write {fact}={example}"
+        instead = f"Give the length in {self.clock}, or plan {planned}, or write {fact}={example}"
         raise MissingFact(_named(site), message, instead, fact=fact, example=example)
 
 
@@ -210,7 +208,7 @@ class RunTotal:
         return self.length is None or all(unit in units for unit, _ in self.length.terms)
 
     def on(self, clock: str) -> Fraction | None:
-        """Return the length in counts of a clock, rounded up, except on the clock of seconds.
+        """Return the length in counts of a clock, rounded up.
 
         Raises:
             MissingFact, PlanError: the run facts and the planned sizes do not convert it.
@@ -229,7 +227,7 @@ class RunTotal:
             assert amount is not None
             return Fraction(self.sizes.amounts_of(self.unit).updates_until(amount / counts_in_unit(self.unit)))
         exact = ClockLengths(self.sizes, clock).exact(self.length, site=self.site)
-        return exact if clock == SECONDS else Fraction(ceil(exact))
+        return Fraction(ceil(exact))
 
     def of_plan(self, clock: PlanClock) -> Duration | None:
         """Return the total of a resolved plan with this clock."""
@@ -309,22 +307,11 @@ def _resolved_line(binding: Binding, plan_clock: PlanClock, length: RunTotal) ->
         total = length.on(clock)
     except (MissingFact, PlanError) as error:  # a line whose lengths are on its own clock needs no total
         total, missing = None, error
-    if clock == SECONDS:
-        _refuse_ratio_of_updates(binding)
     try:
         schedule = binding.schedule.resolved_in(Span.of_run(ClockLengths(length.sizes, clock, total), total))
     except InvalidArgument as error:
         raise missing or error from None
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
-
-
-def _refuse_ratio_of_updates(binding: Binding) -> None:
-    """Raise for a ratio for each update: this clock counts billionths of a second, so it would be applied to each."""
-    for part in parts_inside(binding.schedule):
-        if is_kind(part, "cyclic") and part.args["mode"] == "exp_range" and part.args["gamma"] != 1:
-            message = f"gamma={part.args['gamma']:g} is a ratio for each update, but the clock counts seconds"
-            advice = f'Multiply the line by a decay: exponential({part.args["gamma"]:g}, per="1 s")'
-            raise PlanError(f"{binding.name}: {part}", message, advice)
 
 
 def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:

@@ -120,7 +120,7 @@ class Plan:
         bindings: bindings for single groups, for targets, or for fields whose name is not an identifier.
         total: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
             the `total` of the run facts.
-        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"seconds"`, `"frames"`,
+        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"frames"`,
             `"batches"`, or `"progress"`, the reported fraction of the run, without a total; or a mapping from fields
             and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that are not in the mapping count updates.
         fields: `lr=…, weight_decay=…`, each a schedule, a metric rule, a finite number, or the text of a schedule.

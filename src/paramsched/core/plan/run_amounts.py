@@ -19,7 +19,7 @@ from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, UPDATES, RunFac
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 Amount: TypeAlias = int | float
-"""An integer, except for seconds and progress, which are floats."""
+"""An integer, except for progress, which is a float."""
 
 MAX_CONSUMED = 2**62
 """All amounts must be less than this number, because checkpoints and NumPy store integers in 64 bits."""
@@ -52,7 +52,7 @@ class RunAmounts(ABC):
             count: the number of updates.
 
         Returns:
-            A NumPy array of `count` integers, or of floats for seconds.
+            A NumPy array of `count` integers.
         """
 
     def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
@@ -84,14 +84,13 @@ class RunAmounts(ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class ConstantAmounts(RunAmounts):
-    """Amounts of a run with constant consumption: rate * t before update t, rounded up unless in seconds."""
+    """Amounts of a run with constant consumption: rate * t before update t, rounded up."""
 
     clock: str
     rate: Fraction
 
     def amount_at(self, t: int) -> Amount:
-        exact = t * self.rate
-        return float(exact) if self.clock == "seconds" else ceil(exact)
+        return ceil(t * self.rate)
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         return self.amounts_at(np.arange(t, t + count), t, amount)
@@ -101,16 +100,10 @@ class ConstantAmounts(RunAmounts):
         above, below = self.rate.numerator, self.rate.denominator
         if updates.size and (int(updates[-1]) + 1) * above >= MAX_CONSUMED:
             return np.array([self.amount_at(value) + more for value in updates.tolist()])
-        products = updates * above
-        if self.clock == "seconds":
-            return products / below + more
-        return -(-products // below) + more
+        return -(-updates * above // below) + more
 
     def updates_until(self, amount: Amount | Fraction) -> int:
-        exact = Fraction(amount)
-        if self.clock == "seconds":  # amounts are rounded to nanoseconds
-            return max(0, ceil((exact - Fraction(1, 2 * 10**9)) / self.rate))
-        return max(0, floor((ceil(exact) - 1) / self.rate) + 1)
+        return max(0, floor((ceil(amount) - 1) / self.rate) + 1)
 
     def exact_at(self, place: Fraction) -> Fraction:
         return place * self.rate
@@ -222,10 +215,9 @@ def lacking_amount(clock: str) -> tuple[str, str]:
 def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
     """Return the error for a run whose consumption per update is unknown."""
     fact = SIZES[clock][-1][0]
-    planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "For example:"
     message = f"the number of {clock} of an update is unknown"
-    example = example_of_size(clock)
-    return MissingFact(site, message, f"{planned} {fact}={example}", fact=fact, example=example)
+    advice = f"Plan {usual_size(clock)}, or write {fact}={EXAMPLE_OF_SIZE}"
+    return MissingFact(site, message, advice, fact=fact, example=EXAMPLE_OF_SIZE)
 
 
 def usual_size(clock: str) -> str:
@@ -233,14 +225,11 @@ def usual_size(clock: str) -> str:
     return SIZES[clock][0][0]
 
 
-def example_of_size(clock: str) -> str:
-    """Return an example of the consumption of an update."""
-    return "0.25" if clock == "seconds" else "4096"
+EXAMPLE_OF_SIZE = "4096"
+"""An example of the consumption of an update."""
 
 
-PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names) - {
-    "seconds_per_step"
-}
+PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names)
 
 SIZES_OF_BATCHES = ("batch_size", "accumulation")
 """The sizes that determine the batches of an update."""

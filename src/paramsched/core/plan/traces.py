@@ -157,12 +157,12 @@ def _end_of(resolved: Plan, run: RunAmounts) -> int:
 
 
 def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
-    """Validate recorded amounts: finite, not negative, and in ascending order; integers, except seconds and progress.
+    """Validate recorded amounts: finite, not negative, and in ascending order; integers, except progress.
 
     >>> recorded_amounts("tokens", [0.0, 4096.0]).tolist()
     [0, 4096]
     """
-    whole = clock not in ("seconds", PROGRESS)
+    whole = clock != PROGRESS
     sample = "[0, 4096, 8192]" if whole else "[0.0, 0.25, 0.5]"
 
     def refused(message: str) -> InvalidArgument:
@@ -183,8 +183,11 @@ def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
         wrong |= amounts != np.rint(amounts)
     if wrong.any():
         index = int(np.flatnonzero(wrong)[0])
-        kind = f"an integer number of {clock}" if whole else "a number of seconds"
-        kind = "a fraction of the run from 0 to 1" if clock == PROGRESS else f"{kind}, at least 0 and below 2**62"
+        kind = (
+            f"an integer number of {clock}, at least 0 and below 2**62"
+            if whole
+            else "a fraction of the run from 0 to 1"
+        )
         raise refused(f"amount {index} is {amounts[index].item()!r}; expected {kind}")
     amounts = amounts.astype(dtype)
     back = np.flatnonzero(np.diff(amounts) < 0)

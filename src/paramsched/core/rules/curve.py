@@ -71,7 +71,6 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "tokens": {"tokens_per_step": 0.01},
     "frames": {"frames_per_step": 0.01},
     "batches": {},
-    "seconds": {"seconds_per_step": 0.01},
 }
 """The run facts with which an update is a small part of a unit, so that decimals such as "2.5 epochs" are exact."""
 
@@ -136,7 +135,7 @@ def run_of_assumed_epochs(plan: Plan) -> TrialRun | None:
 @cache
 def usual_run() -> TrialRun:
     """Return a run of ten thousand updates, for lines whose run is unknown."""
-    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1, seconds_per_step=1)
+    facts = RunFacts(total=10_000, steps_per_epoch=100, batch_size=1, sequence_length=1)
     return TrialRun(_span_of_run(facts), frozenset({*SIZES, "updates", "percent", "epochs"}))
 
 

@@ -11,12 +11,12 @@ import torch
 from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import (
+    EXAMPLE_OF_SIZE,
     MAX_CONSUMED,
     Amount,
     PlannedAmounts,
     ReportedProgress,
     UnknownAmounts,
-    example_of_size,
     missing_amounts,
     missing_progress,
 )
@@ -214,7 +214,7 @@ def checked_amount(call: str, unit: str | None, keywords: Mapping[str, Any]) -> 
     """
     plain = None if unit is None else keywords.get(unit)
     if type(plain) is int and len(keywords) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
-        return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
+        return plain  # the fast path, because it runs at every update
     site = call_text(call, keywords)
     refuse_metrics(call, keywords)
     if unit is None:
@@ -223,7 +223,7 @@ def checked_amount(call: str, unit: str | None, keywords: Mapping[str, Any]) -> 
     if unit == PROGRESS:
         message = "the plan's clock is the progress of the run, which no update consumes"
         raise InvalidArgument(site, message, "For example: scheduler.report(progress=0.37)")
-    instead = f"For example: {call}{unit}={example_of_size(unit)})"
+    instead = f"For example: {call}{unit}={EXAMPLE_OF_SIZE})"
     if len(keywords) != 1:
         raise InvalidArgument(
             site, f"the plan's clock counts {unit}: expected one keyword, got {len(keywords)}", instead
@@ -235,10 +235,7 @@ def checked_amount(call: str, unit: str | None, keywords: Mapping[str, Any]) -> 
     if amount is None or not 0 <= amount < MAX_CONSUMED:
         if amount is not None and amount < 0:
             raise InvalidArgument(site, "an amount must not be negative", instead)
-        kind = "a number of seconds" if unit == "seconds" else f"an integer number of {unit}"
-        raise InvalidArgument(site, f"expected {kind}, at least 0 and below 2**62", instead)
-    if unit == "seconds":
-        return float(amount)
+        raise InvalidArgument(site, f"expected an integer number of {unit}, at least 0 and below 2**62", instead)
     if amount != int(amount):
         raise InvalidArgument(site, f"the number of {unit} must be an integer", instead)
     return int(amount)
@@ -305,7 +302,7 @@ def checked_progress(call: str, unit: str | None, keywords: Mapping[str, Any], m
     if unit is None:
         raise InvalidArgument(site, "the plan's clock counts updates", 'Use ps.Plan(…, clock="progress")')
     if unit != PROGRESS:
-        instead = f"For example: scheduler.consumed({unit}={example_of_size(unit)})"
+        instead = f"For example: scheduler.consumed({unit}={EXAMPLE_OF_SIZE})"
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
     number = as_number(value)
     if list(keywords) != [PROGRESS] or number is None or not 0 <= number <= most:

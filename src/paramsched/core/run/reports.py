@@ -90,8 +90,7 @@ def run_goes_on(
     elif last and times.first > 2 and _is_count_so_far(last, times):
         unit, count, size = str(in_force.unit), times.first, last / times.first
         message += f"; update {count - 1} reported {amount_text(unit, last)}, as if each report was the sum so far"
-        one = f"{size:g}" if unit == "seconds" else f"{round(size)}"
-        advice = f"Report what one update consumes, such as scheduler.consumed({unit}={one})"
+        advice = f"Report what one update consumes, such as scheduler.consumed({unit}={round(size)})"
     elif length is not None and accumulation > 1 and not (planned is not None and planned.is_resolved):
         advice += f", and omit accumulation={accumulation} if optimizer.step() follows each batch"
     return Problem(code=BEYOND_THE_PLAN, found=message, advice=advice)

@@ -220,7 +220,7 @@ class Scheduler(LRScheduler):
         """The length of the run in updates; None if it is unknown.
 
         It is the total after the run facts are applied: `total: 3 epochs` with 100 steps per epoch is 300. On a
-        clock of samples, tokens or seconds it is the first update at or after the total, if each update consumes the
+        clock of samples or tokens it is the first update at or after the total, if each update consumes the
         planned amount.
 
         >>> import torch
@@ -396,7 +396,7 @@ class Scheduler(LRScheduler):
 
         Args:
             amount: one keyword, the unit of the plan's clock: `tokens`, `samples` (or `images`, `examples`), `frames`
-                or `batches`, integers of at least 0; or `seconds`, a float of at least 0.
+                or `batches`, an integer of at least 0.
 
         Raises:
             InvalidArgument: the unit is not that of the plan's clock, the amount is invalid, or the plan counts

@@ -380,8 +380,8 @@ def with_unit(schedule: Schedule, clock: str) -> Schedule:
     Lengths on the clock of progress are in percent.
 
     >>> from paramsched.core.schedules.anneals import warmup
-    >>> print(with_unit(warmup(375_000_000), "tokens"), with_unit(warmup(2_500_000_000), "seconds"))
-    warmup("375M tokens") warmup("2.5 s")
+    >>> print(with_unit(warmup(375_000_000), "tokens"), with_unit(warmup(25_000_000), "progress"))
+    warmup("375M tokens") warmup("2.5%")
     """
     unit, counts = unit_of_lengths(clock)
     named: Schedule = _renamed(schedule, "updates", unit, Fraction(1, counts))

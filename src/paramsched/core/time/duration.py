@@ -19,28 +19,26 @@ from paramsched.errors import InvalidArgument, Unresolved, shown
 PROGRESS: Final = "progress"
 """The clock whose amount is the fraction of the run that is done."""
 
-SECONDS: Final = "seconds"
-
 WHOLE: Final = 10**9
-"""The counts in a second, and in the progress of a run. Integers meet a boundary exactly; 0.57 is not a float."""
+"""The counts in the progress of a run. Integers meet a boundary exactly; 0.57 is not a float."""
 
 COUNTS_OF_A_PERCENT: Final = WHOLE // 100
 
 
 def counts_in_unit(clock: str) -> int:
-    """Return the number of counts in one unit of a clock: schedules on the clocks of seconds and progress count 1e-9.
+    """Return the number of counts in one unit of a clock: schedules on the clock of progress count 1e-9.
 
-    >>> counts_in_unit("tokens"), counts_in_unit("seconds")
+    >>> counts_in_unit("tokens"), counts_in_unit("progress")
     (1, 1000000000)
     """
-    return WHOLE if clock in (PROGRESS, SECONDS) else 1
+    return WHOLE if clock == PROGRESS else 1
 
 
 def unit_of_lengths(clock: str) -> tuple[str, int]:
     """Return the unit of the lengths on a clock, and the number of counts in it.
 
-    >>> unit_of_lengths("tokens"), unit_of_lengths("seconds"), unit_of_lengths("progress")
-    (('tokens', 1), ('seconds', 1000000000), ('percent', 10000000))
+    >>> unit_of_lengths("tokens"), unit_of_lengths("progress")
+    (('tokens', 1), ('percent', 10000000))
     """
     return ("percent", COUNTS_OF_A_PERCENT) if clock == PROGRESS else (clock, counts_in_unit(clock))
 
@@ -87,10 +85,10 @@ def rounded_on(clock: str, amount: float) -> float:
 def counts_whole(clock: str) -> bool:
     """Return whether the amounts of a clock are integers.
 
-    >>> counts_whole("tokens"), counts_whole("seconds")
+    >>> counts_whole("tokens"), counts_whole("progress")
     (True, False)
     """
-    return clock not in (PROGRESS, SECONDS)
+    return clock != PROGRESS
 
 
 def largest_on(clock: str | None) -> float:
@@ -102,7 +100,7 @@ def largest_on(clock: str | None) -> float:
     return 1 if clock == PROGRESS else inf
 
 
-UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
+UNITS = ("updates", "epochs", "percent", "samples", "tokens", "frames", "batches")
 
 UNIT_NAMES: dict[str, tuple[str, int]] = {
     word: (unit, times)
@@ -112,9 +110,6 @@ UNIT_NAMES: dict[str, tuple[str, int]] = {
         ("percent", 1, "%"),
         ("samples", 1, "sample samples image images example examples"),
         ("tokens", 1, "token tokens"),
-        ("seconds", 1, "s sec second seconds"),
-        ("seconds", 60, "min minute minutes"),
-        ("seconds", 3600, "h hour hours"),
         ("frames", 1, "frame frames"),
         ("batches", 1, "batch batches"),
     )
@@ -129,7 +124,7 @@ _TERM = re.compile(
     r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,63}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
-_UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
+_UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
 MOST_AMOUNT: Final = Fraction(10**18)
@@ -468,11 +463,6 @@ def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
     """Write one amount with its unit, as a user would."""
     if unit == "percent":
         return f"{_amount_text(amount)}%"
-    if unit == "seconds":
-        for size, name in ((3600, "h"), (60, "min")):
-            if amount % size == 0:
-                return f"{_amount_text(amount / size)} {name}"
-        return f"{_amount_text(amount)} s"
     if unit == "updates":
         if alone and amount.denominator == 1:
             return _amount_text(amount)

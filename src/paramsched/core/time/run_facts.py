@@ -18,7 +18,6 @@ from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
     "tokens": (("batch_size", "accumulation", "sequence_length"), ("tokens_per_step",)),
-    "seconds": (("seconds_per_step",),),
     "frames": (("frames_per_step",),),
     "batches": (("accumulation",),),
     PROGRESS: (),
@@ -45,7 +44,6 @@ class Facts(TypedDict, total=False):
     accumulation: Annotated[int | None, Ge(1), Le(MOST), Example(4), Doc("Batches per update")]
     batch_size: Annotated[int | None, Ge(1), Le(MOST), Example(256), Doc("Samples per batch")]
     tokens_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(4096), Doc("Tokens per update")]
-    seconds_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(0.25), Doc("Seconds per update")]
     sequence_length: Annotated[int | None, Ge(1), Le(MOST), Example(2048), Doc("Tokens per sample")]
     frames_per_step: Annotated[float | None, Gt(0), Le(MOST), Example(1024), Doc("Environment frames per update")]
 
@@ -54,8 +52,8 @@ class Facts(TypedDict, total=False):
 def facts_by_name() -> Mapping[str, Param]:
     """Return the declaration of each run fact.
 
-    >>> facts_by_name()["seconds_per_step"].marker("gt"), facts_by_name()["seconds_per_step"].marker("doc")
-    (0, 'Seconds per update')
+    >>> facts_by_name()["batch_size"].marker("ge"), facts_by_name()["batch_size"].marker("doc")
+    (1, 'Samples per batch')
     """
     return params_of_record(Facts)
 
@@ -103,7 +101,6 @@ class RunFacts:
         batch_size: integer, samples per batch. One update consumes `batch_size * accumulation` samples.
         tokens_per_step: tokens per update, a number greater than 0. Used if `batch_size` or `sequence_length` is
             unknown.
-        seconds_per_step: wall-clock seconds per update, greater than 0.
         sequence_length: integer, tokens per sample. One update consumes
             `batch_size * accumulation * sequence_length` tokens.
         frames_per_step: environment frames per update, greater than 0.
@@ -122,7 +119,6 @@ class RunFacts:
     accumulation: int | None = None
     batch_size: int | None = None
     tokens_per_step: float | None = None
-    seconds_per_step: float | None = None
     sequence_length: int | None = None
     frames_per_step: float | None = None
 
@@ -279,7 +275,7 @@ class RunFacts:
         return MissingFact(error.problem.site, message, fact=error.fact, example=str(size))
 
     def amount_of_update(self, unit: str) -> Fraction | None:
-        """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
+        """Return the consumption of one update in samples, tokens, frames or batches; None if unknown.
 
         >>> facts = RunFacts(batch_size=32, accumulation=2, sequence_length=2048)
         >>> facts.amount_of_update("tokens")
@@ -402,7 +398,6 @@ _NEEDED = {
     "percent": ("total", "the length of the run"),
     "samples": ("batch_size", "the number of samples per batch"),
     "tokens": ("tokens_per_step", "the number of tokens per update"),
-    "seconds": ("seconds_per_step", "the number of seconds per update"),
     "frames": ("frames_per_step", "the number of frames per update"),
 }
 
@@ -410,15 +405,13 @@ _NEEDED = {
 UPDATES: Final = "updates"
 """The default clock of a plan."""
 
-CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches", PROGRESS)
+CLOCKS = (UPDATES, "samples", "tokens", "frames", "batches", PROGRESS)
 """The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit.
 
 Checkpoints contain the index of a clock, so new clocks are appended.
 """
 
-ClockName: TypeAlias = Literal[
-    "updates", "samples", "tokens", "seconds", "frames", "batches", "progress", "images", "examples"
-]
+ClockName: TypeAlias = Literal["updates", "samples", "tokens", "frames", "batches", "progress", "images", "examples"]
 """A clock or a synonym of one."""
 
 CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}

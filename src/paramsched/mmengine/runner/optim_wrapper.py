@@ -152,7 +152,7 @@ class AcceleratedWrapper:
         try:
             self.prepared.step(**kwargs)
         except MissingFact as error:  # without the count of samples or tokens the update was not made
-            if error.fact in ("seconds_per_step", PROGRESS):
+            if error.fact == PROGRESS:
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
             instead = f"Use {by_length}Runner(..., amount_of=lambda batch: …)"

@@ -289,7 +289,7 @@ class DifferingValue:
     def __str__(self) -> str:
         consumed = ""
         if self.amount is not None:
-            amount = f"{self.amount:,.6g}" if self.clock == "seconds" else f"{int(self.amount):,}"
+            amount = f"{int(self.amount):,}"
             consumed = f" ({amount} {self.clock})"
             if self.clock == PROGRESS:
                 consumed = f" ({amount_text(PROGRESS, self.amount)})"

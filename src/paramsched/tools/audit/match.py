@@ -78,14 +78,14 @@ class AmountTimes:
         return cls(run.clock, updates, amounts)
 
     def __call__(self, t: Times) -> Any:
-        """Return the time of each update in `t` on the clock: an integer, except seconds."""
+        """Return the time of each update in `t` on the clock: an integer."""
         last = int(self.updates[-1])
         values = interpolated(t, self.updates, self.amounts)
         if self.updates.size > 1:
             size = (self.amounts[-1] - self.amounts[-2]) / (last - int(self.updates[-2]))
             values = np.where(t > last, self.amounts[-1] + (t - last) * size, values)
         values = np.clip(values, 0, _MAX_AMOUNT)
-        if self.clock in ("seconds", PROGRESS):
+        if self.clock == PROGRESS:
             return times_on(self.clock, values)
         return np.rint(values).astype(np.int64)
 

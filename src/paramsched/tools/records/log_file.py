@@ -70,7 +70,7 @@ def read_log(
             other fields are found by name.
         time: the column that counts the updates. Default: a column with a common name, else the number of the row.
         optimizer: the name of the optimizer, required if the log has several.
-        amount: the column of the amount, for a plan that counts samples, tokens or seconds.
+        amount: the column of the amount, for a plan that counts samples or tokens.
         tolerance: the relative difference up to which a logged value counts as planned; 0 requires equal bits.
             Default: 4 units in the last place for values written by a Scheduler or the Runner, else 1e-9.
 
