@@ -48,14 +48,12 @@ def test_a_constant_consumption_is_assumed_if_none_is_specified(tmp_path):
 
 
 BY_PROGRESS = 'clock: progress\nlr: warmup("5%") >> constant(over="until 57%") >> linear(to=0)\n'
-MIXED = "clock: {lr: progress}\ntotal: 100\nlr: linear(1, 0)\nweight_decay: linear(1, 0.5)\n"
 
 
 @pytest.fixture
 def run_of_progress(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.yaml").write_text(BY_PROGRESS)
-    (tmp_path / "mixed.yaml").write_text(MIXED)
     (tmp_path / "bad.yaml").write_text(BY_PROGRESS.replace('"5%"', "100"))
 
     def invoke(*arguments):
@@ -66,7 +64,7 @@ def run_of_progress(tmp_path, monkeypatch):
 
 
 def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run_of_progress):
-    assert run_of_progress("check", "plan.yaml", "mixed.yaml")[0] == 0
+    assert run_of_progress("check", "plan.yaml")[0] == 0
     code, output = run_of_progress("check", "bad.yaml")
 
     assert code == 1

@@ -229,8 +229,8 @@ def test_a_plan_without_a_total_requires_the_missing_fact():
 
 
 def test_the_sequence_length_is_multiplied_by_the_planned_batch_size():
-    batch_size = ps.Binding(ps.Target("batch_size", initial=1), ps.stairs(2, 8, rises=3, over=4))
-    plan = ps.Plan(batch_size, lr="constant()", clock={"lr": "tokens"})
+    batch_size = ps.Binding(ps.Target("batch_size", initial=1), ps.stairs(2, 8, rises=3, over="400 tokens"))
+    plan = ps.Plan(batch_size, lr="constant()", clock="tokens")
 
     loop = replace(FACTS, fixed_sizes=())  # a loader of the user has batches of the planned sizes
     scheduler = loop.attach(optimizer_of(Tiny()), plan, PlanOptions(tokens_per_sample=16))

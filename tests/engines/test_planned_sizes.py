@@ -39,7 +39,6 @@ def plan(size: float = BATCH, line: str = "constant()", *, name: str = "batch_si
                 ("updates", 100, {}),
                 ("updates", 65_536, {"total": 65_536}),
                 ("updates", 100_000, {"total": 100_000}),
-                ("updates", 100_000, {"total": 100_000, "clock": {"lr": "samples"}}),
                 ("samples", 397, {"clock": "samples"}),
                 ("samples", 399_997, {"total": 100_000, "clock": "samples"}),
                 ("tokens", 5000, {"total": "5000 tokens", "clock": "tokens"}),

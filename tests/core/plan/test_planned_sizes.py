@@ -40,17 +40,17 @@ def test_batch_sizes_that_jump_at_every_amount_are_exact():
 
 
 def test_half_batch_sizes_are_rounded_to_even():
-    plan = plan_of('linear(0.5, 4.5, over="4 steps")', clock={"lr": "samples"}, initial=1.0, total="5 steps")
+    plan = plan_of('linear(0.5, 4.5, over="10 samples")', clock="samples", initial=1.0, total="20 samples")
     with pytest.raises(PlanError, match="at update 0 it is 0; a size must be an integer of at least 1"):
         ps.trace(plan, {"lr": 1.0})
-    plan = plan_of('linear(1.5, 4.5, over="3 steps")', clock={"lr": "samples"}, initial=1.0, total="5 steps")
-    assert amounts_of(plan) == [0, 2, 4, 8, 12]
+    plan = plan_of('linear(1.5, 4.5, over="6 samples")', clock="samples", initial=1.0, total="20 samples")
+    assert amounts_of(plan) == [0, 2, 4, 8, 12, 16]
 
 
 @table("over", ["40k tokens", "5000 samples"])
 def test_a_size_below_1_is_named_by_its_update_on_every_clock(over):
     size = 'linear(10, 0, over="1k samples") >> constant(4)'  # it is possible again at other amounts
-    plan = plan_of(size, lr=f'linear(over="{over}")', clock={"batch_size": "samples"})
+    plan = plan_of(size, lr=f'linear(over="{over}")', clock="samples")
 
     with pytest.raises(PlanError, match="target batch_size: at update 286 it is 0;"):
         plan.resolve(sequence_length=8)
@@ -122,7 +122,7 @@ def test_epochs_are_converted_by_batches_if_accumulation_grows():
         name="accumulation",
         lr='warmup("3 epochs") >> constant()',
         weight_decay='constant(0.5, over="1 epoch") >> constant(1)',
-        clock={"lr": "batches", "accumulation": "batches"},
+        clock="batches",
         total="5 epochs",
     )
 

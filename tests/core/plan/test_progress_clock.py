@@ -64,17 +64,6 @@ def test_changes_keep_the_past(at):
         assert lr_of(scaled, amounts=[at]) == [0.5 * before]
 
 
-MIXED = ps.Plan(lr="linear(1, 0)", weight_decay="linear(1, 0.5)", clock={"lr": "progress"}, total=100)
-
-
-def test_a_changed_total_concerns_the_other_fields_only():
-    changed = MIXED.change("60%", lr="linear(to=1)", weight_decay="constant(2)", total=200)
-
-    assert lr_of(changed, amounts=[0.3, 0.6, 1.0]) == [0.7, 0.4, 1.0]
-    shown = ps.trace(changed, {"lr": 1.0, "weight_decay": 1.0})["weight_decay", 0]
-    assert (shown.size, shown[59], shown[60]) == (200, 0.705, 2.0)
-
-
 def test_differences_name_the_progress_at_which_they_start():
     for facts in (NO_FACTS, ps.RunFacts(total=10)):
         (change,) = ps.diff(PLAN, PLAN.scale("57%", lr=0.5), facts=facts)

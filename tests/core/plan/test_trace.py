@@ -119,13 +119,12 @@ def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
     assert str(named.value) == f'optimizer "adam": {error}'
 
 
-def test_a_difference_is_found_on_the_clock_of_its_field():
+def test_a_difference_is_found_on_the_clock_of_its_plan():
     def plan(lr, decay):
-        clock = {"lr": "updates", "weight_decay": "tokens"}
-        return ps.Plan(lr=lr, weight_decay=decay, clock=clock, total=20)
+        return ps.Plan(lr=lr, weight_decay=decay, clock="tokens", total="2000 tokens")
 
     facts, decay = ps.RunFacts(tokens_per_step=100), "linear(over='900 tokens')"
-    first, second = plan("constant()", decay), plan("constant(1.0, 15) >> constant(0.5)", decay)
+    first, second = plan("constant()", decay), plan("constant(1.0, '1500 tokens') >> constant(0.5)", decay)
     third = plan("constant()", "constant(1.0, '500 tokens') >> constant(0.5)")
     fourth = plan("constant()", "constant()")
 

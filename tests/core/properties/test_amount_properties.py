@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from core.properties.disturbances import DISTURBANCES, disturb, reported
-from paramsched.core.plan import bind, clock_of_field, counted_plan
+from paramsched.core.plan import bind, counted_plan
 from paramsched.errors import InvalidArgument, PlanError
 from support import strategies
 from support.strategies import ANY_PLAN, GROUPS, World
@@ -47,7 +47,6 @@ class AmountRun:
         self.rate, self.accumulation = world.batch * world.accumulation, world.accumulation
         sizes = [binding for binding in counted_plan(plan).bindings if binding.name == "batch_size"]
         self.size = sizes[0] if source.startswith("planned") else None
-        self.size_is_by_amount = clock_of_field(plan.clock, "batch_size") == "samples"
         self.used: list[tuple[int, int, list[dict]]] = []
         self.optimizer = self.bare()
         self.scheduler = self.built(self.optimizer)
@@ -71,7 +70,7 @@ class AmountRun:
         """Return the amount of the next update if the loop reports none."""
         if self.size is None:
             return self.rate
-        value = self.size.schedule(self.amount if self.size_is_by_amount else self.t, self.size.field.initial)
+        value = self.size.schedule(self.amount, self.size.field.initial)
         return round(value) * self.accumulation
 
     def update(self, samples):
@@ -115,7 +114,7 @@ class AmountRun:
 
 @st.composite
 def plans_by_samples(draw, sources=SOURCES):
-    """Draw a plan with all fields or one field on a sample clock, its run, and the source of the amounts."""
+    """Draw a plan with all fields on a sample clock, its run, and the source of the amounts."""
     source = draw(st.sampled_from(sources))
     world = draw(strategies.worlds())
     plan = draw(strategies.plans(world, rules=0, follow=True, attachable=True))
@@ -123,10 +122,8 @@ def plans_by_samples(draw, sources=SOURCES):
     if source.startswith("planned"):
         size = ps.Binding(ps.Target("batch_size", draw(st.sampled_from([1.0, 2.0]))), draw(st.sampled_from(SIZES)))
         bindings = (*bindings, size)
-    fields = sorted({binding.name for binding in bindings})
-    clock = draw(st.just("samples") | st.sampled_from(fields).map(lambda name: {name: "samples"}))
     try:
-        resolved = ps.Plan(*bindings, total=plan.total, clock=clock).resolve(facts=world.facts)
+        resolved = ps.Plan(*bindings, total=plan.total, clock="samples").resolve(facts=world.facts)
         bind(resolved, GROUPS)
         resolved.resolve(facts=ps.RunFacts() if source == "reported" else world.facts)
     except InvalidArgument:

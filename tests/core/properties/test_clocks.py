@@ -50,22 +50,20 @@ def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
 
 @st.composite
 def planned_sizes(draw):
-    """Draw a batch size of 1 to 40 that follows any schedule, on samples or updates, and its run."""
+    """Draw a batch size of 1 to 40 that follows any schedule on samples, and its run."""
     case = draw(strategies.cases(depth=2))
     schedule = clamp(case.resolved, 1.0, 40.0)
-    by_amount = draw(st.booleans())
-    clock = {"batch_size": "samples"} if by_amount else {"lr": "samples"}
-    target = ps.Binding(ps.Target("batch_size", 1.0), with_unit(schedule, "samples") if by_amount else schedule)
+    target = ps.Binding(ps.Target("batch_size", 1.0), with_unit(schedule, "samples"))
     total = draw(st.integers(case.world.total, 3 * case.world.total))
-    return schedule, by_amount, ps.Plan(target, lr="linear(1, 0)", clock=clock, total=f"{total} samples"), total
+    return schedule, ps.Plan(target, lr="linear(1, 0)", clock="samples", total=f"{total} samples"), total
 
 
 @given(planned_sizes(), st.integers(1, 3))
 def test_planned_amounts_equal_a_count_update_by_update(generated, accumulation):
-    schedule, by_amount, plan, total = generated
+    schedule, plan, total = generated
     amounts = [0]
     while amounts[-1] < total:
-        size = schedule(amounts[-1] if by_amount else len(amounts) - 1)
+        size = schedule(amounts[-1])
         amounts.append(amounts[-1] + round(size) * accumulation)
     try:
         trace = ps.trace(plan, {"lr": 1.0}, accumulation=accumulation)
@@ -77,8 +75,7 @@ def test_planned_amounts_equal_a_count_update_by_update(generated, accumulation)
 
 @given(planned_sizes())
 def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
-    schedule, by_amount, plan, total = generated
-    assume(by_amount)
+    schedule, plan, total = generated
     ends = take(with_unit(schedule, "samples"), f"{total} samples") >> constant(0.0)
     other = ps.Plan(
         *(replace_schedule(binding, ends) if binding.name == "batch_size" else binding for binding in plan.bindings),
@@ -95,7 +92,7 @@ def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
 
 @given(planned_sizes())
 def test_an_optimizer_uses_the_values_of_the_trace(generated):
-    _, _, plan, _ = generated
+    _, plan, _ = generated
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     try:
         shown = ps.trace(plan, optimizer)

@@ -14,7 +14,6 @@ from paramsched.errors import ParamschedError
 
 INDEXES = ["t/n", "t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
 LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
-MILLISECOND = 10**6  # in billionths of a second
 
 
 CLOCKS = ["steps", "tokens", "samples", "ramp"]

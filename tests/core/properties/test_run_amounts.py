@@ -116,7 +116,7 @@ def test_amounts_of_the_first_updates_are_found_again(clock):
     ("plan", "fact"),
     [
         (ps.Plan(lr=1.0, clock="tokens"), "tokens_per_step"),
-        (ps.Plan(size_of_batch("stairs(1, 2, 2, over=9)"), lr=1.0, clock={"lr": "tokens"}), "sequence_length"),
+        (ps.Plan(size_of_batch('stairs(1, 2, 2, over="9 tokens")'), lr=1.0, clock="tokens"), "sequence_length"),
         (ps.Plan(lr=1.0, clock="progress"), "progress"),
     ],
     ids=["no rate", "a factor is missing", "progress is reported"],

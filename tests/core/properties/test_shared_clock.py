@@ -127,9 +127,7 @@ def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
         ]
 
 
-BY_AMOUNT = {
-    "tokens": ps.Plan(lr='linear(1, 0.25, over="200 tokens")', clock="tokens", total="200 tokens")
-}
+BY_AMOUNT = {"tokens": ps.Plan(lr='linear(1, 0.25, over="200 tokens")', clock="tokens", total="200 tokens")}
 
 
 @pytest.mark.parametrize("unit", BY_AMOUNT)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
+import paramsched as ps
 from paramsched.core.curves import Curve
 from paramsched.core.plan import resolve
 from paramsched.core.schedules import Index, Schedule, anneal, constant, every, parse, window
@@ -369,9 +370,6 @@ def test_a_resolved_plan_is_the_plan_of_resolved_schedules(data):
     assert resolved.is_resolved
     assert resolved.resolve(facts=world.facts) == resolved
     assert [b.schedule for b in resolved.bindings] == [resolve(b.schedule, facts=world.facts) for b in plan.bindings]
-
-
-MILLISECONDS = st.integers(1, 3_000)
 
 
 def test_a_milestone_after_its_stage_is_refused_with_times_of_the_clock():

@@ -18,8 +18,8 @@ from support.example_runs import KILLS
 BATCHES = 600
 PLAN = ps.Plan(
     lr=ps.warmup("20_000 tokens") >> ps.cosine(to=0.1),
-    weight_decay=ps.linear(1.0, 0.5, over="1000 steps"),
-    clock={"lr": "tokens"},
+    weight_decay=ps.linear(1.0, 0.5),
+    clock="tokens",
     total="80_000 tokens",
 )
 

@@ -36,9 +36,6 @@ PLANS = {
     "plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0, factor=0.5), total=20),
     "another plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=1, factor=0.1), total=20),
     "tokens": ps.Plan(lr=ps.cosine(), clock="tokens", total="2000 tokens"),
-    "tokens for one field": ps.Plan(
-        lr=ps.linear(1.0, 0.0, over="2000 tokens"), weight_decay=ps.linear(1.0, 0.5), clock={"lr": "tokens"}, total=20
-    ),
     "samples": ps.Plan(lr=ps.linear(), clock="samples", total="300 samples"),
     "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear()), lr=ps.cosine(), total=20),
 }
@@ -47,7 +44,7 @@ FACTS = [
     {"batches_per_epoch": 20, "accumulation": 2, "batch_size": 8, "tokens_per_step": 100},
     {"steps_per_epoch": 5, "batch_size": 16, "tokens_per_step": 50},
 ]
-ON_CHANGE = ["new", "checkpoint", "error", {"lr": "checkpoint"}]
+ON_CHANGE = ["new", "checkpoint", "error"]
 
 
 def report(scheduler, t):

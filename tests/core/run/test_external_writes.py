@@ -290,7 +290,7 @@ def test_an_error_of_the_function_of_a_target_is_raised_and_the_plan_continues(c
     target = ps.Binding(ps.Target("x", 1.0, write), "linear(1, 0, over=8)")
     optimizer = probe(lr=1.0)
     scheduler = ps.Scheduler(
-        optimizer, ps.Plan(target, lr="linear(1, 0, over=8)", clock={"momentum": clock}, momentum="constant()"),
+        optimizer, ps.Plan(target, lr="linear(1, 0, over=8)", clock=clock, momentum="constant()"),
         drive=drive, tokens_per_step=4,
     )  # fmt: skip
 

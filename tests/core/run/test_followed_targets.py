@@ -17,32 +17,6 @@ def plan(size=SIZES, initial=1.0, **fields):
     return ps.Plan(ps.Binding(ps.Target("batch_size", initial), size), total=30, **lines)
 
 
-@pytest.mark.parametrize("kept", ["optimizer of this process", "state"])
-def test_a_line_of_the_code_follows_the_target_in_force(kept, caplog):
-    old, new = plan(), plan(size="constant(64)", lr='cosine() * like("batch_size") / 4')
-    optimizer = probe()
-    first = ps.Scheduler(optimizer, old)
-    run(optimizer, 10)
-    state = first.state_dict()
-    if kept == "state":
-        optimizer = probe()
-
-    scheduler = ps.Scheduler(optimizer, new, on_change={"batch_size": "checkpoint"})
-    if kept == "state":
-        scheduler.load_state_dict(state)
-    run(optimizer, 5)
-
-    expected = plan(lr='cosine() * like("batch_size") / 4')
-    assert used(optimizer)[-5:] == planned(expected, BASE)[10:15]
-    assert used(optimizer, "weight_decay")[-5:] == planned(expected, BASE, "weight_decay")[10:15]
-    assert scheduler.value("batch_size") == ps.trace(old, BASE)["batch_size"][15]
-    assert "batch_size: 1.0 * rounded(" in caplog.text
-    assert "lr: linear(" in caplog.text
-    again = ps.Scheduler(probe(), new, on_change="checkpoint")
-    again.load_state_dict(scheduler.state_dict())
-    assert again._values() == scheduler._values()
-
-
 def test_the_lines_of_the_code_are_logged_if_only_the_target_changes(caplog):
     optimizer = probe()
     ps.Scheduler(optimizer, plan())

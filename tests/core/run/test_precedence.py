@@ -29,8 +29,6 @@ POLICIES: dict[str, Any] = {
     "new": "new",
     "checkpoint": "checkpoint",
     "error": "error",
-    "lr from checkpoint": {"lr": "checkpoint"},
-    "error for another field": {"weight_decay": "error"},
 }
 POINTS = {10 * i: 0.5 + 0.001 * (i % 7) for i in range(1, 300)}
 
@@ -45,7 +43,6 @@ class Kind(NamedTuple):
     has_text: bool = True
     later: Mapping[str, Any] | None = None
     """The run facts of the code, if it has others."""
-    is_whole: bool = False
     """True if the weight decay differs too."""
 
 
@@ -68,11 +65,11 @@ KINDS = {
     ),
     "longer": Kind(
         plan('warmup("10%") >> cosine()', total="2 epochs"), plan('warmup("10%") >> cosine()', total="3 epochs"),
-        {"steps_per_epoch": 10}, is_whole=True,
+        {"steps_per_epoch": 10},
     ),
     "other epochs": Kind(
         *[plan('warmup("10%") >> cosine()', total="2 epochs")] * 2,
-        {"steps_per_epoch": 10}, later={"steps_per_epoch": 14}, is_whole=True,
+        {"steps_per_epoch": 10}, later={"steps_per_epoch": 14},
     ),
     "rules": Kind(plan('linear() * plateau("loss", patience=0)'), plan('constant() * plateau("loss", patience=0)')),
     "table": Kind(plan(ps.piecewise(POINTS)), plan(ps.piecewise(POINTS | {10: 0.9}))),
@@ -151,9 +148,7 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
     kind, choice = KINDS[name], POLICIES[policy]
     new = kind.new if changed else kind.old
     differs = changed or not kind.has_text
-    is_whole = kind.is_whole or not kind.has_text
-    refuses = choice == "error" or (is_whole and isinstance(choice, dict) and "error" in choice.values())
-    if differs and refuses:
+    if differs and choice == "error":
         with pytest.raises(PlanChanged):
             resumed(kind, new, order, saved(kind), later=changed, on_change=choice)
         return
@@ -162,11 +157,9 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
     history = run.scheduler.history
     run.go(AT, AT + REST)
 
-    keeps_lr = kind.has_text and (choice == "checkpoint" or choice == {"lr": "checkpoint"})
     keeps_all = kind.has_text and choice == "checkpoint"
     both = zip(reference(kind, kind.old), reference(kind, new, later=changed), strict=True)
-    keeps = itertools.cycle([keeps_lr, keeps_all])  # of the lr and the weight decay of each optimizer
-    assert run.used() == [old if keep else now for keep, (old, now) in zip(keeps, both, strict=False)]
+    assert run.used() == [old if keeps_all else now for old, now in both]
     if not differs:
         assert caplog.messages == []
     elif not kind.has_text:
@@ -315,7 +308,7 @@ def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_ste
         assert run.scheduler.base_lrs == [0.1, 0.2]
     run.go(AT, AT + REST)
 
-    keeps = choice == "checkpoint" or choice == {"lr": "checkpoint"}
+    keeps = choice == "checkpoint"
     assert run.used() == reference(kind, kind.old if keeps else new)
     assert run.scheduler.t == AT + REST
     reports = [message[:30] for message in plans_logged(caplog)]

@@ -104,18 +104,6 @@ def test_the_log_of_a_plan_in_updates_has_no_amount(tmp_path):
     assert list(lines(runner)[0]) == ["t", "groups", "epoch", "iter"]
 
 
-def test_a_single_field_may_use_a_clock_of_samples(tmp_path):
-    plan = ps.Plan(lr=ps.linear(1, 0, over="150 samples"), momentum=ps.linear(0.5, 1), clock={"lr": "samples"})
-
-    runner = job(tmp_path, plan)
-
-    amounts = consumed_before_updates(1)[:-1]
-    assert [line["samples"] for line in lines(runner)] == amounts
-    for t, (line, amount) in enumerate(zip(lines(runner), amounts, strict=True)):
-        assert line["groups"][0]["lr"] == pytest.approx(0.1 * max(0.0, 1 - amount / 150))
-        assert line["groups"][0]["momentum"] == pytest.approx(0.9 * (0.5 + 0.5 * t / 40))
-
-
 class ReportAmount(Hook):
     """Report an amount before some batches."""
 

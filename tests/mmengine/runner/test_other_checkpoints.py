@@ -102,7 +102,6 @@ def with_groups():
             lambda: dict(param_scheduler=dict(type="StepLR", step_size=1)),
             "1 schedulers (StepLR), but the checkpoint has 0 states",
         ),
-        (lambda: dict(on_change={"lr": "new"}), "choices by field require a Plan"),
     ],
 )  # fmt: skip
 def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_changes(settings, said, saved):

@@ -174,7 +174,6 @@ def test_a_warning_reports_schedulers_that_count_batches(accumulation, by_epoch,
         ("linear(1, 0)", "tokens", r"train_cfg: .*For example: Runner\(\.\.\., tokens_per_sample=1024\)"),
         ('linear(over="2000 tokens")', "updates", r"2000 tokens.*Runner\(\.\.\., tokens_per_sample=1024\)"),
         ('warmup("5%")', "frames", "train_cfg: .*Write total and lengths in frames"),
-        ('linear(over="90 seconds")', "updates", "90 s.*Give the length in epochs or updates"),
     ],
 )
 def test_a_missing_fact_names_the_argument_of_the_runner(plan, clock, said):

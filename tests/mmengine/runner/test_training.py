@@ -299,7 +299,7 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
     "given",
     [
         {"lr": "warmup(2) >> cosine(to=0.1)"},
-        {"lr": "linear(over='80 samples')", "clock": {"lr": "samples"}},
+        {"lr": "linear(over='80 samples')", "clock": "samples"},
         {"lr": "constant(0.5)", "targets": {"dropout": {"initial": 0.1, "schedule": "linear()"}}},
         {"weight_decay": "0.01 * absolute(linear())"},
     ],

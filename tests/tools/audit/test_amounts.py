@@ -20,8 +20,8 @@ from support.updates import group
 PLAN = ps.Plan(
     lr=ps.warmup("5000 tokens") >> ps.cosine(to=0.1),
     momentum=ps.linear(0.5, 1, over="30000 tokens"),
-    weight_decay=ps.linear(1, 0, over="100 steps"),
-    clock={"lr": "tokens", "momentum": "tokens"},
+    weight_decay=ps.linear(1, 0, over="30000 tokens"),
+    clock="tokens",
     total="40000 tokens",
 )
 

@@ -376,41 +376,6 @@ def test_a_bolt_on_warmup_ends_at_the_value_of_the_inner_schedule():
     assert_values(trace["lr"], lambda t: bolted_on(t + 1), range(TOTAL_OF_OLMO_BOLT_ON_WARMUP))
 
 
-TOTAL_OF_PALM, LENGTH_OF_PALM = 255_000, 2048
-
-
-GROUP = {"lr": 1e-2, "weight_decay": 1e-4, "betas": (0.9, 0.99)}
-
-
-def batch_size_of_palm(t):
-    return 512 if t < 50_000 else 1024 if t < 115_000 else 2048
-
-
-def rate_of_palm(t):
-    return 1e-2 if t < 10_000 else 1 / sqrt(t)
-
-
-def test_a_schedule_in_tokens_follows_a_batch_size_planned_in_updates():
-    plan = ps.loads("""
-        clock: {share_of_code: tokens}
-        total: 255k steps
-        lr: constant(over="10k steps") >> inverse_sqrt("10k steps")
-        targets:
-          batch_size: {initial: 1, schedule: 'piecewise([(0, 512), (50000, 1024), (115000, 2048)])'}
-          share_of_code: {initial: 1, schedule: 'linear(0.05, 0.24, over="700B tokens")'}
-    """)
-
-    trace = ps.trace(plan, GROUP, sequence_length=LENGTH_OF_PALM)
-
-    amounts = np.concatenate(
-        [[0], np.cumsum([batch_size_of_palm(t) * LENGTH_OF_PALM for t in range(TOTAL_OF_PALM - 1)])]
-    ).tolist()
-    assert trace.amounts.tolist() == amounts
-    seen = known_bounds(TOTAL_OF_PALM, 10_000, 50_000, 115_000)
-    assert_values(trace["lr"], rate_of_palm, seen)
-    assert_values(trace["share_of_code"], lambda t: 0.05 + 0.19 * min(1, amounts[t] / (700 * 10**9)), seen)
-
-
 PEAK_OF_YOLO, MOMENTUM, EPOCH_OF_YOLO = 0.01, 0.937, 1849
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.core import plan as plans
-from paramsched.core.plan import Target, amounts_of_run, counted_plan, is_by_amount, updates_of_total
+from paramsched.core.plan import Target, amounts_of_run, counted_plan, updates_of_total
 from support.tables import table
 
 RELATIVE = 1e-12  # tolerance relative to a value
@@ -57,7 +57,7 @@ class Run:
         assert not wrong.any(), f"{field} at {at[first]}: {actual[first]!r} is not {expected[first]!r}"
 
     def _values(self, field: str, group: str, times: list[int]) -> list[float]:
-        clocks = [self.amount_at(t) for t in times] if is_by_amount(self.plan.clock, field) else times
+        clocks = [self.amount_at(t) for t in times] if self.plan.clock != "updates" else times
         for binding in self.plan.bindings:
             if isinstance(binding.field, Target) and binding.name == field:
                 return [binding.schedule(t, base=binding.field.initial) for t in clocks]

@@ -38,7 +38,7 @@ TREES: dict[str, Any] = {
         "betas[0]": "linear(absolute(0.85), absolute(0.95), over=50)",
         "groups": {"head": {"momentum": "constant(0.5)"}, "[1]": {"weight_decay": "cosine()"}},
         "targets": {"temperature": {"initial": 2.0, "schedule": "linear(1, 0.5)"}},
-        "clock": {"lr": "updates"},
+        "clock": "updates",
     },
     "log.jsonl": rows_of_log()[:12],
     "trainer_state.json": {"log_history": [{"step": t, "learning_rate": 0.1 / t} for t in range(1, 9)], "global_step": 8},

@@ -66,7 +66,7 @@ PLANS = {
     "lr": ps.Plan(lr=ps.warmup(3) >> ps.cosine(to=0.1), total=20),
     "momentum": ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), total="2 epochs"),
     "metric": ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0), weight_decay="constant(2.0)", total=19),
-    "tokens": ps.Plan(lr=ps.linear(1.0, 0.0, over="900 tokens"), weight_decay="constant(2.0)", clock={"lr": "tokens"}),
+    "tokens": ps.Plan(lr=ps.linear(1.0, 0.0, over="900 tokens"), weight_decay="constant(2.0)", clock="tokens"),
     "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear(1.0, 0.0)), lr="constant(0.5)", total=19),
 }
 

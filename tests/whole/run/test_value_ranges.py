@@ -140,16 +140,6 @@ def test_a_plan_on_another_clock_is_refused(clock, total, facts, when):
     assert optimizer.state_dict() == before
 
 
-def test_a_line_by_updates_is_checked_at_each_update_although_other_lines_count_unknown_amounts():
-    line = "linear(1, 1.3, over=10) >> constant(1)"
-
-    with pytest.raises(PlanError, match=r"it is 1\.008 at update 4"):
-        ps.Scheduler(
-            torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9),
-            ps.Plan(lr="linear()", momentum=line, clock={"lr": "tokens"}, total="1000 tokens"),
-        )
-
-
 def test_a_plan_of_a_resume_counts_from_its_position_and_a_refused_one_changes_nothing():
     optimizer = adamw()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", total=100))

@@ -45,7 +45,7 @@ def refuses_text_for_a_number() -> None:
     ps.warmup(over=None)  # type: ignore[arg-type]
     ps.RunFacts(totl=3)  # type: ignore[call-arg]
     ps.Plan(lr="cosine()", clock="token")  # type: ignore[arg-type]
-    ps.Plan(lr="cosine()", clock={"lr": "token"})  # type: ignore[dict-item]
+    ps.Plan(lr="cosine()", clock="token")  # type: ignore[arg-type]
 
 
 def refuses_a_number_for_a_line() -> None:

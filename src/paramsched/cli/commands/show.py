@@ -298,7 +298,7 @@ def _printed_columns(
 
 def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str, list[float]]:
     """Return a dict from column name to the values at the times, with a column per field, group and target."""
-    from paramsched.core.plan import Target, bind, clock_of_field, column_name, unique_labels
+    from paramsched.core.plan import Target, bind, column_name, unique_labels
 
     labels = unique_labels(groups)
     columns: dict[str, list[float]] = {}
@@ -309,7 +309,7 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
             columns[name] = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
     for binding in run.plan.bindings:
         if isinstance(binding.field, Target):
-            own = run.times[clock_of_field(run.plan.clock, binding.name)]
+            own = run.times[run.plan.clock]
             columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
     return columns
 

@@ -31,10 +31,7 @@ from paramsched.core.files.problem_collector import BadValue, ProblemCollector, 
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
-    PlanClock,
     Target,
-    checked_plan_clock,
-    clock_as_data,
     first_without_text,
     index_in_name,
     is_of_schedule,
@@ -204,19 +201,15 @@ class _PlanReader:
         if not self.bindings:
             self.problems.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
-        with self.problems.at(CLOCK):
-            plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
-            with self.problems.at(TOTAL if plan_clock == PROGRESS and total is not None else ROOT):
-                return Plan(*self.bindings, total=total, clock=plan_clock)
+        with self.problems.at(TOTAL if clock == PROGRESS and total is not None else ROOT):
+            return Plan(*self.bindings, total=total, clock=clock)
         return None
 
-    def read_clock(self, value: Any) -> PlanClock | None:
-        """Return the clock of the plan, or a dict from field to clock; None if it is invalid."""
-        clocks: dict[str, ClockName] = {}
-        for name, clock in value.items() if isinstance(value, dict) else [("", value)]:
-            with self.problems.at(child_path(CLOCK, name) if isinstance(value, dict) else CLOCK):
-                clocks[str(name)] = _clock(clock)
-        return clocks if isinstance(value, dict) else clocks.get("")
+    def read_clock(self, value: Any) -> ClockName | None:
+        """Return the clock of the plan; None if it is invalid."""
+        with self.problems.at(CLOCK):
+            return _clock(value)
+        return None
 
     def read_groups(self, value: Any, root: str = GROUPS) -> None:
         """Read the fields of each group; below `LATER`, of groups that may be added during the run."""
@@ -358,7 +351,7 @@ def _clock(value: Any) -> ClockName:
         InvalidArgument: the value is no such name.
     """
     if not isinstance(value, str):
-        raise _wrong_type(value, "the name of a clock", "For example: tokens")
+        raise _wrong_type(value, "the name of one clock for all fields", "For example: tokens")
     return known_clock(value, "")
 
 
@@ -479,7 +472,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     """
     if not plan.serializable:
         raise PlanError("dump(plan)", *first_without_text(plan.bindings))
-    data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
+    data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": plan.clock}
     if plan.total is not None:
         data["total"] = plan.total.updates if plan.total.is_resolved else str(plan.total)
     groups: dict[str, dict[str, Any]] = {}

@@ -5,9 +5,6 @@ from paramsched.core.plan.binding import ScheduleLike as ScheduleLike
 from paramsched.core.plan.binding import Selector as Selector
 from paramsched.core.plan.binding import Target as Target
 from paramsched.core.plan.binding import amount_clock as amount_clock
-from paramsched.core.plan.binding import clock_of_field as clock_of_field
-from paramsched.core.plan.binding import clock_text as clock_text
-from paramsched.core.plan.binding import is_by_amount as is_by_amount
 from paramsched.core.plan.binding import lengths_of_line as lengths_of_line
 from paramsched.core.plan.binding import parts_of as parts_of
 from paramsched.core.plan.binding import replace_schedule as replace_schedule

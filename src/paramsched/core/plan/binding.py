@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
-from paramsched.base.words import closest, did_you_mean
+from paramsched.base.words import closest
 from paramsched.core.answering import answering_class
 from paramsched.core.builders import SHAPES
 from paramsched.core.curves.curve import Curve
@@ -306,79 +305,24 @@ def lengths_of_line(binding: Binding) -> Iterator[Duration]:
     yield from (begin for rule in binding.schedule.metric_rules if (begin := rule.begin) is not None)
 
 
-PlanClock: TypeAlias = ClockName | Mapping[str, ClockName]
-short_name("PlanClock", PlanClock)
-"""The name of a plan's clock, or a mapping from fields and targets to clocks; all others count updates."""
-
-
-def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
-    """Validate a plan's clock, and return its canonical form.
-
-    Args:
-        clock: the name of a clock, a mapping from fields or targets to names, or None for updates.
-        names: the plan's fields and targets.
+def checked_plan_clock(clock: Any) -> ClockName:
+    """Validate a plan's clock: its name, or None for updates.
 
     Raises:
         InvalidArgument: the clock is unknown.
-        PlanError: the plan lacks a field of the mapping, or the mapping has two clocks other than updates.
 
-    >>> checked_plan_clock({"lr": "images", "weight_decay": "updates"}, ["lr", "weight_decay"])
-    mappingproxy({'lr': 'samples'})
+    >>> checked_plan_clock("images"), checked_plan_clock(None)
+    ('samples', 'updates')
     """
-    if clock is None:
-        return UPDATES
-    if not isinstance(clock, Mapping):
-        return known_clock(clock, CallSite("Plan", "clock", shown(clock)))
-    known = list(names)
-    for name in clock:
-        if name not in known:
-            message = f"unknown field or target {shown(name)}; {did_you_mean(str(name), known)}"
-            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", message)
-    named = {name: known_clock(clock[name], CallSite("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
-    kept = {name: one for name, one in named.items() if one != UPDATES}
-    if len(set(kept.values())) > 1:
-        raise PlanError(
-            f"Plan(clock={kept})",
-            f"{' and '.join(sorted(set(kept.values())))}: a run can count only one amount",
-            "Use one clock for all of these fields, or updates",
-        )
-    return MappingProxyType(kept) if kept else UPDATES
+    return UPDATES if clock is None else known_clock(clock, CallSite("Plan", "clock", shown(clock)))
 
 
-def clock_of_field(clock: PlanClock, name: str) -> ClockName:
-    """Return the clock of a field or a target."""
-    return clock if isinstance(clock, str) else clock.get(name, UPDATES)
+def amount_clock(clock: ClockName) -> str | None:
+    """Return the clock of a plan if it counts an amount; None if it counts updates."""
+    return None if clock == UPDATES else clock
 
 
-def is_by_amount(clock: PlanClock, name: str) -> bool:
-    """Return whether the clock of a field or a target counts an amount, not updates."""
-    return clock_of_field(clock, name) != UPDATES
-
-
-def amount_clock(clock: PlanClock) -> str | None:
-    """Return the clock of a plan that counts an amount; None if all clocks count updates."""
-    if isinstance(clock, str):
-        return None if clock == UPDATES else clock
-    return next(iter(clock.values()))
-
-
-def clock_text(clock: PlanClock) -> str:
-    """Return the text of a clock for plans and messages.
-
-    >>> clock_text({"tokens_per_step": "tokens"})
-    '{tokens_per_step: tokens}'
-    """
-    if isinstance(clock, str):
-        return clock
-    return "{" + ", ".join(f"{name}: {one}" for name, one in clock.items()) + "}"
-
-
-def clock_as_data(clock: PlanClock) -> ClockName | dict[str, ClockName]:
-    """Return a clock as data for files and JSON."""
-    return clock if isinstance(clock, str) else dict(clock)
-
-
-def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, clock: PlanClock) -> str:
+def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, clock: ClockName) -> str:
     """Return a plan as JSON text. Two plans are equal if and only if their texts are equal."""
     lines = [
         [
@@ -392,11 +336,11 @@ def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, cl
     length = None if total is None else total.updates if total.is_resolved else str(total)
     data: dict[str, Any] = {"total": length, "bindings": lines}
     if clock != UPDATES:
-        data["clock"] = clock_as_data(clock)
+        data["clock"] = clock
     return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
 
 
-def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, PlanClock | None]:
+def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, ClockName | None]:
     """Read the arguments of a plan from its canonical text: bindings, total and clock.
 
     Raises:

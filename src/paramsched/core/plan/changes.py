@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import MetricRule
 from paramsched.core.number_checks import finite_number
-from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
+from paramsched.core.plan.binding import Binding, Target, replace_schedule, selector_text
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.combinators import guided, without_rules
@@ -15,7 +15,7 @@ from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import in_order, open_start, stages_of
 from paramsched.core.schedules.windows import depends_on_total, skip, take
 from paramsched.core.time.duration import PROGRESS, Duration
-from paramsched.core.time.run_facts import UPDATES
+from paramsched.core.time.run_facts import UPDATES, ClockName
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
 
 _SIZES_OF_UPDATE = PLANNED_SIZES
@@ -28,7 +28,7 @@ class PlanLines:
 
     bindings: tuple[Binding, ...]
     total: Duration | None
-    clock: PlanClock
+    clock: ClockName
 
     def changed(
         self, at: Duration, total: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
@@ -107,7 +107,7 @@ class PlanLines:
         if size is None or self.total is None:
             return
         for line in self.bindings:
-            clock = clock_of_field(self.clock, line.name)
+            clock = self.clock
             if clock == PROGRESS:
                 continue
             counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.total.terms]
@@ -183,7 +183,7 @@ class PlanLines:
             at: the time as passed.
             when: the time without percent if the total changes. Lines on the clock of progress use `at`.
         """
-        at = at if clock_of_field(self.clock, line.name) == PROGRESS else when
+        at = at if self.clock == PROGRESS else when
         old, rules = self._kept(line, total)
         bare, more = _without_rules(new)
         if at.terms:
@@ -204,7 +204,7 @@ class PlanLines:
     def _kept(self, line: Binding, total: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
         """Return the schedule and the rules of a line; with another total, a rule keeps the time when it begins."""
         schedule, rules = _without_rules(line.schedule)
-        if total == self.total or clock_of_field(self.clock, line.name) == PROGRESS:
+        if total == self.total or self.clock == PROGRESS:
             return schedule, rules
         return schedule, tuple(
             rule if (begin := rule.begin) is None else replace(rule, after=self.without_percent(str(rule), begin))
@@ -213,7 +213,7 @@ class PlanLines:
 
     def _planned_for(self, line: Binding, schedule: Schedule, total: Duration | None) -> Duration | None:
         """Return the old total if a line must keep it when the total changes; None if the line does not need it."""
-        by_progress = clock_of_field(self.clock, line.name) == PROGRESS
+        by_progress = self.clock == PROGRESS
         if total == self.total or by_progress or not depends_on_total(schedule):
             return None
         if self.total is None:

@@ -8,11 +8,9 @@ from typing import Any, TypeAlias, final
 
 from paramsched.core.plan.binding import (
     Binding,
-    PlanClock,
     Target,
     amount_clock,
     binding_key,
-    clock_of_field,
     replace_schedule,
 )
 from paramsched.core.plan.run_amounts import (
@@ -36,7 +34,7 @@ from paramsched.core.time.duration import (
     counts_in_unit,
     unit_of_lengths,
 )
-from paramsched.core.time.run_facts import SIZES, UPDATES, RunFacts
+from paramsched.core.time.run_facts import SIZES, UPDATES, ClockName, RunFacts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 
 _Site: TypeAlias = str | CallSite | Duration
@@ -229,11 +227,11 @@ class RunTotal:
         exact = ClockLengths(self.sizes, clock).exact(self.length, site=self.site)
         return Fraction(ceil(exact))
 
-    def of_plan(self, clock: PlanClock) -> Duration | None:
+    def of_plan(self, clock: ClockName) -> Duration | None:
         """Return the total of a resolved plan with this clock."""
         if self.length is None or clock == PROGRESS:
             return None
-        own = UPDATES if self.unit is None or (not isinstance(clock, str) and self.by_updates) else self.unit
+        own = self.unit or UPDATES
         count = self.on(own)
         assert count is not None
         return Duration(((own, count / counts_in_unit(own)),))
@@ -258,7 +256,7 @@ class RunTotal:
             raise two_lengths(self.length, planned, other.length, passed)
 
 
-def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts) -> RunSizes:
+def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts) -> RunSizes:
     """Return the run facts and targets that determine the consumption of each update.
 
     Bindings of targets that plan a size, such as `batch_size`, must be resolved.
@@ -266,14 +264,13 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, facts: RunFacts)
     targets = dict[str, SizeTarget | None]()
     for binding in bindings:
         if isinstance(binding.field, Target) and binding.name in PLANNED_SIZES:
-            own = clock_of_field(clock, binding.name)
-            counted = without_unit(binding.schedule, own)
-            targets[binding.name] = SizeTarget(binding.name, counted, binding.field.initial, own, binding.schedule)
+            counted = without_unit(binding.schedule, clock)
+            targets[binding.name] = SizeTarget(binding.name, counted, binding.field.initial, clock, binding.schedule)
     return RunSizes(replace(facts, total=None), amount_clock(clock), targets)
 
 
 def resolve_lines(
-    bindings: Sequence[Binding], clock: PlanClock, total: Duration | None, facts: RunFacts
+    bindings: Sequence[Binding], clock: ClockName, total: Duration | None, facts: RunFacts
 ) -> tuple[list[Binding], Duration | None]:
     """Resolve the bindings of a plan, and its total, with every length in the unit of its clock.
 
@@ -299,9 +296,8 @@ def resolve_lines(
     return [resolved.get(binding_key(one)) or _resolved_line(one, clock, length) for one in bindings], end
 
 
-def _resolved_line(binding: Binding, plan_clock: PlanClock, length: RunTotal) -> Binding:
+def _resolved_line(binding: Binding, clock: ClockName, length: RunTotal) -> Binding:
     """Return a binding with its lengths in the unit of its clock."""
-    clock = clock_of_field(plan_clock, binding.name)
     missing: InvalidArgument | None = None
     try:
         total = length.on(clock)

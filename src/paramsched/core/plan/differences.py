@@ -15,7 +15,7 @@ from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.entries import notebook_display
 from paramsched.core.number_checks import finite_number
-from paramsched.core.plan.binding import Binding, Target, clock_of_field, clock_text, selector_text
+from paramsched.core.plan.binding import Binding, Target, selector_text
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan
@@ -136,7 +136,7 @@ def diff(
     differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
     changes = list[Change]()
     if a.clock != b.clock:
-        changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
+        changes.append(Change("clock", a.clock, b.clock, name="clock"))
     if a.total != b.total:
         before, after = (None if plan.total is None else str(plan.total) for plan in (a, b))
         changes.append(Change("total", before, after, name="total"))
@@ -167,7 +167,7 @@ def _key_of(binding: Binding) -> Any:
 def _targets_by_key(plan: Plan) -> dict[Any, list[Schedule]]:
     """Return a dict from the key of each line to the targets that it follows, directly or through other lines."""
     try:
-        lines = with_followed_lines(plan.bindings, plan.clock)
+        lines = with_followed_lines(plan.bindings)
     except PlanError:  # a line that cannot be followed
         return {}
     if lines is plan.bindings:  # no line follows another
@@ -199,7 +199,7 @@ def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifferenc
 
     def lines(key: Any) -> list[tuple[Schedule, str]]:
         pairs = zip(schedules, resolved, strict=True)
-        return [(by_key[key], clock_of_field(plan.clock, key[0])) for by_key, plan in pairs]
+        return [(by_key[key], plan.clock) for by_key, plan in pairs]
 
     count = 0
     try:

@@ -1,6 +1,5 @@
 """Lines that follow another line: `like("lr")` is the multiple of base of a field, or the value of a target."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
@@ -9,10 +8,8 @@ from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
     Binding,
     Overlap,
-    PlanClock,
     Selector,
     Target,
-    clock_of_field,
     overlap_of,
     replace_schedule,
     selector_text,
@@ -21,7 +18,6 @@ from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.combinators import followed_target, without_rules
 from paramsched.core.schedules.schedule import OPERATORS, Schedule
 from paramsched.core.schedules.sequence import sequence_of, stages_of, with_own_ends
-from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import InvalidArgument, PlanError
 
 
@@ -88,9 +84,7 @@ def _is_factor(value: Schedule) -> bool:
     return value.kind == "like"
 
 
-def with_followed_lines(
-    bindings: Sequence[Binding], clock: PlanClock, optimizers: Collection[str] = ()
-) -> Sequence[Binding]:
+def with_followed_lines(bindings: Sequence[Binding], optimizers: Collection[str] = ()) -> Sequence[Binding]:
     """Replace each `like(…)` in the bindings by the schedule of the followed field, or by the target.
 
     If the default line of a field follows another field that has lines for some groups, the result has a line of the
@@ -98,15 +92,15 @@ def with_followed_lines(
     """
     if not any(binding.schedule.has_likes for binding in bindings):
         return bindings
-    plan = _FollowedPlan(bindings, clock, optimizers)
+    plan = _FollowedPlan(bindings, optimizers)
     return [line for binding in bindings for line in plan.lines_for(binding)]
 
 
-def schedules_followed(bindings: Sequence[Binding], clock: PlanClock) -> Callable[[Binding], Schedule]:
+def schedules_followed(bindings: Sequence[Binding]) -> Callable[[Binding], Schedule]:
     """Return a function of a binding that returns its schedule, with each `like(…)` replaced by the followed one."""
     if not any(binding.schedule.has_likes for binding in bindings):
         return lambda binding: binding.schedule
-    plan = _FollowedPlan(bindings, clock)
+    plan = _FollowedPlan(bindings)
 
     def followed(binding: Binding) -> Schedule:
         if not binding.schedule.has_likes:
@@ -130,11 +124,6 @@ def target_names(bindings: Sequence[Binding]) -> frozenset[str]:
     """Return the names of the targets that `like(…)` can follow: those that are not also names of fields."""
     fields = {binding.name for binding in bindings if not isinstance(binding.field, Target)}
     return frozenset(binding.name for binding in bindings) - fields
-
-
-def followed_targets(bindings: Sequence[Binding]) -> frozenset[str]:
-    """Return the names of the targets that lines follow directly."""
-    return target_names(bindings) & {name_followed(like) for binding in bindings for like in likes_in(binding.schedule)}
 
 
 def replace_likes(value: Any, replaced: Callable[[Schedule], Schedule]) -> Any:
@@ -176,8 +165,8 @@ _MOST_FOLLOWERS = 40
 class _FollowedPlan:
     """The lines of a plan: those of fields by field and selector, and those of targets."""
 
-    def __init__(self, bindings: Sequence[Binding], clock: PlanClock, optimizers: Collection[str] = ()) -> None:
-        self.clock, self.optimizers = clock, optimizers
+    def __init__(self, bindings: Sequence[Binding], optimizers: Collection[str] = ()) -> None:
+        self.optimizers = optimizers
         self.lines: dict[str, dict[Selector, Schedule]] = {}
         self.targets: dict[str, Schedule] = {}
         self.initial: dict[str, float] = {}
@@ -266,13 +255,6 @@ class _FollowedPlan:
         if schedule.metric_rules:
             raise _refusal(like, line, f"{target} has a metric rule", "Repeat its schedule here")
         inner = self.substitute(schedule, target, None, followers, target)
-        own_clock, target_clock = (clock_of_field(self.clock, name) for name in (resolved_as.name, target.name))
-        if own_clock != target_clock:
-            assert not isinstance(self.clock, str)  # because the lines have different clocks
-            unit = own_clock if target_clock == UPDATES else target_clock
-            clocks = dict(self.clock) | dict.fromkeys((resolved_as.name, target.name), unit)
-            why = f"{resolved_as.name} counts {own_clock}, but {target} counts {target_clock}; both need one clock"
-            raise _refusal(like, resolved_as, why, f"Write clock={json.dumps(clocks)}")
         written = self.targets if resolved_as.is_target else self.lines[resolved_as.name]
         key: Any = resolved_as.name if resolved_as.is_target else resolved_as.groups
         return followed_target(

@@ -17,7 +17,6 @@ from paramsched.core.plan.binding import (
     Binding,
     Target,
     binding_key,
-    clock_of_field,
     is_only_name,
     refuse_unmatched,
     selector_text,
@@ -483,8 +482,7 @@ def lines_of(
             for index in indices:
                 bases.append(base := base_of(field, groups[index], index))
                 require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")
-        clock = clock_of_field(plan.clock, line.name)
-        lines.append(Line(line.name, field, line.schedule, clock, tuple(indices), tuple(bases)))
+        lines.append(Line(line.name, field, line.schedule, plan.clock, tuple(indices), tuple(bases)))
     return tuple(lines)
 
 

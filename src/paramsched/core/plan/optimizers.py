@@ -14,7 +14,6 @@ from paramsched.core.plan.binding import (
     Selector,
     Target,
     binding_key,
-    clock_as_data,
     is_selected,
     matches_part,
     parts_of,
@@ -346,7 +345,7 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
         lines[f"total={(longest.updates if longest.is_resolved else str(longest))!r}"] = None
     clocks = [plan.clock for plan in plans.values() if plan.clock != UPDATES]
     if clocks:
-        lines[f"clock={clock_as_data(clocks[0])!r}"] = None
+        lines[f"clock={clocks[0]!r}"] = None
     # A group with an index may have a name, which the selector must then contain.
     certain = not any(isinstance(one.groups, int) for plan in plans.values() for one in plan.bindings)
     if not totals and line is None:  # no engine knows the length of the run

@@ -17,16 +17,12 @@ from paramsched.core.fields import KNOWN, Field
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
-    PlanClock,
     ScheduleLike,
     Target,
     amount_clock,
     binding_key,
     checked_binding,
     checked_plan_clock,
-    clock_as_data,
-    clock_of_field,
-    clock_text,
     first_without_text,
     lengths_of_line,
     normal_bindings,
@@ -41,7 +37,7 @@ from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.windows import is_resolved_in
 from paramsched.core.time.duration import PROGRESS, Duration, DurationLike
-from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
+from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, RunFacts, facts_of_call
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved, shown
 
@@ -120,9 +116,8 @@ class Plan:
         bindings: bindings for single groups, for targets, or for fields whose name is not an identifier.
         total: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
             the `total` of the run facts.
-        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"frames"`,
-            `"batches"`, or `"progress"`, the reported fraction of the run, without a total; or a mapping from fields
-            and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that are not in the mapping count updates.
+        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"frames"`, `"batches"`,
+            or `"progress"`, the reported fraction of the run, without a total.
         fields: `lr=…, weight_decay=…`, each a schedule, a metric rule, a finite number, or the text of a schedule.
 
     Raises:
@@ -141,7 +136,7 @@ class Plan:
 
     bindings: tuple[Binding, ...]
     total: Duration | None
-    clock: PlanClock
+    clock: ClockName
     _text: str | None
     _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
@@ -152,7 +147,7 @@ class Plan:
             self,
             *bindings: Binding,
             total: DurationLike | None = None,
-            clock: PlanClock | None = None,
+            clock: ClockName | None = None,
             lr: ScheduleLike = ...,
             weight_decay: ScheduleLike = ...,
             momentum: ScheduleLike = ...,
@@ -181,7 +176,7 @@ class Plan:
             self,
             *bindings: Binding,
             total: DurationLike | None = None,
-            clock: PlanClock | None = None,
+            clock: ClockName | None = None,
             **fields: ScheduleLike,
         ) -> None:
             _check_keywords(fields)
@@ -194,9 +189,7 @@ class Plan:
             length = _checked_total(total)
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "total", length)
-            object.__setattr__(
-                self, "clock", checked_plan_clock(clock, dict.fromkeys(element.name for element in given))
-            )
+            object.__setattr__(self, "clock", checked_plan_clock(clock))
             if length is not None and self.clock == PROGRESS:
                 raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
@@ -237,7 +230,7 @@ class Plan:
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = Plan
-        return partial(make, total=self.total, clock=clock_as_data(self.clock)), self.as_written()
+        return partial(make, total=self.total, clock=self.clock), self.as_written()
 
     def as_written(self) -> tuple[Binding, ...]:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
@@ -287,9 +280,7 @@ class Plan:
         begins = (begin for rule in self.metric_rules if (begin := rule.begin) is not None and not begin.is_resolved)
         if any([one for one, _ in begin.terms] != ["percent" if unit == PROGRESS else unit] for begin in begins):
             return False
-        return all(
-            is_resolved_in(binding.schedule, clock_of_field(self.clock, binding.name)) for binding in self.bindings
-        )
+        return all(is_resolved_in(binding.schedule, self.clock) for binding in self.bindings)
 
     @readable
     @_answering
@@ -319,7 +310,7 @@ class Plan:
             raise refusal.changed(advice=advice) from None
 
     def _resolved(self, facts: RunFacts, optimizers: Collection[str]) -> "Plan":
-        written = with_followed_lines(self.as_written(), self.clock, optimizers)
+        written = with_followed_lines(self.as_written(), optimizers)
         lines, total = resolve_lines(written, self.clock, self.total, facts)
         for line in lines:
             if isinstance(line.field, Target):
@@ -463,7 +454,7 @@ class Plan:
 
     def __str__(self) -> str:
         total = [] if self.total is None else [f"total: {self.total}"]
-        clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
+        clock = [] if self.clock == UPDATES else [f"clock: {self.clock}"]
         return printable_lines("\n".join([*clock, *total, *(str(binding) for binding in self.bindings)]))
 
     @readable

@@ -12,7 +12,7 @@ from paramsched.base.params import readable
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan.binding import amount_clock, binding_key, clock_of_field, replace_schedule
+from paramsched.core.plan.binding import amount_clock, binding_key, replace_schedule
 from paramsched.core.plan.clocks import sizes_of_run
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
@@ -107,7 +107,7 @@ def updates_of_total(plan: Plan, amounts: RunAmounts | None) -> int | None:
 def is_complete(plan: Plan, resolved: Plan) -> bool:
     """Return whether a plan resolves without run facts."""
     try:
-        lines = with_followed_lines(plan.bindings, plan.clock)
+        lines = with_followed_lines(plan.bindings)
         fills = plan.clock == UPDATES and plan.total is None and any(line.schedule.fills for line in lines)
         return not fills and plan.resolve().bindings == resolved.bindings
     except InvalidArgument:  # a unit or a total that needs run facts
@@ -131,10 +131,7 @@ def counted_plan(plan: Plan) -> Plan:
     """
     if plan.clock == UPDATES:
         return plan
-    bindings = [
-        replace_schedule(binding, without_unit(binding.schedule, clock_of_field(plan.clock, binding.name)))
-        for binding in plan.as_written()
-    ]
+    bindings = [replace_schedule(binding, without_unit(binding.schedule, plan.clock)) for binding in plan.as_written()]
     return Plan(*bindings, total=plan.total, clock=plan.clock)
 
 

@@ -23,8 +23,6 @@ from paramsched.core.plan.binding import (
     Overlap,
     ScheduleLike,
     Target,
-    clock_of_field,
-    is_by_amount,
     overlap_of,
     selector_text,
 )
@@ -493,7 +491,7 @@ def trace(
     curves = {key: curve_of(line.schedule, line.clock, base) for mine in placed.values() for key, line, base in mine}
     for binding in counted.bindings:
         if isinstance(binding.field, Target):
-            clock = clock_of_field(counted.clock, binding.name)
+            clock = counted.clock
             curves[binding.name, ""] = curve_of(binding.schedule, clock, binding.field.initial)
     indices = {} if named else dict(enumerate(labels[ALONE]))
     return Trace(facts, curves, times, resolved, indices, names)
@@ -612,10 +610,8 @@ def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Bind
         raise UnknownField(
             site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'For example: field="{names[0]}"'
         )
-    if is_by_amount(plan.clock, name):
-        message = (
-            f"the clock of {name} counts {clock_of_field(plan.clock, name)}, but the function only receives updates"
-        )
+    if plan.clock != UPDATES:
+        message = f"the clock of {name} counts {plan.clock}, but the function only receives updates"
         raise PlanError(site, message, "Leave the plan's clock out: the run facts convert lengths into updates")
     if group is None and len(lines) == 1:
         return next(iter(lines.values()))

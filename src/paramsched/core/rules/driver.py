@@ -10,7 +10,7 @@ from paramsched.base import codes
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL
 from paramsched.core.curves.arrays import quiet
-from paramsched.core.plan.binding import Binding, Target, binding_key, is_by_amount, lengths_of_line
+from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
@@ -67,7 +67,7 @@ def probable_mistakes(
     epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
     situation = Situation(facts, epochs, counted is not None, bool(of_run), trial)
     schedules = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
-    followed_by = schedules_followed(plan.bindings, plan.clock)
+    followed_by = schedules_followed(plan.bindings)
     curves = list[Curve]()
     for binding in plan.bindings:
         try:
@@ -78,7 +78,7 @@ def probable_mistakes(
         if stage_from_base(schedule) is not None:  # a base that is not above 0 is an error
             groups = [(label, base) for label, base in groups if base > 0]
         run, resolved = trial or usual_run(), None
-        if trial is not None and trial.known and not is_by_amount(plan.clock, binding.name):
+        if trial is not None and trial.known and plan.clock == UPDATES:
             resolved = schedules.get(binding_key(binding))
         if resolved is not None:
             resolved = without_rules(resolved)

@@ -11,7 +11,7 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
 from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
-from paramsched.core.plan.binding import Binding, PlanClock, Target, clock_of_field, is_selected
+from paramsched.core.plan.binding import Binding, Target, is_selected
 from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -26,7 +26,7 @@ from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, 
 from paramsched.core.schedules.sequence import in_order_anew, open_start, refuse_two_without_length, stages_of
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import Facts, RunFacts, facts_if_passed
+from paramsched.core.time.run_facts import ClockName, Facts, RunFacts, facts_if_passed
 from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved, shown
 
 
@@ -192,7 +192,7 @@ def check(
         return groups_of_binding(binding, groups if of_all is None else [of_all], of_all=of_all is not None)
 
     broken = set[int]()
-    followed_by = schedules_followed(plan.bindings, plan.clock)
+    followed_by = schedules_followed(plan.bindings)
     for binding in plan.bindings:
         own = [binding.field.initial] if isinstance(binding.field, Target) else [base for _, base in known(binding)]
         errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, own)]
@@ -229,7 +229,7 @@ def _errors_of_line(
     binding: Binding,
     followed_by: Callable[[Binding], Schedule],
     trial: TrialRun | None,
-    clock: PlanClock,
+    clock: ClockName,
     bases: Sequence[float],
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the code, the text and the advice of each error of a line, with which it cannot run."""
@@ -239,7 +239,7 @@ def _errors_of_line(
         yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
         return
     yield from _errors_in_run(schedule, trial, bases)
-    if clock_of_field(clock, binding.name) == PROGRESS:
+    if clock == PROGRESS:
         yield from _lengths_off_progress(schedule)
 
 

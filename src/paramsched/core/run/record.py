@@ -513,10 +513,8 @@ def plan_or_why(text: str) -> Plan | str:
         return f"plan is invalid: {error}"
 
 
-OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
-
-OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
-"""One choice for the entire plan, or one for each field; the default of a field is "new"."""
+OnChange: TypeAlias = Literal["new", "checkpoint", "error"]
+"""Which plan applies if that of a checkpoint differs from the code's."""
 
 
 OnBase: TypeAlias = Literal["checkpoint", "code", "error"]

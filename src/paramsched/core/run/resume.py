@@ -12,12 +12,9 @@ import torch
 
 from paramsched.base.problem import Problem
 from paramsched.core.fields import finite_or_none, recorded_bases
-from paramsched.core.plan.binding import clock_of_field
 from paramsched.core.plan.differences import diff
-from paramsched.core.plan.follow import followed_targets
 from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
-from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.record import (
     BASES_OF_CHECKPOINT,
@@ -25,7 +22,6 @@ from paramsched.core.run.record import (
     BasePolicy,
     LogCall,
     OnChange,
-    OnChangeChoice,
     Restored,
     SavedOptimizer,
     State,
@@ -66,7 +62,7 @@ from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, parts_inside
 from paramsched.core.schedules.span import depends_on_base
 from paramsched.core.time.duration import amount_text
-from paramsched.core.time.run_facts import CLOCKS, UPDATES, RunFacts
+from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import ParamschedError, PlanChanged, StateError, shown
 
 # It is the shape of the user that has other code now, or an entry of the groups that the user has edited.
@@ -729,7 +725,7 @@ class Resume:
     def choose_plan(
         self, state: State, saved: ResolvedPlan, code: ResolvedPlan
     ) -> tuple[ResolvedPlan, tuple[LogCall, ...]]:
-        """Return the plan to continue with, the saved one, the code's or lines of both, and what to log.
+        """Return the plan to continue with, the saved one or the code's, and what to log.
 
         Args:
             state: the record of the run.
@@ -737,30 +733,26 @@ class Resume:
             code: the plan in the code.
 
         Raises:
-            PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
+            PlanChanged: `on_change` is "error".
         """
         changes, until = diff(saved.resolved, code.resolved), state.position
         if not changes:
             return code, ()
         amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
         whose = f"{state.owner}, which was in force up to update {until.t}{amount}"
-        choices = self.on_change if isinstance(self.on_change, Mapping) else {}
-        refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
-        if refused:
+        if self.on_change == "error":
             raise PlanChanged(
                 f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
-                + "\n".join(map(str, refused))
+                + "\n".join(map(str, changes))
                 + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
             )
         chosen = saved if self.on_change == "checkpoint" else code
-        if "checkpoint" in choices.values():
-            chosen = mixed_plans(code, saved, choices)
         differs = "the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes
         return chosen, (differs, *_other_epoch(state, saved, code))
 
     def _refuse_if_error(self, text: str) -> None:
         """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
-        if "error" in (self.on_change.values() if isinstance(self.on_change, Mapping) else [self.on_change]):
+        if self.on_change == "error":
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
 
 
@@ -796,30 +788,3 @@ def _rows_of(member: Member, groups: list[Group], lines: tuple[Line, ...] | None
         rows.seek(member.times, member.run.states)
         return rows
     return member.new_rows(lines, groups)
-
-
-def mixed_plans(code: ResolvedPlan, saved: ResolvedPlan, choices: Mapping[str, OnChangeChoice]) -> ResolvedPlan:
-    """Return the code's plan with the checkpoint's schedules for some fields; both are resolved."""
-    plan = code.resolved
-    targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
-    if targets:  # the other lines of the code's plan follow the checkpoint's targets
-        written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
-        plan = written.resolve(facts=code.facts)
-    mixed = mixed_plan(plan, saved.resolved, choices)
-    return ResolvedPlan(mixed, mixed, replace(code.facts, total=None), code.optimizers)  # the plan now has the total
-
-
-def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
-    """Return the code's plan with the checkpoint's schedules, which are resolved, for some fields."""
-    keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
-    take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
-    total = saved.total if choices.get("total", "new") == "checkpoint" else code.total
-    clocks = {
-        binding.name: clock_of_field(plan.clock, binding.name)
-        for plan, bindings in ((code, keep), (saved, take))
-        for binding in bindings
-    }
-    clock = next(iter(clocks.values())) if len(set(clocks.values())) == 1 else clocks
-    if total is not None and {unit for unit, _ in total.terms} & {*CLOCKS} - {UPDATES, *clocks.values()}:
-        total = code.total if total is saved.total else saved.total  # no line counts the unit of the other one
-    return Plan(*keep, *take, total=total, clock=clock)

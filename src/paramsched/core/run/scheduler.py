@@ -108,8 +108,7 @@ class Scheduler(LRScheduler):
             With several optimizers, `"optimizer"` counts shared updates, in which each optimizer takes part at most
             once, and the name of an optimizer counts its updates.
         on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
-            current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
-            difference is logged.
+            current update on), `"checkpoint"`, or `"error"` (raise). The difference is logged.
         on_base: which base applies if a group's differs from a checkpoint's: `"checkpoint"`, `"code"` (the one that the
             group had when the Scheduler was constructed, from the current update on), or `"error"` (raise). Construct
             the Scheduler before the checkpoint is loaded. The difference is logged. After a load, `"code"` uses the

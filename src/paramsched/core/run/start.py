@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import chain
 from numbers import Integral
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
 from weakref import ref
 
 import numpy as np
@@ -27,7 +27,6 @@ from paramsched.core.run.record import (
     BasePolicy,
     OnBase,
     OnChange,
-    OnChangeChoice,
     Restored,
     SavedOptimizer,
     read_groups,
@@ -313,23 +312,21 @@ def is_count_of_updates(t: Any) -> bool:
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
-def _check_choice(name: str, value: Any, choice: Any, choices: Sequence[str], usual: str) -> None:
-    """Refuse an argument, or one value of the mapping that it is, that is not one of the choices."""
-    if choice not in choices:
-        near = closest(str(choice), choices)
+def _check_choice(name: str, value: Any, choices: Sequence[str], usual: str) -> None:
+    """Refuse an argument that is not one of the choices."""
+    if value not in choices:
+        near = closest(str(value), choices)
         raise InvalidArgument(
             f"Scheduler({name}={value!r})",
-            f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
+            f"unknown choice {value!r}; {did_you_mean(str(value), choices)}",
             example=f'{name}="{near or usual}"',
         )
 
 
 def checked_on_change(on_change: Any) -> OnChange:
     """Validate the argument `on_change`."""
-    by_field = dict(on_change) if isinstance(on_change, Mapping) else None
-    for choice in [on_change] if by_field is None else by_field.values():
-        _check_choice("on_change", on_change, choice, get_args(OnChangeChoice), "new")
-    return on_change if by_field is None else by_field
+    _check_choice("on_change", on_change, get_args(OnChange), "new")
+    return cast(OnChange, on_change)
 
 
 def checked_strict(strict: Any) -> bool:
@@ -341,7 +338,7 @@ def checked_strict(strict: Any) -> bool:
 
 def checked_on_base(on_base: Any) -> BasePolicy:
     """Validate the argument `on_base`."""
-    _check_choice("on_base", on_base, on_base, get_args(OnBase), "code")
+    _check_choice("on_base", on_base, get_args(OnBase), "code")
     return BasePolicy(on_base)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from paramsched.base.problem import Problem
 from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
-from paramsched.core.plan.binding import Target, clock_of_field
+from paramsched.core.plan.binding import Target
 from paramsched.core.plan.lines import (
     Line,
     RuleStates,
@@ -415,7 +415,7 @@ def _lines_in(lines: Iterable[Line], groups: Container[int]) -> list[Line]:
 def target_columns(plan: Plan) -> list[TargetColumn]:
     """Return a column for each target of a plan."""
     return [
-        TargetColumn(binding.field, binding.schedule, clock_of_field(plan.clock, binding.name))
+        TargetColumn(binding.field, binding.schedule, plan.clock)
         for binding in plan.bindings
         if isinstance(binding.field, Target)
     ]

@@ -406,10 +406,7 @@ UPDATES: Final = "updates"
 """The default clock of a plan."""
 
 CLOCKS = (UPDATES, "samples", "tokens", "frames", "batches", PROGRESS)
-"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit.
-
-Checkpoints contain the index of a clock, so new clocks are appended.
-"""
+"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit."""
 
 ClockName: TypeAlias = Literal["updates", "samples", "tokens", "frames", "batches", "progress", "images", "examples"]
 """A clock or a synonym of one."""
@@ -433,7 +430,7 @@ def known_clock(value: Any, site: str | CallSite) -> ClockName:
     message = (
         f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}{same}'
         if isinstance(value, str)
-        else f"expected the name of a clock, got {type(value).__name__}"
+        else f"expected the name of one clock for all fields, got {type(value).__name__}"
     )
     line = f'{site.argument}="tokens"' if isinstance(site, CallSite) else "tokens"
     raise InvalidArgument(site, message, example=line)

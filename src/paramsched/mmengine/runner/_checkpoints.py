@@ -17,7 +17,7 @@ from torch import nn
 from paramsched.base.files import write_whole_file
 from paramsched.base.words import names_listed
 from paramsched.core.run import Scheduler
-from paramsched.errors import InvalidArgument, ParamschedError, StateError
+from paramsched.errors import ParamschedError, StateError
 from paramsched.mmengine.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched.mmengine.runner.context import Position, RunContext
 from paramsched.mmengine.runner.optim_wrapper import AcceleratedWrapper
@@ -438,8 +438,6 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
             )
         if was_plan:
             continue
-        if not isinstance(on_change, str):
-            raise InvalidArgument(f"on_change={on_change!r}", "choices by field require a Plan", 'Use on_change="new"')
         states = _states_of_this_length(many, saved[name], config, name)
         where = f"{name}: " if name else ""
         compare_states("param_scheduler", many, states, where, error=on_change == "error")

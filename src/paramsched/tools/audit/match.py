@@ -20,7 +20,6 @@ from paramsched.core.plan import (
     Target,
     bind,
     counted_plan,
-    is_by_amount,
     parts_of,
     scopes_of,
 )
@@ -218,11 +217,11 @@ def pair_columns(
         ):
             if not column.t.size:
                 continue
-            if is_by_amount(plan.clock, name) and run is not None and times is None:
+            if plan.clock != UPDATES and run is not None and times is None:
                 every = np.concatenate([column.t for column in logged.columns])
                 consumed = logged.amounts
                 times = AmountTimes.planned(run, every) if consumed is None else AmountTimes.logged(run.clock, consumed)
-            by_amount = times if is_by_amount(plan.clock, name) else None
+            by_amount = times if plan.clock != UPDATES else None
             key = (column.field, id(schedule), base, column.t.tobytes(), column.values.tobytes())
             first = pairs.get(key)
             pairs[key] = (
