@@ -55,7 +55,7 @@ def test_threads_parse_resolve_and_compare_plans_without_an_effect_on_each_other
         plan = ps.Plan(lr=f"warmup('5%') >> restarts(cosine(), {100 + number}, mult=1.5)", total="20 epochs")
         again = ps.loads(ps.dump(plan, format="yaml"))
         trace = ps.trace(again, {"lr": 0.1}, steps_per_epoch=50)
-        return plan == pickle.loads(pickle.dumps(again)), plan.fingerprint, trace["lr"].tolist()
+        return plan == pickle.loads(pickle.dumps(again)), plan.text, trace["lr"].tolist()
 
     assert in_threads(work) == [work(number) for number in range(THREADS)]
 

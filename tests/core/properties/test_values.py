@@ -436,14 +436,14 @@ def test_a_curve_reads_back(curve):
 
 
 @given(st.data())
-def test_fingerprints_are_equal_exactly_for_equal_plans(data):
+def test_texts_are_equal_exactly_for_equal_plans(data):
     world = data.draw(strategies.worlds())
     a, b = (data.draw(strategies.plans(world, follow=True)) for _ in range(2))
     shuffled = Plan(*reversed(a.bindings), total=a.total)
 
-    assert (a == b) == (a.fingerprint == b.fingerprint) == (str(a) == str(b))
+    assert (a == b) == (a.text == b.text) == (str(a) == str(b))
     assert shuffled == a
-    assert shuffled.fingerprint == a.fingerprint
+    assert shuffled.text == a.text
     assert hash(shuffled) == hash(a)
 
 
@@ -474,13 +474,13 @@ from paramsched.core.plan import Binding, Plan, Target
 from support import generated_shapes
 for total, bindings in json.load(sys.stdin):
     of = lambda field: Target(*field) if isinstance(field, list) else field
-    print(Plan(*(Binding(of(f), *arguments) for f, *arguments in bindings), total=total).fingerprint)
+    print(Plan(*(Binding(of(f), *arguments) for f, *arguments in bindings), total=total).text)
 """
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("seed", ["0", "4711"])
-def test_fingerprints_are_the_same_in_another_process(seed):
+def test_texts_are_the_same_in_another_process(seed):
     collected: list[Plan] = []
 
     @settings(max_examples=10, database=None, derandomize=True)
@@ -500,7 +500,7 @@ def test_fingerprints_are_the_same_in_another_process(seed):
     )
 
     assert printed.stderr == ""
-    assert printed.stdout.split() == [plan.fingerprint for plan in collected]
+    assert printed.stdout.splitlines() == [plan.text for plan in collected]
 
 
 @given(strategies.cases(depth=2), strategies.cases(depth=2))

@@ -35,7 +35,6 @@ def a_plan_is_loaded_and_traced() -> None:
     assert_type(trace, ps.extend.Trace)
     assert_type(trace.total, int)
     assert_type(trace["lr", 0], NDArray[np.float64])
-    assert_type(plan.fingerprint, str)
     assert_type(ps.dump(plan), str)
     assert_type(ps.dump(plan, format="json"), str)
 

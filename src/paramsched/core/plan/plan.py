@@ -23,7 +23,6 @@ from paramsched.core.plan.binding import (
     binding_key,
     checked_binding,
     checked_plan_clock,
-    first_without_text,
     lengths_of_line,
     normal_bindings,
     read_canonical_text,
@@ -93,13 +92,6 @@ def group_of_bases(call: str, bases: Mapping[str, float]) -> dict[str, Any]:
     for name, base in bases.items():
         Field.of(name).fill(group, finite_number(f"bases[{name!r}]", base))
     return group
-
-
-def fingerprint_of(text: str) -> str:
-    """Return the fingerprint of a plan with this canonical text."""
-    import hashlib  # imports OpenSSL, which only a fingerprint needs
-
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 _answering = answering_method("plan.")
@@ -248,17 +240,6 @@ class Plan:
     def serializable(self) -> bool:
         """True if the plan can be written as text: it has no predicate and no unregistered function."""
         return all(map(attrgetter("serializable"), self.bindings))
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of the canonical JSON, in hex: equal if and only if the plans are equal, in every process.
-
-        Raises:
-            PlanError: a line has no text, as one with a function without a name.
-        """
-        if self.text is None:
-            raise PlanError("plan.fingerprint", *first_without_text(self.bindings))
-        return fingerprint_of(self.text)
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
