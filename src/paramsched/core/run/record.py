@@ -1,6 +1,7 @@
 """The record of a run in a checkpoint, and what a changed base means."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -350,8 +351,10 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     else:
         facts = _read_facts(recorded)
     if in_force is None and text is not None:
-        if not isinstance(text, str) or not isinstance(json_or_none(text), dict):
+        plan_data = json_or_none(text) if isinstance(text, str) else None
+        if not isinstance(plan_data, dict):
             raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
+        _refuse_removed(plan_data)
         in_force, unreadable = _resolved_or_why(text, facts, names)
     position = _read_position(data, in_force)
     entries = data.get("history") or None
@@ -370,10 +373,33 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     )  # fmt: skip
 
 
+_SECONDS = re.compile(r'"[^"]*\d (s|min|h)\b')
+"""A length in wall-clock time in the text of a schedule."""
+
+
+def _refuse_removed(plan: dict[str, Any]) -> None:
+    """Raise for the plan of a record that needs what 1.0.0rc6 had and this version lacks.
+
+    Raises:
+        StateError: the plan counts seconds, or it has a clock for one field.
+    """
+    clock, lines = plan.get("clock"), plan.get("bindings")
+    schedules = [line[2:3] for line in lines if isinstance(line, list)] if isinstance(lines, list) else []
+    if isinstance(clock, dict):
+        removed = f"a clock for one field, {json.dumps(clock)}"
+    elif clock == "seconds":
+        removed = "a clock of seconds"
+    elif _SECONDS.search(json.dumps([plan.get("total"), *schedules]).replace('\\"', '"')):
+        removed = "a length in wall-clock time"
+    else:
+        return
+    raise StateError(f"state: its plan has {removed}, which this version no longer reads; 1.0.0rc6 does")
+
+
 def _read_facts(recorded: dict[str, Any]) -> RunFacts:
-    """Return the run facts of a record."""
+    """Return the run facts of a record. That of a clock which no plan has any more is left out."""
     try:
-        return RunFacts(**recorded)
+        return RunFacts(**{name: fact for name, fact in recorded.items() if name != "seconds_per_step"})
     except (TypeError, ValueError) as error:
         raise StateError(f"state: facts: {error}") from None
 

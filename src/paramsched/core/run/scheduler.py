@@ -31,7 +31,7 @@ from paramsched.core.answering import answering_class
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.fields import Field
-from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.forms import PlanLike, without_total
 from paramsched.core.plan.lines import bases_of, by_group
 from paramsched.core.plan.optimizers import find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.plan import Plan
@@ -179,12 +179,9 @@ class Scheduler(LRScheduler):
     def _attach(self, settings: Settings, facts: RunFacts) -> None:
         """Attach a plan to all optimizers."""
         source = settings.source
-        if source.published is None:
-            self._start(settings, *start(self._optimizers, settings, facts))
-            return
-        with source.attaching(source.published, facts, self._optimizers) as attached:
-            settings = replace(settings, source=attached)
-            self._start(settings, *start(self._optimizers, settings, facts))
+        if source.is_recipe and facts.total is not None:
+            settings = replace(settings, source=replace(source, plan=without_total(source.plan)))
+        self._start(settings, *start(self._optimizers, settings, facts))
 
     def _start(self, settings: Settings, run: Run, members: dict[str, Member]) -> None:
         """Store the run of an attached plan, and own its members."""

@@ -1,26 +1,24 @@
 """The start of a run: the arguments of a Scheduler, checked, and the steps of a start."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from numbers import Integral
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, final, get_args
 from weakref import ref
 
-import numpy as np
 from torch.optim import Optimizer
 
 from paramsched.base.codes import UNREADABLE
 from paramsched.base.words import closest, did_you_mean
 from paramsched.core.fields import RECORD, numeric
-from paramsched.core.plan.forms import PlanLike, PublishedPlan, is_path, plan_of, published_plan, without_total
-from paramsched.core.plan.lines import RuleStates, base_in, bases_of, by_group, lines_of
+from paramsched.core.plan.forms import PlanLike, is_path, plan_of, published_plan
+from paramsched.core.plan.lines import RuleStates, bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of, shown_names
 from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.resolution import ResolvedPlan, counted_plan
+from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
 from paramsched.core.run.record import (
     NOTHING,
@@ -59,86 +57,13 @@ from paramsched.core.run.state import (
 )
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import initial_value, starting_lines
-from paramsched.core.schedules.schedule import Schedule, short_line
-from paramsched.core.schedules.span import depends_on_base
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
     from paramsched.core.files.plan_files import PlanText
-
-
-def with_number_of_recipe(refusal: MissingFact, recipe: PublishedPlan) -> MissingFact:
-    """Return the error with the number that the recipe has for the missing fact."""
-    facts = recipe.facts
-    numbers = {field.name: getattr(facts, field.name) for field in fields(facts)}
-    if facts.tokens_per_step is None and facts.batch_size and facts.sequence_length:
-        numbers["tokens_per_step"] = facts.batch_size * facts.sequence_length
-    if (number := numbers.get(refusal.fact)) is None:
-        return refusal
-    instead = f"Use {refusal.fact}={number!r}, as in the recipe"
-    return MissingFact(refusal.problem.site, refusal.problem.found, instead, fact=refusal.fact, example=repr(number))
-
-
-def differing_bases(recipe: PublishedPlan, plan: Plan, facts: RunFacts, optimizers: Mapping[str, Any]) -> list[str]:
-    """Return a text for each planned field whose base in the optimizer is not the base in the recipe.
-
-    Args:
-        recipe: the recipe.
-        plan: its plan in this run.
-        facts: the run facts.
-        optimizers: the optimizers by name.
-
-    Raises:
-        PlanError: a schedule depends on a base that differs, and also has absolute levels.
-    """
-    named = {} if ALONE in optimizers else dict(optimizers)
-    plan = counted_plan(plan.resolve(facts=facts, optimizers=tuple(named)))
-    source = _bases_by_field(plan, {ALONE: recipe.bases})
-    found = []
-    for field, lines in _bases_by_field(
-        plan, {name: optimizer.param_groups for name, optimizer in optimizers.items()}
-    ).items():
-        published = dict.fromkeys(base for base, _ in source[field])
-        other = {base: schedule for base, schedule in lines if base not in published and _depends_on_base(schedule)}
-        if not other:
-            continue
-        before, after = (" and ".join(map(repr, bases)) for bases in (published, other))
-        for schedule in other.values():
-            if schedule.has_absolute:
-                raise PlanError(
-                    f"recipe:{recipe.name}: {field}",
-                    f"{short_line(schedule)} has an absolute level, so it belongs to the base {before}, got {after}",
-                    f'Use the base {before}, or pass ps.recipes["{recipe.name}"].plan, a plan like any other',
-                )
-        found.append(f"{field} is {before} in the source and {after} in the optimizer, which applies")
-    return found
-
-
-def log_differing_bases(recipe: PublishedPlan, differences: Iterable[str], processes: Processes) -> None:
-    """Log one warning for all fields."""
-    if text := "; ".join(differences):
-        processes.log("recipe:%s: %s", recipe.name, text)
-
-
-def _bases_by_field(
-    plan: Plan, groups: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> dict[str, list[tuple[float, Schedule]]]:
-    """Return a dict from each planned field to the bases of its groups, with their schedules."""
-    bases: dict[str, list[tuple[float, Schedule]]] = {}
-    for name, scope in scopes_of(plan, plan, groups).items():
-        for line in lines_of(plan, groups[name], scope, base_in):
-            bases.setdefault(line.name, []).extend((base, line.schedule) for base in line.bases)
-    return bases
-
-
-def _depends_on_base(schedule: Schedule) -> bool:
-    """Return whether the base has an effect; a schedule that is not resolved counts as such."""
-    if not schedule.has_absolute or not schedule.is_resolved:
-        return True
-    times = np.unique(np.geomspace(1, 10**7, 200).astype(np.int64)) - 1
-    return depends_on_base(schedule, times)
 
 
 log = logging.getLogger("paramsched")
@@ -153,7 +78,7 @@ class PlanSource:
         plan: the plan.
         text: the text of its file; None if the plan was not passed as a path.
         engine_total: the length of the run in an engine, which applies if a plan has no total.
-        published: the recipe, if the plan was passed as one.
+        is_recipe: True if the plan is that of a recipe, whose total the run facts replace.
         counted_by: the call that counts the batches of an engine, for messages, with `{}` for its arguments.
         warns_of_metrics: True if an engine warns about metrics that were never reported.
         processes: the processes that train together.
@@ -162,7 +87,7 @@ class PlanSource:
     plan: Plan
     text: "PlanText | None" = None
     engine_total: DurationLike | None = None
-    published: PublishedPlan | None = None
+    is_recipe: bool = False
     counted_by: str = ""
     warns_of_metrics: bool = False
     processes: Processes = WORLD
@@ -192,21 +117,7 @@ class PlanSource:
 
             text = open_plan(source)
             return PlanSource(text.loaded().plan, text, processes=processes)
-        return PlanSource(plan_of(source, call), published=published_plan(source), processes=processes)
-
-    @contextmanager
-    def attaching(
-        self, recipe: PublishedPlan, facts: RunFacts, optimizers: Mapping[str, Any]
-    ) -> "Iterator[PlanSource]":
-        """Apply the rules of recipes to the attaching of a plan. Yield the source that is attached."""
-        plan = self.plan if facts.total is None else without_total(self.plan)
-        source = replace(self, plan=plan)
-        try:
-            differences = differing_bases(recipe, plan, source.facts_for(plan, facts), optimizers)
-            yield source
-        except MissingFact as refusal:
-            raise with_number_of_recipe(refusal, recipe) from None
-        log_differing_bases(recipe, differences, self.processes)
+        return PlanSource(plan_of(source, call), is_recipe=published_plan(source) is not None, processes=processes)
 
     def facts_for(self, plan: Plan, facts: RunFacts) -> RunFacts:
         """Return the run facts that resolve a plan, which may be a later one of the file."""
