@@ -94,7 +94,7 @@ _MOST_UPDATES: Final = 65_536
 _MOST_COST: Final = 8_000_000
 """The cost of all values together: of a costly schedule, fewer are computed."""
 _MOST_EDGE_COST: Final = 320_000
-"""The cost of all edges together, likewise; a check may need it twice, because it checks the advised line too."""
+"""The cost of all edges together, likewise."""
 _GRID: Final = 16_384
 """The evenly spaced updates of a longer run at which values are computed, besides its edges."""
 _EACH: Final = 32
@@ -176,20 +176,7 @@ def end_of_values(schedule: Schedule) -> int | None:
     return None if held is None else min(ceil(held) + 1, MAX_LENGTH)
 
 
-def with_floor(schedule: Schedule) -> str:
-    """Return the advice to clamp a schedule at 0.
-
-    >>> with_floor(linear(1, -0.1))
-    'For example: clamp(linear(1.0, -0.1), low=0)'
-    """
-    line = str(schedule)
-    if schedule.metric_rules or "<" in line or len(line) > _LONGEST_LINE:
-        return "Raise its lowest level to 0"
-    return f"For example: clamp({line}, low=0)"
-
-
-_LONGEST_LINE: Final = 80
-
+FLOOR_ADVICE: Final = "Raise its lowest level to 0, for example clamp(linear(1, -0.1), low=0)"
 BELOW_ONE_ADVICE: Final = "Keep it below 1: absolute(0.99)"
 
 

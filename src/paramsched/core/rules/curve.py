@@ -1,6 +1,6 @@
 """A line of a plan as the rules see it: its values in a run, which is assumed if it is not known."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property, lru_cache
@@ -14,16 +14,15 @@ from paramsched.base.words import GROUPS, LATER, TARGETS, child_path, entry_path
 from paramsched.core.curves.arrays import Floats, Integers
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.plan import Plan
-from paramsched.core.schedules.anneals import first_level, geometric, is_anneal, last_level
-from paramsched.core.schedules.combinators import absolute, guided, without_rules
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
+from paramsched.core.schedules.combinators import guided, without_rules
 from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, durations_in
-from paramsched.core.schedules.sequence import begins_of, in_order_anew, stages_of
+from paramsched.core.schedules.sequence import begins_of, stages_of
 from paramsched.core.schedules.span import MAX_LENGTH, Span, evaluate
 from paramsched.core.time.duration import Duration, count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, RunFacts
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.errors import MissingFact, ParamschedError
 
 _USUAL_EPOCH: Final = 1_000  # updates
 
@@ -168,13 +167,11 @@ class _WrittenUnits:
         return replace(self, facts=facts), total
 
 
-Line: TypeAlias = Callable[[], Schedule]
-"""A function that returns a line to write; it raises an error if the schedules cannot be combined."""
 GroupBase: TypeAlias = tuple[str | int, float]
 """The label of a group, and its base of a field."""
 
 _NOT_MULTIPLES: Final = ("as_factor", "followed_target", "like", "power")
-"""Schedules whose values are not meant as multiples near 1: the lr of one sample, another line. So are functions."""
+"""Schedules whose values are not meant as multiples near 1: the lr of one sample, another line."""
 _WITH_STAGES: Final = ("product", "absolute", "guided", "every", "with_lengths")
 """Schedules with the stages of a sequence in them. A sum, a maximum and a chain of several have other levels."""
 _OWN_TIME: Final = ("sequence", "restarts", "take", "skip", "window")
@@ -244,6 +241,14 @@ class Levels(NamedTuple):
 
     first: float
     last: float
+    low: float
+    high: float
+
+
+@final
+class Extremes(NamedTuple):
+    """The lowest and the highest multiple of base."""
+
     low: float
     high: float
 
@@ -320,9 +325,10 @@ class Curve:
     def _read(self, written: Schedule, resolved: Schedule | None, *, over_run: bool, hidden: bool) -> None:
         """Append a schedule and those in it to `parts`; the numbers in a hidden one are no multiples of base."""
         shape, kind = written.shape, written.shape.name
-        is_multiple = kind not in _NOT_MULTIPLES and not is_own(written)
+        is_multiple = kind not in _NOT_MULTIPLES
         self.is_multiple = self.is_multiple and is_multiple
-        hidden = hidden or kind == "absolute" or not is_multiple or (kind == "table" and written.args["absolute"])
+        is_value = kind == "absolute" or (kind == "table" and written.args["absolute"])
+        hidden = hidden or is_value or not is_multiple or is_own(written)
         levels, times = list[tuple[str, float]](), list[Time]()
         for name, value in written.args.items():
             if (role := shape.roles.get(name)) is not None:
@@ -370,6 +376,11 @@ class Curve:
         """True if the values are those of the real run, not only proportional to them."""
         return self.base is not None or self.share == "none"
 
+    @property
+    def has_times(self) -> bool:
+        """True if its values and times in the run of the plan are known, at least in proportion."""
+        return self.resolved is not None and self.is_timed and self.run.to_scale
+
     @cached_property
     def is_comparable(self) -> bool:
         """True if the values are proportional to those of the real run: not a mix of multiples and values."""
@@ -391,6 +402,17 @@ class Curve:
     def levels(self) -> list[float]:
         """The numbers that are written as multiples of base."""
         return [level for part in self.parts for _, level in part.levels]
+
+    @cached_property
+    def extremes(self) -> Extremes:
+        """The lowest and the highest multiple of base, with the levels at which stages end."""
+        ends = [float(self.multiples.min()), float(self.multiples.max())]
+        if self.parts[0].kind != "product":
+            ends += [level for stage in self.stages if stage.levels is not None for level in stage.levels]
+        elif self.resolved is not None and self.resolved.length is not None:
+            last = values_of(self.resolved, np.array([self.end]))
+            ends += [] if last is None else last.tolist()
+        return Extremes(min(ends), max(ends))
 
     @cached_property
     def _top(self) -> Part:
@@ -435,140 +457,9 @@ class Curve:
             return None
         return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
 
-    # ---------------------------------------------------------------- the line to write
-
-    def with_stages(self, stages: Sequence[Schedule]) -> Line:
-        """Return the line with other stages in place of its own."""
-        return lambda: self._with_parts([(self._top.written, in_order_anew(stages))])
-
-    def with_part(self, schedule: Schedule, other: Schedule) -> Line:
-        """Return the line with another schedule in place of a part."""
-        return lambda: self._with_parts([(schedule, other)])
-
-    def with_times(self, parts: Sequence[Schedule], change: Callable[[Duration], Duration]) -> Line:
-        """Return the line with other times in some parts."""
-        return lambda: self._with_parts([(schedule, _with_times(schedule, change)) for schedule in parts])
-
-    def _with_parts(self, pairs: Iterable[tuple[Schedule, Schedule]]) -> Schedule:
-        """Return the line with other schedules in place of parts.
-
-        A schedule that continues where a stage ends, as `overlay` writes it, continues where the new stage ends.
-        """
-        others, ends = {id(schedule): other for schedule, other in pairs}, dict[Duration, Duration]()
-
-        def changed(value: Any) -> Any:
-            if not isinstance(value, Schedule) or id(value) in others:
-                return others.get(id(value), value)
-            if value.kind == "skip" and (end := ends.get(value.args["by"])) is not None:
-                value = value.with_args(by=end)
-            return value.changed(changed)
-
-        before = after = Duration.of(0)
-        for stage in stages_of(self._top.written):
-            length, other = stage.known_length, changed(stage).known_length
-            if length is None or other is None:
-                break
-            before, after = before + length, after + other
-            ends[before] = after
-        return self._changed(changed)
-
-    def with_absolute(self, levels: Container[float], *, whole: bool = False) -> Line:
-        """Return the line with some of its levels as values; with all of its numbers if `whole`."""
-
-        def change(schedule: Schedule) -> object:
-            try:
-                if not whole or self.parts[0].kind in ("product", "constant"):
-                    return _with_absolute(schedule, levels, self.base)
-            except InvalidArgument:  # several factors of a product
-                pass
-            return absolute(schedule)
-
-        return self.changed(change)
-
-    def with_multiples(self, base: float) -> Line:
-        """Return the line with its absolute values as multiples of a base."""
-        return self.changed(lambda schedule: _with_multiples(schedule, base))
-
-    def changed(self, change: Callable[[Schedule], object]) -> Line:
-        """Return the line with its schedule changed by a function. Its metric rules stay."""
-        return lambda: self._changed(change)
-
-    def _changed(self, change: Callable[[Schedule], object]) -> Schedule:
-        line = self.binding.schedule
-        changed = change(without_rules(line))
-        assert isinstance(changed, Schedule)
-        return line.with_args(schedule=changed) if line.kind == "guided" else changed
-
-    def with_line(self, line: Line) -> "Curve | None":
-        """Return another line in the same run; None if its text is refused, or it follows a line or does not fit."""
-        own = self.binding
-        try:
-            binding = Binding(own.field, str(line()), own.groups, own.optional)
-        except ParamschedError:
-            return None
-        plain = without_rules(binding.schedule)
-        resolved = None if plain.has_likes else resolved_in_run(plain, self.run)
-        if plain.has_likes or (resolved is None and self.run.converts(durations_in(plain))):
-            return None
-        return Curve(binding, plain, self.groups, self.situation, self.run, resolved, self.is_timed)
-
-
-def _with_times(schedule: Schedule, change: Callable[[Duration], Duration]) -> Schedule:
-    """Return a schedule with other times."""
-    times = {name: schedule.args[name] for name in schedule.shape.roles if schedule.args[name] is not None}
-    return schedule.with_args(
-        **{
-            name: tuple(map(change, value)) if isinstance(value, tuple) else change(value)
-            for name, value in times.items()
-        }
-    )
-
 
 _NO_TIMES: Final = np.empty(0, np.int64)
 _NO_VALUES: Final = np.empty(0)
-
-
-def _with_absolute(value: object, levels: Container[float], base: float | None) -> object:
-    """Return a schedule with some of its levels as values; a `geometric` from base has two values."""
-    if not isinstance(value, Schedule):
-        return value
-    if value.kind == "geometric" and value.args["to"] in levels and base is not None:
-        return geometric(Absolute(base), Absolute(value.args["to"]), value.args["over"], value.args["index"])
-    if value.kind == "table" and any(number in levels for number in value.args["values"]):
-        return value.with_args(absolute=True)
-    changes = {
-        name: Absolute(number)
-        for name, number in value.args.items()
-        if isinstance(number, float) and number in levels and value.shape.params[name].kind == "level"
-    }
-    changed = value.with_args(**changes) if changes else value
-    return changed.changed(lambda inner: _with_absolute(inner, levels, base))
-
-
-def _with_multiples(value: object, base: float) -> object:
-    """Return a schedule or a level with its absolute values divided by a base."""
-    if isinstance(value, Absolute):
-        return float(f"{(value.factor or 0.0) + value.value / base:.6g}")
-    if not isinstance(value, Schedule):
-        return value
-    if value.kind == "absolute":
-        return _scaled(value.args["schedule"], base)
-    if value.kind == "table" and value.args["absolute"]:
-        return _scaled(value.with_args(absolute=False), base)
-    return value.changed(lambda inner: _with_multiples(inner, base))
-
-
-def _scaled(value: Schedule, base: float) -> Schedule:
-    """Return a schedule with its levels divided by a base, or as a factor of it if a level is a default."""
-    changes = dict[str, object]()
-    for name, level in value.args.items():
-        if isinstance(level, float) and level and value.shape.params[name].kind == "level":
-            changes[name] = float(f"{level / base:.6g}")
-        elif name == "values":
-            changes[name] = tuple(float(f"{number / base:.6g}") for number in level)
-    if value.kind == "sequence":
-        return in_order_anew([_scaled(stage, base) for stage in value.args["stages"]])
-    return value.with_args(**changes) if changes or base == 1 else (1 / base) * value
 
 
 def values_of(schedule: Schedule, times: Integers) -> Floats | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_o
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.rules.answer import updates_text
 from paramsched.core.rules.curve import (
     Curve,
     GroupBase,
@@ -24,9 +26,7 @@ from paramsched.core.rules.curve import (
     trial_run,
     usual_run,
 )
-from paramsched.core.rules.levels import LEVELS, base_is_zero, grows, refused_values
-from paramsched.core.rules.questions import Found, Question, updates_text
-from paramsched.core.rules.times import COURSE, ENDS, LONG_RUN, METRICS, STAGES, TIMES, UNITS, WRITTEN, WRITTEN_LENGTHS
+from paramsched.core.rules.table import LONG_RUN, QUESTIONS, Subject
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.own import has_own_shape
@@ -101,7 +101,7 @@ def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) 
 
 def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
     with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
-    ends = list[tuple[Curve, Found | None]]()
+    ends = list[tuple[Curve, Problem | None]]()
     for curve in curves:
         problems = problems_of_line(curve)
         # A line for all groups may be left with those that are frozen.
@@ -109,72 +109,53 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
         if is_left:
             problems = [problem for problem in problems if problem.code != codes.BASE_OF_ZERO]
         yield from ((curve.binding, problem) for problem in problems)
-        if curve.is_rate and _has_end(curve) and not is_left:
-            ends.append((curve, None if problems else next(_found(ENDS, curve), None)))
+        if curve.is_rate and curve.has_times and not is_left:
+            ends.append((curve, None if problems else next(_problems(curve, "end"), None)))
     # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
-    if not ends or any(found is None for _, found in ends):
+    if not ends or any(problem is None for _, problem in ends):
         return
-    curve, one = next((pair for pair in ends if pair[0].is_for_all), ends[0])
-    if one is not None and (curve.is_for_all or len(ends) > 1 or one.problem.code == codes.NEVER_ABOVE_ZERO):
-        yield curve.binding, _with_line(one, curve)
-
-
-def _has_end(curve: Curve) -> bool:
-    """Return whether the values of a line at the end of its run are known."""
-    return curve.resolved is not None and curve.is_timed and curve.run.to_scale
+    curve, problem = next((pair for pair in ends if pair[0].is_for_all), ends[0])
+    if problem is not None and (curve.is_for_all or len(ends) > 1 or problem.code == codes.NEVER_ABOVE_ZERO):
+        yield curve.binding, problem
 
 
 @quiet
 def problems_of_line(curve: Curve) -> list[Problem]:
-    """Return the problems of one line."""
-    return [_with_line(found, curve) for found in _found_in_line(curve)]
+    """Return the problems of one line.
 
-
-@quiet
-def _with_line(found: Found, curve: Curve) -> Problem:
-    """Return a problem, with the line to write if that line runs, without an error and without the same problem."""
-    other = None if found.line is None else curve.with_line(found.line)
-    if other is None:
-        return found.problem
-    again = [one.problem for one in (*_found_in_line(other), *(_found(ENDS, other) if _has_end(other) else ()))]
-    is_wrong = any(one.code == found.problem.code or one.severity == "error" for one in again)
-    return found.problem if is_wrong else found.with_line(other.binding.schedule)
-
-
-def _found_in_line(curve: Curve) -> list[Found]:
-    """Return what the questions find in one line.
-
-    One mistake is reported once: of the text, the levels, the times and the stages, the first question that finds
-    something. Stages count only if levels and times are right.
+    One mistake is reported once: of the text, the levels, the lengths and the stages, the first question that finds
+    something. Stages count only if levels and lengths are right.
     """
-    found = [*_found(METRICS, curve)] if curve.rules else []
-    if written := _first(WRITTEN, curve):
-        return [*found, *written]
-    if curve.resolved is None:  # its base, its written levels and its written lengths are known
-        written = _first((base_is_zero, grows), curve)
-        # A line with an error has the run of the plan, and the error reports its lengths.
-        return [*found, *(written if written or curve.is_timed else _first(WRITTEN_LENGTHS, curve))]
+    problems = list(_problems(curve, "metrics")) if curve.rules else []
+    if text := _first(curve, "text"):
+        return [*problems, *text]
     is_finite = bool(np.isfinite(curve.values).all())
-    is_timed = curve.is_timed and curve.run.to_scale
-    levels = _first((base_is_zero, *LEVELS), curve) if is_finite else []
-    # A start raises an error for values that an optimizer cannot use.
-    refused = _first((refused_values,), curve) if curve.is_timed and not curve.situation.is_start else []
-    times = [] if refused else _first((*UNITS, *TIMES) if is_timed else WRITTEN_LENGTHS, curve)
-    reported = [level.problem.code for level in levels]
-    found += [*levels, *(one for one in refused if one.problem.code not in reported), *times]
-    if levels or refused or times or not is_finite:
-        return found
-    return [*found, *_first((*STAGES, *COURSE) if is_timed and curve.is_rate else STAGES, curve)]
+    levels = _first(curve, "levels") if is_finite else []
+    # A line with an error has the run of the plan, and the error reports its lengths.
+    if curve.resolved is None and (levels or curve.is_timed):
+        return [*problems, *levels]
+    refused = _first(curve, "range") if curve.is_timed and not curve.situation.is_start else []
+    lengths = [] if refused else _first(curve, "lengths")
+    reported = [level.code for level in levels]
+    problems += [*levels, *(problem for problem in refused if problem.code not in reported), *lengths]
+    if levels or refused or lengths or not is_finite:
+        return problems
+    return [*problems, *(_first(curve, "stages"))]
 
 
-def _found(questions: Sequence[Question], curve: Curve) -> Iterator[Found]:
-    return (found for question in questions if (found := question(curve)) is not None)
+def _problems(curve: Curve, subject: Subject) -> Iterator[Problem]:
+    """Yield the problems that the questions about a part of a line find, as far as it is known."""
+    known = ["text"] + ["values"] * (curve.resolved is not None) + ["run"] * curve.has_times
+    for question in QUESTIONS[subject]:
+        answer = question.ask(curve) if question.needs in known else None
+        if answer is not None:
+            code = answer.code or question.code
+            yield Problem(curve.path, answer.found, answer.advice, code=code, as_info=answer.as_info)
 
 
-def _first(questions: Sequence[Question], curve: Curve) -> list[Found]:
+def _first(curve: Curve, subject: Subject) -> list[Problem]:
     """Return the problem of the first question that finds one."""
-    found = next(_found(questions, curve), None)
-    return [] if found is None else [found]
+    return list(islice(_problems(curve, subject), 1))
 
 
 # ---------------------------------------------------------------------- the run

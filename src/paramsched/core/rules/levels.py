@@ -1,291 +1,239 @@
-"""The questions about the levels of a line, which need no times of the run."""
+"""The questions about the levels of a line, which need no times of the run. Limits and reasons: `table.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Final
 
 import numpy as np
 
 from paramsched.base import codes
 from paramsched.core.feedback import Plateau
-from paramsched.core.plan.lines import BELOW_ONE_ADVICE, first_outside, range_of, with_floor
+from paramsched.core.plan.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE, first_outside, range_of
 from paramsched.core.plan.usual import is_round_share
-from paramsched.core.rules.curve import Curve, Stage, values_of
-from paramsched.core.rules.questions import Found, Question, problem, when, whose
+from paramsched.core.rules.answer import Answer, absolute_levels, when, whose
+from paramsched.core.rules.curve import Curve, Levels, Stage, values_of
 from paramsched.core.schedules.anneals import is_anneal
-from paramsched.core.schedules.combinators import absolute, maximum
-from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.sequence import stages_of
 
-_RATES: Final = frozenset({"lr", "final_lr", "step_sizes"})
-_BELOW_ONE: Final = frozenset({
-    "betas", "beta3", "momentum", "dampening", "eps", "alpha", "rho", "shampoo_beta", "momentum_decay", "lr_decay",
-    "weight_decay",
-})  # fmt: skip
-"""Fields whose usual values are below 1, so that levels below 1 are probably values."""
+_SAME = 1e-9
+"""The largest relative difference of equal numbers."""
 
 
 # ---------------------------------------------------------------------- is the base 0?
 
 
-def base_is_zero(curve: Curve) -> Found | None:
-    """Report multiples of a base of 0, which stay 0, in all groups of a line. A line of 0 means to be 0."""
+def base_is_zero(curve: Curve, below_one: Container[str]) -> Answer | None:
+    """Find multiples of a base of 0, which stay 0, in all groups of a line. A line of 0 means to be 0."""
     if not curve.bases or any(curve.bases) or (curve.has_absolute and curve.resolved is None):
         return None
     if curve.resolved is not None and (curve.values.any() or not curve.multiples.any()):
         return None
     if curve.target is not None:
-        message = f"the initial value of {curve.name} is 0, so every multiple of it is 0"
-        text = str(curve.binding.schedule)
-        quoted = f"'{text}'" if '"' in text else f'"{text}"'
-        return problem(curve, codes.BASE_OF_ZERO, message, f"Write {curve.name}: {{initial: 1.0, schedule: {quoted}}}")
+        return Answer(f"the initial value of {curve.name} is 0, so every multiple of it is 0", "Write initial: 1.0")
     # Levels below 1 of a momentum are values. Those of a rate are multiples, also if a value is written.
-    is_value = curve.key in _BELOW_ONE and max(map(abs, curve.levels), default=1.0) < 1
-    line = None if curve.has_absolute else curve.changed(absolute if is_value else lambda plain: 0.01 * absolute(plain))
-    message = f"{curve.name} of the optimizer is 0, so every multiple of it is 0"
-    return problem(curve, codes.BASE_OF_ZERO, message, "Set it in the optimizer", prefix=", or write", line=line)
+    is_value = curve.key in below_one and max(map(abs, curve.levels), default=1.0) < 1
+    fragment = absolute_levels(curve, curve.levels) if is_value else "0.01 * absolute(cosine())"
+    other = "" if curve.has_absolute else f", or write {fragment}"
+    return Answer(
+        f"{curve.name} of the optimizer is 0, so every multiple of it is 0", f"Set it in the optimizer{other}"
+    )
 
 
 # ---------------------------------------------------------------------- is a number probably a value?
 
-_USUAL: Final = {
-    "weight_decay": (1e-6, 0.5), "betas[0]": (0.8, 0.99), "momentum": (0.8, 0.99), "betas[1]": (0.9, 0.9999),
-    "eps": (0, 1e-3),
-}  # fmt: skip
-"""The lowest and the highest usual value of a field. `betas[0]: constant(0.5)` has two usual readings."""
-_NEAR_ZERO: Final = 1e-3
-"""A rate below this multiple of base is probably a value, such as 3e-4: decays of recipes end at 0.001 or above."""
-_NEAR_ZERO_OF_GROUP: Final = 1e-4
-"""The same for the line of some groups, which may be slowed down."""
-_SAME: Final = 1e-9
-"""The largest relative difference of equal numbers."""
-_STEP: Final = 10.0 * (1 + _SAME)
-"""A staircase falls at most by this factor at once."""
-_LOW_START: Final = 0.5
-"""The highest multiple at which a warmup to base begins."""
 
-
-def value_for_multiple(curve: Curve) -> Found | None:
-    """Report numbers that are multiples of base, but were probably meant as values.
-
-    At a base of 1 both are the same number, and only a sum is above base.
-    """
-    if not curve.is_multiple or curve.target is not None or (curve.bases and not any(curve.bases)):
+def momentum_below_base(
+    curve: Curve, below_one: Container[str], usual: Mapping[str, tuple[float, float]]
+) -> Answer | None:
+    """Find a momentum, a decay or an eps that never reaches base, unless a factor or an unusual constant was chosen."""
+    low, high = curve.extremes
+    if not _has_written_multiples(curve) or curve.key not in below_one or not curve.levels or not 0 < high < 1:
         return None
-    if curve.bases and not {*curve.bases} - {0.0, 1.0}:
-        return _of_sum(curve)
-    questions: list[Question] = [_of_sum]
-    if curve.is_rate:
-        questions.insert(0, _small_end)
-    if curve.levels:
-        questions[:0] = [_never_at_base, _stage_near_zero] if curve.key in _RATES else [_never_at_base]
-    return next((found for question in questions if (found := question(curve)) is not None), None)
-
-
-def _never_at_base(curve: Curve) -> Found | None:
-    """Report a line that never reaches base: of a momentum, of a rate near 0, or up to the number that base is.
-
-    A decay of a weight decay to a level above base rises if its level is a value: `cosine(to=0.4)` of 0.05.
-    """
-    low, high = _low_and_high(curve)
-    if curve.has_absolute or low < 0:
+    factors = curve.parts[1:] if curve.parts[0].kind == "product" else curve.parts
+    are_constant = all(factor.kind == "constant" and factor.written.args["over"] is None for factor in factors)
+    lowest, highest = usual.get(curve.name, (inf, inf))
+    is_usual = curve.parts[0].kind != "product" and lowest <= high <= highest
+    if are_constant and not curve.rules and not is_usual:
         return None
-    if curve.key in _BELOW_ONE and 0 < high < 1 and not _is_chosen_factor(curve, high):
-        return _as_values(curve, curve.levels, low, high)
+    return _as_values(curve, curve.levels, low, high)
+
+
+def decay_above_base(curve: Curve) -> Answer | None:
+    """Find a decay of the weight decay to a level above its base: `cosine(to=0.4)` of 0.05 rises as a value."""
     lowest = min(filter(None, curve.bases), default=None)
-    if curve.key == "weight_decay" and lowest is not None and high == 1 and 1.0 not in curve.levels:
-        ends = [level for part in curve.parts for name, level in part.levels if name == "to"]
-        above = [level for level in ends if lowest < level < 1 and not is_round_share(level)]
-        return _one_level(curve, min(above), codes.LEVEL_AS_VALUE, base=lowest) if above else None
-    if curve.key not in _RATES:
+    if not _has_written_multiples(curve) or curve.key != "weight_decay" or lowest is None:
         return None
-    is_small = 0 < high <= (_NEAR_ZERO if curve.is_for_all else _NEAR_ZERO_OF_GROUP)
+    if curve.extremes.high != 1 or 1.0 in curve.levels:
+        return None
+    ends = [level for part in curve.parts for name, level in part.levels if name == "to"]
+    above = [level for level in ends if lowest < level < 1 and not is_round_share(level)]
+    return _one_level(curve, min(above), base=lowest) if above else None
+
+
+def rate_as_value(curve: Curve, rates: Container[str], of_all: float, of_group: float) -> Answer | None:
+    """Find a rate that is always near 0, or whose highest multiple is the number that base is and that falls."""
+    low, high = curve.extremes
+    if not _has_written_multiples(curve) or curve.key not in rates:
+        return None
+    is_small = 0 < high <= (of_all if curve.is_for_all else of_group)
     is_base = curve.is_for_all and curve.base in curve.levels and high == curve.base and 0 < low < high < 1
     falls_last = (np.trim_zeros(np.diff(curve.multiples))[-1:] < 0).any()
     is_value = is_small or (is_base and falls_last and curve.parts[0].kind != "product")
     return _as_values(curve, curve.levels, low, high) if is_value else None
 
 
-def _low_and_high(curve: Curve) -> tuple[float, float]:
-    """Return the lowest and the highest multiple of base, with the levels at which stages end."""
-    ends = [float(curve.multiples.min()), float(curve.multiples.max())]
-    if curve.parts[0].kind != "product":
-        ends += [level for stage in curve.stages if stage.levels is not None for level in stage.levels]
-    elif curve.resolved is not None and curve.resolved.length is not None:
-        last = values_of(curve.resolved, np.array([curve.end]))
-        ends += [] if last is None else last.tolist()
-    return min(ends), max(ends)
+def _may_be_values(curve: Curve) -> bool:
+    """Return whether the numbers of a line are multiples of a base at which a multiple is another number."""
+    return curve.is_multiple and curve.target is None and (not curve.bases or bool({*curve.bases} - {0.0, 1.0}))
 
 
-def _is_chosen_factor(curve: Curve, number: float) -> bool:
-    """Return whether a line is a factor of base, such as `0.1 * constant()`, or a constant below the usual values."""
-    factors = curve.parts[1:] if curve.parts[0].kind == "product" else curve.parts
-    if curve.rules or not all(factor.kind == "constant" and factor.written.args["over"] is None for factor in factors):
-        return False
-    low, high = _USUAL.get(curve.name, (inf, inf))
-    return curve.parts[0].kind == "product" or not low <= number <= high
+def _has_written_multiples(curve: Curve) -> bool:
+    """Return whether the level of a line is that which is written, or which a function of the user returns."""
+    is_written = bool(curve.levels) or has_own_shape(curve.schedule)
+    return _may_be_values(curve) and is_written and not curve.has_absolute and curve.extremes.low >= 0
 
 
-def _stage_near_zero(curve: Curve) -> Found | None:
-    """Report a rate of which a stage is near 0, as a value such as 3e-4 is, or that falls to 0 from a lower start.
+def low_start(curve: Curve, rates: Container[str], of_all: float) -> Answer | None:
+    """Find a decay to 0 whose start is below base, and below the end of the stage before it."""
+    if not _may_be_values(curve) or curve.key not in rates or not curve.is_for_all:
+        return None
+    for before, stage in zip([None, *curve.stages], curve.stages, strict=False):
+        start = stage.written.args["start"] if stage.written.kind == "anneal" else None
+        if not isinstance(start, float) or not of_all < start < 1 or stage.written.args["to"] != 0:
+            continue
+        top = _level_before(before)
+        if stage.levels is not None and top is not None and top > start:
+            higher = "base" if top == 1 else f"{top:g} × base"
+            fragment = f"to={start!r}" if top == 1 else f"start={top!r}, to={start!r}"
+            found = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
+            return Answer(found, f"To fall from {higher} to {start:g} × base write {fragment}")
+    return None
+
+
+def _level_before(before: Stage | None) -> float | None:
+    """Return the level from which the next stage would begin; None if it is unknown."""
+    if before is None or (is_anneal(before.written) and before.written.args["to"] is None):
+        return 1.0
+    return None if before.levels is None or before.written.kind in ("take", "sum") else before.levels.last
+
+
+def stage_near_zero(curve: Curve, rates: Container[str], of_all: float, of_group: float, step: float) -> Answer | None:
+    """Find a stage of a rate that is near 0, as a value such as 3e-4 is.
 
     A stage that rises to a later stage is a warmup. A stage that begins at most ten times below the end of the stage
     before it is a step of a staircase, or continues that stage.
     """
-    limit, stages = _NEAR_ZERO if curve.is_for_all else _NEAR_ZERO_OF_GROUP, curve.stages
-    near = list[Stage]()
-    for before, stage in zip([None, *stages], stages, strict=False):
+    if not _may_be_values(curve) or curve.key not in rates or not curve.levels:
+        return None
+    limit, near = of_all if curve.is_for_all else of_group, list[Levels]()
+    end: float | None = None  # of the stage before, if that is not near 0
+    for place, stage in enumerate(curve.stages, 1):
         levels = stage.levels
-        if levels is None:
-            continue
-        if levels.low >= 0 and levels.high <= limit:
-            is_warmup = levels.last > levels.first and stage is not stages[-1]
-            end = None if before is None or before in near or before.levels is None else abs(before.levels.last)
-            if not is_warmup and (end is None or end > _STEP * levels.first):
-                near.append(stage)
-        elif (found := _low_start(curve, before, stage)) is not None:
-            return found
-    ends = [stage.levels for stage in near if stage.levels is not None]
-    if not any(levels.high > 0 for levels in ends):
+        is_small = levels is not None and levels.low >= 0 and levels.high <= limit
+        is_warmup = levels is not None and levels.last > levels.first and place < len(curve.stages)
+        if levels is not None and is_small and not is_warmup and (end is None or end > step * levels.first):
+            near.append(levels)
+            end = None
+        else:
+            end = None if levels is None else abs(levels.last)
+    low, high = min((levels.low for levels in near), default=0.0), max((levels.high for levels in near), default=0.0)
+    if not high:
         return None
-    low, high = min(levels.low for levels in ends), max(levels.high for levels in ends)
     written = [level for level in curve.levels if level <= high]
-    return _as_values(curve, written, low, high, falls=ends[0].first == high, whole=False)
+    return _as_values(curve, written, low, high, falls=near[0].first == high)
 
 
-def _low_start(curve: Curve, before: Stage | None, stage: Stage) -> Found | None:
-    """Report a decay to 0 whose start is below base, and below the end of the stage before it."""
-    start = stage.written.args["start"] if stage.written.kind == "anneal" else None
-    if not isinstance(start, float) or not 0 < start < 1 or stage.written.args["to"] != 0 or not curve.is_for_all:
-        return None
-    top = 1.0
-    if before is not None and not (is_anneal(before.written) and before.written.args["to"] is None):
-        if before.levels is None or before.written.kind in ("take", "sum"):
-            return None
-        top = before.levels.last
-    if top <= start:
-        return None
-    fall = stage.written.with_args(start=None if top == 1.0 else top, to=start)
-    written = curve.with_stages([fall if other is stage else other.written for other in curve.stages])
-    message = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
-    prefix = f"To fall from {'base' if top == 1 else f'{top:g} × base'} to {start:g} × base write"
-    return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=prefix, line=written)
-
-
-_TRAINS_NOTHING: Final = 1e-7
-"""A rate that trains nothing; one that is meant as the end of a decay is larger, or 0."""
-_SMALL_END: Final = 1e-4
-"""A decay that ends at such a small multiple of an unknown base probably means a value."""
-_ENDS_OF_ONE_CYCLE: Final = (4e-6, 1e-5)
-"""The ends of one cycle that torch and fastai have by default, which are multiples of base."""
-
-
-def _small_end(curve: Curve) -> Found | None:
-    """Report a level of a decay that was probably meant as a rate: below base, and below 1e-7 as a multiple of it.
-
-    Source: `min_lr` of nanoGPT, `eta_min` of torch and `min_lr` of timm are rates.
-    """
-    if (peak := _small_peak(curve)) is not None:
-        return _one_level(curve, peak, codes.LEVEL_AS_VALUE)
-    base = curve.base
-    sequences = [part.written for part in curve.parts if part.kind == "sequence"]
-    is_one_cycle = any(stages_of(each)[0].args.get("start") not in (None, 0.0) for each in sequences)
-    small = [rule.min for rule in curve.rules if isinstance(rule, Plateau) and isinstance(rule.min, float)]
-    for part in curve.parts:
-        ends = [level for name, level in part.levels if name != "start"]
-        small += [level for level in ends if not (is_one_cycle and level in _ENDS_OF_ONE_CYCLE)]
-    most = _SMALL_END if base is None else base
-    small = [level for level in small if 0 < level <= most and (base or 0) * level < _TRAINS_NOTHING]
-    return _one_level(curve, max(small), codes.LEVEL_AS_VALUE, is_hint=base is None) if small else None
-
-
-def _small_peak(curve: Curve) -> float | None:
-    """Return the level near 0 that a line below base passes between two anneals.
-
-    Source: `max_lr` of torch's OneCycleLR is a rate, and `one_cycle(peak=3e-4)` is a multiple of base.
-    """
+def small_peak(curve: Curve, of_all: float) -> Answer | None:
+    """Find a level near 0 that a line below base passes between two anneals: `one_cycle(peak=3e-4)`."""
     first = curve.stages[0].written.args.get("start")
-    if not curve.is_for_all or not isinstance(first, float) or curve.multiples.max() >= 1:
+    if not curve.is_rate or not _may_be_values(curve) or not curve.is_for_all or not isinstance(first, float):
         return None
     passed = [
         stage.levels.first
         for before, stage in pairwise(curve.stages)
         if before.levels is not None and stage.levels is not None and is_anneal(stage.written)
-        if 0 < before.levels.last == stage.levels.first <= _NEAR_ZERO < first
+        if 0 < before.levels.last == stage.levels.first <= of_all < first
     ]
-    return max(passed, default=None)
+    return _one_level(curve, max(passed)) if passed and curve.multiples.max() < 1 else None
 
 
-def _of_sum(curve: Curve) -> Found | None:
-    """Report a sum of schedules, none of which exceeds base, that exceeds it. A number in a sum is an offset."""
+def small_end(curve: Curve, trains_nothing: float, of_unknown: float, of_one_cycle: Container[float]) -> Answer | None:
+    """Find a level of a decay that was probably meant as a rate: below base, and too small as a multiple of it."""
+    if not curve.is_rate or not _may_be_values(curve):
+        return None
+    base = curve.base
+    sequences = [part.written for part in curve.parts if part.kind == "sequence"]
+    is_one_cycle = any(stages_of(each)[0].args.get("start") not in (None, 0.0) for each in sequences)
+    ends = [rule.min for rule in curve.rules if isinstance(rule, Plateau) and isinstance(rule.min, float)]
+    for part in curve.parts:
+        levels = [level for name, level in part.levels if name != "start"]
+        ends += [level for level in levels if not (is_one_cycle and level in of_one_cycle)]
+    most = of_unknown if base is None else base
+    small = [level for level in ends if 0 < level <= most and (base or 0) * level < trains_nothing]
+    return _one_level(curve, max(small), is_hint=base is None) if small else None
+
+
+def sum_above_base(curve: Curve) -> Answer | None:
+    """Find a sum of schedules, none of which exceeds base, that exceeds it. A number in a sum is an offset."""
+    if not curve.is_multiple or curve.target is not None or (curve.bases and not any(curve.bases)):
+        return None
     for stage in curve.stages:
         levels, resolved = stage.levels, stage.resolved
         if stage.written.kind != "sum" or resolved is None or levels is None or levels.high <= 1 + 1e-6:
             continue
         parts = stage.written.parts()
-        several = [values for schedule in resolved.parts() if (values := values_of(schedule, curve.times)) is not None]
         of_curves = sum(schedule.kind != "constant" for schedule in parts) >= 2
+        several = [values for schedule in resolved.parts() if (values := values_of(schedule, curve.times)) is not None]
         if len(several) < len(parts):
             continue
         if any(part.min() < 0 or part.max() > 1 or (part.max() != 1 and not of_curves) for part in several):
             continue
         because = "a sum adds all of its schedules"
-        message = f"{curve.name} rises above base, because {because}"
+        found = f"{curve.name} rises above base, because {because}"
         if curve.is_timed:
-            message = _in_values(curve, "rises to", float(f"{levels.high:.3g}"), because=because)
-        rising_first = sorted(zip(parts, several, strict=True), key=lambda pair: pair[1][-1] <= pair[1][0])
-        prefix, in_order = "For one after the other", [schedule for schedule, _ in rising_first]
-        if sum(not schedule.has_length for schedule in in_order) > 1:
-            prefix, in_order = "For the largest of them", [maximum(*parts)]
-        stages: list[Schedule] = []
-        for other in curve.stages:
-            stages += in_order if other is stage else [other.written]
-        return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=f"{prefix} write", line=curve.with_stages(stages))
+            found = _in_values(curve, "rises to", float(f"{levels.high:.3g}"), because=because)
+        advice = "For one after the other write >>, such as warmup(500) >> cosine()"
+        return Answer(found, f"{advice}; for the largest of them write maximum(cosine(), linear())")
     return None
 
 
-def _one_level(curve: Curve, level: float, code: str, *, is_hint: bool = False, base: float | None = None) -> Found:
-    """Return the problem of one level, with the line in which it is a value.
+def _one_level(curve: Curve, level: float, *, is_hint: bool = False, base: float | None = None) -> Answer:
+    """Return the answer for one level that was probably meant as a value.
 
     Args:
         curve: the line.
         level: the level.
-        code: the code of the problem.
-        is_hint: True if the problem is information.
-        base: the base whose value the message has; None for the one that describes the line.
+        is_hint: True if the answer is information.
+        base: the base whose value the sentence has; None for the one that describes the line.
     """
     base = curve.base if base is None else base
     last = curve.stages[-1].levels
     verb = "ends at" if last is not None and last.last == level else "has the level"
-    message = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
+    found = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
     if base is not None:
-        message = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
-    is_written = level in curve.levels and not (
-        curve.base is None and any(part.kind == "geometric" for part in curve.parts)
-    )
-    prefix = f"For the value {level:g} write"
-    if not is_written:
-        is_min = level not in curve.levels  # of a plateau
-        text = f"min=absolute({level!r})" if is_min else f"absolute({level!r})"
-        return problem(curve, code, message, f"{prefix} {text}", as_info=is_hint)
-    return problem(curve, code, message, prefix=prefix, line=curve.with_absolute([level]), as_info=is_hint)
+        found = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
+    fragment = absolute_levels(curve, [level])
+    if not fragment:  # of a plateau
+        fragment = f"min=absolute({level!r})"
+    return Answer(found, f"For the value {level:g} write {fragment}", is_hint)
 
 
-def _as_values(
-    curve: Curve, levels: Sequence[float], low: float, high: float, *, falls: bool | None = None, whole: bool = True
-) -> Found:
-    """Return the problem of multiples that were probably meant as values, with the line in which they are values."""
+def _as_values(curve: Curve, levels: Sequence[float], low: float, high: float, *, falls: bool | None = None) -> Answer:
+    """Return the answer for multiples that were probably meant as values."""
     falls = bool(curve.multiples[0] > curve.multiples[-1]) if falls is None else falls
     ends = (low,) if low == high else (high, low) if falls else (low, high)
     values = " to ".join(f"{end:.4g}" for end in ends)
-    message = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
-    prefix = f"For the value{'s' * (len(ends) > 1)} {values} write"
-    return problem(curve, codes.LEVEL_AS_VALUE, message, prefix=prefix, line=curve.with_absolute(levels, whole=whole))
+    functions = [f"absolute({part.written})" for part in curve.parts if is_own(part.written)]
+    fragments = absolute_levels(curve, levels) or ", ".join(functions)
+    found = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
+    return Answer(
+        found, f"For the value{'s' * (len(ends) > 1)} {values} write {fragments}", not levels and not curve.bases
+    )
 
 
 def _in_values(curve: Curve, verb: str, *multiples: float, because: str = "") -> str:
-    """Return the clause of a message with the values of some multiples of base, or with the multiples alone."""
+    """Return the clause of a sentence with the values of some multiples of base, or with the multiples alone."""
     written = " to ".join(f"{multiple:.4g}" for multiple in multiples)
     if curve.base is None:
         return f"{curve.name} {verb} {written} × base, because {because or 'numbers are multiples of base'}"
@@ -294,8 +242,8 @@ def _in_values(curve: Curve, verb: str, *multiples: float, because: str = "") ->
     return f"{clause}, because {because}" if because else clause
 
 
-def target_at_its_own_number(curve: Curve) -> Found | None:
-    """Report a level of a target that is its initial value, so that the line was probably written in values.
+def target_at_its_own_number(curve: Curve, lowest_start: float) -> Answer | None:
+    """Find a level of a target that is its initial value, so that the line was probably written in values.
 
     A line that reaches 1 before that level is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)`
     of a size of 2. So is a line with a peak of 1: `warmup(10, 0.1) >> cosine()` of a weight of 0.1.
@@ -306,15 +254,14 @@ def target_at_its_own_number(curve: Curve) -> Found | None:
     if curve.parts[0].kind == "product" or not curve.is_multiple:
         return None
     starts = [level for ramp in ramps for _, level in ramp.levels if ramp.written.args["to"] in (None, 1.0)]
-    if initial in [level for level in starts if level <= _LOW_START]:
+    if initial <= lowest_start and initial in starts:
         return None
-    _, high = _low_and_high(curve)
+    high = curve.extremes.high
     last = curve.stages[-1].levels
     if _first_at(curve, 1.0) < _first_at(curve, initial) or (high == 1 and last is not None and last.last < 1):
         return None
-    message = f"{curve.name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
-    advice = f"For the value {initial:g} write the level 1, or for a line in values absolute({curve.binding.schedule})"
-    return problem(curve, codes.LEVEL_AS_VALUE, message, advice)
+    found = f"{curve.name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
+    return Answer(found, f"For values write {absolute_levels(curve, curve.levels)}")
 
 
 def _first_at(curve: Curve, level: float) -> float:
@@ -325,18 +272,9 @@ def _first_at(curve: Curve, level: float) -> float:
 
 # ---------------------------------------------------------------------- is it far above base?
 
-_MANY_TIMES: Final = 10.0
-"""A learning rate that reaches this multiple of base is probably a length or an absolute value."""
-_MANY_TIMES_OF_GROUP: Final = 50.0
-"""The same for the line of some groups: no published recipe exceeds 2 × base, but a head may learn much faster."""
-_FAR_ABOVE: Final = 100.0
-"""An absolute value above this multiple of the optimizer's own value is probably a multiple."""
-_DEFAULT_RATE: Final = 1e-3
-"""The lr of torch's AdamW and SGD that nobody wrote, as if the plan alone has the rates."""
 
-
-def far_above_base(curve: Curve) -> Found | None:
-    """Report an absolute value a hundred times above the optimizer's own one: a multiple was probably meant.
+def far_above_base(curve: Curve, times: float, default_rate: float) -> Answer | None:
+    """Find an absolute value far above the optimizer's own one: a multiple was probably meant.
 
     A weight decay must also reach 1, because 0.1 is usual where an optimizer's default is 1e-4.
     """
@@ -344,106 +282,114 @@ def far_above_base(curve: Curve) -> Found | None:
     if curve.target is not None or curve.name not in ("lr", "weight_decay") or not highest or curve.share == "all":
         return None
     peak = float(curve.values.max(initial=0.0))
-    is_usual = curve.base == _DEFAULT_RATE if curve.is_rate else peak < 1
-    if is_usual or not _FAR_ABOVE * highest * (1 + _SAME) < peak < inf:
+    is_usual = curve.base == default_rate if curve.is_rate else peak < 1
+    if is_usual or not times * highest * (1 + _SAME) < peak < inf:
         return None
-    message = f"{curve.name} is {peak:g}, {peak / highest:.3g} times the optimizer's own {highest:g}"
-    advice, prefix = f"Set {curve.name} in the optimizer", f", or for multiples of {highest:g} write"
-    return problem(curve, codes.GROWS, message, advice, prefix=prefix, line=curve.with_multiples(1.0))
+    found = f"{curve.name} is {peak:g}, {peak / highest:.3g} times the optimizer's own {highest:g}"
+    return Answer(found, f"Set {curve.name} in the optimizer, or for multiples of {highest:g} omit absolute(…)")
 
 
-def grows(curve: Curve) -> Found | None:
-    """Report a rate of many times its base: a level that was meant as a length or a value, or a ratio above 1."""
-    if not curve.is_rate or curve.share != "all" or (curve.bases and not any(curve.bases)):
+_FACTORS = ("as_factor", "followed_target")
+"""Shapes whose values are no multiples near 1."""
+
+
+def level_far_above_base(curve: Curve, times: float) -> Answer | None:
+    """Find a written level of a rate for all groups that was probably meant as a length or as a value."""
+    if not _is_multiple_of_rate(curve) or not curve.is_for_all or not curve.is_multiple:
         return None
-    limit = _MANY_TIMES if curve.is_for_all else _MANY_TIMES_OF_GROUP
-    if any(part.kind in ("as_factor", "followed_target") for part in curve.parts):
-        return None
-    stages = curve.stages if curve.levels else ()
-    ends = [abs(level) for stage in stages if stage.levels is not None for level in stage.levels[:2]]
+    highest = max(map(abs, curve.levels), default=0.0)
+    ends = [abs(level) for stage in curve.stages if stage.levels is not None for level in stage.levels[:2]]
     reached = max([float(np.abs(curve.multiples).max(initial=0.0)), *ends])
-    is_written = curve.is_for_all and curve.is_multiple and max(map(abs, curve.levels), default=0.0) >= limit
-    if is_written and (reached >= limit or curve.resolved is None):
-        reached = max(reached, *map(abs, curve.levels)) if curve.resolved is None else reached
-        message = f"numbers are multiples of the group's own lr, so the lr rises to {reached:.4g} × base"
-        return problem(
-            curve, codes.GROWS, message, "For a length write over=…; for an absolute value write absolute(…)"
-        )
+    if curve.resolved is None:
+        reached = max(reached, highest)
+    if min(highest, reached) < times:
+        return None
+    found = f"numbers are multiples of the group's own lr, so the lr rises to {reached:.4g} × base"
+    return Answer(found, "For a length write over=…; for an absolute value write absolute(…)")
+
+
+def grows(curve: Curve, of_all: float, of_group: float) -> Answer | None:
+    """Find a rate that grows to many times its base."""
+    limit = of_all if curve.is_for_all else of_group
     peak = float(curve.multiples.max(initial=0.0))
-    if peak <= limit or not curve.is_timed:
+    if not _is_multiple_of_rate(curve) or peak <= limit or not curve.is_timed:
         return None
     multiple = f"{peak:.3g}" if curve.run.to_scale else f"more than {limit:g}"
-    message = f"it grows to {multiple} × base at {when(curve, int(curve.times[np.argmax(curve.multiples)]))}"
-    return problem(curve, codes.GROWS, message, "Use a ratio below 1, or a smaller multiple of base")
+    found = f"it grows to {multiple} × base at {when(curve, int(curve.times[np.argmax(curve.multiples)]))}"
+    return Answer(found, "Use a ratio below 1, or a smaller multiple of base")
+
+
+def _is_multiple_of_rate(curve: Curve) -> bool:
+    if not curve.is_rate or curve.share != "all" or (curve.bases and not any(curve.bases)):
+        return False
+    return not any(part.kind in _FACTORS for part in curve.parts)
 
 
 # ---------------------------------------------------------------------- do absolute values erase groups?
 
 
-def groups_made_equal(curve: Curve) -> Found | None:
-    """Report an absolute line that gives equal values to groups whose bases differ, or a decay to a group without one.
-
-    Reason: layer-wise rates, and biases and norms without weight decay, are usual; an absolute value has no base.
-    """
-    bases = sorted(set(curve.bases))
-    if len(bases) < 2 or curve.share == "all" or curve.name not in ("lr", "weight_decay") or curve.target is not None:
+def groups_made_equal(curve: Curve) -> Answer | None:
+    """Find an absolute line that gives equal rates or decays to groups whose own ones differ."""
+    bases = {base: label for label, base in reversed(curve.groups)}
+    # An absolute value thaws a frozen group on purpose.
+    if len(bases) < 2 or curve.share != "none" or curve.name not in ("lr", "weight_decay") or 0 in bases:
         return None
-    lowest = bases[0]
-    if lowest == 0 and not curve.is_rate:
-        return _decay_of_group_without(curve)
-    if lowest == 0 or curve.share != "none":  # an absolute value thaws a frozen group on purpose
+    if curve.target is not None:
         return None
-    rates = ", ".join(f"{base:g} in group {label!r}" for label, base in _a_group_for_each_base(curve)[:3])
-    message = f"{curve.name} is {rates} of the optimizer, and an absolute value has no base: the plan makes them equal"
-    line = curve.with_multiples(bases[-1])
-    return problem(curve, codes.GROUPS_MADE_EQUAL, message, prefix="To keep their ratio write", line=line)
+    several = [f"{base:g} in group {label!r}" for base, label in bases.items()]
+    found = f"{curve.name} is {', '.join(several[:3])} of the optimizer, and an absolute value has no base"
+    return Answer(f"{found}: the plan makes them equal", "To keep their ratio write multiples of base: cosine(to=0.01)")
 
 
-def _a_group_for_each_base(curve: Curve) -> list[tuple[str | int, float]]:
-    return [(label, base) for base, label in {base: label for label, base in reversed(curve.groups)}.items()]
-
-
-def _decay_of_group_without(curve: Curve) -> Found | None:
-    """Report the first group without weight decay to which an absolute value gives one."""
+def decay_of_group_without(curve: Curve) -> Answer | None:
+    """Find the first group without weight decay to which an absolute value gives one."""
+    if curve.name != "weight_decay" or curve.target is not None or not any(curve.bases) or 0 not in curve.bases:
+        return None
     values = curve.values_of(0.0)
-    if not values.any():
+    if curve.share == "all" or not values.any():
         return None
     name = next(label for label, base in curve.groups if base == 0)
     value = values[np.flatnonzero(values)[0]]
-    message = f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
+    found = f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
     advice = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
-    return problem(curve, codes.GROUPS_MADE_EQUAL, f"{message}gives it {value:g}", advice)
+    return Answer(f"{found}gives it {value:g}", advice)
 
 
 # ---------------------------------------------------------------------- can the optimizer use the values?
 
 
-def refused_values(curve: Curve) -> Found | None:
-    """Report values that an optimizer cannot use: infinite ones, a beta of 1, a negative rate."""
+def not_finite(curve: Curve) -> Answer | None:
+    """Find a value that is infinite or not a number."""
     bad = ~np.isfinite(curve.values)
-    if bad.any():
-        place = int(np.argmax(bad))
-        time = curve.first_time(place, lambda value: not np.isfinite(value))
-        message = f"the value is {curve.values[place]} at {when(curve, time)}"
-        advice = "" if np.isnan(curve.values[place]) else "Use a ratio below 1, or a longer period"
-        return problem(curve, codes.NOT_FINITE, message, advice)
-    allowed = range_of(curve.name) if curve.target is None else None
-    if allowed is None or curve.resolved is None:
+    if not bad.any():
         return None
-    # A line without a known base has a sign, and no value.
+    place = int(np.argmax(bad))
+    time = curve.first_time(place, lambda value: not np.isfinite(value))
+    advice = "" if np.isnan(curve.values[place]) else "Use a ratio below 1, or a longer period"
+    return Answer(f"the value is {curve.values[place]} at {when(curve, time)}", advice)
+
+
+def may_reach_one(curve: Curve) -> Answer | None:
+    """Find a multiple above 1 of a momentum whose base is unknown."""
+    allowed = range_of(curve.name) if curve.target is None else None
     peak = float(curve.values.max())
-    if allowed.below == 1 < peak and curve.base is None and curve.share == "all":
-        least = f"{peak:.3g} × base, which is 1 or more for a base of {1 / peak:.3g} or more"
-        return problem(curve, codes.LEVEL_AS_VALUE, f"{curve.name} reaches {least}", BELOW_ONE_ADVICE)
+    if allowed is None or allowed.below != 1 or peak <= 1 or curve.base is not None or curve.share != "all":
+        return None
+    least = f"{peak:.3g} × base, which is 1 or more for a base of {1 / peak:.3g} or more"
+    return Answer(f"{curve.name} reaches {least}", BELOW_ONE_ADVICE)
+
+
+def outside_range(curve: Curve) -> Answer | None:
+    """Find a value that a field cannot have: a negative one, or a beta of 1. An unknown base has only a sign."""
+    allowed = range_of(curve.name) if curve.target is None else None
+    if allowed is None or curve.resolved is None or not curve.is_comparable:
+        return None
     if not curve.is_real:
-        if curve.share != "all":
-            return None
         allowed = allowed._replace(below=inf)
     own = 1.0 if curve.base is None else curve.base
-    ends = dict.fromkeys((own, min(curve.bases, default=own), max(curve.bases, default=own)))
     firsts = {
         base: first
-        for base in ends
+        for base in dict.fromkeys((own, min(curve.bases, default=own), max(curve.bases, default=own)))
         if (first := first_outside(curve.resolved, allowed, base, lambda updates: updates, 0, curve.end)) is not None
     }
     if not firsts:
@@ -451,12 +397,7 @@ def refused_values(curve: Curve) -> Found | None:
     base = min(firsts, key=firsts.__getitem__)
     time, value = firsts[base]
     written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
-    message = f"{curve.name}{whose(curve, base)} {allowed.problem(value)}: it is {written} at {when(curve, time)}"
-    advice = with_floor(curve.binding.schedule) if value < 0 else BELOW_ONE_ADVICE
-    return problem(curve, codes.NEGATIVE if value < 0 else codes.MOMENTUM_OF_ONE, message, advice)
-
-
-LEVELS: Final[tuple[Question, ...]] = (
-    value_for_multiple, target_at_its_own_number, far_above_base, grows, groups_made_equal,
-)  # fmt: skip
-"""Questions about the levels of a line whose values are known and finite."""
+    found = f"{curve.name}{whose(curve, base)} {allowed.problem(value)}: it is {written} at {when(curve, time)}"
+    if value < 0:
+        return Answer(found, FLOOR_ADVICE, code=codes.NEGATIVE)
+    return Answer(found, BELOW_ONE_ADVICE)

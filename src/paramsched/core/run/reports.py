@@ -23,6 +23,7 @@ from paramsched.core.fields import finite_or_none, is_number, recorded_base
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
 from paramsched.core.plan.lines import (
     BELOW_ONE_ADVICE,
+    FLOOR_ADVICE,
     Line,
     Place,
     RuleStates,
@@ -34,7 +35,6 @@ from paramsched.core.plan.lines import (
     first_outside,
     range_of,
     values_at,
-    with_floor,
 )
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
@@ -422,16 +422,10 @@ def refuse_values_outside(
             raise PlanError(
                 f"{line.field} of group {labels[line.groups[line.bases.index(base)]]!r}",
                 f"it {allowed.problem(value)}: it is {value:g} at {when}",
-                with_floor(_written(in_force, line)) if value < 0 else BELOW_ONE_ADVICE,
+                FLOOR_ADVICE if value < 0 else BELOW_ONE_ADVICE,
             )
         if line.clock == UPDATES and not line.schedule.metric_rules:
             in_force.inside[key] = now.first
-
-
-def _written(in_force: ResolvedPlan, line: Line) -> Schedule:
-    """Return the schedule of a line as the plan has it; the resolved one if the plan has another line for it."""
-    keys = [binding_key(binding) for binding in in_force.counted.bindings if binding.schedule is line.schedule]
-    return next((binding.schedule for binding in in_force.plan.bindings if binding_key(binding) in keys), line.schedule)
 
 
 @final

@@ -1,0 +1,282 @@
+"""The questions about the stages of a line, and about how a rate uses the run. Limits and reasons: `table.py`."""
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from paramsched.core.rules.answer import Answer, in_unit, updates_text, when, whose
+from paramsched.core.rules.curve import Curve, Part, Stage, values_of
+from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
+from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.own import is_own
+from paramsched.core.schedules.sequence import stages_of
+from paramsched.core.time.duration import Duration
+
+# ---------------------------------------------------------------------- does it jump, or change nothing?
+
+
+def jump(curve: Curve, near: float) -> Answer | None:
+    """Find a stage without a written level that begins at base after another level."""
+    for place, (before, stage) in enumerate(pairwise(curve.stages), 1):
+        has_level = is_anneal(stage.written) or stage.written.kind in ("constant", "geometric", "product")
+        if has_level or before.is_constant or before.written.kind == stage.written.kind or stage.length == 0:
+            continue
+        if before.levels is None or stage.levels is None or abs(stage.levels.first - 1.0) > 1e-9:
+            continue
+        end = before.levels.last
+        if _goes_on(before, stage) or max(end, 1.0) <= min(end, 1.0) * near:
+            continue
+        found = f"stage {place + 1}, {stage.written}, begins at 1 × base, but stage {place} ends at {end:.3g} × base"
+        if curve.base and curve.target is None:
+            found += f": {curve.name} jumps from {end * curve.base:.4g} to {curve.base:.4g}"
+        is_sum = stage.written.kind == "sum"
+        factor = f"write {end:.3g} * before this stage" if end and not is_sum else "multiply this stage by a factor"
+        return Answer(found, f"To begin at the level before {factor}")
+    return None
+
+
+def _goes_on(before: Stage, stage: Stage) -> bool:
+    """Return whether a stage is a later part of the schedule of the stage before."""
+    over = before.written.args.get("over")
+    return any(
+        schedule.kind == "skip" and schedule.args["by"] == over for schedule in (stage.written, *stage.written.parts())
+    )
+
+
+_OTHER_LEVEL: Final = "Write another level or ratio, such as 0.1, or constant()"
+
+
+def idle_stage(curve: Curve) -> Answer | None:
+    """Find a stage whose open level makes it constant; `constant()` is meant to be."""
+    for place, stage in enumerate(curve.stages if len(curve.stages) > 1 else (), 1):
+        resolved = stage.resolved
+        if resolved is None or not is_anneal(stage.written) or not is_anneal(resolved) or stage.length == 0:
+            continue
+        opens = [name for name in ("to", "start") if stage.written.args[name] is None]
+        level = last_level(resolved)
+        if not opens or level != first_level(resolved):
+            continue
+        text = str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
+        found = f"stage {place}, {stage.written}, begins and ends at {text}, so it changes nothing"
+        verb = "end" if opens[0] == "to" else "begin"
+        return Answer(found, _OTHER_LEVEL if level == 1.0 else f"To {verb} at base write {opens[0]}=1.0")
+    return None
+
+
+_TIMES_OF_IDLE: Final = np.unique([*range(64), *np.geomspace(64, 1e17, 64).astype(np.int64)])
+_NO_LENGTH: Final = Duration.of_updates(0)
+
+
+def idle_shape(curve: Curve) -> Answer | None:
+    """Find the first shape that holds base, such as `cosine(to=1.0)` and `step(30, gamma=1.0)`.
+
+    Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`. A length of 0 turns a shape off.
+    """
+    for part in curve.parts:
+        written = part.written
+        if 1.0 not in written.args.values() or part.resolved is None or part.kind == "constant":
+            continue
+        if written.has_absolute or written.parts() or is_own(written) or part.resolved.args.get("over") == _NO_LENGTH:
+            continue
+        values = values_of(part.resolved, _TIMES_OF_IDLE)
+        if values is not None and (values == 1.0).all():
+            return Answer(f"{written} begins and ends at 1 × base, so it changes nothing", _OTHER_LEVEL)
+    return None
+
+
+# ---------------------------------------------------------------------- does the rate fall, and late enough?
+
+_SHORTER: Final = 'Shorten the warmup, for example warmup("5%")'
+
+
+def falling_warmup(curve: Curve, near: float) -> Answer | None:
+    """Find a warmup that falls, because the highest level was written as its start: `warmup("5%", 2.0)`."""
+    for warmup in _warmups(curve):
+        length = None if warmup.resolved is None else warmup.resolved.length
+        if length is None or not 1 < length.number < curve.end:
+            continue
+        first, place = float(curve.values[0]), int(np.searchsorted(curve.times, float(length.number)))
+        after, unit = float(curve.values[place]), " × base" * (curve.base is None)
+        if first > near * abs(after):
+            found = f"{warmup.written} falls from {first:.3g} to {after:.3g}{unit}"
+            return Answer(found, f"To rise to the higher level write start=0.0, to={warmup.written.args['start']}")
+    return None
+
+
+def _warmups(curve: Curve) -> list[Part]:
+    """Return the warmups with which the rate of all groups, or a sequence in a sum or a clamp of it, begins."""
+    firsts = [stages_of(part.written)[0] for part in curve.parts if part.kind == "sequence" and part.over_run]
+    return [
+        part
+        for part in (curve.parts if _is_rate_of_all(curve) else ())
+        if part.written.kind == "warmup" and (part.over_run or any(part.written is first for first in firsts))
+    ]
+
+
+def _is_rate_of_all(curve: Curve) -> bool:
+    """Return whether a line is the rate of all groups, of which some may rise: those of biases fall first in YOLOv5."""
+    return curve.is_rate and curve.is_for_all and curve.is_comparable
+
+
+def rises_to_the_end(curve: Curve, late: float, high: float, at_peak: float, tiny_run: int) -> Answer | None:
+    """Find a rate that rises until the end: its warmup is too long or, without a warmup, its ends are swapped."""
+    if not _is_rate_of_all(curve):
+        return None
+    is_early = curve.times < late * curve.end
+    lowest = min(filter(None, curve.bases), default=curve.base)
+    # Of a line with an absolute level, the rate of the group with the lowest base may rise to it.
+    for base in (curve.base,) if curve.share == "all" else dict.fromkeys((curve.base, lowest)):
+        values = curve.values if base == curve.base or base is None else curve.values_of(base)
+        peak = float(values.max())
+        if values[0] >= high * peak or (values[is_early] > at_peak * peak).any():
+            continue
+        ramps = [part for part in curve.parts if part.is_ramp]
+        longest = [ramp.resolved.length.number for ramp in ramps if ramp.resolved and ramp.resolved.length]
+        if curve.end < tiny_run and max(longest, default=0) < curve.end:
+            return None
+        top = when(curve, int(curve.times[np.argmax(values)]), of_all=True)
+        found = f"the learning rate{whose(curve, base)} rises until {top}"
+        is_cycle = any(time.role == "period" and part.kind == "cyclic" for part in curve.parts for time in part.times)
+        ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
+        if (ramps or is_cycle) and not ends_above:
+            return Answer(found, _SHORTER)
+        return _swapped(curve, found, float(values[0]))
+    return None
+
+
+def _swapped(curve: Curve, found: str, first: float) -> Answer:
+    """Return the answer for a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
+    last = curve.stages[-1].written
+    to = last.args.get("to")
+    if isinstance(to, Absolute) and first > 0:
+        advice = f"To fall to a level below {first:.3g} write to=absolute({float(f'{first / 10:.3g}')!r})"
+        return Answer(f"{found}, from {first:.3g} to the level {to}", advice)
+    if curve.base == 0 and curve.share == "some":  # its levels are multiples of 0 and values
+        return Answer(f"{found}, from the optimizer's own 0", "Set lr in the optimizer")
+    advice = "Use a ratio below 1"
+    if is_anneal(last):
+        advice = f"To fall write start={last_level(last)}, to={first_level(last)}"
+    return Answer(f"{found}, without a warmup", advice)
+
+
+def long_warmup(curve: Curve, longest: float, tiny_run: int) -> Answer | None:
+    """Find a warmup of the lr that takes more than half of the run, so that the decay has no update or few."""
+    if curve.situation.is_short or curve.end < tiny_run:
+        return None
+    for warmup in _warmups(curve):
+        length = None if warmup.resolved is None else warmup.resolved.length
+        if length is not None and warmup.is_ramp and longest * curve.end < length.number <= curve.end:
+            return Answer(f"{warmup.written} takes {float(length.number / curve.end):.0%} of the run", _SHORTER)
+    return None
+
+
+def warmup_last(curve: Curve, near: float, high: float) -> Answer | None:
+    """Find an lr that falls, and then rises to base in the last stage. The stages of a triangle are repeated."""
+    if not curve.is_rate or len(curve.stages) < 2 or curve.parts[0].kind != "sequence":
+        return None
+    *others, last = curve.stages
+    rise, before = last.levels, others[-1].levels
+    if not is_anneal(last.written) or last.written.args["over"] is None or rise is None or before is None:
+        return None
+    is_rise = rise.last > rise.first * near and rise.last >= high * before.first
+    is_repeated = any(stage.levels is not None and stage.levels[:2] == rise[:2] for stage in others)
+    if not is_rise or before.last >= before.first / near or is_repeated:
+        return None
+    found = f"the last stage, {last.written}, rises to {rise.last:.3g} × base at the end of the run"
+    return Answer(found, f"A warmup comes first: {last.written} >> cosine()")
+
+
+def restart_at_the_end(curve: Curve, high: float, short_cycle: float, tiny_run: int) -> Answer | None:
+    """Find a restart shortly before the end, after which the rate has no time to fall.
+
+    A period that divides the run has none.
+    """
+    values, times = curve.values, curve.times
+    least = high * float(values.max())
+    if not _is_rate_of_all(curve) or values[-1] < least or curve.end < tiny_run:
+        return None
+    if not any(time.role == "period" for part in curve.parts for time in part.times):  # no cycles
+        return None
+    ups = np.flatnonzero((values[1:] > 2 * values[:-1]) & (values[1:] >= least)) + 1
+    if not len(ups):
+        return None
+    begin = curve.first_time(int(ups[-1]), lambda value: value >= least)
+    before = int(times[ups[-2]]) if len(ups) > 1 else 0
+    left = curve.end - begin
+    if left > short_cycle * (begin - before):
+        return None
+    found = f"the rate restarts at {when(curve, begin)}, {updates_text(left)} before the end, and ends high"
+    return Answer(found, "Choose a period that divides the run, such as restarts(cosine(), times=4)")
+
+
+# ---------------------------------------------------------------------- does it end too early?
+
+
+def never_above_zero(curve: Curve) -> Answer | None:
+    """Find a rate of 0 during the entire run. A line for some groups that are frozen means to be 0."""
+    is_frozen = bool(curve.bases) and not curve.base
+    if not curve.is_rate or curve.values.any() or (is_frozen and not curve.is_for_all):
+        return None
+    advice = "Set lr in the optimizer, and use lr: cosine()" if is_frozen else "Use lr: cosine(), or remove the line"
+    return Answer("the learning rate is 0 during the entire run", advice)
+
+
+def zero_at_the_end(
+    curve: Curve, least: float, longest: float, longest_meant: float, few_steps: int, tiny_run: int
+) -> Answer | None:
+    """Find a rate that is nearly 0 long before the end.
+
+    A last `constant(0)` of less than half of the run is meant, and so are a few steps: `step("30 epochs")` of 300.
+    """
+    sizes = np.abs(curve.values)
+    limit = least * float(sizes.max())
+    above = np.flatnonzero(sizes > limit)
+    if sizes[-1] > limit or not len(above) or not _is_used_rate(curve, tiny_run):
+        return None
+    has_few_steps = curve.values[-1] != 0 and np.count_nonzero(np.diff(curve.values)) <= few_steps
+    *others, stage = curve.stages
+    is_meant = has_few_steps or (bool(others) and stage.is_constant and stage.written.args["value"] == 0)
+    if 1 - (curve.times[above[-1]] + 1) / curve.end < (longest_meant if is_meant else longest):
+        return None
+    return _ends_early(curve, int(above[-1]), limit, "nearly 0", "End it above 0, or extend")
+
+
+def last_level_early(curve: Curve, high: float, early: float, counted_run: int, tiny_run: int) -> Answer | None:
+    """Find a rate that has its last level, below its peak, early in the run: `table` without `every`."""
+    sizes = np.abs(curve.values)
+    limit = float(sizes[-1]) * (1 + 1e-9)
+    above = np.flatnonzero(sizes > limit)
+    if not len(above) or sizes[-1] >= high * float(sizes.max()) or not _is_used_rate(curve, tiny_run):
+        return None
+    if curve.end < counted_run or curve.times[above[-1]] + 1 > early * curve.end:
+        return None
+    level = f"{curve.values[-1]:.3g}" + " × base" * (curve.base is None)
+    return _ends_early(curve, int(above[-1]), limit, level, "Extend")
+
+
+def _is_used_rate(curve: Curve, tiny_run: int) -> bool:
+    return curve.is_rate and curve.is_comparable and curve.end >= tiny_run
+
+
+def _ends_early(curve: Curve, last: int, limit: float, level: str, first: str) -> Answer:
+    """Return the answer for a rate that keeps its last level from an update on."""
+    begin = int(curve.times[last]) + 1
+    if last + 1 < len(curve.times):
+        begin = curve.first_time(last + 1, lambda value: abs(value) <= limit)
+    found = f"the learning rate is {level} from {when(curve, begin)} on, for {1 - begin / curve.end:.0%} of the run"
+    return Answer(found, f"{first} the decay to the end of the run{_longer(curve)}")
+
+
+def _longer(curve: Curve) -> str:
+    """Return what to write for a decay that ends later; empty if that is not known."""
+    decays = [stage.written for stage in curve.stages if not stage.is_constant]
+    if decays and is_anneal(decays[-1]) and decays[-1].args["over"] is not None:
+        return f": omit its length, {decays[-1].args['over'].written()}"
+    for part in reversed(curve.parts):
+        lengths = [time.written for time in part.times]
+        if part.kind == "table":
+            return f': every="{100 // max(1, len(part.written.args["values"]) - 1)}%"'
+        if part.kind == "multistep" and all(length.is_resolved and length.number < 100 for length in lengths):
+            return f": {in_unit(lengths, 'updates', 'percent')}"
+    return ""
