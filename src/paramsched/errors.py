@@ -21,7 +21,7 @@ ParamschedError
 """
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Self, final
@@ -202,27 +202,7 @@ class AssertedArgument(InvalidArgument, AssertionError):
 
 @final
 class AmbiguousLevel(InvalidArgument):
-    """A start that is not written, after `constant(x)`: it could be x or the level that the stage has alone.
-
-    Args:
-        site, found, advice: as for InvalidArgument.
-        readings: two schedules, the one that continues from x and the one that begins anew; they make the advice.
-    """
-
-    def __init__(
-        self, site: str | CallSite, found: str = "", advice: str = "", *, readings: tuple[Any, ...] = (), **data: Any
-    ) -> None:
-        InvalidArgument.__init__(self, site, found, _either(readings, str) if readings else advice, **data)
-        self.readings = readings
-
-    def written(self, write: Callable[[Any], str], *, site: str | None = None) -> Self:
-        """Return a copy whose advice shows each of the two schedules as `write(schedule)`."""
-        return self.changed(site=site, advice=_either(self.readings, write))
-
-
-def _either(readings: tuple[Any, ...], write: Callable[[Any], str]) -> str:
-    continued, anew = map(write, readings)
-    return f"Write {continued} to continue at that level, or {anew} to begin anew"
+    """A start that is not written, after `constant(x)`: it could be x or the level that the stage has alone."""
 
 
 class PlanError(InvalidArgument):

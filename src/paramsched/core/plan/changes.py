@@ -16,7 +16,7 @@ from paramsched.core.schedules.sequence import in_order, open_start, stages_of
 from paramsched.core.schedules.windows import depends_on_total, skip, take
 from paramsched.core.time.duration import PROGRESS, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName
-from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
+from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 
 _SIZES_OF_UPDATE = PLANNED_SIZES
 
@@ -191,14 +191,7 @@ class PlanLines:
             bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
         past = bare
         if at.terms:
-            try:
-                past = take(old, at, self._planned_for(line, old, total)) >> bare
-            except AmbiguousLevel as error:
-                argument = f"{line.name}=" if line.name.isidentifier() else ""
-                raise error.written(
-                    lambda one: f'{argument}"{in_order(stages_of(one)[1:])}"',  # the first stage is the past
-                    site=f'change("{at}", {argument}{bare})',
-                ) from None
+            past = take(old, at, self._planned_for(line, old, total)) >> bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _kept(self, line: Binding, total: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:

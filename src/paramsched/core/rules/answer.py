@@ -26,21 +26,23 @@ class Answer(NamedTuple):
 
 
 def absolute_levels(curve: Curve, levels: Container[float]) -> str:
-    """Return the arguments with which some written levels of a line are values: `to=absolute(1e-05)`.
+    """Return the arguments or numbers with which some written levels of a line are values.
 
-    A `geometric` has two values or none. The level of a constant needs no name.
+    `to=absolute(1e-05)` for the end of a decay without a length, else `absolute(0.0003)` for each number. A `geometric`
+    has two values or none, and a product at most one factor with values.
     """
+    parts = [part for part in curve.parts if any(level in levels for _, level in part.levels)]
+    if curve.parts[0].kind in ("product", "chain") and len(parts) > 1:
+        return "absolute(…) around the line"
+    written = [(part, name, level) for part in parts for name, level in part.levels if level in levels]
+    names = {name for _, name, _ in written}
     fragments = list[str]()
-    for part in curve.parts:
-        for name, level in part.levels:
-            if level not in levels:
-                continue
-            if name == "values":
-                fragments.append("absolute=True")
-                continue
-            if part.kind == "geometric" and part.written.args["start"] is None and curve.base is not None:
-                fragments.append(f"start=absolute({curve.base!r})")
-            fragments.append(f"absolute({level!r})" if name == "value" else f"{name}=absolute({level!r})")
+    for part, _, level in written:
+        is_open = part.kind == "geometric" and part.written.args["start"] is None
+        if is_open and curve.base is not None:
+            fragments.append(f"start=absolute({curve.base!r})")
+        named = "to=" * (names == {"to"} and part.written.args.get("over") is None)
+        fragments.append("absolute=True" if part.kind == "table" else f"{named}absolute({level!r})")
     return ", ".join(dict.fromkeys(fragments))
 
 

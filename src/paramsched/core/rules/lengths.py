@@ -143,7 +143,8 @@ def epochs_for_updates(curve: Curve, least: int, runs: int, runs_of_warmup: int)
         for time in part.times:
             if dict(time.written.terms).get("epochs", 0) >= limit:
                 found = f'the length "{time.written}" exceeds the run of {number_text(epochs)} epochs'
-                return Answer(found, f"For updates write {in_unit([time.written], 'epochs', 'updates')}")
+                lengths = [other.written for other in part.times]
+                return Answer(found, f"For updates write {in_unit(lengths, 'epochs', 'updates')}")
     return None
 
 
@@ -318,6 +319,6 @@ def many_cycles(curve: Curve, most: int) -> Answer | None:
         number = length.number
         if 2 <= number <= most and number == int(number) and curve.end > most * number:
             found = f"{part.written} has {float(curve.end / number):.4g} cycles of {length} updates"
-            fragment = f"times={length}" if part.kind == "restarts" else f"restarts(cosine(), times={length})"
+            fragment = f"times={length}" if part.kind == "restarts" else f'"{100 / number:.6g}%"'
             return Answer(found, f"For {length} cycles write {fragment}")
     return None

@@ -105,9 +105,8 @@ def low_start(curve: Curve, rates: Container[str], of_all: float) -> Answer | No
         top = _level_before(before)
         if stage.levels is not None and top is not None and top > start:
             higher = "base" if top == 1 else f"{top:g} × base"
-            fragment = f"to={start!r}" if top == 1 else f"start={top!r}, to={start!r}"
             found = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
-            return Answer(found, f"To fall from {higher} to {start:g} × base write {fragment}")
+            return Answer(found, f"To fall from {higher} to {start:g} × base write start={top!r}, to={start!r}")
     return None
 
 

@@ -8,7 +8,7 @@ from paramsched.base import codes
 from paramsched.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckRule, check_rules
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
-from paramsched.base.words import GROUPS, LATER, TOTAL, child_path, did_you_mean
+from paramsched.base.words import TOTAL, did_you_mean
 from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
@@ -19,11 +19,10 @@ from paramsched.core.plan.plan import Bases, Plan, group_of_bases
 from paramsched.core.rules.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.core.rules.driver import accumulation_unused, probable_mistakes
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
-from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, values_inside
-from paramsched.core.schedules.sequence import in_order_anew, open_start, refuse_two_without_length, stages_of
+from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import ClockName, Facts, RunFacts, facts_if_passed
@@ -44,9 +43,8 @@ def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
     elif binding.name == "betas":
         yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
     elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
-        schedule = without_rules(binding.schedule)
         message = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
-        target = f"{{{binding.name}: {{initial: 1.0, schedule: {schedule}}}}}"
+        target = f"{{{binding.name}: {{initial: 1.0, schedule: cosine()}}}}"
         instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
         yield Problem(path, message, instead, code=OTHERS_NAME, at_key=True)
 
@@ -55,54 +53,32 @@ def note_of_first_update(plan: Plan) -> str:
     """Return the note for a plan whose short warmup begins at 0; empty if a line of the lr begins above 0.
 
     >>> note_of_first_update(Plan(lr="warmup(10)"))
-    'the lr of the first update is 0. To begin at 1/10 of base write warmup(10, index="(t+1)/n")'
+    'the lr of the first update is 0. To begin the warmup above 0 write index="(t+1)/n"'
     """
     lines = [binding for binding in plan.bindings if binding.name == "lr" and not isinstance(binding.field, Target)]
-    above = [_above_zero(binding.schedule) for binding in lines]
-    if not lines or None in above:
+    ramps = [_ramp_from_zero(binding.schedule) for binding in sorted(lines, key=lambda line: line.groups is not None)]
+    if not ramps or None in ramps or ramps[0] is None:
         return ""
-    place = next((at for at, binding in enumerate(lines) if binding.groups is None), 0)
-    line, found = lines[place], above[place]
-    assert found is not None
-    schedule, ramp, ends_at_base = found
-    updates = None if ramp.args["over"] is None else ramp.args["over"].exact
-    if updates is None or not 1 < updates <= _SHORT:
+    over = ramps[0].args["over"]
+    if over is None or over.exact is None or not 1 < over.exact <= _SHORT:
         return ""
-    share = f"at 1/{updates} of base" if ends_at_base else "above 0"
-    return f"the {line.name} of the first update is 0. To begin {share} write {schedule}"
+    return 'the lr of the first update is 0. To begin the warmup above 0 write index="(t+1)/n"'
 
 
 _SHORT: Final = 10
 """Updates of a warmup. In a longer one the first update would have less than a tenth of base."""
-
-
 _ZERO: Final = (0.0, Absolute(0.0))
 
 
-def _above_zero(schedule: Schedule) -> tuple[Schedule, Schedule, bool] | None:
-    """Return a schedule that begins at 0 with a first value above 0; None for any other schedule.
-
-    Also its ramp, and whether that is known to end at base.
-    """
+def _ramp_from_zero(schedule: Schedule) -> Schedule | None:
+    """Return the ramp with which a schedule begins at 0; None for any other schedule."""
     if is_anneal(schedule):
-        if schedule.args["index"] != "t/n" or first_level(schedule) not in _ZERO or last_level(schedule) in _ZERO:
-            return None
-        ramp = schedule.with_args(index="(t+1)/n")
-        return ramp, ramp, last_level(schedule) == 1.0
-    for place, part in enumerate(schedule.parts()[:1] if schedule.kind == "sequence" else schedule.parts()):
-        found = _above_zero(part) if schedule.kind in ("sequence", "product", "absolute", "guided") else None
-        if found is None:
-            continue
-        line, ramp, at_base = found
-        if schedule.kind == "sequence":
-            rest = stages_of(schedule)[1:]
-            ends_later = ramp.args["to"] is None and bool(rest) and open_start(rest[0]) is None  # where the next begins
-            return in_order_anew([line, *rest]), ramp, at_base and not ends_later
-        if schedule.kind == "product":
-            operands = schedule.args["operands"]
-            return schedule.with_args(operands=(*operands[:place], line, *operands[place + 1 :])), ramp, False
-        return schedule.with_args(schedule=line), ramp, at_base and schedule.kind == "guided"
-    return None
+        is_open = schedule.args["index"] == "t/n" and last_level(schedule) not in _ZERO
+        return schedule if is_open and first_level(schedule) in _ZERO else None
+    if schedule.kind not in ("sequence", "product", "absolute", "guided"):
+        return None
+    parts = schedule.parts()[:1] if schedule.kind == "sequence" else schedule.parts()
+    return next(filter(None, map(_ramp_from_zero, parts)), None)
 
 
 def rule_of_code(given: str) -> CheckRule:
@@ -198,8 +174,8 @@ def check(
         errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, own)]
         if errors:
             broken.add(id(binding))
-        problems += [Problem(binding_path(binding), one, advice, code=code) for code, one, advice in errors]
-        if codes.NOT_FOLLOWED not in [code for code, _, _ in errors]:
+        problems += errors
+        if codes.NOT_FOLLOWED not in [error.code for error in errors]:
             problems += field_name_problems(binding, binding_path(binding))
     several = probable_mistakes(*run, known, broken=broken)
     problems += [problem for _, problem in several]
@@ -231,71 +207,57 @@ def _errors_of_line(
     trial: TrialRun | None,
     clock: ClockName,
     bases: Sequence[float],
-) -> Iterator[tuple[str, str, str]]:
-    """Yield the code, the text and the advice of each error of a line, with which it cannot run."""
+) -> Iterator[Problem]:
+    """Yield the errors of a line, with which it cannot run."""
+    path = binding_path(binding)
     try:
         schedule = followed_by(binding)
     except PlanError as refusal:
-        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
+        yield _problem_of(refusal, path, codes.NOT_FOLLOWED)
         return
-    yield from _errors_in_run(schedule, trial, bases)
-    if clock == PROGRESS:
-        yield from _lengths_off_progress(schedule)
+    yield from _errors_in_run(schedule, trial, bases, path)
+    off_progress = [length for length in durations_in(schedule) if {unit for unit, _ in length.terms} - {"percent"}]
+    if off_progress and clock == PROGRESS:
+        message = f'the length "{off_progress[0]}" must be in percent, because the clock is the progress of the run'
+        yield Problem(path, message, 'For example: "5%"', code=REFUSED_VALUE)
 
 
-def _errors_in_run(
-    schedule: Schedule, trial: TrialRun | None, bases: Sequence[float]
-) -> Iterator[tuple[str, str, str]]:
-    """Yield the code, the text and the advice of the first error of a schedule in a trial run."""
-    for part in values_inside(schedule):
-        if is_kind(part, "sequence"):
-            try:
+def _problem_of(refusal: InvalidArgument, path: str, code: str) -> Problem:
+    return Problem(path, refusal.problem.summary, refusal.problem.advice, code=code)
+
+
+def _errors_in_run(schedule: Schedule, trial: TrialRun | None, bases: Sequence[float], path: str) -> Iterator[Problem]:
+    """Yield the first error of a schedule in a trial run, and that of the first base for which it has no values."""
+    try:
+        for part in values_inside(schedule):
+            if is_kind(part, "sequence"):
                 refuse_two_without_length(part)
-            except InvalidArgument as refusal:
-                yield codes.TWO_WITHOUT_LENGTH, refusal.problem.summary, refusal.problem.advice
-                return
+    except InvalidArgument as refusal:
+        yield _problem_of(refusal, path, codes.TWO_WITHOUT_LENGTH)
+        return
     if trial is None or not trial.converts(durations_in(schedule)):
         return
     try:
         resolved = resolved_without_begins(schedule, trial.span)
     except PlanError as refusal:  # the value of a target, not on the clock of the run
-        yield codes.NOT_FOLLOWED, refusal.problem.summary, refusal.problem.advice
+        yield _problem_of(refusal, path, codes.NOT_FOLLOWED)
+        return
     except (MissingFact, Unresolved, ArithmeticError, MemoryError):
         return
     except InvalidArgument as refusal:
-        yield codes.NOTHING_LEFT, refusal.problem.summary, refusal.problem.advice
-    else:
-        yield from _errors_of_functions(resolved, trial) if has_own_shape(resolved) else ()
-        yield from _errors_of_bases(resolved, bases)
-
-
-def _errors_of_functions(schedule: Schedule, trial: TrialRun) -> list[tuple[str, str, str]]:
-    """Return the error of the first update of the run for which a function of the user has no value."""
+        yield _problem_of(refusal, path, codes.NOTHING_LEFT)
+        return
     try:
-        require_values_until(schedule, ceil(trial.end))
-        evaluate(schedule, times_to_look_at(schedule, ceil(trial.end)), 1.0)
+        if has_own_shape(resolved):  # which may have no value for an update of the run
+            require_values_until(resolved, ceil(trial.end))
+            evaluate(resolved, times_to_look_at(resolved, ceil(trial.end)), 1.0)
     except InvalidArgument as refusal:
-        return [(refusal.problem.code, refusal.problem.summary, refusal.problem.advice)]
-    return []
-
-
-def _errors_of_bases(resolved: Schedule, bases: Sequence[float]) -> list[tuple[str, str, str]]:
-    """Return the error of the first base for which a schedule has no values."""
+        yield _problem_of(refusal, path, refusal.problem.code)
     try:
         for base in bases:
             require_positive_base(resolved, base, "")
     except PlanError as refusal:
-        return [(REFUSED_VALUE, refusal.problem.found, refusal.problem.advice)]
-    return []
-
-
-def _lengths_off_progress(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
-    """Yield the error of the first length that is not in percent, in a schedule on the clock of progress."""
-    for length in durations_in(schedule):
-        if any(unit != "percent" for unit, _ in length.terms):
-            message = f'the length "{length}" must be in percent, because the clock is the progress of the run'
-            yield REFUSED_VALUE, message, 'For example: "5%"'
-            return
+        yield Problem(path, refusal.problem.found, refusal.problem.advice, code=REFUSED_VALUE)
 
 
 def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
@@ -346,13 +308,3 @@ def check_field_names(plan: Plan) -> Iterator[Problem]:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
             message = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
             yield Problem(binding_path(binding), message, "Schedule only one of them", code=SAID_TWICE, at_key=True)
-
-
-def selector_path(binding: Binding) -> str:
-    """Return the config path of the selector of a binding.
-
-    >>> selector_path(Binding("lr", "cosine()", groups="head"))
-    '$.groups.head'
-    """
-    groups = LATER if binding.optional else GROUPS
-    return child_path(groups, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)

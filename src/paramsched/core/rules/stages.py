@@ -30,9 +30,9 @@ def jump(curve: Curve, near: float) -> Answer | None:
         found = f"stage {place + 1}, {stage.written}, begins at 1 × base, but stage {place} ends at {end:.3g} × base"
         if curve.base and curve.target is None:
             found += f": {curve.name} jumps from {end * curve.base:.4g} to {curve.base:.4g}"
-        is_sum = stage.written.kind == "sum"
-        factor = f"write {end:.3g} * before this stage" if end and not is_sum else "multiply this stage by a factor"
-        return Answer(found, f"To begin at the level before {factor}")
+        if not end or stage.written.kind == "sum":
+            return Answer(found, "Write a factor before this stage, for example 0.1 * exponential(0.99)")
+        return Answer(found, f"To begin at the level before write {end:.3g} * before this stage")
     return None
 
 

@@ -30,15 +30,13 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
         return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
     if levels is not None:
-        call = f"{name}({', '.join([*map(_text, (*levels, *args[1:])), *_written(kwargs)])})"
         are_numbers = all(isinstance(level, Real) and not isinstance(level, bool) for level in levels)
-        are_both = are_numbers and len(levels) == 2 and len(args) <= 2 and kwargs.keys().isdisjoint({"start", "to"})
-        advice = f"Write {call}" if are_both and not _readings((*levels, *args[1:]), kwargs) else ""
+        are_both = are_numbers and len(levels) == 2 and not may_be_length(levels[1])
+        advice = f"Write {', '.join(map(_text, levels))}" if are_both else ""
         message = f"expected a level, got {type(levels).__name__}"
         raise InvalidArgument(site, message, advice, example=f"{name}(1.0, 0.5)")
-    calls = [f"{name}({', '.join(_written({**reading, **kwargs}))})" for reading in readings]
-    message = "expected its name" if len(calls) == 1 else f"it could mean {len(calls)} things"
-    raise InvalidCall(site, message, "Write " + " or ".join(calls))
+    message = "expected its name" if len(readings) == 1 else f"it could mean {len(readings)} things"
+    raise InvalidCall(site, message, "Write " + " or ".join(", ".join(_written(reading)) for reading in readings))
 
 
 def _readings(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -155,8 +155,8 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
     if why:
         side = "before" if verb == "ends" else "after"
         message = f"the level at which the stage {side} it, {short_line(schedule)}, {verb} {why}"
-        changed = started_at(stage, 0.1) if verb == "ends" else stage.with_args(to=1.0)
-        raise InvalidArgument(short_line(stage), message, f"Write the level, for example {changed}")
+        name = "to" if verb == "begins" else "value" if stage.kind == "constant" else "start"
+        raise InvalidArgument(short_line(stage), message, f"Write the level, for example {name}=0.1")
     return level_from_parts(factor, value)
 
 
@@ -460,44 +460,18 @@ def refuse_ambiguous_levels(stages: Several[Schedule], resolved: Several[Schedul
         stages: the stages as written, for the error.
         resolved: the stages in a run; None if they are not known.
     """
-    known = stages if resolved is None else resolved
-    if not _is_ambiguous(stages, known):
-        return
-    readings = [_with_starts(stages, known, continues=True), _with_starts(stages, known, continues=False)]
-    place = next(at for at, pair in enumerate(zip(*readings, strict=True)) if pair[0] is not pair[1])
-    continued, own = (reading[place] for reading in readings)
-    raise AmbiguousLevel(
-        " >> ".join(map(short_line, stages)),
-        f"{short_line(stages[place])} after a constant could be {short_line(continued)} or {short_line(own)}",
-        readings=tuple(map(sequence_of, readings)),
-    )
-
-
-def _is_ambiguous(stages: Several[Schedule], known: Several[Schedule]) -> bool:
-    """Return whether an open start after `constant(x)` could mean x or its own level."""
     held: Level | None = None
-    for stage, in_run in zip(stages, known, strict=True):
+    for stage, in_run in zip(stages, stages if resolved is None else resolved, strict=True):
         own = open_start(stage)
         if own is not None and held not in (None, own):
-            return True
+            name = "value" if stage.kind == "constant" else "start"
+            raise AmbiguousLevel(
+                " >> ".join(map(short_line, stages)),
+                f"{short_line(stage)} after a constant could begin at {held} or at {own}",
+                f"Write {name}={held} to continue at that level, or {name}={own} to begin anew",
+            )
         if takes_time(in_run):
             held = constant_at(in_run, stage)
-    return False
-
-
-def _with_starts(stages: Several[Schedule], known: Several[Schedule], *, continues: bool) -> list[Schedule]:
-    """Write each open start after `constant(x)` that differs from x: x if it `continues`, else its own level."""
-    written: list[Schedule] = []
-    held: Level | None = None
-    for stage, in_run in zip(stages, known, strict=True):
-        own = open_start(stage)
-        level = held if continues else own
-        is_open = own is not None and held not in (None, own) and level is not None
-        written.append(started_at(stage, level) if is_open and level is not None else stage)
-        if takes_time(in_run):
-            begun = started_at(in_run, level) if is_open and level is not None else in_run
-            held = constant_at(begun, written[-1])
-    return written
 
 
 def with_own_ends(schedule: Schedule) -> Schedule:
@@ -516,52 +490,28 @@ def in_order(stages: Iterable[Schedule]) -> Schedule:
     return sequence(first, *rest) if rest else first
 
 
-def in_order_anew(stages: Iterable[Schedule]) -> Schedule:
-    """Join stages as `in_order`; one that could begin at two levels has its own level. For lines of advice."""
-    try:
-        return in_order(stages)
-    except AmbiguousLevel as error:
-        anew: Schedule = error.readings[1]
-        return anew
-
-
 @operator_builder("sequence")
 def sequence(*stages: object) -> Schedule:
     """Implement `a >> b >> …`."""
     for place, stage in enumerate(stages):
         if not isinstance(stage, Schedule) and type(stage) in BUILDER_OF_CLASS:  # a metric rule
-            raise _rule_as_stage(stages, place)
+            raise _misplaced_rules(stages, place, [stage], f"{stage} is a metric rule, not a stage")
         if isinstance(stage, Schedule) and stage.metric_rules and not stage.parts()[0].metric_rules:
-            raise _rule_in_stage(stages, place, stage)
+            raise _misplaced_rules(stages, place, stage.metric_rules, f"{stage} contains a metric rule")
     return sequence_of(map(schedule_of, stages, repeat(lambda: " >> ".join(map(str, stages)))))
 
 
-def _rule_as_stage(stages: Several[object], place: int) -> InvalidArgument:
-    """Return the error for a metric rule in place of a stage: it multiplies the whole line, whose rate stays there."""
-    rule: Any = stages[place]
-    rest = [stage for stage in (*stages[:place], *stages[place + 1 :]) if isinstance(stage, Schedule)]
-    known = len(rest) == len(stages) - 1 and not any(schedule.metric_rules for schedule in rest)
-    begin = in_order(rest).known_length if known and place == len(rest) else None
-    line = str(in_order(rest)) if known else 'warmup("5%") >> constant()'
+def _misplaced_rules(stages: Several[object], place: int, rules: Iterable[Any], message: str) -> InvalidArgument:
+    """Return the error for metric rules in a stage, or in place of one.
+
+    They multiply the whole line, whose rate stays, and may begin to count with this stage.
+    """
+    before = [stage for stage in stages[:place] if isinstance(stage, Schedule) and not stage.metric_rules]
+    begin = in_order(before).known_length if before and len(before) == place else None
     if begin is not None and begin.terms:
-        line = f"{line} >> constant()" if rest[-1].kind == "warmup" else line
-        rule = rule if rule.after is not None else replace(rule, after=begin)
-    advice = f"Multiply the entire line, with brackets: ({line}) * {rule}"
-    return InvalidArgument(" >> ".join(map(str, stages)), f"{stages[place]} is a metric rule, not a stage", advice)
-
-
-def _rule_in_stage(stages: Several[object], place: int, stage: Schedule) -> InvalidArgument:
-    """Return the error for a metric rule in a stage: it multiplies the whole line, and may begin with this stage."""
-    bare = [one for one in (*stages[:place], stage.parts()[0], *stages[place + 1 :]) if isinstance(one, Schedule)]
-    known = len(bare) == len(stages) and not any(schedule.metric_rules for schedule in bare)
-    begin = in_order(bare[:place]).known_length if known and place else None
-    rules = [
-        rule if begin is None or not begin.terms or rule.after is not None else replace(rule, after=begin)
-        for rule in stage.metric_rules
-    ]
-    line = str(in_order(bare)) if known else 'warmup("5%") >> cosine()'
-    advice = f"Multiply the entire line, with brackets: ({line}) * {' * '.join(map(str, rules))}"
-    return InvalidArgument(" >> ".join(map(str, stages)), f"{stage} contains a metric rule", advice)
+        rules = [rule if rule.after is not None else replace(rule, after=begin) for rule in rules]
+    advice = f"Multiply the entire line, with brackets: (…) * {' * '.join(map(str, rules))}"
+    return InvalidArgument(" >> ".join(map(str, stages)), message, advice)
 
 
 # A run whose amounts are reported needs one value at each update.

@@ -32,7 +32,7 @@ from paramsched.core.schedules.registry import combine_operands, operator_builde
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, ParseError, shown
+from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {
     "schedule": "a schedule", "level": "a level", "length": "a length", "curve": "a curve",
@@ -433,10 +433,6 @@ class _LineReader:
     def _apply(self, node: ast.expr, function: Callable[..., Any], *values: Any) -> Any:
         try:
             found = joined(function, *values)
-        except AmbiguousLevel as error:
-            begin, end = self.span(node)
-            before, after = self.text[:begin].lstrip(), self.text[end:].rstrip()
-            raise error.written(lambda one: f"{before}{one}{after}").at(self.text, begin, end) from error.__cause__
         except InvalidArgument as error:
             raise error.at(self.text, *self.span(node)) from error.__cause__
         return found
