@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paramsched.base.problem import Problem
-from paramsched.errors import AmbiguousLevel, ConfigError, InvalidArgument, ParamschedError
-from support.advice import advised_lines
+from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from support.answers import facts_of
 
 LIBRARY_ERRORS = (ParamschedError, TypeError, ValueError, AttributeError, LookupError, OSError)
@@ -19,24 +18,24 @@ def code_of(error: Exception) -> str:
 
 
 _EXAMPLE = re.compile(r"(?:[Ww]rite|For example:) (.+)$")
+_PURPOSE = re.compile(r" to (?:continue|begin) [^,]+|,(?= or )")
 
 
 def line_to_write(advice: str) -> str:
-    """Return the Python that an advice ends with, such as `-> total=9`; "" for words."""
-    match = _EXAMPLE.search(advice)
+    """Return the Python that an advice ends with, such as `-> total=9` and `-> start=0.1 or to=0.1`; "" for words."""
+    match = _EXAMPLE.search(_PURPOSE.sub("", advice))
     try:
-        ast.parse(f"call({match[1]})" if match else "")
+        for fragment in match[1].split(" or ") if match else ():
+            ast.parse(f"call({fragment})")
     except SyntaxError:
         match = None
     return f"-> {match[1]}" if match else ""
 
 
 def example_of(error: Exception) -> str:
-    """Return the numbers of the message of an error, and the line to write; both lines if two could be meant."""
+    """Return the numbers of the message of an error, and what to write; both arguments if two could be meant."""
     if not isinstance(error, InvalidArgument):
         return ""
-    if isinstance(error, AmbiguousLevel):
-        return " or ".join(advised_lines(error.problem.advice))
     return " ".join(filter(None, [facts_of(error.problem.found), line_to_write(str(error.problem.advice))]))
 
 

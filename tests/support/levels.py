@@ -4,13 +4,13 @@ import paramsched as ps
 from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.rules.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
-from paramsched.core.rules.levels import LEVELS
+from paramsched.core.rules.driver import problems_about
 from paramsched.core.schedules.combinators import without_rules
 
 
 @quiet
 def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **facts: object) -> Problem | None:
-    """Return the first problem of the levels of a line with the line to write; a hint is no problem."""
+    """Return the first problem of the levels of a line; a hint is no problem."""
     run = usual_run()
     if facts:
         run = trial_run(ps.Plan(binding), ps.RunFacts(**facts)) or run
@@ -19,7 +19,5 @@ def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **fact
     curve = Curve(binding, schedule, groups, Situation(), run, resolved_in_run(schedule, run), bool(facts))
     if curve.resolved is None:
         return None
-    actual = next((actual for question in LEVELS if (actual := question(curve)) is not None), None)
-    if actual is None or actual.problem.as_info:
-        return None
-    return actual.problem if actual.line is None else actual.with_line(actual.line())
+    problem = next(problems_about("levels", curve), None)
+    return None if problem is None or problem.as_info else problem

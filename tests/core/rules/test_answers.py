@@ -1,4 +1,4 @@
-"""What the check finds in a plan on both sides of each limit: codes, places, numbers and the line to write.
+"""What the check finds in a plan on both sides of each limit: codes, places, numbers and the fragment to write.
 
 The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/rules/test_answers.py` writes them.
 """
@@ -9,11 +9,10 @@ from typing import Any
 import yaml
 
 import paramsched as ps
-from paramsched.base.problem import Problem
 from paramsched.core import files as config
 from paramsched.core.rules import check
 from support import answers
-from support.advice import pasted_lines, shown
+from support.advice import shown
 
 FILE = Path(__file__).with_name("answers.yaml")
 
@@ -35,18 +34,6 @@ def plan_of(question: dict[str, Any]) -> tuple[ps.Plan, dict[str, Any]]:
 @answers.in_parts(FILE)
 def test_answers(places, subtests):
     answers.check(FILE, answer_to, places, subtests)
-
-
-def pasted_in(question: dict[str, Any]) -> list[tuple[Problem, bool]]:
-    plan, options = plan_of(question)
-    return pasted_lines(plan, **options)
-
-
-def test_an_advised_line_runs_and_has_another_problem_or_none():
-    pasted = [one for question in answers.read(FILE) for one in pasted_in(question)]
-
-    assert len(pasted) >= 50
-    assert [str(problem) for problem, is_right in pasted if not is_right] == []
 
 
 if __name__ == "__main__":

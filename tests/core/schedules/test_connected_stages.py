@@ -12,7 +12,6 @@ from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.definition import Over, planner
 from paramsched.core.schedules.span import Piece, Span
 from paramsched.core.time import Duration
-from support.advice import advised_lines
 from support.tables import table
 
 RUN = ps.RunFacts(total=100, steps_per_epoch=10)
@@ -110,47 +109,45 @@ def test_a_written_level_is_printed_and_is_another_value(open_text, written_text
         assert ps.loads(ps.dump(plan)) == ps.Plan.of_text(plan.text) == plan
 
 
-REFUSED = {
-    "constant(0.1, over=10) >> cosine(over=90)": (0.1, 1),
-    "constant(0.1, over=10) >> warmup(5) >> cosine(over=85)": (0.1, 0),
-    "constant(0.1, over=10) >> constant(over=90)": (0.1, 1),
-    "constant(0.1, over=10) >> geometric(over=90)": (0.1, 1),
-    "constant(2, over=10) >> polynomial(2, over=90)": (2, 1),
-    "constant(absolute(0.3), over=10) >> linear(over=90)": (0.3, 1),
-    "2 * (constant(0.1, over=10) >> cosine(over=90))": (0.2, 2),
-    "constant(0.1, over=10) >> constant(over=10) >> linear(over=80)": (0.1, 1),
-    "take(constant(0.1), 10) >> cosine(over=90)": (0.1, 1),
-    "take(warmup(5) >> constant(0.1), 10) >> cosine(over=90)": (0.1, 1),
-    "constant(0.1, over=10) >> overlay(warmup(5), cosine(over=90))": (0.1, 0),
-    "restarts(constant(0.1, over=10) >> linear(over=10), 20)": (0.1, 1),
-    "absolute(constant(0.1, over=10) >> linear(over=90))": (0.1, 1),
+REFUSED = {  # the line with a place for the start; what continues and what begins anew, and its levels
+    "constant(0.1, over=10) >> cosine({}over=90)": {"start=0.1": 0.1, "start=1.0": 1},
+    "constant(0.1, over=10) >> warmup(5{}) >> cosine(over=85)": {"start=0.1": 0.1, "start=0.0": 0},
+    "constant(0.1, over=10) >> constant({}over=90)": {"value=0.1": 0.1, "value=1.0": 1},
+    "constant(0.1, over=10) >> geometric({}over=90)": {"start=0.1": 0.1, "start=1.0": 1},
+    "constant(2, over=10) >> polynomial(2, {}over=90)": {"start=2.0": 2, "start=1.0": 1},
+    "constant(absolute(0.3), over=10) >> linear({}over=90)": {"start=absolute(0.3)": 0.3, "start=1.0": 1},
+    "2 * (constant(0.1, over=10) >> cosine({}over=90))": {"start=0.1": 0.2, "start=1.0": 2},
+    "take(constant(0.1), 10) >> cosine({}over=90)": {"start=0.1": 0.1, "start=1.0": 1},
+    "take(warmup(5) >> constant(0.1), 10) >> cosine({}over=90)": {"start=0.1": 0.1, "start=1.0": 1},
+    "constant(0.1, over=10) >> overlay(warmup(5{}), cosine(over=90))": {"start=0.1": 0.1, "start=0.0": 0},
+    "restarts(constant(0.1, over=10) >> linear({}over=10), 20)": {"start=0.1": 0.1, "start=1.0": 1},
+    "absolute(constant(0.1, over=10) >> linear({}over=90))": {"start=0.1": 0.1, "start=1.0": 1},
 }
 
 
 @table(("line", "levels"), list(REFUSED.items()))
-def test_an_open_start_after_a_written_constant_is_refused_with_both_lines(line, levels):
-    with pytest.raises(ps.errors.InvalidArgument) as refused:
-        ps.resolve(ps.parse(line), facts=RUN)
+def test_an_open_start_after_a_written_constant_is_refused_with_both_levels(line, levels):
+    with pytest.raises(ps.errors.AmbiguousLevel) as refused:
+        ps.resolve(ps.parse(line.format("")), facts=RUN)
 
-    lines = advised_lines(refused.value.problem.advice)
-    assert len(lines) == 2
-    for text, level in zip(lines, levels, strict=True):
-        assert ps.resolve(ps.parse(text), facts=RUN)(10) == pytest.approx(level)
+    for fragment, level in levels.items():
+        assert f"{fragment} to " in refused.value.problem.advice
+        written = f", {fragment}" if "5{}" in line else f"{fragment}, "
+        assert ps.resolve(ps.parse(line.format(written)), facts=RUN)(10) == pytest.approx(level)
 
 
 @table("form", ["yaml", "python"])
-def test_a_change_of_a_constant_is_refused_with_both_lines(form):
+def test_a_change_of_a_constant_is_refused_with_both_levels(form):
     plan = ps.Plan(lr="warmup(5) >> constant(0.1)", total=100)
     if form == "yaml":
         plan = ps.loads(ps.dump(plan))
 
-    with pytest.raises(ps.errors.InvalidArgument) as refused:
+    with pytest.raises(ps.errors.AmbiguousLevel) as refused:
         plan.change(50, lr="linear()").resolve()
 
-    for line, level in zip(advised_lines(refused.value.problem.advice), (0.1, 1), strict=True):
-        text = line.removeprefix('lr="').removesuffix('"')
-        new = plan.change(50, lr=text) if text != line else ps.Plan(lr=line, total=100)
-        assert new.resolve().bindings[0].schedule(50) == level
+    for level in (0.1, 1.0):
+        assert f"start={level} to " in refused.value.problem.advice
+        assert plan.change(50, lr=f"linear(start={level})").resolve().bindings[0].schedule(50) == level
 
 
 def test_a_line_that_follows_another_keeps_its_levels_beside_other_stages():
@@ -199,9 +196,8 @@ def test_a_level_that_is_not_known_must_be_written(schedule):
     with pytest.raises(ps.errors.InvalidArgument) as refused:
         ps.resolve(schedule, facts=RUN)
 
-    advice = refused.value.problem.advice
-    (text,) = advised_lines(advice)
-    place = 0 if "to=" in text else 1
+    name, _, level = refused.value.problem.advice.rpartition(" ")[2].partition("=")
+    place = 0 if name == "to" else 1
     stages = list(schedule.args["stages"])
-    stages[place] = ps.parse(text)
+    stages[place] = stages[place].with_args(**{name: float(level)})
     ps.resolve(stages[0] >> stages[1], facts=RUN)

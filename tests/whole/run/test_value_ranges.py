@@ -68,25 +68,6 @@ def test_values_inside_are_accepted_with_those_after_the_end_ignored(field, line
     assert not [problem for problem in check(plan, groups=optimizer.param_groups) if problem.code in ("PS311", "PS312")]
 
 
-ADVISED = [(field, line, None) for field, line, _, words in CASES if "below" in words]
-ADVISED += [("lr", "linear(1, -1)", "progress"), ("lr", "like('weight_decay') - 0.5", None)]
-
-
-@pytest.mark.parametrize(("field", "line", "clock"), ADVISED)
-@pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
-def test_the_line_to_write_has_the_units_of_the_plan_and_starts(field, line, clock):
-    def plan_of(text):
-        more = {"weight_decay": "cosine()"} if "like" in text else {}
-        return ps.Plan(ps.Binding(field, text), clock=clock, total=None if clock else 100, **more)
-
-    with pytest.raises(PlanError) as refused:
-        ps.Scheduler(adamw(), plan_of(line))
-
-    written = str(refused.value).partition("For example: ")[2]
-    assert ps.parse(written) == ps.clamp(ps.parse(line), low=0)
-    ps.Scheduler(adamw(), plan_of(written))
-
-
 @pytest.mark.parametrize("line", ["rounded(cosine(), 0.001)"])
 @pytest.mark.parametrize("clock", ["samples", "tokens"])
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")

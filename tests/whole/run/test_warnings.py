@@ -10,9 +10,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.schedules.combinators import guided
 from paramsched.errors import ParamschedError
-from support.advice import pasted_lines
 from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
@@ -139,7 +137,7 @@ MISTAKES = [  # base, line, run facts, code
     (3e-4, "absolute(linear(1.0, 0.1))", LONG, ABOVE),
     (3e-4, "absolute(warmup('5%') >> cosine())", LONG, ABOVE),
     (5e-4, "absolute(0.1)", EPOCHS, ABOVE),
-    # The line that would be advised is refused.
+    # A stage or a part of a line with absolute levels.
     (3e-4, "constant(0.5, 10) >> absolute(warmup(5))", LONG, ABOVE),
     (3e-4, "linear(0.001, 0.001, 60) >> absolute(table([0.1, 0.001], 500)) >> exponential(0.5, 500)", LONG, "PS301"),
     (0.1, "absolute(linear(to=30, over='60%'))", LONG, ABOVE),
@@ -273,23 +271,6 @@ def test_a_mistake_of_some_groups_is_reported_once_by_a_start_and_by_the_check(g
     assert codes_of_the_check(plan, groups, **LONG) == [code]
 
 
-@table(
-    ("groups", "field", "line", "facts"),
-    [
-        *(([{"lr": base}], "lr", line, facts) for base, line, facts, _ in MISTAKES),
-        *(
-            (groups, line.name, line.schedule, LONG)
-            for groups, text, _ in MISTAKES_IN_GROUPS
-            for line in ps.loads(text).bindings
-        ),
-    ],
-)
-def test_an_advised_line_runs_and_has_another_problem_or_none(groups, field, line, facts):
-    pasted = pasted_lines(ps.Plan(ps.Binding(field, line)), ps.RunFacts(**facts), groups=groups)
-
-    assert [str(problem) for problem, is_right in pasted if not is_right] == []
-
-
 def test_values_without_an_optimizer_have_the_warnings_of_a_start():
     with pytest.warns(ps.PlanWarning, match="PS403"):
         ps.Values({"kl": "linear(0, 1)"}, bases={"kl": 0}, total=10)
@@ -395,18 +376,6 @@ def test_right_plans_are_silent(seed):
 def test_an_accumulation_that_is_used_is_silent(line, facts):
     assert codes_at_a_start(line, [{"lr": 0.1}], **facts) == []
     assert codes_of_the_check(ps.Plan(lr=line), [{"lr": 0.1}], **facts) == []
-
-
-@table(("line", "facts"), [(line, facts) for _, line, facts, code in MISTAKES if code in (WARMUP, MODE)])
-def test_the_line_that_is_advised_for_a_metric_rule_is_silent(line, facts):
-    plan = ps.Plan(lr=line)
-    (actual,) = [problem for problem in ps.check(plan, facts=ps.RunFacts(**facts)) if problem.code in (WARMUP, MODE)]
-
-    advised = ps.parse(actual.advice.removeprefix("Write ")).metric_rules[0]
-    (schedule,) = [binding.schedule for binding in plan.bindings]
-    rules = [advised if rule.metric == advised.metric else rule for rule in schedule.metric_rules]
-
-    assert codes_at_a_start(ps.Plan(lr=guided(schedule.args["schedule"], rules)), [{"lr": 0.1}], **facts) == []
 
 
 def test_the_published_recipes_are_silent():
@@ -600,13 +569,6 @@ def test_a_share_is_quoted_as_it_is_written():
     (actual,) = ps.check(ps.loads("lr: one_cycle('0.05%', index='t/(n-1)')\ntotal: 2000"))
 
     assert (actual.code, '"0.05%"' in actual.found) == ("PS212", True)
-
-
-def test_swapped_ends_are_answered_with_the_line_to_write():
-    (actual,) = ps.check(ps.loads("lr: linear(0, 1)\ntotal: 1000"))
-
-    assert actual.advice == "To fall write linear(start=1.0)"
-    assert codes_at_a_start("linear(start=1.0)", [{"lr": 0.1}], total=1000) == []
 
 
 def test_a_target_named_eps_is_that_of_a_policy():

@@ -110,7 +110,7 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
             problems = [problem for problem in problems if problem.code != codes.BASE_OF_ZERO]
         yield from ((curve.binding, problem) for problem in problems)
         if curve.is_rate and curve.has_times and not is_left:
-            ends.append((curve, None if problems else next(_problems(curve, "end"), None)))
+            ends.append((curve, None if problems else next(problems_about("end", curve), None)))
     # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
     if not ends or any(problem is None for _, problem in ends):
         return
@@ -126,24 +126,24 @@ def problems_of_line(curve: Curve) -> list[Problem]:
     One mistake is reported once: of the text, the levels, the lengths and the stages, the first question that finds
     something. Stages count only if levels and lengths are right.
     """
-    problems = list(_problems(curve, "metrics")) if curve.rules else []
-    if text := _first(curve, "text"):
+    problems = list(problems_about("metrics", curve)) if curve.rules else []
+    if text := _first("text", curve):
         return [*problems, *text]
     is_finite = bool(np.isfinite(curve.values).all())
-    levels = _first(curve, "levels") if is_finite else []
+    levels = _first("levels", curve) if is_finite else []
     # A line with an error has the run of the plan, and the error reports its lengths.
     if curve.resolved is None and (levels or curve.is_timed):
         return [*problems, *levels]
-    refused = _first(curve, "range") if curve.is_timed and not curve.situation.is_start else []
-    lengths = [] if refused else _first(curve, "lengths")
+    refused = _first("range", curve) if curve.is_timed and not curve.situation.is_start else []
+    lengths = [] if refused else _first("lengths", curve)
     reported = [level.code for level in levels]
     problems += [*levels, *(problem for problem in refused if problem.code not in reported), *lengths]
     if levels or refused or lengths or not is_finite:
         return problems
-    return [*problems, *(_first(curve, "stages"))]
+    return [*problems, *_first("stages", curve)]
 
 
-def _problems(curve: Curve, subject: Subject) -> Iterator[Problem]:
+def problems_about(subject: Subject, curve: Curve) -> Iterator[Problem]:
     """Yield the problems that the questions about a part of a line find, as far as it is known."""
     known = ["text"] + ["values"] * (curve.resolved is not None) + ["run"] * curve.has_times
     for question in QUESTIONS[subject]:
@@ -153,9 +153,9 @@ def _problems(curve: Curve, subject: Subject) -> Iterator[Problem]:
             yield Problem(curve.path, answer.found, answer.advice, code=code, as_info=answer.as_info)
 
 
-def _first(curve: Curve, subject: Subject) -> list[Problem]:
+def _first(subject: Subject, curve: Curve) -> list[Problem]:
     """Return the problem of the first question that finds one."""
-    return list(islice(_problems(curve, subject), 1))
+    return list(islice(problems_about(subject, curve), 1))
 
 
 # ---------------------------------------------------------------------- the run
