@@ -1,6 +1,7 @@
 """The first probable mistake in the levels of a line, in an unknown run or in a known one."""
 
 import paramsched as ps
+from paramsched.base.codes import BASE_OF_ZERO
 from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.rules.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
@@ -19,5 +20,5 @@ def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **fact
     curve = Curve(binding, schedule, groups, Situation(), run, resolved_in_run(schedule, run), bool(facts))
     if curve.resolved is None:
         return None
-    problem = next(problems_about("levels", curve), None)
+    problem = next((problem for problem in problems_about("levels", curve) if problem.code != BASE_OF_ZERO), None)
     return None if problem is None or problem.as_info else problem

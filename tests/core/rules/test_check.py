@@ -389,12 +389,6 @@ def test_values_inside_and_values_after_the_end_are_silent(field, line):
     assert reported(field, line, 100) == []
 
 
-def test_the_advice_for_a_negative_line_is_accepted():
-    (actual,) = reported("lr", "linear(1.0, -1.0)", 100)
-
-    assert reported("lr", str(actual.advice).removeprefix("For example: "), 100) == []
-
-
 def test_the_base_of_each_group_counts():
     plan = ps.loads("betas[0]: linear(1, 1.2)\ntotal: 100")
 

@@ -1,6 +1,6 @@
 """What is read from each recorded input: the text of a valid one, or the code, the path and the argument of each error.
 
-`whole/test_pasted_advice.py` pastes the advice of each error.
+`whole/mistakes.yaml` has advice with the line that was wanted.
 
 A recorded outcome changes only with a reason. To write the files again after such a change:
 `PYTHONPATH=tests python tests/whole/records/test_records.py`.

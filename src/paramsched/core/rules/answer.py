@@ -29,12 +29,12 @@ def absolute_levels(curve: Curve, levels: Container[float]) -> str:
     """Return the arguments or numbers with which some written levels of a line are values.
 
     `to=absolute(1e-05)` for the end of a decay without a length, else `absolute(0.0003)` for each number. A `geometric`
-    has two values or none, and a product at most one factor with values.
+    has two values or none, and a product at most one factor with values. 0 is the same value as multiple.
     """
-    parts = [part for part in curve.parts if any(level in levels for _, level in part.levels)]
+    parts = [part for part in curve.parts if any(level and level in levels for _, level in part.levels)]
     if curve.parts[0].kind in ("product", "chain") and len(parts) > 1:
         return "absolute(…) around the line"
-    written = [(part, name, level) for part in parts for name, level in part.levels if level in levels]
+    written = [(part, name, level) for part in parts for name, level in part.levels if level and level in levels]
     names = {name for _, name, _ in written}
     fragments = list[str]()
     for part, _, level in written:
