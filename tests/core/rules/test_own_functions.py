@@ -47,3 +47,29 @@ def test_a_function_that_fails_during_the_run_is_an_error_of_its_line(line, fact
 
         assert [one.code for one in actual] == codes
         assert {one.path for one in actual} <= {f"$.{field}"}
+
+
+@table(
+    ("line", "base", "codes"),
+    [
+        ("rates()", 1e-3, ["PS301"]),
+        ("warmup(10) >> rates()", 1e-3, ["PS301"]),
+        ("rates()", 1.0, []),  # a multiple is the value
+        ("rates()", None, []),
+        ("absolute(rates())", 1e-3, []),
+        ("warmup(10, to=0.5) >> multiples()", 1e-3, ["PS319"]),
+        ("warmup(10) >> multiples()", 1e-3, []),
+    ],
+)
+def test_the_values_of_a_function_are_measured_as_those_of_a_shape(line, base, codes):
+    @ps.shape
+    def rates(t):
+        return 1e-3 * 0.999**t
+
+    @ps.shape
+    def multiples(t):
+        return 0.999**t
+
+    problems = check(ps.Plan(lr=line), bases=None if base is None else {"lr": base}, total=1000)
+
+    assert [problem.code for problem in problems] == codes

@@ -1,4 +1,4 @@
-"""The checks of a plan, by `ps.check` and at the start of a run: likely mistakes, each with a line to write."""
+"""The checks of a plan, by `ps.check` and at the start of a run: likely mistakes, each with what to write."""
 
 from paramsched.core.rules.curve import binding_path as binding_path
 from paramsched.core.rules.plan_check import check as check

@@ -89,8 +89,8 @@ def _may_be_values(curve: Curve) -> bool:
 
 
 def _has_written_multiples(curve: Curve) -> bool:
-    """Return whether the level of a line is that which is written, or which a function of the user returns."""
-    is_written = bool(curve.levels) or has_own_shape(curve.schedule)
+    """Return whether a line has written levels; a function of the user may have any, for the base that it is for."""
+    is_written = bool(curve.levels) or (curve.base is not None and has_own_shape(curve.schedule))
     return _may_be_values(curve) and is_written and not curve.has_absolute and curve.extremes.low >= 0
 
 

@@ -510,7 +510,8 @@ def _misplaced_rules(stages: Several[object], place: int, rules: Iterable[Any], 
     begin = in_order(before).known_length if before and len(before) == place else None
     if begin is not None and begin.terms:
         rules = [rule if rule.after is not None else replace(rule, after=begin) for rule in rules]
-    advice = f"Multiply the entire line, with brackets: (…) * {' * '.join(map(str, rules))}"
+    advice = 'Multiply the entire line, with brackets: (warmup("5%") >> constant()) * '
+    advice += " * ".join(map(str, rules))
     return InvalidArgument(" >> ".join(map(str, stages)), message, advice)
 
 
