@@ -52,6 +52,10 @@ class TrialRun:
         assert self.span.end is not None
         return self.span.end
 
+    def exact(self, length: Duration) -> Fraction:
+        """Return a length in updates."""
+        return self.span.units.exact(length)
+
     def converts(self, lengths: Iterable[Duration]) -> bool:
         """Return whether all of some lengths can be converted to updates."""
         return all(unit in self.units for length in lengths for unit, _ in length.terms)
@@ -227,6 +231,12 @@ class Part(NamedTuple):
     times: list[Time]
 
     @property
+    def length(self) -> int | Fraction | None:
+        """Its length in the run in updates; None if that is unknown."""
+        length = None if self.resolved is None else self.resolved.length
+        return None if length is None else length.number
+
+    @property
     def is_ramp(self) -> bool:
         """True for a change with a length from one level to a higher one, such as a warmup."""
         if self.kind != "anneal" or self.written.args["over"] is None:
@@ -324,26 +334,14 @@ class Curve:
 
     def _read(self, written: Schedule, resolved: Schedule | None, *, over_run: bool, hidden: bool) -> None:
         """Append a schedule and those in it to `parts`; the numbers in a hidden one are no multiples of base."""
-        shape, kind = written.shape, written.shape.name
+        kind = written.shape.name
         is_multiple = kind not in _NOT_MULTIPLES
         self.is_multiple = self.is_multiple and is_multiple
         is_value = kind == "absolute" or (kind == "table" and written.args["absolute"])
         hidden = hidden or is_value or not is_multiple or is_own(written)
-        levels, times = list[tuple[str, float]](), list[Time]()
-        for name, value in written.args.items():
-            if (role := shape.roles.get(name)) is not None:
-                in_run = None if resolved is None else resolved.args.get(name)
-                if isinstance(value, tuple):
-                    several = in_run if isinstance(in_run, tuple) else (None,) * len(value)
-                    times += [Time(role, *pair) for pair in zip(value, several, strict=True)]
-                elif value is not None:
-                    times.append(Time(role, value, in_run))
-            elif not hidden and (shape.params[name].kind == "level" or name == "values"):
-                default = shape.params[name].default
-                numbers = value if isinstance(value, tuple) else (value,)
-                levels += [(name, number) for number in numbers if isinstance(number, float) and number != default]
+        levels = [] if hidden else _written_levels(written)
         kind = "anneal" if kind == "warmup" else kind
-        self.parts.append(Part(written, resolved, kind, over_run, levels, times))
+        self.parts.append(Part(written, resolved, kind, over_run, levels, _written_times(written, resolved)))
         inside, in_run = written.parts(), () if resolved is None else resolved.parts()
         over_run = over_run and kind not in _OWN_TIME
         for place, schedule in enumerate(inside):
@@ -456,6 +454,35 @@ class Curve:
         if values is None or not np.isfinite(values).all():
             return None
         return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
+
+
+def _written_levels(schedule: Schedule) -> list[tuple[str, float]]:
+    """Return the levels of a shape with their arguments. A default is no written level."""
+    params = schedule.shape.params
+    several = [
+        (name, value if isinstance(value, tuple) else (value,))
+        for name, value in schedule.args.items()
+        if name not in schedule.shape.roles and (params[name].kind == "level" or name == "values")
+    ]
+    return [
+        (name, number)
+        for name, numbers in several
+        for number in numbers
+        if isinstance(number, float) and number != params[name].default
+    ]
+
+
+def _written_times(schedule: Schedule, resolved: Schedule | None) -> list[Time]:
+    """Return the lengths and times of a shape, with the same in the run."""
+    times = list[Time]()
+    for name, role in schedule.shape.roles.items():
+        value, in_run = schedule.args[name], None if resolved is None else resolved.args.get(name)
+        if isinstance(value, tuple):
+            several = in_run if isinstance(in_run, tuple) else (None,) * len(value)
+            times += [Time(role, *pair) for pair in zip(value, several, strict=True)]
+        elif value is not None:
+            times.append(Time(role, value, in_run))
+    return times
 
 
 _NO_TIMES: Final = np.empty(0, np.int64)

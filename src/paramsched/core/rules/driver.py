@@ -101,7 +101,7 @@ def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) 
 
 def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
     with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
-    ends = list[tuple[Curve, Problem | None]]()
+    rates = list[tuple[Curve, bool]]()
     for curve in curves:
         problems = problems_of_line(curve)
         # A line for all groups may be left with those that are frozen.
@@ -110,13 +110,25 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
             problems = [problem for problem in problems if problem.code != codes.BASE_OF_ZERO]
         yield from ((curve.binding, problem) for problem in problems)
         if curve.is_rate and curve.has_times and not is_left:
-            ends.append((curve, None if problems else next(problems_about("end", curve), None)))
-    # One group may be 0 on purpose. A group without a line keeps its rate, and so does one whose values are unknown.
-    if not ends or any(problem is None for _, problem in ends):
-        return
-    curve, problem = next((pair for pair in ends if pair[0].is_for_all), ends[0])
-    if problem is not None and (curve.is_for_all or len(ends) > 1 or problem.code == codes.NEVER_ABOVE_ZERO):
-        yield curve.binding, problem
+            rates.append((curve, not problems))
+    if all(is_right for _, is_right in rates):
+        yield from _problem_of_end([curve for curve, _ in rates])
+
+
+def _problem_of_end(rates: Sequence[Curve]) -> Iterator[LineProblem]:
+    """Yield the problem of the end of a run, if all lines of the rate have one: one group may be 0 on purpose.
+
+    A group without a line keeps its rate, and so does one whose values are unknown.
+    """
+    ends = list[tuple[Curve, Problem]]()
+    for curve in rates:
+        problems = _first("end", curve)
+        if not problems:
+            return
+        ends.append((curve, problems[0]))
+    for curve, problem in sorted(ends, key=lambda pair: not pair[0].is_for_all)[:1]:
+        if curve.is_for_all or len(ends) > 1 or problem.code == codes.NEVER_ABOVE_ZERO:
+            yield curve.binding, problem
 
 
 @quiet
@@ -173,14 +185,14 @@ def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) 
     """
     length = plan.total or (None if facts is None else facts.total)
     total = None if length is None else Duration.of(length)
-    epoch = None if facts is None else facts.updates_per_epoch
-    is_counted = total is not None and total.is_resolved and plan.clock == UPDATES
-    if total is not None and is_counted and epoch is not None and total.updates < min(epoch, LONG_RUN):
-        message = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
-        after = f"{message}: after update {total} the last values are kept"
-        advice = f'For {total} epochs write total="{total} epochs"'
-        yield Problem(TOTAL, after, advice, code=codes.UPDATES_FOR_EPOCHS)
-    if total is not None and not total.is_resolved and trial is not None and trial.known and trial.end <= 1:
+    if total is not None and total.is_resolved:
+        epoch = None if facts is None or plan.clock != UPDATES else facts.updates_per_epoch
+        if epoch is not None and total.updates < min(epoch, LONG_RUN):
+            message = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
+            after = f"{message}: after update {total} the last values are kept"
+            advice = f'For {total} epochs write total="{total} epochs"'
+            yield Problem(TOTAL, after, advice, code=codes.UPDATES_FOR_EPOCHS)
+    elif total is not None and trial is not None and trial.known and trial.end <= 1:
         message = f"total={total} is one update, so the run has no schedule"
         yield Problem(TOTAL, message, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
     if (unused := accumulation_unused(plan, facts)) is not None:

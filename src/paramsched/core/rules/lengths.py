@@ -1,7 +1,7 @@
 """The questions about the text, the units and the lengths of a line. Limits and reasons: `table.py`."""
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from fractions import Fraction
 from typing import Final
 
@@ -122,7 +122,7 @@ def _in_epochs(curve: Curve, written: Duration | None, reached: int) -> Fraction
     if written is not None and units == {"epochs"}:
         return sum((count for _, count in written.terms), Fraction(0))
     if curve.is_timed and curve.run.epoch:
-        exact = curve.run.span.units.exact(written) if written and curve.run.converts([written]) else Fraction(reached)
+        exact = curve.run.exact(written) if written and curve.run.converts([written]) else Fraction(reached)
         return exact / curve.run.epoch
     facts = curve.situation.facts
     if facts is None or facts.updates_per_epoch is None or written is None or not units <= {"updates", "epochs"}:
@@ -190,46 +190,27 @@ def _lengths_like_epochs(part: Part) -> list[Duration]:
 
 
 def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
-    """Find the first sequence or shape that is longer than the run."""
-    end = curve.total
-    for part in curve.parts:
-        if not part.over_run or part.resolved is None:
-            continue
-        stages = stages_of(part.resolved)
-        taken = sum(stage.length.number for stage in stages if stage.length is not None)
-        if taken > end and taken > longest * end and not _is_cut(stages):
-            share = percent_text(Fraction(taken) / end)
-            return Answer(f"{part.written} takes {share} of the total, so the run ends first")
-    return None
+    """Find the first sequence or shape that is longer than the run, or whose stage without a length has no update.
 
-
-def written_beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
-    """Find the first sequence or shape that is longer than the run by its lengths in the units of the plan's total.
-
-    It is for a line with other units too, which need a run fact: their lengths only add to it.
+    Of a line whose times in the run are unknown, the lengths in the units of the plan's total count: others only add
+    to them.
     """
-    run = curve.situation.run
-    if run is None or curve.has_times:
-        return None
-    for part in curve.parts:
-        stages = stages_of(part.written)
-        if not part.over_run or _is_cut(stages):
+    run = curve.run if curve.has_times else curve.situation.run
+    for part in curve.parts if run is not None else ():
+        schedule = part.resolved if curve.has_times else part.written
+        stages = () if schedule is None or not part.over_run else stages_of(schedule)
+        if run is None or (len(stages) > 1 and stages[-1].kind == "skip"):  # a run that ends early, as that of OLMo 3
             continue
-        lengths = [length for stage in stages if (length := stage.known_length) is not None and run.converts([length])]
-        taken = sum((run.span.units.exact(length) for length in lengths), Fraction(0))
-        if taken <= longest * run.end:
-            continue
-        found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
-        if not part.written.fills:
-            return Answer(f"{found}, so the run ends first")
-        found += ", so no updates remain for the rest"
-        return Answer(found, "Shorten a stage, or increase the total", code=codes.NOTHING_LEFT)
+        lengths = [length for stage in stages if (length := stage.known_length) is not None]
+        counted = [length for length in lengths if curve.has_times or run.converts([length])]
+        taken = sum(map(run.exact, counted), Fraction(0))
+        if taken > longest * run.end:
+            found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
+            if not part.written.fills:
+                return Answer(f"{found}, so the run ends first")
+            advice = "Shorten a stage, or increase the total"
+            return Answer(f"{found}, so no updates remain for the rest", advice, code=codes.NOTHING_LEFT)
     return None
-
-
-def _is_cut(stages: Sequence[Schedule]) -> bool:
-    """Return whether a sequence ends with a part of a longer schedule, as a published run that ended early: OLMo 3."""
-    return len(stages) > 1 and stages[-1].kind == "skip"
 
 
 def milestone_after_end(curve: Curve) -> Answer | None:
@@ -267,22 +248,20 @@ def _beyond(curve: Curve, role: str) -> list[tuple[Time, Fraction]]:
 
 def stage_of_one_update(curve: Curve, small_share: Fraction, short_run: int, long_run: int) -> Answer | None:
     """Find the first stage that takes at most one update although its length is in another unit."""
-    end, run = curve.end, curve.run
+    run = curve.run
     if not run.known and run.units != {"updates", "percent"}:
         return None
-    for part in curve.parts:
-        for role, written, resolved in part.times:
-            if role not in _OWN_LENGTH or written.is_resolved or not run.converts([written]):
-                continue
-            is_known = resolved is not None and resolved.is_resolved
-            length = resolved.number if resolved is not None and is_known else run.span.units.exact(written)
-            shares = [term for term in written.terms if term[0] == "percent"]
-            is_small = len(written.terms) == 1 and bool(shares) and shares[0][1] <= small_share
-            if length > 1 or end < (short_run if is_small else long_run):
-                continue
+    for time in (time for part in curve.parts for time in part.times if time.role in _OWN_LENGTH):
+        written = time.written
+        if written.is_resolved or not run.converts([written]):
+            continue
+        length = run.exact(time.resolved if time.resolved is not None and time.resolved.is_resolved else written)
+        share = dict(written.terms).get("percent")
+        is_small = share is not None and share <= small_share and len(written.terms) == 1
+        if length <= 1 and curve.end >= (short_run if is_small else long_run):
             # A builder such as `one_cycle` may have added an update to the share that is written.
-            quoted = Duration((shares[0],)) if shares else written
-            found = f'"{quoted}" is only {number_text(length)} of {number_text(end)} updates'
+            quoted = written if share is None else Duration((("percent", share),))
+            found = f'"{quoted}" is only {number_text(length)} of {number_text(curve.end)} updates'
             return Answer(found, 'Use a longer length, such as "5%"')
     return None
 

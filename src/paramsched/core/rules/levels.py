@@ -128,14 +128,14 @@ def stage_near_zero(curve: Curve, rates: Container[str], of_all: float, of_group
     limit, near = of_all if curve.is_for_all else of_group, list[Levels]()
     end: float | None = None  # of the stage before, if that is not near 0
     for place, stage in enumerate(curve.stages, 1):
-        levels = stage.levels
-        is_small = levels is not None and levels.low >= 0 and levels.high <= limit
-        is_warmup = levels is not None and levels.last > levels.first and place < len(curve.stages)
-        if levels is not None and is_small and not is_warmup and (end is None or end > step * levels.first):
+        levels, before = stage.levels, end
+        end = None if levels is None else abs(levels.last)
+        if levels is None or levels.low < 0 or levels.high > limit:
+            continue
+        is_warmup = levels.last > levels.first and place < len(curve.stages)
+        if not is_warmup and (before is None or before > step * levels.first):
             near.append(levels)
             end = None
-        else:
-            end = None if levels is None else abs(levels.last)
     low, high = min((levels.low for levels in near), default=0.0), max((levels.high for levels in near), default=0.0)
     if not high:
         return None
@@ -178,23 +178,28 @@ def sum_above_base(curve: Curve) -> Answer | None:
     if not curve.is_multiple or curve.target is not None or (curve.bases and not any(curve.bases)):
         return None
     for stage in curve.stages:
-        levels, resolved = stage.levels, stage.resolved
-        if stage.written.kind != "sum" or resolved is None or levels is None or levels.high <= 1 + 1e-6:
+        if stage.written.kind != "sum" or stage.levels is None or stage.levels.high <= 1 + 1e-6:
             continue
-        parts = stage.written.parts()
-        of_curves = sum(schedule.kind != "constant" for schedule in parts) >= 2
-        several = [values for schedule in resolved.parts() if (values := values_of(schedule, curve.times)) is not None]
-        if len(several) < len(parts):
-            continue
-        if any(part.min() < 0 or part.max() > 1 or (part.max() != 1 and not of_curves) for part in several):
+        if not _are_below_base(curve, stage):
             continue
         because = "a sum adds all of its schedules"
         found = f"{curve.name} rises above base, because {because}"
         if curve.is_timed:
-            found = _in_values(curve, "rises to", float(f"{levels.high:.3g}"), because=because)
+            found = _in_values(curve, "rises to", float(f"{stage.levels.high:.3g}"), because=because)
         advice = "For one after the other write >>, such as warmup(500) >> cosine()"
         return Answer(found, f"{advice}; for the largest of them write maximum(cosine(), linear())")
     return None
+
+
+def _are_below_base(curve: Curve, stage: Stage) -> bool:
+    """Return whether the schedules of a sum are from 0 to base, and at least two are curves or all reach base."""
+    parts = () if stage.resolved is None else stage.resolved.parts()
+    several = [values_of(schedule, curve.times) for schedule in parts]
+    of_curves = sum(schedule.kind != "constant" for schedule in stage.written.parts()) >= 2
+    return bool(parts) and all(
+        values is not None and values.min() >= 0 and values.max() <= 1 and (of_curves or values.max() == 1)
+        for values in several
+    )
 
 
 def _one_level(curve: Curve, level: float, *, is_hint: bool = False, base: float | None = None) -> Answer:

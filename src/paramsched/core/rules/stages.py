@@ -93,10 +93,10 @@ _SHORTER: Final = 'Shorten the warmup, for example warmup("5%")'
 def falling_warmup(curve: Curve, near: float) -> Answer | None:
     """Find a warmup that falls, because the highest level was written as its start: `warmup("5%", 2.0)`."""
     for warmup in _warmups(curve):
-        length = None if warmup.resolved is None else warmup.resolved.length
-        if length is None or not 1 < length.number < curve.end:
+        length = warmup.length
+        if length is None or not 1 < length < curve.end:
             continue
-        first, place = float(curve.values[0]), int(np.searchsorted(curve.times, float(length.number)))
+        first, place = float(curve.values[0]), int(np.searchsorted(curve.times, float(length)))
         after, unit = float(curve.values[place]), " × base" * (curve.base is None)
         if first > near * abs(after):
             found = f"{warmup.written} falls from {first:.3g} to {after:.3g}{unit}"
@@ -131,18 +131,20 @@ def rises_to_the_end(curve: Curve, late: float, high: float, at_peak: float, tin
         peak = float(values.max())
         if values[0] >= high * peak or (values[is_early] > at_peak * peak).any():
             continue
-        ramps = [part for part in curve.parts if part.is_ramp]
-        longest = [ramp.resolved.length.number for ramp in ramps if ramp.resolved and ramp.resolved.length]
-        if curve.end < tiny_run and max(longest, default=0) < curve.end:
+        longest = max((part.length or 0 for part in curve.parts if part.is_ramp), default=0)
+        if curve.end < tiny_run and longest < curve.end:
             return None
         top = when(curve, int(curve.times[np.argmax(values)]), of_all=True)
         found = f"the learning rate{whose(curve, base)} rises until {top}"
-        is_cycle = any(time.role == "period" and part.kind == "cyclic" for part in curve.parts for time in part.times)
-        ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
-        if (ramps or is_cycle) and not ends_above:
-            return Answer(found, _SHORTER)
-        return _swapped(curve, found, float(values[0]))
+        return Answer(found, _SHORTER) if _has_warmup(curve) else _swapped(curve, found, float(values[0]))
     return None
+
+
+def _has_warmup(curve: Curve) -> bool:
+    """Return whether a rate that rises has a warmup or a cycle, and does not end at an absolute level."""
+    is_cycle = any(time.role == "period" and part.kind == "cyclic" for part in curve.parts for time in part.times)
+    ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
+    return (is_cycle or any(part.is_ramp for part in curve.parts)) and not ends_above
 
 
 def _swapped(curve: Curve, found: str, first: float) -> Answer:
@@ -165,9 +167,8 @@ def long_warmup(curve: Curve, longest: float, tiny_run: int) -> Answer | None:
     if curve.situation.is_short or curve.end < tiny_run:
         return None
     for warmup in _warmups(curve):
-        length = None if warmup.resolved is None else warmup.resolved.length
-        if length is not None and warmup.is_ramp and longest * curve.end < length.number <= curve.end:
-            return Answer(f"{warmup.written} takes {float(length.number / curve.end):.0%} of the run", _SHORTER)
+        if warmup.length is not None and warmup.is_ramp and longest * curve.end < warmup.length <= curve.end:
+            return Answer(f"{warmup.written} takes {float(warmup.length / curve.end):.0%} of the run", _SHORTER)
     return None
 
 
