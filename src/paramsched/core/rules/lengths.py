@@ -190,7 +190,7 @@ def _lengths_like_epochs(part: Part) -> list[Duration]:
 
 
 def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
-    """Find the first sequence or shape that is longer than the run, or whose stage without a length has no update.
+    """Find the first sequence or shape that is longer than the run.
 
     Of a line whose times in the run are unknown, the lengths in the units of the plan's total count: others only add
     to them.
@@ -206,7 +206,8 @@ def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
         taken = sum(map(run.exact, counted), Fraction(0))
         if taken > longest * run.end:
             found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
-            if not part.written.fills:
+            # A sum has values before its operand without a length is out of time, so it is resolved.
+            if curve.has_times or not part.written.fills:
                 return Answer(f"{found}, so the run ends first")
             advice = "Shorten a stage, or increase the total"
             return Answer(f"{found}, so no updates remain for the rest", advice, code=codes.NOTHING_LEFT)
