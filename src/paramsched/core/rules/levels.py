@@ -47,8 +47,10 @@ def momentum_below_base(
     curve: Curve, below_one: Container[str], usual: Mapping[str, tuple[float, float]]
 ) -> Answer | None:
     """Find a momentum, a decay or an eps that never reaches base, unless a factor or an unusual constant was chosen."""
+    if curve.key not in below_one or not curve.levels or not _has_written_multiples(curve):
+        return None
     low, high = curve.extremes
-    if not _has_written_multiples(curve) or curve.key not in below_one or not curve.levels or not 0 < high < 1:
+    if not 0 < high < 1:
         return None
     factors = curve.parts[1:] if curve.parts[0].kind == "product" else curve.parts
     are_constant = all(factor.kind == "constant" and factor.written.args["over"] is None for factor in factors)
@@ -62,7 +64,7 @@ def momentum_below_base(
 def decay_above_base(curve: Curve) -> Answer | None:
     """Find a decay of the weight decay to a level above its base: `cosine(to=0.4)` of 0.05 rises as a value."""
     lowest = min(filter(None, curve.bases), default=None)
-    if not _has_written_multiples(curve) or curve.key != "weight_decay" or lowest is None:
+    if curve.key != "weight_decay" or lowest is None or not _has_written_multiples(curve):
         return None
     if curve.extremes.high != 1 or 1.0 in curve.levels:
         return None
@@ -73,9 +75,9 @@ def decay_above_base(curve: Curve) -> Answer | None:
 
 def rate_as_value(curve: Curve, rates: Container[str], of_all: float, of_group: float) -> Answer | None:
     """Find a rate that is always near 0, or whose highest multiple is the number that base is and that falls."""
-    low, high = curve.extremes
-    if not _has_written_multiples(curve) or curve.key not in rates:
+    if curve.key not in rates or not _has_written_multiples(curve):
         return None
+    low, high = curve.extremes
     is_small = 0 < high <= (of_all if curve.is_for_all else of_group)
     is_base = curve.is_for_all and curve.base in curve.levels and high == curve.base and 0 < low < high < 1
     falls_last = (np.trim_zeros(np.diff(curve.multiples))[-1:] < 0).any()
