@@ -69,7 +69,7 @@ def _skipped_without_package(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     except Exception as error:
         absent = None if "core" in item.path.relative_to(item.config.rootpath).parts else _absent(error)
-        if absent is not None and (absent.name or "").startswith("paramsched."):
+        if absent is not None and (absent.name or "").startswith(("paramsched.", "paramsched_runner")):
             pytest.skip(str(absent))
         raise
 

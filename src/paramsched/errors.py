@@ -272,8 +272,8 @@ class MissingDependency(ParamschedError, ImportError):
     whoever registers the name could run code on the machine of a user who follows the advice.
     """
 
-    def __init__(self, what: str, library: str) -> None:
-        super().__init__(f"{what} needs {library}, which is not installed: pip install {library}")
+    def __init__(self, what: str, library: str, place: str = "") -> None:
+        super().__init__(f"{what} needs {library}, which is not installed: pip install {place or library}")
 
 
 def shown(value: object) -> str:

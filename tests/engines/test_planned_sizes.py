@@ -148,7 +148,7 @@ def scheduler_of_mmengine(folder: Any, planned: ps.Plan) -> None:
 
 
 def runner(folder: Any, planned: ps.Plan) -> None:
-    from paramsched.mmengine.runner._param_schedulers import RunnerFacts, build_schedulers
+    from paramsched_runner.runner._param_schedulers import RunnerFacts, build_schedulers
 
     facts = RunnerFacts(epoch_length=4, max_epochs=1, max_iters=None, accumulation={"": 1}, batch_size=BATCH)
     wrapper: Any = SimpleNamespace(optimizer=optimizer_of(Tiny()))

@@ -16,8 +16,8 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapperDict
 from mmengine.optim.scheduler import _ParamScheduler as PeersBase
-
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+
 from paramsched.errors import StateError
 from paramsched.mmengine import schedulers as drop_ins
 from support.tables import table

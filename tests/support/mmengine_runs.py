@@ -13,7 +13,6 @@ from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
-
 from mmengine.runner import Runner
 
 BATCHES, EPOCHS = 6, 4

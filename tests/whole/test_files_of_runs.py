@@ -19,8 +19,8 @@ import paramsched as ps
 from paramsched.base import files as _files
 from paramsched.cli import main
 from paramsched.errors import ParamschedError
-from paramsched.mmengine.config_file import load_config
 from paramsched.tools.audit import read_log, read_metrics
+from paramsched_runner.config_file import load_config
 
 PLAN = ps.Plan(lr="cosine(to=0.1)", total=20)
 NOBODY = 65534

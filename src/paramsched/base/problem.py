@@ -258,8 +258,13 @@ class TextLines:
         return array("l", accumulate(len(one.encode("utf-8", "surrogatepass")) for one in text))
 
 
-_PASSED_OVER = ("paramsched", "torch")
+_PASSED_OVER = {"paramsched", "torch"}
 """Packages whose frames are skipped: this one, and torch, which calls its hooks and schedulers."""
+
+
+def pass_over(package: str) -> None:
+    """Skip the frames of a package that is a part of this library, and a distribution of its own."""
+    _PASSED_OVER.add(package)
 
 
 class PlanWarning(UserWarning):

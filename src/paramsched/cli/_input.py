@@ -331,7 +331,7 @@ def config_in(argument: str) -> Config | None:
     """
     if not names_a_file(argument) or not is_installed("paramsched.mmengine"):
         return None
-    from paramsched.mmengine.config_file import CONFIG_KEYS, load_config, runs_code
+    from paramsched.mmengine.runner_distribution import CONFIG_KEYS, load_config, runs_code
 
     path = Path(argument)
     if path.suffix == ".py":
@@ -357,7 +357,7 @@ def config_in(argument: str) -> Config | None:
 
 def _code_is_not_run(argument: str) -> WrongUsage:
     """Return the error of a config of MMEngine in Python, or with a base in Python."""
-    from paramsched.mmengine.config_file import IS_CODE
+    from paramsched.mmengine.runner_distribution import IS_CODE
 
     advice = f"To draw it, write paramsched show {shlex.quote(argument)} --run-config"
     if click.get_current_context().info_name in _COMMANDS:
@@ -420,13 +420,14 @@ def curves_of_config(
 
 
 def _simulation() -> Any:
-    """Return the module that runs schedulers, which needs torch."""
+    """Return the module with the functions that run schedulers, which need torch."""
     try:
-        return import_module("paramsched.mmengine.simulation")
+        import_module("torch")
     except ModuleNotFoundError as absent:
         if absent.name != "torch":
             raise
         raise MissingDependency("the schedulers of a config", "torch") from None
+    return import_module("paramsched.mmengine.runner_distribution")
 
 
 def _total(options: CommandOptions) -> int | None:

@@ -46,14 +46,14 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
     and show those that only the package itself needs.
 
     Args:
-        package: the `__name__` of the package.
-        file: its `__file__`.
+        package: the name of the package from which users import them.
+        file: the `__file__` of the package.
     """
     tree = ast.parse(Path(file).with_name("__init__.pyi").read_text(encoding="utf-8"))
     homes = {
         alias.asname or alias.name: (node.module or "", alias.name)
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paramsched.")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("paramsched")
         for alias in node.names
     }
 

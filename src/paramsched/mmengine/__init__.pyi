@@ -1,17 +1,18 @@
 from paramsched.mmengine import engine as engine
-from paramsched.mmengine.registry import DATASETS as DATASETS
-from paramsched.mmengine.registry import HOOKS as HOOKS
-from paramsched.mmengine.registry import METRICS as METRICS
-from paramsched.mmengine.registry import MODELS as MODELS
-from paramsched.mmengine.runner.context import RunContext as RunContext
-from paramsched.mmengine.runner.hooks import CheckpointHook as CheckpointHook
-from paramsched.mmengine.runner.hooks import Hook as Hook
-from paramsched.mmengine.runner.hooks import LoggerHook as LoggerHook
-from paramsched.mmengine.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
-from paramsched.mmengine.runner.hooks import ProgressBarHook as ProgressBarHook
-from paramsched.mmengine.runner.loops import Metric as Metric
-from paramsched.mmengine.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
-from paramsched.mmengine.runner.runner import Runner as Runner
+from paramsched.mmengine.runner_distribution import DATASETS as DATASETS
+from paramsched.mmengine.runner_distribution import HOOKS as HOOKS
+from paramsched.mmengine.runner_distribution import METRICS as METRICS
+from paramsched.mmengine.runner_distribution import MODELS as MODELS
+from paramsched.mmengine.runner_distribution import AmpOptimWrapper as AmpOptimWrapper
+from paramsched.mmengine.runner_distribution import CheckpointHook as CheckpointHook
+from paramsched.mmengine.runner_distribution import Hook as Hook
+from paramsched.mmengine.runner_distribution import LoggerHook as LoggerHook
+from paramsched.mmengine.runner_distribution import Metric as Metric
+from paramsched.mmengine.runner_distribution import ParamSchedulerHook as ParamSchedulerHook
+from paramsched.mmengine.runner_distribution import ProgressBarHook as ProgressBarHook
+from paramsched.mmengine.runner_distribution import RunContext as RunContext
+from paramsched.mmengine.runner_distribution import Runner as Runner
+from paramsched.mmengine.runner_distribution import simulate as simulate
 from paramsched.mmengine.schedulers.base import INF as INF
 from paramsched.mmengine.schedulers.base import LRSchedulerMixin as LRSchedulerMixin
 from paramsched.mmengine.schedulers.base import MomentumSchedulerMixin as MomentumSchedulerMixin
@@ -55,4 +56,3 @@ from paramsched.mmengine.schedulers.param_scheduler import (
     ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler,
 )
 from paramsched.mmengine.schedulers.param_scheduler import StepParamScheduler as StepParamScheduler
-from paramsched.mmengine.simulation import simulate as simulate

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.runner import Runner
 
 import paramsched as ps
-from mmengine.runner import Runner
 from paramsched.mmengine.engine import AmountHook
 from support.engine_runs.harness import (
     BATCH,

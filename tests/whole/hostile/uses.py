@@ -18,7 +18,7 @@ from paramsched.core.files import plan_files
 from paramsched.core.schedules import SHAPES
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.__main__ import main as mmengine_main
-from paramsched.mmengine.config_file import runs_code
+from paramsched_runner.config_file import runs_code
 from support.pages import public_paths
 from whole.hostile.code_files import MARK
 
