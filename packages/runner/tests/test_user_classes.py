@@ -329,7 +329,7 @@ def test_the_advice_for_each_registry_names_it_and_works(name):
 
 
 def test_the_runner_names_the_registry_of_a_model():
-    from paramsched.mmengine.registry import MODELS
+    from paramsched.mmengine import MODELS
 
     with pytest.raises(KeyError, match=r"@MODELS\.register_module\(\)"):
         MODELS.find("Mine")

@@ -298,6 +298,8 @@ def known_length(plan: Plan, options: CommandOptions) -> int | None:
 
 _ASSUMED_EPOCH = 100
 """Iterations per epoch of a picture, if they are unknown."""
+_CONFIG_KEYS = ("param_scheduler", "optim_wrapper", "_base_")
+"""Keys of which a config of MMEngine has at least one, and a plan none."""
 _COMMANDS = ("show", "check", "audit")
 """The commands that accept a config."""
 
@@ -331,38 +333,34 @@ def config_in(argument: str) -> Config | None:
     """
     if not names_a_file(argument) or not is_installed("paramsched.mmengine"):
         return None
-    from paramsched.mmengine.runner_distribution import CONFIG_KEYS, load_config, runs_code
-
     path = Path(argument)
     if path.suffix == ".py":
         if not runs_configs():
             raise _code_is_not_run(argument)
-        return Config(argument, load_config(path), None)
+        return Config(argument, _distribution().load_config(path), None)
     syntax = SUFFIXES.get(path.suffix.lower())
     if syntax is None:
         return None
     text = read_bounded_text(path)
-    if not any(key in text for key in CONFIG_KEYS):
+    if not any(key in text for key in _CONFIG_KEYS):
         return None
     data = None
     with suppress(ConfigError):  # the reader of plans reports it
         data = read_data(text, syntax, argument)
-    if not isinstance(data, Mapping) or not any(key in data for key in CONFIG_KEYS):
+    if not isinstance(data, Mapping) or not any(key in data for key in _CONFIG_KEYS):
         return None
-    if runs_code(path) and not runs_configs():
+    if _distribution().runs_code(path) and not runs_configs():
         raise _code_is_not_run(argument)
     is_whole = "_base_" not in text and "{{" not in text
-    return Config(argument, load_config(path), PlanText(argument, text, syntax) if is_whole else None)
+    return Config(argument, _distribution().load_config(path), PlanText(argument, text, syntax) if is_whole else None)
 
 
 def _code_is_not_run(argument: str) -> WrongUsage:
     """Return the error of a config of MMEngine in Python, or with a base in Python."""
-    from paramsched.mmengine.runner_distribution import IS_CODE
-
     advice = f"To draw it, write paramsched show {shlex.quote(argument)} --run-config"
     if click.get_current_context().info_name in _COMMANDS:
         advice = "Pass --run-config to run it, only for files that you trust"
-    return WrongUsage(argument, IS_CODE, advice)
+    return WrongUsage(argument, _distribution().IS_CODE, advice)
 
 
 def refuse_config(argument: str) -> None:
@@ -427,6 +425,11 @@ def _simulation() -> Any:
         if absent.name != "torch":
             raise
         raise MissingDependency("the schedulers of a config", "torch") from None
+    return _distribution()
+
+
+def _distribution() -> Any:
+    """Return the module with what reads configs."""
     return import_module("paramsched.mmengine.runner_distribution")
 
 

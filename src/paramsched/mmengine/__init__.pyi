@@ -1,4 +1,6 @@
 from paramsched.mmengine import engine as engine
+from paramsched.mmengine import paramwise as paramwise  # this and the registry: for the readers of configs
+from paramsched.mmengine import registry as registry
 from paramsched.mmengine.runner_distribution import DATASETS as DATASETS
 from paramsched.mmengine.runner_distribution import HOOKS as HOOKS
 from paramsched.mmengine.runner_distribution import METRICS as METRICS

@@ -1,4 +1,4 @@
-"""Seven packages: the core passes its tests without the others; each of the six can be deleted.
+"""Seven packages: the core passes its tests without the others; each of the six can be deleted, and so can `packages/`.
 
 A test file of a package may use another package; without that one it is skipped.
 """
@@ -15,6 +15,17 @@ import pytest
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "src" / "paramsched"
 SIX = ("cli", "compat", "engines", "mmengine", "show", "tools")
+WITHOUT_THE_RUNNER = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, *_):
+        if name == "paramsched_runner":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+"""
+"""Code of a `sitecustomize.py`: the environment of the tests has the second distribution installed."""
 
 
 def test_src_has_the_seven_packages_and_no_other_folder():
@@ -28,7 +39,7 @@ def test_src_has_the_seven_packages_and_no_other_folder():
 def copy_without(folder: Path, *packages: str) -> Path:
     """Copy what git tracks, without some packages and their tests."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    left_out = tuple(f"{top}/{package}/" for package in packages for top in ("src/paramsched", "tests"))
+    left_out = tuple(f"{top}{package}/" for package in packages for top in ("src/paramsched/", "tests/", ""))
     for name in filter(None, listed.split("\n")):
         if not name.startswith(left_out) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -38,9 +49,10 @@ def copy_without(folder: Path, *packages: str) -> Path:
 
 def failures_in(folder: Path, *tests: str) -> str:
     """Run tests in a copy. Return the lines of the output that name a failure, and its end."""
+    paths = [str(folder / "src"), str(folder / "packages" / "runner" / "src")]
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", "2", "-q", "-m", "not long and not heavy", *tests],
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "HYPOTHESIS_PROFILE": "glance"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HYPOTHESIS_PROFILE": "glance"},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -62,4 +74,13 @@ def test_the_core_passes_its_tests_without_the_other_packages(tmp_path):
 def test_without_one_package_the_others_pass(package, tmp_path):
     others = [f"tests/{other}" for other in ("base", "core", *SIX) if other not in (package, "cli")]
 
-    assert failures_in(copy_without(tmp_path, package), "src", *others) == ""
+    assert failures_in(copy_without(tmp_path, package), "src", "packages", *others) == ""
+
+
+@pytest.mark.long
+@pytest.mark.heavy
+def test_without_the_second_distribution_the_rest_passes(tmp_path):
+    folder = copy_without(tmp_path, "packages")
+    (folder / "src" / "sitecustomize.py").write_text(WITHOUT_THE_RUNNER, encoding="utf-8")
+
+    assert failures_in(folder, "src/paramsched", *(f"tests/{one}" for one in ("base", "core", *SIX, "whole"))) == ""

@@ -1,7 +1,7 @@
 """MMEngine's Runner, and what reads its configs. Users import its names from `paramsched.mmengine`."""
 
-from paramsched.base.problem import pass_over
-from paramsched.core.entries import lazy_names
+from paramsched.base import pass_over
+from paramsched.core import lazy_names
 
 pass_over(__name__)  # so that a warning of the Runner has the line of the user
 

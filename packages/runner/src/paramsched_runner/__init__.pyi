@@ -1,12 +1,11 @@
-from paramsched.mmengine.registry import DATASETS as DATASETS
-from paramsched.mmengine.registry import HOOKS as HOOKS
-from paramsched.mmengine.registry import METRICS as METRICS
-from paramsched.mmengine.registry import MODELS as MODELS
 from paramsched_runner.command import main as main
-from paramsched_runner.config_file import CONFIG_KEYS as CONFIG_KEYS
 from paramsched_runner.config_file import IS_CODE as IS_CODE
 from paramsched_runner.config_file import load_config as load_config
 from paramsched_runner.config_file import runs_code as runs_code
+from paramsched_runner.registries import DATASETS as DATASETS
+from paramsched_runner.registries import HOOKS as HOOKS
+from paramsched_runner.registries import METRICS as METRICS
+from paramsched_runner.registries import MODELS as MODELS
 from paramsched_runner.runner.context import RunContext as RunContext
 from paramsched_runner.runner.hooks import CheckpointHook as CheckpointHook
 from paramsched_runner.runner.hooks import Hook as Hook

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from paramsched.base import codes
-from paramsched.base.problem import Problem
-from paramsched.base.words import entry_path, printable, printable_lines
+from paramsched.base import Problem, codes, entry_path, printable, printable_lines
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 
 

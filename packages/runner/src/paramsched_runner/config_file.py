@@ -17,14 +17,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from paramsched.base import codes
-from paramsched.base.problem import Problem
-from paramsched.base.words import ROOT, child_path, entry_path
+from paramsched.base import ROOT, Problem, child_path, codes, entry_path
 from paramsched.core.files import read_bounded_text, read_data, type_name_of
 from paramsched.errors import ConfigError, MissingDependency, ParamschedError
 
-CONFIG_KEYS: Final = ("param_scheduler", "optim_wrapper", "_base_")
-"""Keys of which a config of MMEngine has at least one, and a plan none."""
 IS_CODE: Final = "it is code, a config of MMEngine in Python"
 """The problem of a file that is run only when asked."""
 _DATA_SUFFIXES: Final = (".yaml", ".yml", ".json")

@@ -12,16 +12,13 @@ from typing import Any, Final, TypeAlias, final
 
 import torch
 
-from paramsched.base import codes
-from paramsched.base.problem import Problem, warn_user
-from paramsched.base.words import child_path, entry_path, printable
+from paramsched.base import Problem, child_path, codes, entry_path, printable, warn_user
+from paramsched.core import finite_number, whole_number
 from paramsched.core.files import ProblemCollector, short_json, type_name_of
-from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.errors import CallSite, ConfigError, MissingFact
 from paramsched.mmengine.paramwise import ParamwiseGroup, constructor_of, is_factor, keys_not_read, paramwise_groups
 from paramsched.mmengine.registry import bare_class_name
-from paramsched.mmengine.schedulers.base import ValuesOnly, present_value
-from paramsched.mmengine.schedulers.build import CONVERTED, RunLength, build_lists
+from paramsched.mmengine.schedulers import CONVERTED, RunLength, ValuesOnly, build_lists, present_value
 from paramsched.show import RecordedCurves, curves_from_values
 from paramsched_runner.config_file import IS_CODE, load_config, runs_code
 from paramsched_runner.train_cfg import read_lengths

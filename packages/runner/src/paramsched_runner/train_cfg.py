@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.base import codes
-from paramsched.base.words import child_path
+from paramsched.base import child_path, codes
+from paramsched.core import whole_number
 from paramsched.core.files import ProblemCollector, short_json
-from paramsched.core.number_checks import whole_number
 from paramsched.errors import InvalidArgument
 from paramsched.mmengine.registry import bare_class_name
 

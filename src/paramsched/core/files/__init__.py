@@ -1,5 +1,7 @@
 """Plans in files: YAML and JSON; with all problems at once."""
 
+from paramsched.base.files import naming_errors as naming_errors  # not in the list of base, which `errors` imports
+from paramsched.base.files import write_whole_file as write_whole_file
 from paramsched.base.problem import Problem as Problem
 from paramsched.core.files.native import schedule_from_text as schedule_from_text
 from paramsched.core.files.native import to_plan as to_plan

@@ -49,3 +49,18 @@ from paramsched.mmengine.schedulers.param_scheduler import (
     ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler,
 )
 from paramsched.mmengine.schedulers.param_scheduler import StepParamScheduler as StepParamScheduler
+
+# isort: split
+# For the readers of configs and the Runner, in a distribution of their own.
+from paramsched.compat.group_values import by_value as by_value
+from paramsched.mmengine.schedulers.base import ValuesOnly as ValuesOnly
+from paramsched.mmengine.schedulers.base import field_of_group as field_of_group
+from paramsched.mmengine.schedulers.base import is_scheduler as is_scheduler
+from paramsched.mmengine.schedulers.base import present_value as present_value
+from paramsched.mmengine.schedulers.build import CONVERTED as CONVERTED
+from paramsched.mmengine.schedulers.build import RunLength as RunLength
+from paramsched.mmengine.schedulers.build import build_lists as build_lists
+from paramsched.mmengine.schedulers.build import compare_states as compare_states
+from paramsched.mmengine.schedulers.optim_wrapper import batches_per_update as batches_per_update
+from paramsched.mmengine.schedulers.optim_wrapper import clip_gradients as clip_gradients
+from paramsched.mmengine.schedulers.optim_wrapper import count_batch as count_batch

@@ -170,6 +170,22 @@ class OptimWrapper:
             self.clip_func(with_gradients, **self.clip_kwargs)
 
 
+def batches_per_update(wrapper: Any) -> int:
+    """Return the number of batches of an update, of a wrapper of this class or of MMEngine's."""
+    count: int = wrapper._accumulative_counts
+    return count
+
+
+def count_batch(wrapper: OptimWrapper) -> None:
+    """Count a batch whose loss other code has backpropagated."""
+    wrapper._inner_count += 1
+
+
+def clip_gradients(wrapper: OptimWrapper) -> None:
+    """Clip the gradients as before a step, which other code makes."""
+    wrapper._clip_grad()
+
+
 def _clipping(clip_grad: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Return torch's function that clips gradients, and its arguments."""
     site = CallSite("OptimWrapper", "clip_grad", got=repr(clip_grad))

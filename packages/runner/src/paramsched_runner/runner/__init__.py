@@ -6,6 +6,10 @@ The Runner requires Accelerate and tqdm.
 """
 
 from paramsched.errors import MissingDependency
+from paramsched_runner.registries import DATASETS as DATASETS
+from paramsched_runner.registries import HOOKS as HOOKS
+from paramsched_runner.registries import METRICS as METRICS
+from paramsched_runner.registries import MODELS as MODELS
 
 try:
     import accelerate as _accelerate
@@ -16,10 +20,6 @@ except ModuleNotFoundError as _absent:
         raise
     raise MissingDependency("paramsched.mmengine.runner", _absent.name) from None
 
-from paramsched.mmengine.registry import DATASETS as DATASETS
-from paramsched.mmengine.registry import HOOKS as HOOKS
-from paramsched.mmengine.registry import METRICS as METRICS
-from paramsched.mmengine.registry import MODELS as MODELS
 from paramsched_runner.runner.context import RunContext as RunContext
 from paramsched_runner.runner.hooks import CheckpointHook as CheckpointHook
 from paramsched_runner.runner.hooks import Hook as Hook

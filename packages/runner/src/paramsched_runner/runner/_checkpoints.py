@@ -14,12 +14,11 @@ from typing import Any, Final, TypeVar, final
 import torch
 from torch import nn
 
-from paramsched.base.files import write_whole_file
-from paramsched.base.words import names_listed
+from paramsched.base import names_listed
+from paramsched.core.files import write_whole_file
 from paramsched.core.run import Scheduler
 from paramsched.errors import ParamschedError, StateError
-from paramsched.mmengine.schedulers import restore
-from paramsched.mmengine.schedulers.build import compare_states
+from paramsched.mmengine.schedulers import compare_states, restore
 from paramsched_runner.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched_runner.runner.context import Position, RunContext
 from paramsched_runner.runner.optim_wrapper import AcceleratedWrapper

@@ -8,9 +8,7 @@ from typing import Any, Final, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched.base import codes
-from paramsched.base.problem import Problem, warn_user
-from paramsched.compat.group_values import by_value
+from paramsched.base import Problem, codes, warn_user
 from paramsched.core.files import ProblemCollector
 from paramsched.core.plan import (
     ALONE,
@@ -31,9 +29,18 @@ from paramsched.engines.engine_facts import refuse_untrained_sizes
 from paramsched.engines.writes import Writer
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.mmengine.registry import report_error
-from paramsched.mmengine.schedulers import OptimWrapper, build_param_scheduler, unmeasured
-from paramsched.mmengine.schedulers.base import ValuesOnly, field_of_group, is_scheduler
-from paramsched.mmengine.schedulers.build import RunLength, build_lists
+from paramsched.mmengine.schedulers import (
+    OptimWrapper,
+    RunLength,
+    ValuesOnly,
+    batches_per_update,
+    build_lists,
+    build_param_scheduler,
+    by_value,
+    field_of_group,
+    is_scheduler,
+    unmeasured,
+)
 
 
 @final
@@ -287,7 +294,7 @@ def _copy_of(wrapper: OptimWrapper | None) -> OptimWrapper:
     if wrapper is None:
         return OptimWrapper(ValuesOnly([_UNKNOWN]))
     groups = by_value([{**group, "params": []} for group in wrapper.optimizer.param_groups])
-    return OptimWrapper(ValuesOnly(groups), wrapper._accumulative_counts)
+    return OptimWrapper(ValuesOnly(groups), batches_per_update(wrapper))
 
 
 def _check_plan(

@@ -16,29 +16,24 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from paramsched.base import codes
-from paramsched.base.words import ROOT, child_path, closest, did_you_mean, entry_path
+from paramsched.base import ROOT, child_path, closest, codes, did_you_mean, entry_path
+from paramsched.core import check_fields, checked, require_choice, whole_number
 from paramsched.core.files import ProblemCollector, short_json
-from paramsched.core.number_checks import check_fields, checked, require_choice, whole_number
 from paramsched.core.run import check_option
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
-from paramsched.mmengine.registry import (
+from paramsched.mmengine.registry import check_names, registered_in_mmengine, report_error
+from paramsched.mmengine.schedulers import OptimWrapper, RunLength, ValuesOnly, batches_per_update
+from paramsched_runner.registries import (
     DATASETS,
     HOOKS,
     METRICS,
     MODELS,
     build_call,
     build_object,
-    check_names,
     class_of,
-    registered_in_mmengine,
-    report_error,
     report_kind,
     true_or_false,
 )
-from paramsched.mmengine.schedulers import OptimWrapper
-from paramsched.mmengine.schedulers.base import ValuesOnly
-from paramsched.mmengine.schedulers.build import RunLength
 from paramsched_runner.runner._param_schedulers import check_schedulers
 from paramsched_runner.runner.context import inputs_and_target, training_style
 from paramsched_runner.runner.hooks import (
@@ -379,7 +374,7 @@ def _wrapper_of(wrapper: Any, mmengine: Any, path: str, problems: ProblemCollect
         problems.add(path, message, advice, code=codes.REFUSED_VALUE)
         return None
     limits = None if wrapper.clip_grad_kwargs is None else {**wrapper.clip_grad_kwargs, "type": wrapper.grad_name[5:]}
-    return OptimWrapper(wrapper.optimizer, wrapper._accumulative_counts, limits)
+    return OptimWrapper(wrapper.optimizer, batches_per_update(wrapper), limits)
 
 
 def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollector) -> Optimizer | None:

@@ -14,15 +14,15 @@ import torch
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-from paramsched.base.files import naming_errors
-from paramsched.base.words import did_you_mean
-from paramsched.core.number_checks import whole_number
+from paramsched.base import did_you_mean
+from paramsched.core import whole_number
+from paramsched.core.files import naming_errors
 from paramsched.core.plan import amount_clock
 from paramsched.core.run import Scheduler, hooks_on, watch_updates
 from paramsched.engines.writes import TrainedOptimizers
 from paramsched.errors import CallSite, InvalidArgument, StateError, site_with_value
-from paramsched.mmengine.registry import HOOKS
-from paramsched.mmengine.schedulers.base import field_of_group
+from paramsched.mmengine.schedulers import field_of_group
+from paramsched_runner.registries import HOOKS
 from paramsched_runner.runner._param_schedulers import distinct_schedulers
 from paramsched_runner.runner.context import RunContext
 

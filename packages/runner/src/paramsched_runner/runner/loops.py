@@ -15,12 +15,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from paramsched.base import codes
+from paramsched.core import check_fields, checked, one_of, whole_number
 from paramsched.core.files import short_json
-from paramsched.core.number_checks import check_fields, checked, one_of, whole_number
 from paramsched.engines.accelerate import replicas
 from paramsched.engines.reporting import samples_in_lists
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.mmengine.registry import true_or_false
+from paramsched_runner.registries import true_or_false
 from paramsched_runner.runner._param_schedulers import RunnerFacts
 from paramsched_runner.runner.context import Position, RunContext
 from paramsched_runner.runner.optim_wrapper import AmpOptimWrapper

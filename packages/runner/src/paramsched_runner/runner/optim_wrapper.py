@@ -7,12 +7,12 @@ from typing import Any, final
 import torch
 from torch.optim import Optimizer
 
-from paramsched.core.number_checks import positive_number
+from paramsched.core import positive_number
 from paramsched.core.run import watch_updates
 from paramsched.core.time import PROGRESS
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, site_with_value
-from paramsched.mmengine.schedulers import OptimWrapper
+from paramsched.mmengine.schedulers import OptimWrapper, batches_per_update, clip_gradients, count_batch
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
 """Accelerate's names of precisions, by MMEngine's names."""
@@ -140,7 +140,7 @@ class AcceleratedWrapper:
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
         self.accelerator.backward(loss, **kwargs)
-        self.inner._inner_count += 1
+        count_batch(self.inner)
 
     def step(self, **kwargs: Any) -> None:
         """Clip the gradients and step the optimizer, unless the loss scaler skips the update."""
@@ -148,7 +148,7 @@ class AcceleratedWrapper:
             # Clip gradients after removing the factor of the loss scaler.
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.unscale_(self.optimizer)
-            self.inner._clip_grad()
+            clip_gradients(self.inner)
         try:
             self.prepared.step(**kwargs)
         except MissingFact as error:  # without the count of samples or tokens the update was not made
@@ -186,7 +186,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
     def update_params(self, loss: torch.Tensor) -> None:
         """Train on one batch with a shared loss: one backward pass, then a step of each optimizer."""
         first, *accelerated_wrappers = self.values()
-        if any(other._accumulative_counts != first._accumulative_counts for other in accelerated_wrappers):
+        if any(batches_per_update(other) != batches_per_update(first) for other in accelerated_wrappers):
             raise InvalidArgument(
                 "optim_wrapper",
                 "the optimizers have different accumulative_counts",
@@ -196,7 +196,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
         # The batch counts for each optimizer. Gradients are cleared after all have stepped, because two optimizers may
         # share a parameter.
         for other in accelerated_wrappers:
-            other.inner._inner_count += 1
+            count_batch(other.inner)
         for stepper in self.values():
             if stepper.should_update():
                 stepper.step()

@@ -11,8 +11,7 @@ from typing import Any, Final, Literal, Self, final
 
 from torch import nn
 
-from paramsched.base import codes
-from paramsched.base.words import ROOT, child_path, closest, entry_path
+from paramsched.base import ROOT, child_path, closest, codes, entry_path
 from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.run import OnBase, OnChange, Scheduler
 from paramsched.engines.accelerate import batch_amounts
@@ -20,8 +19,9 @@ from paramsched.engines.engine_facts import AmountOf, PlanOptions
 from paramsched.engines.reporting import MetricRelay, samples_in_lists
 from paramsched.engines.writes import warn_of_writers
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.mmengine.registry import report_kind
+from paramsched.mmengine.schedulers import batches_per_update
 from paramsched_runner.config_file import load_config
+from paramsched_runner.registries import report_kind
 from paramsched_runner.runner._checkpoints import (
     Checkpoints,
     SavedParts,
@@ -462,7 +462,7 @@ class Runner:
             self.train_loop,
             loader,
             self.accelerator,
-            {name: stepper._accumulative_counts for name, stepper in self.steppers.items()},
+            {name: batches_per_update(stepper) for name, stepper in self.steppers.items()},
             tokens_per_sample=self.settings.tokens_per_sample,
         )
         self._prepare_evaluation("val")
