@@ -10,6 +10,9 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),uv pip install --quiet --python $(VENV),$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-require-hashes)
 LOCKED := $(INSTALL) --constraint requirements/constraints.txt
+# The two distributions of this repository.
+BOTH := --editable . --editable packages/runner
+PROJECTS := pyproject.toml packages/runner/pyproject.toml
 TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/constraints.txt)
 # uv does not read the settings of pip. Where pip finds another build of torch, uv must find the same one.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -17,7 +20,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 unexport PYTHONDONTWRITEBYTECODE
 # Compiled once here, because the first import would use one core, and each process at the same time. compileall uses
 # all cores and skips files that are never imported; pip uses one core for all files. Files for a newer Python may fail.
-COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src $(VENV)/lib || true
+COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN)/python -m compileall -qq -j $(JOBS) -x '/(tests?|testing/_internal|models|onnx|_inductor|sqlalchemy|networkx|pygments|pip|setuptools|mypy|mypyc)/' src packages $(VENV)/lib || true
 # yapf, which MMEngine imports, writes its grammar to the user's cache at the first import and does not lock it: two
 # workers of pytest that import it at the same time fail.
 GRAMMAR = @$(BIN)/python -c "import yapf"
@@ -30,6 +33,7 @@ run: $(VENV)/run.stamp
 
 # The tests and the doctests, with one case of each kind. Those of one folder: make test ARGS=tests/core. With PORTABLE=1
 # only those that need no training engine: for other systems, and for Python without the GIL.
+RUNNER_TESTS := packages/runner/tests
 PORTABLE_TESTS = -m pytest -n 2 --dist worksteal -q -m "not long" tests/base tests/core tests/show tests/tools $(ARGS)
 ifdef PORTABLE
 test: $(VENV)/portable.stamp
@@ -58,9 +62,9 @@ quick: $(VENV)/compiled.stamp
 # torch.distributed.checkpoint, which need a newer torch. This target and the following two need uv.
 lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
-	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
-	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
-	.venv-lowest/bin/python $(PORTABLE_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
+	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch $(PROJECTS) --output-file .venv-lowest/lowest.txt
+	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable $(BOTH)
+	.venv-lowest/bin/python $(PORTABLE_TESTS) $(RUNNER_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
 	    and not torch_distributed_checkpoint and not transform_descriptors and not damaged_path and not is_listed_with_its_class" \
 	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
 
@@ -75,26 +79,27 @@ engines:
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
 # Those of requirements/held.txt keep their version.
 newest: $(VENV)/dev.stamp
-	uv pip install --python $(VENV) --upgrade --prerelease allow --constraint requirements/held.txt --editable . --group test
+	uv pip install --python $(VENV) --upgrade --prerelease allow --constraint requirements/held.txt $(BOTH) --group test
 	uv pip install --python $(VENV) --upgrade --prerelease allow --no-deps --group originals
 	$(GRAMMAR)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
 
-# Build the sdist, and the wheel from it; check both; run the tests of the core, of show and of tools in the sdist against the wheel. Needs uv.
+# Build the sdist of each distribution, and the wheel from it; check all; run the tests of the core, of show, of tools and of the Runner in
+# the sdist of the library against the wheels. Needs uv.
 packaged:
-	rm -rf dist && uv build --quiet && tar -xzf dist/*.tar.gz -C dist
+	rm -rf dist && uv build --quiet && uv build --quiet --out-dir dist packages/runner && tar -xzf dist/paramsched-*.tar.gz -C dist
 	uv venv --quiet --python $(PYTHON) dist/venv
 	uv pip install --python dist/venv --no-deps $(TORCH)
 	uv pip install --python dist/venv --constraint requirements/constraints.txt --group portable --group package dist/*.whl
 	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	dist/venv/bin/check-wheel-contents dist/*.whl
-	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE_TESTS) -o pythonpath=tests
+	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE_TESTS) $(RUNNER_TESTS) -o pythonpath=tests
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
 PACKAGES = base $(addprefix core/,schedules plan rules run files curves feedback time values foreign_calls) \
-    $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,runner schedulers simulation paramwise registry engine) \
-    engines show $(addprefix tools/,audit records) cli
+    $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,schedulers paramwise registry engine) \
+    engines show $(addprefix tools/,audit records) cli packages/runner
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)
@@ -131,7 +136,7 @@ docs: $(VENV)/docs.stamp
 	@echo "Building the pages and running their examples: one to two minutes; Sphinx prints each page."
 	$(BIN)/python -m sphinx --write-all --fail-on-warning --keep-going -b html docs docs/_build/html
 	$(BIN)/python tools/check_links.py
-	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src examples tests/README.md
+	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src packages examples tests/README.md
 	@echo docs/_build/html/index.html
 
 clean:
@@ -156,16 +161,16 @@ endif
 	@$(INSTALL) --no-deps $(TORCH)
 	@touch $@
 
-$(VENV)/run.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
+$(VENV)/run.stamp: $(PROJECTS) requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	@$(LOCKED) --editable . --group run
+	@$(LOCKED) $(BOTH) --group run
 	$(COMPILE)
 	@touch $@
 
 # The original libraries without their dependencies, because the tests need none of them (torchvision is one).
-$(VENV)/dev.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
+$(VENV)/dev.stamp: $(PROJECTS) requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(LOCKED) --editable . --group test --group lint
+	$(LOCKED) $(BOTH) --group test --group lint
 	$(LOCKED) --no-deps --group originals
 	$(GRAMMAR)
 	@touch $@
@@ -187,9 +192,9 @@ $(VENV)/engines.stamp: pyproject.toml requirements/constraints.txt requirements/
 	$(LOCKED) --constraint requirements/engines.txt --no-deps --no-build-isolation --group engines-alone
 	@touch $@
 
-$(VENV)/docs.stamp: pyproject.toml requirements/constraints.txt $(VENV)/torch.stamp
+$(VENV)/docs.stamp: $(PROJECTS) requirements/constraints.txt $(VENV)/torch.stamp
 	@echo "Step 2 of 2: this library and the dependencies of this command."
-	$(LOCKED) --editable . --group docs
+	$(LOCKED) $(BOTH) --group docs
 	$(COMPILE)
 	@touch $@
 

@@ -40,12 +40,13 @@ def public_names(doctest_namespace: dict[str, Any]) -> None:
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """Skip a file that imports a library or a package of this one which is not installed, also through another file."""
     report = yield
-    error = _absent(report.call.excinfo.value) if report.failed and report.call.excinfo else None
+    raised = report.call.excinfo.value if report.failed and report.call.excinfo else None
+    error = _absent(raised)
     if error is not None:
         report.outcome = "skipped"
         report.longrepr = (str(collector.path), 1, f"Skipped: {error}")
         # pytest keeps files whose import failed, and the next file would import these incomplete modules.
-        codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+        codes = [frame.f_code for one in _chain(raised) for frame, _ in traceback.walk_tb(one.__traceback__)]
         failed = {code.co_filename for code in codes if code.co_name == "<module>"}
         for name in [name for name, one in sys.modules.items() if _file_of(one) in failed]:
             del sys.modules[name]
@@ -76,16 +77,22 @@ def _skipped_without_package(item: pytest.Item) -> Generator[None, Any, Any]:
 
 def _absent(error: BaseException | None) -> ModuleNotFoundError | None:
     """Return the error that names a library, or a package of this one, which is not installed, also as a cause."""
-    while error is not None:
-        if isinstance(error, doctest.UnexpectedException):
-            error = error.exc_info[1]
-        name = (error.name or "").split(".") if isinstance(error, ModuleNotFoundError) else []
+    for link in _chain(error):
+        name = (link.name or "").split(".") if isinstance(link, ModuleNotFoundError) else []
         # A library, a drop-in, a package.
         parts = 1 if name[:1] != ["paramsched"] else 3 if name[1:2] == ["compat"] else 2
         if name and _is_absent(name[:parts]):
-            return error
-        error = error.__cause__ or error.__context__
+            return link
     return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and its causes; of a failed doctest, the error of its line."""
+    while error is not None:
+        if isinstance(error, doctest.UnexpectedException):
+            error = error.exc_info[1]
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _is_absent(parts: list[str]) -> bool:

@@ -62,7 +62,12 @@ suppress_warnings = ["ref.python"]
 # Pages run code and draw pictures, so all of them are read again after a change of the library.
 source = HERE.parent / "src"
 files = sorted(
-    [*source.rglob("*.py"), *source.rglob("*.yaml"), *HERE.glob("extensions/*.py")]
+    [
+        *source.rglob("*.py"),
+        *source.rglob("*.yaml"),
+        *HERE.parent.glob("packages/*/src/**/*.py"),
+        *HERE.glob("extensions/*.py"),
+    ]
 )
 library_digest = hashlib.sha256(
     b"".join(file.read_bytes() for file in files)

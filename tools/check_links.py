@@ -21,6 +21,7 @@ def main() -> int:
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("src/**/*.md"),
+        *ROOT.glob("packages/*/README.md"),
         ROOT / "tests" / "README.md",
     ]
     documents = [one for one in documents if not {"_build", "_generated"} & set(one.parts)]

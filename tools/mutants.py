@@ -45,11 +45,11 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
-from tests_for import tests_of
+from tests_for import source_of, tests_of
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "src"
-PACKAGE = SOURCE / "paramsched"
+SOURCES = ("src", "packages/runner/src")
+"""The folders of the source of each distribution."""
 CACHE = ROOT / ".mutants"
 SECONDS_OF_TESTS = 120.0
 """The tests of one error: as many as ran in this time with coverage. A run of the Runner takes half a second."""
@@ -178,12 +178,12 @@ def _first_line(node: ast.AST) -> str:
 
 
 def _parsed(file: str) -> ast.Module:
-    return ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
 @functools.cache
 def errors(file: str) -> list[PlantedError]:
-    """Return every error that can be planted in the functions of a file of `src/paramsched`."""
+    """Return every error that can be planted in the functions of a file."""
     found: list[PlantedError] = []
     for place in _places(_parsed(file)):
         for replacement in _replacements(place.node):
@@ -208,11 +208,11 @@ def planted(error: PlantedError) -> ast.Module:
 
 
 def files_of(package: str) -> list[str]:
-    """Return the files of a package, which is a folder or a file of `src/paramsched`."""
-    place = PACKAGE / package
+    """Return the files of a package, a folder or a file of `src/paramsched` or of `packages/runner`."""
+    place = source_of(package)
     if not place.is_dir():
-        return [str(place.with_suffix(".py").relative_to(PACKAGE))]
-    return sorted(str(file.relative_to(PACKAGE)) for file in place.rglob("*.py"))
+        return [str(place.with_suffix(".py").relative_to(ROOT))]
+    return sorted(str(file.relative_to(ROOT)) for file in place.rglob("*.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,7 @@ def _digest_of_file(file: Path) -> bytes:
 
 def _digest(test: Path, sources: Iterable[str]) -> str:
     """Return the digest of a file of tests, the sources that it executes, the tables next to it, and this tool."""
-    files = [Path(__file__), test, *(PACKAGE / one for one in sorted(sources)), *sorted(test.parent.glob("*.yaml"))]
+    files = [Path(__file__), test, *(ROOT / one for one in sorted(sources)), *sorted(test.parent.glob("*.yaml"))]
     return hashlib.sha256(b"".join(map(_digest_of_file, files))).hexdigest()
 
 
@@ -312,7 +312,7 @@ def _record(session: pytest.Session, files: set[Path], measured: Any) -> None:
     by_file: dict[Path, dict[str, dict[int, list[int]]]] = {file: {} for file in files}
     numbers = {name: (file, index) for file, names in seconds.items() for index, name in enumerate(names)}
     for source in data.measured_files():
-        name = str(Path(source).relative_to(PACKAGE))
+        name = str(Path(source).relative_to(ROOT))
         for line, contexts in data.contexts_by_lineno(source).items():
             for file, index in (numbers[one] for one in contexts if one in numbers):
                 by_file[file].setdefault(name, {}).setdefault(line, []).append(index)
@@ -411,7 +411,9 @@ def _caches() -> list[Any]:
 
 
 def _is_in_package(one: object) -> bool:
-    return type(one) is FunctionType and one.__code__.co_filename.startswith(str(PACKAGE))
+    return type(one) is FunctionType and one.__code__.co_filename.startswith(
+        tuple(str(ROOT / source) for source in SOURCES)
+    )
 
 
 class Live:
@@ -428,7 +430,7 @@ class Live:
 
     def replace(self, error: PlantedError) -> bool:
         """Give the changed functions their new code; return False if there is none, or one cannot be replaced."""
-        place = str(PACKAGE / error.file)
+        place = str(ROOT / error.file)
         before, after = (_by_key(compile(one, place, "exec")) for one in (_parsed(error.file), planted(error)))
         replaced = False
         for key, olds in before.items():
@@ -478,15 +480,26 @@ def is_found_in_place(error: PlantedError | None, session: pytest.Session, live:
 def _run_copy(folder: str, names: list[str], seconds: float) -> None:
     """Run tests with the copy of the source; a new process calls this."""
     _alone(seconds)
-    os.environ |= {"PYTHONPATH": folder, "HYPOTHESIS_PROFILE": "quick", "PYTHONDONTWRITEBYTECODE": "1"}
+    copies = [f"{folder}/{source}" for source in SOURCES]
+    os.environ |= {"PYTHONPATH": os.pathsep.join(copies), "HYPOTHESIS_PROFILE": "quick", "PYTHONDONTWRITEBYTECODE": "1"}
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(Path(folder).parent)
     sys.dont_write_bytecode = True
-    sys.path[:] = [folder, *(one for one in sys.path if Path(one or ".").resolve() != SOURCE)]
+    sources = {ROOT / source for source in SOURCES}
+    sys.path[:] = [*copies, *(one for one in sys.path if Path(one or ".").resolve() not in sources)]
     os.chdir(ROOT)
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-o", f"pythonpath={folder} tests"]
+    options = [
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        "--tb=no",
+        "-o",
+        f"pythonpath={' '.join(copies)} tests",
+    ]
     # A doctest is collected from the copy, because pytest imports the module at the path that it gets.
-    copied = [f"{folder}/{name.removeprefix('src/')}" if name.startswith("src/") else name for name in names]
-    for file in {name.partition("::")[0].removeprefix("src/") for name in names if name.startswith("src/")}:
+    copied = [f"{folder}/{name}" if name.startswith(SOURCES) else name for name in names]
+    for file in {name.partition("::")[0] for name in names if name.startswith(SOURCES)}:
         _import_file(file)  # because pytest executes a module again that its package imports
     os._exit(int(pytest.main([*options, f"--rootdir={ROOT}", "-c", str(ROOT / "pyproject.toml"), *copied])))
 
@@ -496,14 +509,14 @@ def is_found_in_copy(error: PlantedError | None, tests: Tests, folder: Path) -> 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["numpy", "torch", "hypothesis", "pytest", "yaml", "_pytest.assertion.rewrite"])
     if error:
-        (folder / "paramsched" / error.file).write_text(ast.unparse(planted(error)), encoding="utf-8")
+        (folder / error.file).write_text(ast.unparse(planted(error)), encoding="utf-8")
     process = context.Process(target=_run_copy, args=(str(folder), tests.names, tests.seconds))
     process.start()
     process.join(_longest_wait(tests.seconds))
     _end(process.pid or 0)
     process.join()
     if error:
-        shutil.copyfile(PACKAGE / error.file, folder / "paramsched" / error.file)
+        shutil.copyfile(ROOT / error.file, folder / error.file)
     if process.exitcode == pytest.ExitCode.USAGE_ERROR and error:
         return not is_found_in_copy(
             None, tests, folder
@@ -531,7 +544,7 @@ class Package:
             raise SystemExit("expected tests that can be collected, got an error")
         self.measured.stop()
         data = self.measured.get_data()
-        at_import = {str(Path(one).relative_to(PACKAGE)): {*(data.lines(one) or [])} for one in data.measured_files()}
+        at_import = {str(Path(one).relative_to(ROOT)): {*(data.lines(one) or [])} for one in data.measured_files()}
         coverage = _coverage(session, self.measured)
         chosen = self._chosen()
         _import(files_of(self.name))
@@ -559,8 +572,9 @@ class Package:
                 return False
 
             def try_some(job: int) -> None:
-                folder = Path(temporary) / str(job) / "src"
-                shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+                folder = Path(temporary) / str(job)
+                for source in SOURCES:
+                    shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
                 if is_found_in_place(None, session, live, fastest) or is_found_in_copy(None, fastest, folder):
                     raise SystemExit("expected tests that pass without an error, got a failure")
                 found = sum(is_found(error, folder) for error in chosen[job :: self.jobs])
@@ -600,11 +614,12 @@ def _import(files: list[str]) -> None:
     for file in files:
         if not file.endswith("__main__.py"):
             with contextlib.suppress(ImportError):  # of a library that is not installed
-                _import_file(f"paramsched/{file}")
+                _import_file(file)
 
 
 def _import_file(file: str) -> None:
-    """Import the module of a file, a path from the folder of the source."""
+    """Import the module of a file, a path from the folder of the repository."""
+    file = next(file.removeprefix(f"{source}/") for source in SOURCES if file.startswith(source))
     importlib.import_module(".".join(Path(file).with_suffix("").parts).removesuffix(".__init__"))
 
 
@@ -632,7 +647,7 @@ def counts_of(package: str, count: int, seed: int, jobs: int) -> Counter[str]:
     """Plant errors in a package, print those that no test finds, and return their numbers."""
     import coverage
 
-    measured = coverage.Coverage(data_file=None, source=[str(PACKAGE)])
+    measured = coverage.Coverage(data_file=None, source=[str(ROOT / source) for source in SOURCES])
     plugin = Package(package, count, seed, jobs, measured)
     measured.start()  # before the library is imported
     options = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-m", "not long"]
@@ -643,14 +658,15 @@ def counts_of(package: str, count: int, seed: int, jobs: int) -> Counter[str]:
 def main() -> int:
     """Print each error that is not found, and the number of those found."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("packages", nargs="+", help="folders or files of src/paramsched")
+    parser.add_argument("packages", nargs="+", help="folders or files of src/paramsched, or packages/runner")
     parser.add_argument("--count", type=int, default=40, help="errors per package")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="errors that are tried at the same time")
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    sys.path.insert(0, str(SOURCE))
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
+    sources = [str(ROOT / source) for source in SOURCES]
+    sys.path[:0] = sources
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*sources, os.environ.get("PYTHONPATH")]))
     for heavy in ("numpy", "torch", "hypothesis", "yaml", "_pytest.assertion.rewrite"):
         importlib.import_module(heavy)  # imported once here, and inherited by each package
     rows = []

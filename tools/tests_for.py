@@ -12,16 +12,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "paramsched"
+RUNNER = "packages/runner"
 ENGINES = "tests/engines/test_table.py::test_every_update_of_one_process_uses_the_planned_values"
 """A training in each engine."""
+
+
+def source_of(package: str) -> Path:
+    """Return the folder or the file of a package: below `src/paramsched`, or all of `packages/runner`."""
+    return ROOT / RUNNER / "src" / "paramsched_runner" if package == RUNNER else PACKAGE / package
 
 
 def tests_of(package: str) -> list[str]:
     """Return the paths of the tests that a contributor to a package runs, its doctests included.
 
     Args:
-        package: a folder or a file below `src/paramsched`. The tests of a file in a package are those of the package.
+        package: a folder or a file below `src/paramsched`, or `packages/runner`. The tests of a file in a package are
+            those of the package.
     """
+    if package == RUNNER:
+        return [f"{RUNNER}/src", f"{RUNNER}/tests"]
     if package.endswith(".py") and "/" in (parent := str(Path(package).parent)):
         return tests_of(parent)
     others = {
@@ -36,6 +45,8 @@ def tests_of(package: str) -> list[str]:
     paths = [f"src/paramsched/{package}", f"src/paramsched/{package}.py"]
     names = (package, f"{top}/test_{name}.py", f"whole/{name}", f"whole/test_{name}.py", *others.get(package, []))
     paths += [f"tests/{one}" for one in names]
+    if top == "mmengine":  # the configs in its tests have most of the cases
+        paths.append(f"{RUNNER}/tests")
     if top in ("base", "core"):
         paths.append("tests/core/properties")
     elif top != package:  # such as tests/mmengine/test_engine.py
@@ -45,7 +56,8 @@ def tests_of(package: str) -> list[str]:
 
 def tests_for(file: Path) -> list[str]:
     """Return the tests of one file; of the properties, only those that call one of its functions or classes."""
-    path = str(file.resolve().relative_to(PACKAGE))
+    name = str(file.resolve().relative_to(ROOT))
+    path = RUNNER if name.startswith(RUNNER) else str(file.resolve().relative_to(PACKAGE))
     tree = ast.parse(file.read_text(encoding="utf-8"))
     defined = [node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     public = [re.escape(name) for name in defined if not name.startswith("_")]
@@ -54,8 +66,8 @@ def tests_for(file: Path) -> list[str]:
     named = [str(one.relative_to(ROOT)) for one in properties if word.search(one.read_text(encoding="utf-8"))]
     found = [one for one in tests_of(path) if one != "tests/core/properties"]
     engines = [ENGINES] if path.startswith(("core/run/", "engines/")) else []
-    own = [str(file.resolve().relative_to(ROOT))]
-    return list(dict.fromkeys([*own, *(one for one in found if not one.startswith("src/")), *named, *engines]))
+    others = [one for one in found if not one.startswith(("src/", f"{RUNNER}/src"))]
+    return list(dict.fromkeys([name, *others, *named, *engines]))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ def test_a_missing_library_is_installed_by_its_own_name(monkeypatch: pytest.Monk
 
 
 def test_no_advice_installs_this_package_by_its_name_before_the_name_is_registered() -> None:
-    folders = (ROOT / "src", ROOT / "docs", ROOT / "examples")
+    folders = (ROOT / "src", ROOT / "packages", ROOT / "docs", ROOT / "examples")
     files = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".md", ".json"}]
     wrong = [
         file for file in [*files, *ROOT.glob("*.md")] if re.search(r"pip install\W+paramsched", file.read_text("utf-8"))

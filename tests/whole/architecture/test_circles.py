@@ -4,11 +4,12 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[3] / "src"
+ROOT = Path(__file__).parents[3]
+SOURCES = (ROOT / "src", ROOT / "packages" / "runner" / "src")
 
 
-def name_of(file):
-    return ".".join(file.relative_to(SOURCE).with_suffix("").parts)
+def name_of(file, source):
+    return ".".join(file.relative_to(source).with_suffix("").parts)
 
 
 def imports_in(tree, files):
@@ -23,8 +24,9 @@ def imports_in(tree, files):
 
 def test_no_file_imports_one_that_imports_it():
     trees = {
-        name_of(file): ast.parse(file.read_text(encoding="utf-8"))
-        for file in SOURCE.rglob("*.py")
+        name_of(file, source): ast.parse(file.read_text(encoding="utf-8"))
+        for source in SOURCES
+        for file in source.rglob("*.py")
         if file.name != "__init__.py"
     }
     imported = {name: imports_in(tree, trees.keys()) for name, tree in trees.items()}

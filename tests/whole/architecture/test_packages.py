@@ -83,4 +83,4 @@ def test_without_the_second_distribution_the_rest_passes(tmp_path):
     folder = copy_without(tmp_path, "packages")
     (folder / "src" / "sitecustomize.py").write_text(WITHOUT_THE_RUNNER, encoding="utf-8")
 
-    assert failures_in(folder, "src/paramsched", *(f"tests/{one}" for one in ("base", "core", *SIX, "whole"))) == ""
+    assert failures_in(folder, "src/paramsched", *(f"tests/{other}" for other in ("base", "core", *SIX))) == ""

@@ -20,6 +20,8 @@ from paramsched.base import VERSION
 from paramsched.base.deprecation import removed_in, warn_deprecated
 
 FILE = Path(__file__).with_name("signatures.txt")
+RUNNER = "[paramsched-runner]"
+"""The line of the file after which the names of the second distribution follow."""
 SOURCE = Path(ps.__file__).parent
 PROVISIONAL = {"find_lr", "recipes", "shape"}
 CONSTRUCTED = {"Binding", "Duration", "PlanWarning", "RunFacts", "Target"}
@@ -79,6 +81,18 @@ def options() -> Iterator[str]:
                 yield f"paramsched {name} {'/'.join(param.opts)}{f'={default}' if default else ''}"
 
 
+def names_of_runner() -> set[str]:
+    """Return the names of `ps.mmengine` that the second distribution has."""
+    tree = ast.parse((SOURCE / "mmengine" / "__init__.pyi").read_text(encoding="utf-8"))
+    way = "paramsched.mmengine.runner_distribution"
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == way]
+    return {alias.name for node in imports for alias in node.names}
+
+
+def stable_of_runner() -> list[str]:
+    return list(lines_of_module("ps.mmengine", ps.mmengine, names_of_runner()))
+
+
 def stable() -> list[str]:
     from paramsched.compat import gradual_warmup, pytorch_accelerated, torch
     from paramsched.engines import accelerate, lightning, transformers
@@ -95,7 +109,7 @@ def stable() -> list[str]:
         *lines_of_module("ps.compat.torch", torch),
         *lines_of_module("ps.compat.pytorch_accelerated", pytorch_accelerated),
         *lines_of_module("ps.compat.gradual_warmup", gradual_warmup),
-        *lines_of_module("ps.mmengine", ps.mmengine),
+        *lines_of_module("ps.mmengine", ps.mmengine, {*ps.mmengine.__all__} - names_of_runner()),
         *lines_of_module("ps.engines.accelerate", accelerate),
         *lines_of_module("ps.engines.transformers", transformers),
         *lines_of_module("ps.engines.pytorch_accelerated", trainer, ("scheduler",)),
@@ -121,7 +135,22 @@ def test_the_stable_names_have_the_recorded_arguments_and_defaults():
     for library in ("accelerate", "click", "lightning", "pytorch_accelerated", "transformers"):
         pytest.importorskip(library)
 
-    assert stable() == FILE.read_text(encoding="utf-8").splitlines()
+    assert stable() == recorded()[0]
+
+
+@pytest.mark.package("cli", "compat", "engines", "mmengine", "show")
+def test_the_stable_names_of_the_runner_have_the_recorded_arguments_and_defaults():
+    for library in ("accelerate", "paramsched_runner"):
+        pytest.importorskip(library)
+
+    assert stable_of_runner() == recorded()[1]
+
+
+def recorded() -> tuple[list[str], list[str]]:
+    """Return the lines of the library, and those of the second distribution."""
+    lines = FILE.read_text(encoding="utf-8").splitlines()
+    end = lines.index(RUNNER)
+    return lines[:end], lines[end + 1 :]
 
 
 def test_a_deprecated_call_warns_at_the_line_of_the_user_with_the_line_to_write():
@@ -157,4 +186,4 @@ def test_a_deprecation_is_kept_for_one_minor_version_and_then_removed():
 
 
 if __name__ == "__main__":
-    FILE.write_text("".join(f"{line}\n" for line in stable()), encoding="utf-8")
+    FILE.write_text("".join(f"{line}\n" for line in (*stable(), RUNNER, *stable_of_runner())), encoding="utf-8")
