@@ -28,6 +28,7 @@ PICTURES = {
 @pytest.mark.parametrize("suffix", [".svg", ".html", ".png"])
 @pytest.mark.parametrize("config", PICTURES.values(), ids=PICTURES.keys())
 def test_plot_draws_the_picture_of_each_config(config, suffix, tmp_path: Path):
+    pytest.importorskip("paramsched_runner")
     (tmp_path / "config.py").write_text(f"param_scheduler = {config}\n")
     out = tmp_path / f"picture{suffix}"
     options = ["--run-config", "--total", "60 epochs", "--steps-per-epoch", "20", "-o", str(out)]

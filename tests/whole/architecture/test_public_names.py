@@ -92,7 +92,7 @@ for module in modules:
     assert [name for name in dir(module) if name.startswith("_") or name in ("Any", "Callable", "lazy_names")] == []
     assert [name for name in dir(module) if not hasattr(module, name)] == [], module
 """
-    for library in ("accelerate", "lightning", "mmengine", "transformers"):
+    for library in ("accelerate", "lightning", "mmengine", "paramsched_runner", "transformers"):
         pytest.importorskip(library)
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
