@@ -63,7 +63,8 @@ quick: $(VENV)/compiled.stamp
 lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
 	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch $(PROJECTS) --output-file .venv-lowest/lowest.txt
-	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable $(BOTH)
+	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --group runner $(BOTH)
+	.venv-lowest/bin/python -c "import yapf"  # as GRAMMAR
 	.venv-lowest/bin/python $(PORTABLE_TESTS) $(RUNNER_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
 	    and not torch_distributed_checkpoint and not transform_descriptors and not damaged_path and not is_listed_with_its_class" \
 	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
@@ -90,7 +91,8 @@ packaged:
 	rm -rf dist && uv build --quiet && uv build --quiet --out-dir dist packages/runner && tar -xzf dist/paramsched-*.tar.gz -C dist
 	uv venv --quiet --python $(PYTHON) dist/venv
 	uv pip install --python dist/venv --no-deps $(TORCH)
-	uv pip install --python dist/venv --constraint requirements/constraints.txt --group portable --group package dist/*.whl
+	uv pip install --python dist/venv --constraint requirements/constraints.txt --group portable --group runner --group package dist/*.whl
+	dist/venv/bin/python -c "import yapf"  # as GRAMMAR
 	dist/venv/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	dist/venv/bin/check-wheel-contents dist/*.whl
 	cd dist/paramsched-*/ && ../venv/bin/python $(PORTABLE_TESTS) $(RUNNER_TESTS) -o pythonpath=tests

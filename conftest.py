@@ -98,7 +98,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _is_absent(parts: list[str]) -> bool:
     """Return whether a library, or a package of this one, is not installed."""
     try:
-        return find_spec(".".join(parts)) is None
+        spec = find_spec(".".join(parts))
+        return spec is None or spec.origin is None  # a folder of tests with the name of the library has no origin
     except ModuleNotFoundError:  # the folder around it is absent, too
         return True
 
