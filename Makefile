@@ -62,7 +62,7 @@ quick: $(VENV)/compiled.stamp
 # torch.distributed.checkpoint, which need a newer torch. This target and the following two need uv.
 lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
-	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch $(PROJECTS) --output-file .venv-lowest/lowest.txt
+	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --no-emit-package paramsched --extra torch $(PROJECTS) --output-file .venv-lowest/lowest.txt
 	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --group runner $(BOTH)
 	.venv-lowest/bin/python -c "import yapf"  # as GRAMMAR
 	.venv-lowest/bin/python $(PORTABLE_TESTS) $(RUNNER_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \

@@ -14,21 +14,23 @@ from hatchling.builders.wheel import WheelBuilder
 from paramsched.base import VERSION
 
 ROOT = Path(__file__).parents[2]
+RUNNER = ROOT / "packages" / "runner"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 
 
-def build_wheel(folder: Path) -> Path:
-    """Build the wheel into a folder, in this process and without a download."""
-    return Path(next(WheelBuilder(str(ROOT)).build(directory=str(folder))))
+def build_wheel(folder: Path, project: Path = ROOT) -> Path:
+    """Build a wheel into a folder, in this process and without a download."""
+    return Path(next(WheelBuilder(str(project)).build(directory=str(folder))))
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with only the installed wheel; its dependencies come from this environment."""
+    """Return a folder with only the installed wheels; their dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("installed")
-    wheel = build_wheel(tmp_path_factory.mktemp("dist"))
+    projects = [project for project in (ROOT, RUNNER) if project.is_dir()]
+    wheels = [build_wheel(tmp_path_factory.mktemp("dist"), project) for project in projects]
     options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", folder, wheel], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", folder, *wheels], check=True)
     return folder
 
 
@@ -40,9 +42,9 @@ def output_of(command: list[str | Path], installed: Path) -> str:
 
 @pytest.mark.heavy
 def test_the_command_of_the_wheel_runs_outside_the_repository(installed):
-    command = installed / "bin" / "paramsched"
+    command, (metadata,) = installed / "bin" / "paramsched", installed.glob("paramsched-*.dist-info")
 
-    assert output_of([command, "--version"], installed).split()[-1] in next(installed.glob("*.dist-info")).name
+    assert output_of([command, "--version"], installed).split()[-1] in metadata.name
     assert "cosine" in output_of([command, "show", "cosine()", "--total", "10"], installed)
     assert "Llama 3 405B" in output_of([command, "recipes", "llama3-405b"], installed)
 
@@ -52,6 +54,17 @@ def test_imports_come_from_the_installed_wheel(installed):
     code = "import paramsched; print(paramsched.__file__)"
 
     assert Path(output_of([sys.executable, "-c", code], installed).strip()).is_relative_to(installed)
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(not RUNNER.is_dir(), reason="without the second distribution")
+def test_the_wheel_of_the_runner_adds_its_names_to_those_of_the_library(installed):
+    code = "from paramsched.mmengine import Runner, simulate; print(__import__(simulate.__module__).__file__)"
+    help_of_command = output_of([sys.executable, "-m", "paramsched.mmengine", "--help"], installed)
+
+    assert Path(output_of([sys.executable, "-c", code], installed).strip()).is_relative_to(installed)
+    assert "CONFIG" in help_of_command
+    assert {file.name for file in (installed / "paramsched_runner").iterdir()} >= {"__init__.pyi", "py.typed"}
 
 
 @pytest.mark.heavy
