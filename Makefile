@@ -62,12 +62,16 @@ quick: $(VENV)/compiled.stamp
 # torch.distributed.checkpoint, which need a newer torch. This target and the following two need uv.
 lowest:
 	uv venv --quiet --clear --python 3.11 .venv-lowest
-	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --no-emit-package paramsched --extra torch $(PROJECTS) --output-file .venv-lowest/lowest.txt
-	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --group runner $(BOTH)
-	.venv-lowest/bin/python -c "import yapf"  # as GRAMMAR
-	.venv-lowest/bin/python $(PORTABLE_TESTS) $(RUNNER_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
+	uv pip compile --quiet --python .venv-lowest --resolution lowest-direct --extra torch pyproject.toml --output-file .venv-lowest/lowest.txt
+	uv pip install --python .venv-lowest --requirement .venv-lowest/lowest.txt --group portable --editable .
+	.venv-lowest/bin/python $(PORTABLE_TESTS) -m "not heavy and not long" -k "not dcp and not scaler and not uncounted \
 	    and not torch_distributed_checkpoint and not transform_descriptors and not damaged_path and not is_listed_with_its_class" \
 	    $(patsubst %,--ignore tests/core/run/test_%.py,compile dcp dcp_of_processes distributed elastic hidden_steps)
+	uv venv --quiet --clear --python 3.11 .venv-lowest/runner  # the Runner needs a newer torch
+	uv pip compile --quiet --python .venv-lowest/runner --resolution lowest-direct --no-emit-package paramsched packages/runner/pyproject.toml --output-file .venv-lowest/runner.txt
+	uv pip install --python .venv-lowest/runner --requirement .venv-lowest/runner.txt --group portable --group runner $(BOTH)
+	.venv-lowest/runner/bin/python -c "import yapf"  # as GRAMMAR
+	.venv-lowest/runner/bin/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" $(RUNNER_TESTS)
 
 # Trainers of TRL, DeepSpeed's ZeRO and torchtitan's containers themselves, on the CPU, in an environment of
 # its own: 3 GB. Its tests start some fifty processes, which import these engines.
