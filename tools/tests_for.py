@@ -38,7 +38,7 @@ def tests_of(package: str) -> list[str]:
         "tools/records": ["tools/audit"],
         "base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
-        "core/rules": ["whole/run/test_warnings.py", "whole/test_check_rules.py", "whole/test_mistakes.py"],
+        "checks": ["whole/run/test_warnings.py", "whole/test_check_rules.py", "whole/test_mistakes.py"],
         "core/schedules": ["whole/records"],  # wrong lines
     }
     top, name = package.split("/")[0], package.split("/")[-1]

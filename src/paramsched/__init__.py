@@ -16,9 +16,6 @@ from paramsched.core.entries import is_installed as _is_installed
 from paramsched.core.entries import register_entries as _register_entries
 from paramsched.core.feedback import hold as hold
 from paramsched.core.feedback import plateau as plateau
-from paramsched.core.files import dump as dump
-from paramsched.core.files import load as load
-from paramsched.core.files import loads as loads
 from paramsched.core.plan import Binding as Binding
 from paramsched.core.plan import Plan as Plan
 from paramsched.core.plan import Target as Target
@@ -65,9 +62,12 @@ if TYPE_CHECKING:
     from paramsched import mmengine as mmengine
     from paramsched import show as show
     from paramsched import tools as tools
-    from paramsched.core.rules import check as check
+    from paramsched.checks import check as check
     from paramsched.core.run import Scheduler as Scheduler
     from paramsched.core.values import Values as Values
+    from paramsched.files import dump as dump
+    from paramsched.files import load as load
+    from paramsched.files import loads as loads
     from paramsched.tools.range_test import find_lr as find_lr
     from paramsched.tools.recipes import recipes as recipes
 
@@ -77,8 +77,11 @@ __version__ = _VERSION
 _LAZY = {
     "Scheduler": "paramsched.core.run",
     "Values": "paramsched.core.values",
-    "check": "paramsched.core.rules.plan_check",
+    "check": "paramsched.checks.plan_check",
+    "dump": "paramsched.files.plan_files",
     "find_lr": "paramsched.tools.range_test",
+    "load": "paramsched.files.plan_files",
+    "loads": "paramsched.files.plan_files",
     "recipes": "paramsched.tools.recipes",
 }
 _PACKAGES = ("compat", "engines", "extend", "mmengine", "show", "tools")
@@ -86,7 +89,8 @@ _register_entries(
     {
         "drawing": "paramsched.show",
         "notebook": "paramsched.show._notebook",
-        "files of plans": "paramsched.core.files.plan_files",
+        "checks": "paramsched.checks.driver",
+        "files of plans": "paramsched.files.plan_files",
         "recipes": "paramsched.tools.recipes",
     }
 )
@@ -108,9 +112,11 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         try:
             found = globals()[name] = getattr(_import_module(_LAZY[name]), name)
         except ModuleNotFoundError as absent:
-            if absent.name != "torch":
-                raise
-            raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
+            if absent.name == "torch":
+                raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
+            if not _is_installed(_LAZY[name]):
+                raise errors.MissingPackage(f"paramsched.{name}", absent.name or "") from None
+            raise
         return found
 
     def __dir__() -> list[str]:

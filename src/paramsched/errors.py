@@ -276,6 +276,13 @@ class MissingDependency(ParamschedError, ImportError):
         super().__init__(f"{what} needs {library}, which is not installed: pip install {place or library}")
 
 
+class MissingPackage(ParamschedError, ImportError):
+    """A folder of this library is not installed, such as `paramsched.checks`."""
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(f"{what} needs the package {package}, which is not installed")
+
+
 def shown(value: object) -> str:
     """Return a value as a message of one line shows it: its repr, truncated; of a longer or failing repr, the type.
 

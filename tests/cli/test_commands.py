@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched
+from paramsched import files as config
 from paramsched.cli import main
 from paramsched.cli._options import UNIT_FACTS, FactOption
-from paramsched.core import files as config
 from support.tables import table
 
 LINE = 'warmup("5%") >> cosine(to=0.1)'

@@ -3,9 +3,9 @@
 import paramsched as ps
 from paramsched.base.codes import BASE_OF_ZERO
 from paramsched.base.problem import Problem
+from paramsched.checks.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
+from paramsched.checks.driver import problems_about
 from paramsched.core.curves.arrays import quiet
-from paramsched.core.rules.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
-from paramsched.core.rules.driver import problems_about
 from paramsched.core.schedules.combinators import without_rules
 
 

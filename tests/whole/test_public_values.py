@@ -9,7 +9,7 @@ import torch
 
 import paramsched as ps
 from paramsched.base.foreign_names import NAMES_OF_LIBRARIES, answer_to_name
-from paramsched.core.rules import check
+from paramsched.checks import check
 
 
 def test_a_problem_is_one_line():

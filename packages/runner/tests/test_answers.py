@@ -13,7 +13,7 @@ import torch
 
 import paramsched as ps
 from paramsched.base.problem import Problem
-from paramsched.core.files import ProblemCollector
+from paramsched.files import ProblemCollector
 from paramsched.mmengine.runner import DATASETS, METRICS, MODELS, Metric, Runner
 from paramsched_runner.runner._parts import build_parts
 from paramsched_runner.runner.runner import read_config

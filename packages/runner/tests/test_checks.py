@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import paramsched as ps
-from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.files import ProblemCollector
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.schedulers import OptimWrapper, StepLR
 from paramsched_runner.runner._parts import build_parts

@@ -16,8 +16,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, ParamschedError
+from paramsched.files import ProblemCollector
 from paramsched.mmengine.schedulers import OptimWrapper, ReduceOnPlateauLR, StepLR
 from paramsched_runner.runner._param_schedulers import (
     RunnerFacts,

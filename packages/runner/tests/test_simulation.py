@@ -16,8 +16,8 @@ from mmengine.optim import LinearLR, build_optim_wrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
+from paramsched.files import ProblemCollector
 from paramsched.mmengine import simulate
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS, _ParamScheduler
 from paramsched.mmengine.schedulers.base import ValuesOnly

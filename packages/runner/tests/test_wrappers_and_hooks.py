@@ -14,8 +14,8 @@ from mmengine.runner import Priority
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.files import ProblemCollector
 from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.runner import AmpOptimWrapper, CheckpointHook, Hook, Runner
 from paramsched_runner.runner._parts import build_wrappers

@@ -16,14 +16,18 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 import click
 
+from paramsched import files as config
 from paramsched.base.files import naming_errors
 from paramsched.base.problem import Problem
 from paramsched.base.words import RECIPE, closest, did_you_mean
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
-from paramsched.core import files as config
 from paramsched.core.entries import is_installed
-from paramsched.core.files import (
+from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
+from paramsched.core.schedules import SHAPES, shape_of_name
+from paramsched.core.time import Duration, RunFacts
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownRecipe
+from paramsched.files import (
     MOST_BYTES,
     Loaded,
     PlanText,
@@ -32,10 +36,6 @@ from paramsched.core.files import (
     read_data,
     schedule_from_text,
 )
-from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
-from paramsched.core.schedules import SHAPES, shape_of_name
-from paramsched.core.time import Duration, RunFacts
-from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownRecipe
 
 if TYPE_CHECKING:
     from paramsched.show import RecordedCurves

@@ -13,6 +13,7 @@ from typing import TypeGuard, final
 from paramsched.base import codes
 from paramsched.base.problem import PlanWarning, Problem
 from paramsched.base.words import entry_path, json_text
+from paramsched.checks import binding_path, check, note_of_first_update
 from paramsched.cli._input import (
     Config,
     PlanInput,
@@ -28,11 +29,10 @@ from paramsched.cli._input import (
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, problem_with_options
 from paramsched.cli._traces import groups_to_check
-from paramsched.core.files import PlanText
 from paramsched.core.plan import Plan
-from paramsched.core.rules import binding_path, check, note_of_first_update
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup, UnreadableLog
+from paramsched.files import PlanText
 
 
 def _of_log(log: str, plan: Plan, facts: RunFacts) -> Iterator[Problem]:

@@ -33,7 +33,6 @@ from paramsched.core.curves import Floats
 from paramsched.core.entries import is_installed
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import Field
-from paramsched.core.files import Loaded
 from paramsched.core.plan import (
     Binding,
     Line,
@@ -52,6 +51,7 @@ from paramsched.core.plan import (
 from paramsched.core.schedules import depends_on_base
 from paramsched.core.time import UPDATES, RunFacts, times_on
 from paramsched.errors import MissingFact, UnreadableLog, Unresolved
+from paramsched.files import Loaded
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -222,7 +222,7 @@ _MOST_GROUPS = 1_000
 def echo_plan_notes(loaded: Loaded) -> None:
     """Print a note if the first update of a plan has the rate 0."""
     if is_installed("paramsched.tools"):
-        from paramsched.core.rules import note_of_first_update
+        from paramsched.checks import note_of_first_update
 
         if note := note_of_first_update(loaded.plan):
             echo_note(note)
@@ -587,7 +587,7 @@ class _Places:
     """The lines of a plan that decide values, with their places in its files, which are read once for all rows."""
 
     def __init__(self, read: PlanInput) -> None:
-        from paramsched.core.rules import binding_path
+        from paramsched.checks import binding_path
 
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=codes.UNREADABLE) for path in dict.fromkeys(paths) if path]
@@ -599,7 +599,7 @@ class _Places:
 
     def path_of(self, plan: Plan, bound: Line) -> str:
         """Return the config path of the line of a plan that a bound field follows."""
-        from paramsched.core.rules import binding_path
+        from paramsched.checks import binding_path
 
         if id(plan) not in self._paths:
             lines = reversed(plan.bindings)  # of equal lines the first

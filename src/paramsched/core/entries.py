@@ -1,7 +1,7 @@
 """Modules that are imported on first use: packages that may be absent, and public names that need torch."""
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +28,14 @@ def load_entry(name: str) -> ModuleType:
 def is_installed(module: str) -> bool:
     """Return whether the package of a module exists: the folder below `paramsched`."""
     return find_spec(".".join(module.split(".")[:2])) is not None
+
+
+def warnings_of(*plan: Any, **counted: Any) -> Iterable[Any]:
+    """Return the probable mistakes in a plan, with the arguments of `probable_mistakes`; none without the checks."""
+    if not is_installed(_ENTRIES["checks"]):
+        return ()
+    found: Iterable[Any] = load_entry("checks").probable_mistakes(*plan, **counted)
+    return found
 
 
 def notebook_display(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001

@@ -11,13 +11,13 @@ from paramsched.base.params import readable
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import RESERVED, did_you_mean
 from paramsched.core.answering import answering_class
+from paramsched.core.entries import warnings_of
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import updates_of_total
-from paramsched.core.rules.driver import probable_mistakes
 from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
@@ -132,9 +132,7 @@ class Values(Mapping[str, float]):
         ]
         plan = Plan(*bindings, total=self._plan.total)
         counted = plan.resolve(facts=self._facts)
-        found = probable_mistakes(
-            plan, self._facts, lambda line: [(line.name, self._lines[line.name][1])], counted=counted
-        )
+        found = warnings_of(plan, self._facts, lambda line: [(line.name, self._lines[line.name][1])], counted=counted)
         for binding, problem in found:
             site, advice = "" if binding is None else binding.name, problem.advice
             if problem.code == BASE_OF_ZERO:  # which is no `initial` of a file here

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched.base import codes
+from paramsched.base.problem_collector import ProblemCollector, short_json, type_name_of
 from paramsched.base.words import child_path
 from paramsched.core.fields import is_number
-from paramsched.core.files import ProblemCollector, short_json, type_name_of
 from paramsched.core.plan import shown_names
 from paramsched.mmengine.registry import bare_class_name
 

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final, TypeVar, overload
 
 from paramsched.base import codes
+from paramsched.base.problem_collector import ProblemCollector
 from paramsched.base.words import child_path, did_you_mean
-from paramsched.core.files import ProblemCollector
 from paramsched.errors import ConfigError, InvalidArgument
 
 SCOPES: Final = (

@@ -4,8 +4,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.checks.driver import probable_mistakes
 from paramsched.core.plan.usual import has_nothing_to_ask
-from paramsched.core.rules.driver import probable_mistakes
 from paramsched.errors import ParamschedError
 
 LENGTHS = ["1%", "5%", "50%", 1, 21, 500, "1 epoch", "0.5 epochs"]

@@ -5,9 +5,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.core import files as config
-from paramsched.core.files import native
+from paramsched import files as config
 from paramsched.core.plan import Plan
+from paramsched.files import native
 from support import strategies
 from support.strategies import every_shape
 

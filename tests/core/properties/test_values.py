@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import paramsched
 import paramsched as ps
 from core.properties import schedule_properties as properties
-from paramsched.core import files as config
+from paramsched import files as config
 from paramsched.core.plan import Binding, Plan, Target, resolve
 from paramsched.core.plan.lines import range_of
 from paramsched.core.schedules import (

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched import files as config
 from paramsched.base import codes
-from paramsched.core import files as config
 from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.schedules import SHAPES, Schedule
 from paramsched.core.schedules.sequence import factor_of_number

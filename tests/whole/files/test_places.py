@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.core import files as config
-from paramsched.core.files.problem_collector import place_at_path
-from paramsched.core.files.syntaxes import places_in, read_yaml, write_json, write_yaml
+from paramsched import files as config
 from paramsched.errors import ConfigError
+from paramsched.files.reading import place_at_path
+from paramsched.files.syntaxes import places_in, read_yaml, write_json, write_yaml
 from support.tables import table
 
 

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched import curves
+from paramsched import curves, files
 from paramsched.cli import main
-from paramsched.core import files
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import SHAPES, Schedule, absolute, parse, parse_own
 from paramsched.errors import InvalidArgument, ParamschedError

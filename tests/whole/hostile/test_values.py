@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.files import open_plan
 from paramsched.errors import ParamschedError
+from paramsched.files import open_plan
 from paramsched.mmengine import simulate
 from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.schedulers.families import SCHEDULER_CLASSES

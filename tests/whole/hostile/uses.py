@@ -14,9 +14,9 @@ import torch
 
 import paramsched as ps
 from paramsched.cli import main
-from paramsched.core.files import plan_files
 from paramsched.core.schedules import SHAPES
 from paramsched.errors import ParamschedError
+from paramsched.files import plan_files
 from paramsched.mmengine.__main__ import main as mmengine_main
 from paramsched_runner.config_file import runs_code
 from support.pages import public_paths

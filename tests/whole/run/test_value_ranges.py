@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.rules import check
+from paramsched.checks import check
 from paramsched.errors import PlanError
 from support.records import with_record
 

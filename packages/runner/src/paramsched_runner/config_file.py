@@ -18,8 +18,8 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from paramsched.base import ROOT, Problem, child_path, codes, entry_path
-from paramsched.core.files import read_bounded_text, read_data, type_name_of
 from paramsched.errors import ConfigError, MissingDependency, ParamschedError
+from paramsched.files import read_bounded_text, read_data, type_name_of
 
 IS_CODE: Final = "it is code, a config of MMEngine in Python"
 """The problem of a file that is run only when asked."""

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Final
 
 from paramsched.base import child_path, codes
-from paramsched.core.files import ProblemCollector, short_json
 from paramsched.errors import CallSite, InvalidArgument
+from paramsched.files import ProblemCollector, short_json
 from paramsched.mmengine.registry import (
     Registry,
     check_names,

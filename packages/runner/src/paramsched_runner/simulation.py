@@ -14,8 +14,8 @@ import torch
 
 from paramsched.base import Problem, child_path, codes, entry_path, printable, warn_user
 from paramsched.core import finite_number, whole_number
-from paramsched.core.files import ProblemCollector, short_json, type_name_of
 from paramsched.errors import CallSite, ConfigError, MissingFact
+from paramsched.files import ProblemCollector, short_json, type_name_of
 from paramsched.mmengine.paramwise import ParamwiseGroup, constructor_of, is_factor, keys_not_read, paramwise_groups
 from paramsched.mmengine.registry import bare_class_name
 from paramsched.mmengine.schedulers import CONVERTED, RunLength, ValuesOnly, build_lists, present_value

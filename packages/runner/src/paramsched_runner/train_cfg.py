@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from paramsched.base import child_path, codes
 from paramsched.core import whole_number
-from paramsched.core.files import ProblemCollector, short_json
 from paramsched.errors import InvalidArgument
+from paramsched.files import ProblemCollector, short_json
 from paramsched.mmengine.registry import bare_class_name
 
 LENGTHS: Final = {"EpochBasedTrainLoop": "max_epochs", "IterBasedTrainLoop": "max_iters"}

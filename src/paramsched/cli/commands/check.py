@@ -115,7 +115,7 @@ def paramsched_check(
 
 def _codes(option: str, argument: str) -> frozenset[str]:
     """Return the codes that an option names."""
-    from paramsched.core.rules import codes_given
+    from paramsched.checks import codes_given
     from paramsched.errors import InvalidArgument
 
     try:

@@ -41,7 +41,7 @@ def paramsched_recipes(
         return
     only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if only is not None:
-        from paramsched.core import files as config
+        from paramsched import files as config
 
         comments = [only.title, f"Source: {only.source}"]
         comments += [f"From the source: {text}" for text in only.certain]

@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from math import isfinite
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
 from paramsched.base.params import required_names, short_name
+from paramsched.base.problem import Problem
 from paramsched.base.words import RECIPE
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import load_entry
@@ -16,6 +17,20 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, shown
+
+
+class PlanText(Protocol):
+    """The text of a plan file, as the package of files has it."""
+
+    @property
+    def name(self) -> str:
+        """The name in problems, such as the path of the file."""
+
+    def loaded(self) -> Any:
+        """Return the plan, with the values that belong to it."""
+
+    def placed(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Return problems with lines and columns if they are known."""
 
 
 class PublishedPlan:

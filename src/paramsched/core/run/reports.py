@@ -18,6 +18,7 @@ from paramsched.base.codes import (
 )
 from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import Array
+from paramsched.core.entries import warnings_of
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import finite_or_none, is_number, recorded_base
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
@@ -538,9 +539,7 @@ def report_unlikely_values(
     plan, facts, counted = in_force.plan, in_force.facts, in_force.counted
     mistakes: Iterable[tuple[Binding | None, Problem]] = ()
     if not has_nothing_to_ask(plan, counted, facts, groups_of_line):
-        from paramsched.core.rules.driver import probable_mistakes  # a tenth of the first start of a process
-
-        mistakes = probable_mistakes(plan, facts, groups_of_line, counted=counted, counts_of_user=counts_of_user)
+        mistakes = warnings_of(plan, facts, groups_of_line, counted=counted, counts_of_user=counts_of_user)
     for binding, problem in mistakes:
         names: list[str] = []
         if binding is not None:

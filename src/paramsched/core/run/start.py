@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from paramsched.base.codes import UNREADABLE
 from paramsched.base.words import closest, did_you_mean
+from paramsched.core.entries import load_entry
 from paramsched.core.fields import RECORD, numeric
 from paramsched.core.plan.forms import PlanLike, is_path, plan_of, published_plan
 from paramsched.core.plan.lines import RuleStates, bases_of, by_group
@@ -63,7 +64,7 @@ from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.files.plan_files import PlanText
+    from paramsched.core.plan.forms import PlanText
 
 
 log = logging.getLogger("paramsched")
@@ -113,9 +114,7 @@ class PlanSource:
         if isinstance(source, Plan):
             return PlanSource(source, processes=processes)
         if is_path(source):
-            from paramsched.core.files.plan_files import open_plan  # imports YAML
-
-            text = open_plan(source)
+            text = load_entry("files of plans").open_plan(source)  # imports YAML
             return PlanSource(text.loaded().plan, text, processes=processes)
         return PlanSource(plan_of(source, call), is_recipe=published_plan(source) is not None, processes=processes)
 

@@ -12,9 +12,9 @@ from math import ceil
 from typing import Any, Final, Literal, TypeAlias, final, overload
 
 from paramsched.base import codes
+from paramsched.base.problem_collector import ProblemCollector, short_json, type_name_of
 from paramsched.base.words import child_path, entry_path
 from paramsched.compat.group_values import by_value
-from paramsched.core.files import ProblemCollector, short_json, type_name_of
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, PlanChanged, StateError
 from paramsched.mmengine.registry import SCOPES, Registry, check_names, registered_in_mmengine, report_error
 from paramsched.mmengine.schedulers import param_scheduler

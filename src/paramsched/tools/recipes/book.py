@@ -8,10 +8,10 @@ from typing import Any, final
 
 from paramsched.base.words import did_you_mean, names_listed, text_on_screen
 from paramsched.core.entries import notebook_display
-from paramsched.core.files import read_data, to_plan
 from paramsched.core.plan import Plan, PublishedPlan, Trace, trace
 from paramsched.core.time import RunFacts
 from paramsched.errors import UnknownRecipe
+from paramsched.files import read_data, to_plan
 
 
 @final

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from paramsched.base import names_listed
-from paramsched.core.files import write_whole_file
 from paramsched.core.run import Scheduler
 from paramsched.errors import ParamschedError, StateError
+from paramsched.files import write_whole_file
 from paramsched.mmengine.schedulers import compare_states, restore
 from paramsched_runner.runner._param_schedulers import RunnerFacts, Schedulers
 from paramsched_runner.runner.context import Position, RunContext

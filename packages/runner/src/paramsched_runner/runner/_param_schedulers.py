@@ -9,7 +9,6 @@ from typing import Any, Final, TypeAlias, final
 from torch.optim import Optimizer
 
 from paramsched.base import Problem, codes, warn_user
-from paramsched.core.files import ProblemCollector
 from paramsched.core.plan import (
     ALONE,
     FORMS,
@@ -28,6 +27,7 @@ from paramsched.core.time import RunFacts
 from paramsched.engines.engine_facts import refuse_untrained_sizes
 from paramsched.engines.writes import Writer
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
+from paramsched.files import ProblemCollector
 from paramsched.mmengine.registry import report_error
 from paramsched.mmengine.schedulers import (
     OptimWrapper,

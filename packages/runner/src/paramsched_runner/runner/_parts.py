@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader
 
 from paramsched.base import ROOT, child_path, closest, codes, did_you_mean, entry_path
 from paramsched.core import check_fields, checked, require_choice, whole_number
-from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.run import check_option
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
+from paramsched.files import ProblemCollector, short_json
 from paramsched.mmengine.registry import check_names, registered_in_mmengine, report_error
 from paramsched.mmengine.schedulers import OptimWrapper, RunLength, ValuesOnly, batches_per_update
 from paramsched_runner.registries import (

@@ -16,11 +16,11 @@ from tqdm.auto import tqdm
 
 from paramsched.base import did_you_mean
 from paramsched.core import whole_number
-from paramsched.core.files import naming_errors
 from paramsched.core.plan import amount_clock
 from paramsched.core.run import Scheduler, hooks_on, watch_updates
 from paramsched.engines.writes import TrainedOptimizers
 from paramsched.errors import CallSite, InvalidArgument, StateError, site_with_value
+from paramsched.files import naming_errors
 from paramsched.mmengine.schedulers import field_of_group
 from paramsched_runner.registries import HOOKS
 from paramsched_runner.runner._param_schedulers import distinct_schedulers

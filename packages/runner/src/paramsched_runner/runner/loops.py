@@ -16,10 +16,10 @@ from torch.utils.data import DataLoader
 
 from paramsched.base import codes
 from paramsched.core import check_fields, checked, one_of, whole_number
-from paramsched.core.files import short_json
 from paramsched.engines.accelerate import replicas
 from paramsched.engines.reporting import samples_in_lists
 from paramsched.errors import CallSite, InvalidArgument
+from paramsched.files import short_json
 from paramsched_runner.registries import true_or_false
 from paramsched_runner.runner._param_schedulers import RunnerFacts
 from paramsched_runner.runner.context import Position, RunContext

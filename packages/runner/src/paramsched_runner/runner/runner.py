@@ -12,13 +12,13 @@ from typing import Any, Final, Literal, Self, final
 from torch import nn
 
 from paramsched.base import ROOT, child_path, closest, codes, entry_path
-from paramsched.core.files import ProblemCollector, short_json
 from paramsched.core.run import OnBase, OnChange, Scheduler
 from paramsched.engines.accelerate import batch_amounts
 from paramsched.engines.engine_facts import AmountOf, PlanOptions
 from paramsched.engines.reporting import MetricRelay, samples_in_lists
 from paramsched.engines.writes import warn_of_writers
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.files import ProblemCollector, short_json
 from paramsched.mmengine.schedulers import batches_per_update
 from paramsched_runner.config_file import load_config
 from paramsched_runner.registries import report_kind

@@ -13,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core import files as config
+from paramsched import files as config
+from paramsched.base.problem_collector import ProblemCollector
 from paramsched.core.feedback import plateau
-from paramsched.core.files import ProblemCollector, folded_yaml, format_of
-from paramsched.core.files.problem_collector import plain_data, values_in
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, absolute, anneal, chain, cosine, linear, multistep, step, warmup
 from paramsched.core.schedules import table as table_of
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.files import folded_yaml, format_of
+from paramsched.files.reading import plain_data, values_in
 from support.spread import every
 from support.tables import table
 

@@ -10,13 +10,8 @@ import numpy as np
 from paramsched.base import codes
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL
-from paramsched.core.curves.arrays import quiet
-from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
-from paramsched.core.plan.follow import schedules_followed
-from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.run_amounts import PLANNED_SIZES
-from paramsched.core.rules.answer import updates_text
-from paramsched.core.rules.curve import (
+from paramsched.checks.answer import updates_text
+from paramsched.checks.curve import (
     Curve,
     GroupBase,
     Situation,
@@ -26,7 +21,12 @@ from paramsched.core.rules.curve import (
     trial_run,
     usual_run,
 )
-from paramsched.core.rules.table import LONG_RUN, QUESTIONS, Subject
+from paramsched.checks.table import LONG_RUN, QUESTIONS, Subject
+from paramsched.core.curves.arrays import quiet
+from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
+from paramsched.core.plan.follow import schedules_followed
+from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
 from paramsched.core.schedules.own import has_own_shape

@@ -1,6 +1,6 @@
 """What the check finds in a plan on both sides of each limit: codes, places, numbers and the fragment to write.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/rules/test_answers.py` writes them.
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/checks/test_answers.py` writes them.
 """
 
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 import paramsched as ps
-from paramsched.core import files as config
-from paramsched.core.rules import check
+from paramsched import files as config
+from paramsched.checks import check
 from support import answers
 from support.advice import shown
 

@@ -9,6 +9,8 @@ from paramsched.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckR
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL, did_you_mean
+from paramsched.checks.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
+from paramsched.checks.driver import accumulation_unused, probable_mistakes
 from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
@@ -16,8 +18,6 @@ from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.plan import Bases, Plan, group_of_bases
-from paramsched.core.rules.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
-from paramsched.core.rules.driver import accumulation_unused, probable_mistakes
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import has_own_shape, require_values_until

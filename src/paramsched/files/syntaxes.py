@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from paramsched.base.problem import TextLines
 from paramsched.base.words import json_text
-from paramsched.core.files.problem_collector import (
+from paramsched.core.schedules.text import MOST_DEPTH
+from paramsched.errors import ConfigError
+from paramsched.files.reading import (
     MOST_VALUES,
     Bracket,
     Place,
@@ -16,8 +18,6 @@ from paramsched.core.files.problem_collector import (
     number_from_text,
     too_many_values,
 )
-from paramsched.core.schedules.text import MOST_DEPTH
-from paramsched.errors import ConfigError
 
 
 def write_json(data: Any) -> str:

@@ -7,11 +7,11 @@ from math import inf
 import numpy as np
 
 from paramsched.base import codes
+from paramsched.checks.answer import Answer, absolute_levels, when, whose
+from paramsched.checks.curve import Curve, Levels, Stage, values_of
 from paramsched.core.feedback import Plateau
 from paramsched.core.plan.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE, first_outside, range_of
 from paramsched.core.plan.usual import is_round_share
-from paramsched.core.rules.answer import Answer, absolute_levels, when, whose
-from paramsched.core.rules.curve import Curve, Levels, Stage, values_of
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.sequence import stages_of

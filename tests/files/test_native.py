@@ -12,10 +12,11 @@ from typing import Annotated, Literal, Optional
 import numpy as np
 import pytest
 
-from paramsched.core.files import ProblemCollector, native
-from paramsched.core.files.problem_collector import Pairs, bad_values_in, plain_data, plain_or_bad, values_in
+from paramsched.base.problem_collector import ProblemCollector
 from paramsched.core.schedules import Schedule, constant, cosine, step
 from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.files import native
+from paramsched.files.reading import Pairs, bad_values_in, plain_data, plain_or_bad, values_in
 from support.tables import table
 
 
@@ -142,7 +143,7 @@ def test_names_that_are_not_shapes_are_rejected():
 @pytest.mark.heavy
 def test_reading_a_plan_imports_no_heavy_library():
     code = (
-        "import sys, paramsched.errors, paramsched.core.files as c\n"
+        "import sys, paramsched.errors, paramsched.files as c\n"
         "c.loads('lr: cosine(to=0.1, index=\"t/n\")\\ntotal: 20 epochs')\n"
         "try:\n"
         "    c.loads('lr: table(5)')\n"

@@ -1,12 +1,12 @@
 """What is read from a plan file: the plan, or the place, the code and the path of each problem, and the line to write.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/files/test_answers.py` writes them.
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/files/test_answers.py` writes them.
 """
 
 from pathlib import Path
 from typing import Any
 
-from paramsched.core import files as config
+from paramsched import files as config
 from paramsched.errors import ConfigError
 from support import answers
 from support.expressions import problem_of_file

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched import files as config
 from paramsched.base.codes import check_rules
+from paramsched.checks import check, codes_given, note_of_first_update
+from paramsched.checks.plan_check import rule_of_code
 from paramsched.cli import main
-from paramsched.core import files as config
 from paramsched.core.plan import Binding, Plan, Target
-from paramsched.core.rules import check, codes_given, note_of_first_update
-from paramsched.core.rules.plan_check import rule_of_code
 from paramsched.core.schedules import cosine, parse
 from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, ParamschedError

@@ -1,6 +1,6 @@
 """Which multiples of base were probably meant in another sense, with the fragment to write; and lines that are right.
 
-`PYTHONPATH=tests python tests/core/rules/test_unlikely_levels.py` writes `unlikely_levels.txt`.
+`PYTHONPATH=tests python tests/checks/test_unlikely_levels.py` writes `unlikely_levels.txt`.
 """
 
 from pathlib import Path

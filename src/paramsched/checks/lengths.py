@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from paramsched.base import codes
+from paramsched.checks.answer import Answer, in_unit, number_text, percent_text
+from paramsched.checks.curve import Curve, Part, Time
 from paramsched.core.feedback import Plateau, better_mode
-from paramsched.core.rules.answer import Answer, in_unit, number_text, percent_text
-from paramsched.core.rules.curve import Curve, Part, Time
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import holds_when_empty, stages_of

@@ -12,6 +12,7 @@ from paramsched.base.codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
+from paramsched.base.problem_collector import ProblemCollector, short_json, type_name_of
 from paramsched.base.words import (
     CLOCK,
     GROUPS,
@@ -27,7 +28,6 @@ from paramsched.base.words import (
 from paramsched.core.answering import entry_here, is_foreign_entry
 from paramsched.core.builders import SHAPES
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
-from paramsched.core.files.problem_collector import BadValue, ProblemCollector, plain_or_bad, short_json, type_name_of
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
@@ -42,6 +42,7 @@ from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_li
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
+from paramsched.files.reading import BadValue, plain_or_bad
 
 
 def within_float(value: Any) -> float:

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 from paramsched.base import codes
-from paramsched.core.rules import lengths, levels, stages
-from paramsched.core.rules.answer import Answer
-from paramsched.core.rules.curve import Curve
+from paramsched.checks import lengths, levels, stages
+from paramsched.checks.answer import Answer
+from paramsched.checks.curve import Curve
 
 Subject: TypeAlias = Literal["metrics", "text", "levels", "range", "lengths", "stages", "end"]
 """The part of a line that a question is about."""

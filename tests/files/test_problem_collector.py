@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from paramsched.core.files import ProblemCollector, native
-from paramsched.core.files.problem_collector import plain_data
+from paramsched.base.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError
+from paramsched.files import native
+from paramsched.files.reading import plain_data
 from support.tables import table
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import paramsched as ps
-from paramsched.core.rules import check
+from paramsched.checks import check
 from support.registered_shapes import shapes_as_before
 from support.tables import table
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.codes import BEYOND_TOTAL
-from paramsched.core.rules import check
-from paramsched.core.rules.driver import probable_mistakes
+from paramsched.checks import check
+from paramsched.checks.driver import probable_mistakes
 from support.tables import table
 
 UNIT = re.compile(r"(update|epoch) ([\d.]+)")

@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.core.rules.answer import Answer, in_unit, updates_text, when, whose
-from paramsched.core.rules.curve import Curve, Part, Stage, values_of
+from paramsched.checks.answer import Answer, in_unit, updates_text, when, whose
+from paramsched.checks.curve import Curve, Part, Stage, values_of
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import is_own

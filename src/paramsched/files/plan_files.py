@@ -13,13 +13,17 @@ from paramsched.base.codes import NOTHING_PLANNED
 from paramsched.base.files import near_file, path_of_file, write_whole_file
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
+from paramsched.base.problem_collector import ProblemCollector
 from paramsched.base.words import did_you_mean, names_listed, printable, shortened_text
 from paramsched.core.answering import answering
-from paramsched.core.files import native
-from paramsched.core.files.native import ShapeLike, ShapeNames
-from paramsched.core.files.problem_collector import (
+from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
+from paramsched.core.plan.plan import NO_BASES, Bases, Plan
+from paramsched.core.time.run_facts import RunFacts
+from paramsched.errors import ConfigError, InvalidArgument, shown
+from paramsched.files import native
+from paramsched.files.native import ShapeLike, ShapeNames
+from paramsched.files.reading import (
     Place,
-    ProblemCollector,
     placed_problems,
     plain_data,
     plain_or_bad,
@@ -27,15 +31,11 @@ from paramsched.core.files.problem_collector import (
     refuse_large_plan,
     refuse_long_text,
 )
-from paramsched.core.files.syntaxes import (
+from paramsched.files.syntaxes import (
     places_in,
     write_json,
     write_yaml,
 )
-from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
-from paramsched.core.plan.plan import NO_BASES, Bases, Plan
-from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import ConfigError, InvalidArgument, shown
 
 
 @readable

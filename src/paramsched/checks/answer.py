@@ -4,7 +4,7 @@ from collections.abc import Container
 from fractions import Fraction
 from typing import NamedTuple, final
 
-from paramsched.core.rules.curve import Curve
+from paramsched.checks.curve import Curve
 from paramsched.core.time.duration import Duration
 
 

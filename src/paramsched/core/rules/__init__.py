@@ -1,6 +1,0 @@
-"""The checks of a plan, by `ps.check` and at the start of a run: likely mistakes, each with what to write."""
-
-from paramsched.core.rules.curve import binding_path as binding_path
-from paramsched.core.rules.plan_check import check as check
-from paramsched.core.rules.plan_check import codes_given as codes_given
-from paramsched.core.rules.plan_check import note_of_first_update as note_of_first_update
