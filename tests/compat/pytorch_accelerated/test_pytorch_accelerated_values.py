@@ -4,6 +4,7 @@
 
 import io
 from functools import partial
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +35,15 @@ def curve(scheduler: Any, times: Any) -> list[list[float]]:
 def close(expected: Any, bases: list[float]) -> Any:
     # The library divides powers where the kernel takes the power of a quotient: a few roundings of the largest value.
     return [pytest.approx(row, rel=0, abs=1e-12 * max(1.0, *bases)) for row in expected]
+
+
+@pytest.mark.parametrize("module", ["scheduler_base", "cosine_scheduler", "wsd_scheduler"])
+def test_each_class_and_function_is_in_the_module_of_the_same_name(module: str) -> None:
+    original = import_module(f"{library.__name__}.{module}")
+    ours = import_module(f"{drop_in.__name__}.{module}")
+    names = [name for name, value in vars(original).items() if getattr(value, "__module__", "") == original.__name__]
+
+    assert [getattr(ours, name).__module__ for name in names] == [ours.__name__] * len(names) != []
 
 
 @st.composite

@@ -1,9 +1,9 @@
+from paramsched.compat.pytorch_accelerated.cosine_scheduler import CosineLrScheduler as CosineLrScheduler
 from paramsched.compat.pytorch_accelerated.placeholders import TrainerPlaceholderValues as TrainerPlaceholderValues
 from paramsched.compat.pytorch_accelerated.placeholders import (
     replace_trainer_placeholder_values as replace_trainer_placeholder_values,
 )
-from paramsched.compat.pytorch_accelerated.schedulers import CosineLrScheduler as CosineLrScheduler
-from paramsched.compat.pytorch_accelerated.schedulers import SchedulerBase as SchedulerBase
-from paramsched.compat.pytorch_accelerated.schedulers import StatefulSchedulerBase as StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated.schedulers import WSDLrScheduler as WSDLrScheduler
-from paramsched.compat.pytorch_accelerated.schedulers import estimate_checkpoint_steps as estimate_checkpoint_steps
+from paramsched.compat.pytorch_accelerated.scheduler_base import SchedulerBase as SchedulerBase
+from paramsched.compat.pytorch_accelerated.scheduler_base import StatefulSchedulerBase as StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated.wsd_scheduler import WSDLrScheduler as WSDLrScheduler
+from paramsched.compat.pytorch_accelerated.wsd_scheduler import estimate_checkpoint_steps as estimate_checkpoint_steps
