@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
@@ -133,6 +135,25 @@ def cosine(optimizer: Any) -> Any:
 
 def plateau(optimizer: Any) -> Any:
     return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+
+
+@pytest.mark.skipif(published is None, reason="warmup-scheduler is not installed")
+@OF_ORIGINALS
+@given(
+    st.integers(1, 10) | st.floats(1, 30),
+    st.integers(1, 20),
+    st.floats(1e-6, 10),
+    st.lists(st.none() | st.integers(0, 24), min_size=1, max_size=24),
+)
+def test_the_ramp_has_the_values_of_the_package_to_the_last_bit(
+    multiplier: float, length: int, base: float, epochs: list[int | None]
+) -> None:
+    ours, original = (build(gw, multiplier, length, None, base) for gw in (drop_in, published))
+    for epoch in epochs:
+        for scheduler in (ours, original):
+            scheduler.optimizer.step()
+            scheduler.step(epoch)
+        assert ours.get_last_lr() == original.get_last_lr(), (epoch, epochs)
 
 
 @row(1)

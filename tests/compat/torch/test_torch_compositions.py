@@ -194,3 +194,30 @@ def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_la
     assert with_zero[0] == 0
     assert with_zero[1:] == pytest.approx(without[1:])
     assert min(with_zero[4:]) > 0
+
+
+@table(
+    ("build", "wrong"),
+    [
+        (chain_of_chains, [3, 0, 0]),
+        (chain_with_a_sequence, [2, 0, 0]),
+        (lambda m, o: m.SequentialLR(o, [m.SequentialLR(o, [m.StepLR(o, 2)], []), m.StepLR(o, 2)], [5]), [1, 0, 0]),
+    ],
+)
+def test_nested_compositions_warn_of_the_order_once_for_each_scheduler_and_not_of_a_right_loop(build, wrong):
+    for right in (False, True):
+        optimizer = optimizer_with([0.4])
+        with warnings.catch_warnings(record=True) as issued:
+            warnings.simplefilter("always")
+            scheduler = build(DROP_IN, optimizer)
+            counts = []
+            for _ in range(3):
+                if right:
+                    optimizer.step()
+                scheduler.step()
+                optimizer.step()
+                counts.append(len(issued))
+                issued.clear()
+
+        assert counts == ([0, 0, 0] if right else wrong)
+        assert all(warning.filename == __file__ for warning in issued)

@@ -25,8 +25,9 @@ class GradualWarmupScheduler(LRScheduler):
           = b * ((m - 1) * t / W + 1)        `total_epoch=W`, m > 1: from b up to m * b
           = b * t / W                        `total_epoch=W`, m = 1: from 0 up to b
 
-    Afterwards lr(t) = g(t - W), where g(u) is the lr of the after-scheduler after u of its steps, with lr(W) as its
-    base. Without an after-scheduler the lr stays at lr(W). Pass either `warmup_epoch` or `total_epoch`.
+    Afterwards lr(t) = g(t - W), where g(u) is the lr of the after-scheduler after u of its steps, with the end of the
+    ramp, b or m * b, as its base. Without an after-scheduler the lr stays there. Pass either `warmup_epoch` or
+    `total_epoch`.
 
     Differs from warmup-scheduler: there, the after-scheduler runs one step late (docs/reference/divergences.md).
 
@@ -85,7 +86,7 @@ class GradualWarmupScheduler(LRScheduler):
         super().__init__(optimizer)
 
     def _set_ramp(self, multiplier: float, total_epoch: int | None, warmup_epoch: int | None) -> None:
-        """Check the arguments of the ramp, and store its length and its first and last multiples of base."""
+        """Check the arguments of the ramp, and store them with its length."""
         call = f"GradualWarmupScheduler(multiplier={multiplier!r}, total_epoch={total_epoch!r}, {warmup_epoch=})"
         if (total_epoch is None) == (warmup_epoch is None):
             found = "the length is missing" if total_epoch is None else "the length is passed twice"
@@ -100,10 +101,7 @@ class GradualWarmupScheduler(LRScheduler):
             )
         self._length = whole_number(f"{call}: the ramp", total_epoch if warmup_epoch is None else warmup_epoch, 0)
         self.multiplier, self.total_epoch, self.warmup_epoch = multiplier, total_epoch, warmup_epoch
-        if total_epoch is None:
-            self._first, self._last = 1 / multiplier, 1.0
-        else:
-            self._first, self._last = (1.0, float(multiplier)) if multiplier > 1 else (0.0, 1.0)
+        self._last = 1.0 if total_epoch is None else float(multiplier)  # the multiple of base after the ramp
 
     def _warmup_bases(self, optimizer: Optimizer, base_lr: float | Sequence[float] | None) -> list[Number]:
         """Return the base of each group: `base_lr`, or its lr before the after-scheduler was built."""
@@ -241,8 +239,15 @@ class GradualWarmupScheduler(LRScheduler):
         warn_outside_step(self)
         if self._position is not None:
             return group_values(self.optimizer)
-        share = min(max(self.last_epoch, 0) / self._length, 1.0) if self._length else 1.0
-        return [base * (self._first + (self._last - self._first) * share) for base in self.base_lrs]
+        t, length, m = max(self.last_epoch, 0), self._length, self.multiplier
+        if t > length or length == 0:
+            return [base * self._last for base in self.base_lrs]
+        # The order of operations is that of each source, because other orders differ in the last bits.
+        if self.warmup_epoch is not None:
+            return [base / m * ((m - 1.0) * t / length + 1.0) for base in self.base_lrs]
+        if m == 1:
+            return [base * (float(t) / length) for base in self.base_lrs]
+        return [base * ((m - 1.0) * t / length + 1.0) for base in self.base_lrs]
 
     @property
     def _fields(self) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
             f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0
         )
         super().__init__(optimizer)
-        self._update_param_groups(self.get_updated_values(0))  # the run starts with the warmup, not at the bases
+        self._write_present_values(begins_low=self.warmup_iterations > 0)
 
     @classmethod
     def create_scheduler_fn(
@@ -163,4 +163,4 @@ class CosineLrScheduler(StatefulSchedulerBase):
                 "Pass the result of state_dict()"
             )
         self._load_named_state(state_dict, _STATE_KEYS)
-        self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
+        self._write_present_values(begins_low=self.warmup_iterations > 0)

@@ -209,3 +209,10 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         """Restore what `_named_state` returned, also a state of the library."""
         self._restore_attributes(state_dict, (*names, "base_lr_values", "first_update"))
         self._num_updates = state_dict.get("num_updates", self._num_updates)
+
+    def _write_present_values(self, *, begins_low: bool) -> None:
+        """Write the values of the last step; before the first step f(0) of a warmup, or the bases without one."""
+        if self._num_updates >= 0 or begins_low:
+            self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
+        else:
+            self._update_param_groups(self.base_lr_values)

@@ -89,7 +89,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
     With W the updates of the warmup, st its start, and d the updates of the decay that ends at a checkpoint:
 
     f(n) = st + (b - st) n / W                n < W, not in a continuation
-         = b                                  n <= `pre_decay_step`
+         = b                                  n < `pre_decay_step`
          = b (lo + (1 - lo) (1 - sqrt(p)))    p = (n - pre_decay_step) / d, by default
          = b / (p / lo + 1 - p)               with `use_inverse_sqrt_decay=False`; its limit for lo = 0
          = b * lo                             from the last checkpoint on; b again after the other checkpoints
@@ -181,7 +181,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
                 "Use decay_phase_ratio=0.33 at most, or num_checkpoints=1",
             )
         self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
-        self._update_param_groups(self.get_updated_values(0))  # the run starts with the warmup, not at the bases
+        self._write_present_values(begins_low=self._has_warmup)
 
     @classmethod
     def create_scheduler_fn(
@@ -210,30 +210,37 @@ class WSDLrScheduler(StatefulSchedulerBase):
         keywords["num_warmup_steps"] = None if num_warmup_epochs is None else per_epoch * num_warmup_epochs
         return partial(cls, **keywords)
 
+    @property
+    def _has_warmup(self) -> bool:
+        return self.num_warmup_steps > 0 and not self.is_continuation_from_checkpoint
+
     def get_updated_values(self, num_updates: int) -> list[float]:
         """Return f(num_updates) for each group."""
         bases = [float(base) for base in self.base_lr_values]
-        if num_updates < self.num_warmup_steps and not self.is_continuation_from_checkpoint:
+        if num_updates < self.num_warmup_steps and self._has_warmup:
             share, start = num_updates / self.num_warmup_steps, self.warmup_starting_lr
             return [start + (base - start) * share for base in bases]
-        share = self._share_after_warmup(num_updates)
-        return [base * share for base in bases]
+        part, low = self._part_of_decay(num_updates), self.lr_min
+        if part is None:
+            return bases
+        if self.use_inverse_sqrt_decay:
+            return [base * (low + (1 - low) * (1 - math.sqrt(part))) for base in bases]
+        if low == 0:  # the limit of the formula
+            return [0.0 if part else base for base in bases]
+        divisor = part * (1.0 / low) + (1.0 - part)
+        return [base / divisor for base in bases]
 
-    def _share_after_warmup(self, n: int) -> float:
-        """Return f(n) / b after the warmup."""
-        low, ratio = self.lr_min, self.decay_phase_ratio
-        if ratio == 0:
-            return 1.0
-        periods = checkpoint_periods(self.checkpoint_steps, ratio)
+    def _part_of_decay(self, n: int) -> float | None:
+        """Return how much of its decay a period has completed, from 0 to 1; None if the rate is stable."""
+        if self.decay_phase_ratio == 0:
+            return None
+        periods = checkpoint_periods(self.checkpoint_steps, self.decay_phase_ratio)
         period = next((period for period in periods if n < period["period_end"]), None)
         if period is None:  # the run has ended
-            return low
-        if n <= period["pre_decay_step"]:
             return 1.0
-        part = (n - period["pre_decay_step"]) / period["decay_steps"]
-        if self.use_inverse_sqrt_decay:
-            return low + (1 - low) * (1 - math.sqrt(part))
-        return 1 / (part / low + 1 - part) if low > 0 else 0.0
+        if n < period["pre_decay_step"]:
+            return None
+        return (n - period["pre_decay_step"]) / period["decay_steps"]
 
     def step_update(self, num_updates: int) -> None:
         super().step_update(num_updates)
@@ -294,7 +301,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
             self.previous_checkpoint_step = None
             self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
         self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, self.decay_phase_ratio)
-        self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
+        self._write_present_values(begins_low=self._has_warmup)
 
 
 def _run_length(call: str, epochs: float | None, per_epoch: float | None, total: float | None) -> int:

@@ -464,4 +464,4 @@ class MultiplicativeLR(FunctionLR, lr_scheduler.MultiplicativeLR):
     def _get_closed_form_lr(self) -> list[Number]:
         epochs = range(1, int(self.last_epoch) + 1)
         pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
-        return [base * math.prod(function(epoch) for epoch in epochs) for base, function in pairs]
+        return [math.prod((function(epoch) for epoch in epochs), start=base) for base, function in pairs]  # as stepping
