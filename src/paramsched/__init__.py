@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from paramsched import errors as errors
 from paramsched import shapes as shapes
 from paramsched.base import VERSION as _VERSION
+from paramsched.base.pickles import find_modules_in_pickles as _find_modules_in_pickles
+from paramsched.base.pickles import unpickle as unpickle
 from paramsched.base.problem import PlanWarning as PlanWarning
 from paramsched.core import curves as curves
 from paramsched.core.entries import is_installed as _is_installed
@@ -85,6 +87,7 @@ _LAZY = {
     "recipes": "paramsched.tools.recipes",
 }
 _PACKAGES = ("compat", "engines", "extend", "mmengine", "show", "tools")
+_find_modules_in_pickles()
 _register_entries(
     {
         "drawing": "paramsched.show",

@@ -6,13 +6,14 @@ import traceback
 import warnings
 from array import array
 from bisect import bisect_right
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, astuple, dataclass, field, fields, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Final, final
 
 from paramsched.base.codes import SYNTAX, CheckRule, Severity, check_rules
 from paramsched.base.params import readable
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import printable, printable_lines
 
 _EXCERPT: Final = 72  # characters of a line that are shown
@@ -83,6 +84,11 @@ class Problem:
     file: str = ""
     as_info: bool = False
     refused: Any = field(default=None, compare=False)
+
+    def __reduce__(self) -> Reduced:
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        call = None if self.call is None else astuple(self.call)
+        return pickled("Problem", {name: value for name, value in data.items() if value} | {"call": call})
 
     def changed(self, **data: Any) -> "Problem":
         """Return a copy with changed arguments."""
@@ -281,6 +287,9 @@ class PlanWarning(UserWarning):
         UserWarning.__init__(self, problem)
         self.problem = problem
 
+    def __reduce__(self) -> Reduced:
+        return pickled("PlanWarning", self.problem)
+
     def __str__(self) -> str:
         if self.problem.path and not self.problem.site:
             return self.problem.path_and_message
@@ -292,6 +301,13 @@ class PlanWarning(UserWarning):
 
 
 readable(PlanWarning, PlanWarning.__init__)
+restores("PlanWarning")(PlanWarning)
+
+
+@restores("Problem")
+def _restored(data: dict[str, Any]) -> Problem:
+    call = data.pop("call")
+    return Problem(**data, call=None if call is None else CallSite(*call))
 
 
 def lines_for_notebook(error: BaseException) -> list[str]:

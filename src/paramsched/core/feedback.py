@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
+from paramsched.base.pickles import Reduced, pickled
 from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
@@ -102,6 +103,9 @@ def _time_of_run(site: CallSite, after: Any) -> Duration:
     return time
 
 
+__path__: Final[list[str]] = []  # pickles of 1.0.0rc5 name modules below this one, which `base.pickles` refuses
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MetricRule(ABC, Generic[State]):
     """A schedule component that reacts to a metric. All its methods are pure.
@@ -185,6 +189,9 @@ class MetricRule(ABC, Generic[State]):
         Raises:
             StateError: `data` is not a state of this rule.
         """
+
+    def __reduce__(self) -> Reduced:
+        return pickled("rule", call_of_rule(self))
 
     def __mul__(self, other: Schedule | float) -> Schedule:
         return _guide_schedule(other, self)

@@ -8,6 +8,7 @@ import numpy as np
 
 from paramsched.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
 from paramsched.base.params import readable
+from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import RESERVED, did_you_mean
 from paramsched.core.answering import answering_class
@@ -115,11 +116,7 @@ class Values(Mapping[str, float]):
             rule: rule.init() for line, _ in self._lines.values() for rule in line.metric_rules
         }
         self._ignored = set[str]()  # the metrics of which an ignored value was reported
-        self._targets = [
-            binding.field
-            for binding in self._plan.bindings
-            if isinstance(binding.field, Target) and binding.field.write
-        ]
+        self._targets = _written_targets(self._plan)
         self._warned_of_end = False
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write()
@@ -260,6 +257,26 @@ class Values(Mapping[str, float]):
         self._t, self._states = t, self._states | states
         self._write()
 
+    def __reduce__(self) -> Reduced:
+        bases = {name: base for name, (_, base) in self._lines.items()}
+        metrics = {"states": self.state_dict()["rules"], "ignored": self._ignored}
+        run = {"t": self._t, "warned_of_end": self._warned_of_end, "strict": self._strict}
+        return pickled_object(self, "", {"plan": self._plan, "facts": self._facts, "bases": bases} | metrics | run)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "plan" not in state:  # of 1.0.0rc6
+            vars(self).update(state)
+            return
+        self._strict, self._facts, self._plan = state["strict"], state["facts"], state["plan"]
+        resolved = self._plan.resolve(facts=self._facts)
+        self._end = updates_of_total(resolved, None)
+        self._lines = {line.name: (line.schedule, state["bases"][line.name]) for line in resolved.bindings}
+        rules = [rule for line, _ in self._lines.values() for rule in line.metric_rules]
+        self._states = {rule: rule.restore(state["states"][_key(rule)]) for rule in rules}
+        self._ignored, self._warned_of_end = state["ignored"], state["warned_of_end"]
+        self._targets = _written_targets(self._plan)
+        self._t, self._ahead = state["t"], {}
+
     def _problem_if_over(self, t: int) -> Problem | None:
         """Return the problem of more updates than the plan has; None if it was reported."""
         if self._end is None or t <= self._end or self._warned_of_end:
@@ -285,6 +302,11 @@ class Values(Mapping[str, float]):
 
 
 readable(Values, Values.__init__)
+
+
+def _written_targets(plan: Plan) -> list[Target]:
+    """Return the targets whose values are passed to a function."""
+    return [line.field for line in plan.bindings if isinstance(line.field, Target) and line.field.write]
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

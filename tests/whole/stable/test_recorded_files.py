@@ -113,7 +113,7 @@ JOBS = ["groups", "manual", "metric", "tokens", "several", "mmengine", "one cycl
 
 
 def write(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)  # a recorded folder is never written again
     expected: dict[str, Any] = {"lines": {line: ps.resolve(ps.parse(line), total=16)(3) for line in LINES}}
     for name in JOBS:
         job = Job(name)

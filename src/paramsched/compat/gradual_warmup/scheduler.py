@@ -1,7 +1,7 @@
 """GradualWarmupScheduler: a linear ramp up, followed by another scheduler."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler as TorchScheduler
@@ -61,6 +61,8 @@ class GradualWarmupScheduler(LRScheduler):
     >>> lrs
     [0.0, 0.05, 0.1, 0.1, 0.1, 0.05, 0.05]
     """
+
+    _package: ClassVar[str] = "compat.gradual_warmup"
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from numbers import Real
 from operator import attrgetter
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.errors import AssertedArgument, InvalidArgument
 
@@ -22,6 +23,9 @@ _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
 }
 _Operator: TypeAlias = Callable[[Any, object], "Expression"]
+
+
+_PUBLIC_NAME = "compat.pytorch_accelerated.TrainerPlaceholderValues"  # of the classes of this module, in pickles
 
 
 def _operators(sign: str) -> tuple[_Operator, _Operator]:
@@ -80,6 +84,9 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
     TRAIN_DATALOADER_LEN = "len(trainer._train_dataloader)"
     EVAL_DATALOADER_LEN = "len(trainer._eval_dataloader)"
 
+    def __reduce_ex__(self, protocol: object) -> Reduced:
+        return pickled(_PUBLIC_NAME, self.name)
+
     @classmethod
     def placeholder_set(cls) -> set[str]:
         """Return the names of all placeholders."""
@@ -100,6 +107,14 @@ class Expression(PlaceholderArithmetic):
 
     name: str
     value: str
+
+    def __reduce__(self) -> Reduced:
+        return pickled(_PUBLIC_NAME, self.name, self.value)
+
+
+@restores(_PUBLIC_NAME)
+def _restored(name: str, value: str | None = None) -> "Placeholder":
+    return TrainerPlaceholderValues[name] if value is None else Expression(name, value)
 
 
 Placeholder: TypeAlias = TrainerPlaceholderValues | Expression

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.words import did_you_mean
 from paramsched.compat.group_values import Number, by_value, python_number, set_value
 from paramsched.errors import InvalidArgument, UnknownField
@@ -70,6 +71,9 @@ class SchedulerBase(ABC):
         self.base_lr_values = []
         self._add_bases()
         self._update_param_groups(self.base_lr_values)
+
+    def __reduce__(self) -> Reduced:
+        return pickled_object(self, "compat.pytorch_accelerated", self.__getstate__())
 
     @abstractmethod
     def get_updated_values(self, num_updates: int) -> Number | Iterable[Number] | None:

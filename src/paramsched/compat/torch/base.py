@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
+from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import (
     Number,
@@ -172,6 +173,7 @@ class LRScheduler(lr_scheduler.LRScheduler):
     _built: list[tuple[ParamGroup, Number]]  # each group with its lr after the constructor; as a slot not in a state
     _per_group: ClassVar[tuple[str, ...]] = ()  # further attributes that are lists with one entry per group
     _group_entries: ClassVar[tuple[str, ...]] = ()  # entries that an added group copies from the last known group
+    _package: ClassVar[str] = "compat.torch"  # the public place of the class
     _get_lr_called_within_step: bool = False
     _is_initial: bool = False
     verbose: bool = False
@@ -341,6 +343,9 @@ class LRScheduler(lr_scheduler.LRScheduler):
             for group, lr, (known, first) in zip(groups, lrs, getattr(self, "_built", ()), strict=False):
                 if group is known and float(group["lr"]) == float(first):
                     set_value(group, lr)
+
+    def __reduce__(self) -> Reduced:
+        return pickled_object(self, self._package, self.__getstate__())
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)

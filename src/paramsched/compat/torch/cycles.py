@@ -341,6 +341,13 @@ class CyclicLR(CycleLR, lr_scheduler.CyclicLR):
         }
         self._scale_fn_ref = modes[self.mode]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_scale_fn_ref"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._init_scale_fn()
+
     def scale_fn(self, x: float) -> float:
         """Return the factor g for `x`, the number of the cycle (from 1) or the update, as `scale_mode` selects."""
         return self._scale_fn_ref(x) if self._scale_fn_custom is None else self._scale_fn_custom(x)

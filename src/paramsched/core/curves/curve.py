@@ -7,6 +7,7 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
 import numpy as np
 
 from paramsched.base.params import argument_kind, params_of, short_name
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, text_on_screen
 from paramsched.core.builders import builder_like, example_call, require_free_name
 from paramsched.core.curves.arrays import Array, Floats, require_numbers
@@ -88,10 +89,10 @@ class Curve:
     def __hash__(self) -> int:
         return hash(self._key)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> Reduced:
         if self.function is not None:
-            return custom_curve, (self.function, self.name)
-        return _named, (self.name, tuple(value for _, value in self.arguments))
+            return pickled("curves.register", self.function, self.name)
+        return pickled("curves", self.name, *(value for _, value in self.arguments))
 
     def __str__(self) -> str:
         if self.name is None:
@@ -109,9 +110,14 @@ FAMILIES: Final[dict[str, Callable[..., Curve]]] = {}
 """A dict from name to the function that builds a curve of its arguments."""
 
 
-def _named(name: str, values: tuple[Any, ...]) -> Curve:
-    """Return the curve of a pickle."""
+@restores("curves")
+def _restored(name: str, *values: Any) -> Curve:
     return FAMILIES[name](*values) if values else CONSTANTS[name]
+
+
+def _named(name: str, values: tuple[Any, ...]) -> Curve:
+    """Return the curve of a pickle of 1.0.0rc6."""
+    return _restored(name, *values)
 
 
 Takes: TypeAlias = Literal["u", "rest", "both"]
@@ -252,6 +258,7 @@ def curve_text(name: str) -> str:
     return f"curves.{name}" if name in CONSTANTS else example_call(FAMILIES[name], f"curves.{name}")
 
 
+@restores("curves.register")
 def custom_curve(function: Callable[[Any], Any], name: str | None = None) -> Curve:
     """Make a curve of a user's function of an array; its values at u = 0 and u = 1 must be 0 and 1.
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest
 from paramsched.core.answering import answering_class
 from paramsched.core.builders import SHAPES
@@ -59,6 +60,9 @@ class Target:
     initial: float
     write: Callable[[float], object] | None = None
 
+    def __reduce__(self) -> Reduced:
+        return pickled("Target", self.name, self.initial, self.write)
+
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise InvalidArgument(
@@ -72,6 +76,7 @@ class Target:
 
 
 readable(Target, Target.__init__)
+restores("Target")(Target)
 
 
 @answering_class
@@ -128,6 +133,14 @@ class Binding:
                 raise InvalidArgument(site, "a target does not belong to a group", "Omit optional")
             raise InvalidArgument(site, message, example='groups="head", optional=True')
 
+    def __reduce__(self) -> Reduced:
+        return pickled("Binding", self.field, self.schedule, self.groups, self.optional)
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take the state in a pickle of 1.0.0rc6; those of 1.0.0rc5 have no `optional`."""
+        for name, value in zip(("field", "schedule", "groups", "optional"), [*state, False], strict=False):
+            object.__setattr__(self, name, value)
+
     @property
     def name(self) -> str:
         """The field's or the target's name."""
@@ -145,6 +158,7 @@ class Binding:
 
 
 readable(Binding, Binding.__init__)
+restores("Binding")(Binding)
 
 _OPTIONAL = " (optional)"
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.base.params import readable
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, printable_lines, text_on_screen
 from paramsched.core.answering import answering_method, is_foreign_entry, unknown_argument
 from paramsched.core.curves.curve import CurveLike
@@ -220,9 +220,8 @@ class Plan:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        make = Plan
-        return partial(make, total=self.total, clock=self.clock), self.as_written()
+    def __reduce__(self) -> Reduced:
+        return pickled("Plan", self.total, clock_as_data(self.clock), *self.as_written())
 
     def as_written(self) -> tuple[Binding, ...]:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
@@ -578,3 +577,8 @@ def units_of_plan(plan: Plan) -> frozenset[str]:
     lengths = [length for binding in plan.bindings for length in lengths_of_line(binding)]
     lengths += [plan.total] if plan.total is not None else []
     return frozenset(unit for length in lengths for unit, _ in length.terms)
+
+
+@restores("Plan")
+def _restored(total: Duration | None, clock: Any, *bindings: Binding) -> Plan:
+    return Plan(*bindings, total=total, clock=clock)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 import numpy as np
 
 from paramsched.base.params import readable
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import did_you_mean, names_listed, printable, text_on_screen
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array, Floats
@@ -244,6 +245,21 @@ class Trace:
     _resolved: Plan
     _indices: dict[int, str | int]  # the group with each index, of a single optimizer
     _optimizers: tuple[str, ...]  # the names of several optimizers
+
+    def __reduce__(self) -> Reduced:
+        times = self._times
+        return pickled(
+            "extend.Trace",
+            self.facts,
+            (times.total, times.clock, times.amounts, times.end, times.recorded),
+            self._resolved,
+            self._indices,
+            self._optimizers,
+            [
+                (key, curve.values, curve.schedule, curve.clock, curve.base.value, curve.base.share)
+                for key, curve in self._curves.items()
+            ],
+        )
 
     @property
     def total(self) -> int:
@@ -658,11 +674,14 @@ class LrLambda:
             return self.schedule(t)
         return self.schedule(t, self.base) / self.base
 
-    def __reduce__(self) -> Any:
-        return LrLambda, (self.schedule, self.base)
+    def __reduce__(self) -> Reduced:
+        return pickled("to_lambda", self.schedule, self.base)
 
     def __repr__(self) -> str:
         return f"<to_lambda({short_line(self.schedule)})>"
+
+
+restores("to_lambda")(LrLambda)
 
 
 @readable
@@ -723,3 +742,19 @@ def to_lambda(
         message = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
         raise InvalidArgument(f"to_lambda({short_line(resolved)})", message, "For example: base=0.1")
     return LrLambda(resolved, None)
+
+
+@restores("extend.Trace")
+def _restored(
+    facts: RunFacts,
+    times: tuple[Any, ...],
+    resolved: Plan,
+    indices: dict[int, str | int],
+    optimizers: tuple[str, ...],
+    curves: list[tuple[Any, ...]],
+) -> Trace:
+    by_key = {
+        key: _Curve(values, schedule, clock, TraceBase(base, share))
+        for key, values, schedule, clock, base, share in curves
+    }
+    return Trace(facts, by_key, TracedTimes(*times), resolved, indices, optimizers)

@@ -25,6 +25,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.base.params import readable, short_name
+from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean, text_on_screen
 from paramsched.core.answering import answering_class
@@ -765,19 +766,25 @@ class Scheduler(LRScheduler):
         state = read_scheduler_state(state_dict, run.in_force)
         self._resume.load(run, state, {name: one.param_groups for name, one in self._optimizers.items()})
 
+    def __reduce__(self) -> Reduced:
+        return pickled_object(self, "", self.__getstate__())
+
     def __getstate__(self) -> dict[str, Any]:
+        from paramsched.core.run.copied import plain_state
         from paramsched.core.run.start import copied_state
 
         copied = copied_state(self._run, self._resume, self._optimizers, self._source)
-        return copied | {"step_count": self._step_count}
+        return plain_state(copied) | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        from paramsched.core.run.copied import state_of_copy
         from paramsched.core.run.start import run_of_copy
 
-        self._optimizers = MappingProxyType(state["optimizers"])
+        copied = state_of_copy(state)
+        self._optimizers = MappingProxyType(copied["optimizers"])
         self.optimizer = next(iter(self._optimizers.values()))
-        self._start(*run_of_copy(self._optimizers, state))
-        self._step_count = state["step_count"]
+        self._start(*run_of_copy(self._optimizers, copied))
+        self._step_count = copied["step_count"]
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable

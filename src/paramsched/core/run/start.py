@@ -93,6 +93,11 @@ class PlanSource:
     warns_of_metrics: bool = False
     processes: Processes = WORLD
 
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take the state in a pickle of 1.0.0rc6, which has one more entry before the processes."""
+        for item, value in zip(fields(self), [*state[:-2], state[-1]], strict=True):
+            object.__setattr__(self, item.name, value)
+
     @staticmethod
     def of(
         source: "PlanLike | PlanSource",

@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any, TypeAlias, final
 
 from paramsched.base.params import argument_kind, short_name
+from paramsched.base.pickles import Reduced, pickled
 from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.registry import combine_operands, is_number
 from paramsched.errors import CallSite
@@ -33,6 +34,9 @@ class Absolute:
         object.__setattr__(self, "value", finite_number("absolute(…)", self.value))
         if self.factor is not None:
             object.__setattr__(self, "factor", finite_number("a level", self.factor))
+
+    def __reduce__(self) -> Reduced:
+        return pickled("absolute", self.value, self.factor)
 
     def __add__(self, other: "float | Absolute") -> "Absolute":
         if isinstance(other, Absolute):

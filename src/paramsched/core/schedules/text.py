@@ -168,9 +168,23 @@ def _stage_of_text(text: str) -> Schedule:
     return read_line(text)
 
 
-def parse_own(text: str) -> Schedule:
-    """Read a line that `str(schedule)` wrote. The limits of `parse` do not apply, because the text is trusted."""
-    return read_line(text, limited=False)
+def parse_own(
+    text: str, own: KnownNames = MappingProxyType({}), curves: Mapping[str, Any] = MappingProxyType({})
+) -> Schedule:
+    """Read a line that `str(schedule)` wrote. The limits of `parse` do not apply, because the text is trusted.
+
+    Args:
+        text: the line.
+        own: further functions by name.
+        curves: further curves by name.
+    """
+    line = _LineReader(text, known_names(own), curves=curves, limited=False)
+    return as_schedule(line.whole(), text)
+
+
+def parse_value(text: str) -> Any:
+    """Read a call that this library wrote, such as that of a metric rule."""
+    return _LineReader(text, known_names(), limited=False).whole()
 
 
 def calls_function(text: str) -> bool:
@@ -243,8 +257,15 @@ def _tree_of(text: str) -> ast.expr:
 class _LineReader:
     """A reader of one line."""
 
-    def __init__(self, text: str, names: KnownNames, *, limited: bool = True) -> None:
-        self.text, self.names, self.limited, self.depth = text, names, limited, 0
+    def __init__(
+        self,
+        text: str,
+        names: KnownNames,
+        *,
+        curves: Mapping[str, Any] = MappingProxyType({}),
+        limited: bool = True,
+    ) -> None:
+        self.text, self.names, self.curves, self.limited, self.depth = text, names, curves, limited, 0
 
     def whole(self) -> Any:
         """Return the value of the line."""
@@ -372,6 +393,8 @@ class _LineReader:
                 return self._word(node, name)
             case ast.Attribute(value=ast.Name(id=space), attr=name) if space in _SPACES:
                 constants, functions = _SPACES[space]
+                if name in self.curves:
+                    return self.curves[name]
                 if name in constants:
                     return constants[name]
                 if name in functions:

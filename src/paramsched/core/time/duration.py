@@ -12,6 +12,7 @@ import numpy as np
 
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.params import argument_kind, short_name
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import shortened_text
 from paramsched.core.curves.arrays import Array
 from paramsched.errors import InvalidArgument, Unresolved, shown
@@ -240,6 +241,9 @@ class Duration:
             Unresolved: the length contains a unit other than updates.
         """
         return count_of(self.number)
+
+    def __reduce__(self) -> Reduced:
+        return pickled("Duration", self.until, *((unit, *amount.as_integer_ratio()) for unit, amount in self.terms))
 
     def __ceil__(self) -> int:
         """Return the first update after the end: the length in updates, rounded up."""
@@ -513,3 +517,8 @@ def _decimal_places(amount: Fraction) -> int | None:
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
     return max(twos, fives) if rest == 1 else None
+
+
+@restores("Duration")
+def _restored(until: bool, *terms: tuple[str, int, int]) -> Duration:
+    return Duration(tuple((unit, Fraction(numerator, denominator)) for unit, numerator, denominator in terms), until)

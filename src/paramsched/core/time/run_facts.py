@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, did_you_mean, only_set_fields
 from paramsched.core.answering import answering_class, unknown_argument
 from paramsched.core.entries import notebook_display
@@ -124,6 +125,10 @@ class RunFacts:
 
     __repr__ = only_set_fields
     _repr_mimebundle_ = notebook_display
+
+    def __reduce__(self) -> Reduced:
+        facts = {name: value for name in Facts.__annotations__ if (value := getattr(self, name)) is not None}
+        return pickled("RunFacts", facts)
 
     def __post_init__(self) -> None:
         if any(getattr(self, name) is not None for name in Facts.__annotations__ if name != "total"):
@@ -447,3 +452,8 @@ def meant_clock(value: object) -> str | None:
     unit = UNIT_NAMES.get(value.lower())
     name = closest(value, CLOCKS) if unit is None else unit[0]
     return name if name in CLOCKS else None
+
+
+@restores("RunFacts")
+def _restored(facts: Facts) -> RunFacts:
+    return RunFacts(**facts)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch.optim import Optimizer
 
+from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import ParamGroup, by_value, late_base, set_value
 from paramsched.core.fields import Field, is_number
@@ -232,6 +233,10 @@ class _ParamScheduler:
         if last_step >= 0:
             self._skipped = begin + last_step + 1
         self._begin_run()
+
+    def __reduce__(self) -> Reduced:
+        package = "mmengine.engine" if type(self).__module__ == "paramsched.mmengine.engine" else "mmengine"
+        return pickled_object(self, package, self.__getstate__())
 
     def _begin_run(self) -> None:
         """Make the first step."""

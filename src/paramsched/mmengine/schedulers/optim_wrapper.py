@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.core.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall
 
@@ -159,6 +160,9 @@ class OptimWrapper:
         if pseudo is not None:
             self.base_param_settings = dict(pseudo)
         self.optimizer.load_state_dict(state)
+
+    def __reduce__(self) -> Reduced:
+        return pickled_object(self, "mmengine", self.__getstate__())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.optimizer!r}, accumulative_counts={self._accumulative_counts})"

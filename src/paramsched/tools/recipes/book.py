@@ -1,11 +1,12 @@
 """The mapping of recipes by name, which parses each recipe on first access."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, final
 
+from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import did_you_mean, names_listed, text_on_screen
 from paramsched.core.entries import notebook_display
 from paramsched.core.plan import Plan, PublishedPlan, Trace, trace
@@ -41,6 +42,9 @@ class Recipe(PublishedPlan):
     certain: tuple[str, ...]
     inferred: tuple[str, ...]
 
+    def __reduce__(self) -> Reduced:
+        return pickled("recipes", *(getattr(self, item.name) for item in fields(self)))
+
     def __repr__(self) -> str:
         return text_on_screen(f"<Recipe {self.name}: {self.title}, {self.source}>")
 
@@ -55,6 +59,8 @@ class Recipe(PublishedPlan):
         """
         return trace(self.plan, self.bases, facts=self.facts)
 
+
+restores("recipes")(Recipe)
 
 # Each document of a data file is a recipe, and starts with the line `name: …`. It contains a native plan under `plan`,
 # and the description of the run.
