@@ -50,6 +50,21 @@ def test_the_values_are_those_of_the_formula(base, to, total, index):
         assert min(base, to) <= schedule(t, base) <= max(base, to)
 
 
+@pytest.mark.parametrize("level", [float, ps.absolute])
+@pytest.mark.parametrize("sign", [1, -1])
+@given(st.floats(-300, 0), st.floats(-3, 3), st.integers(2, 400), st.sampled_from([*INDICES]))
+def test_a_fall_between_two_levels_keeps_its_digits(level, sign, exponent, size, total, index):
+    start, to = sign * 10**size, sign * 10 ** (size + exponent)
+    schedule = ps.shapes.geometric(level(start), level(to), over=total, index=index)
+    later, longer = INDICES[index]
+    for t in {0, total // 3, 4 * total // 5, total - 1, total}:
+        whole = total + longer
+        u = Decimal(min(t + later, whole)) / whole
+        with localcontext(prec=40):
+            exact = Decimal(start) * (Decimal(to) / Decimal(start)) ** u
+        assert schedule(t) == pytest.approx(float(exact), rel=4e-16 * (2 + abs(math.log(to / start))))
+
+
 def test_the_values_are_those_of_nerfstudio():
     """`ExponentialDecayScheduler` without a pre-warmup, and 3D Gaussian Splatting's `get_expon_lr_func`."""
     for first, last in ((1.6e-4, 1.6e-6), (1e-2, 1e-4), (5e-4, 1e-6)):

@@ -4,6 +4,7 @@
 `cosine_wave`.
 """
 
+from math import isclose
 from typing import Any, Literal, TypeAlias, TypeGuard
 
 import numpy as np
@@ -101,7 +102,12 @@ def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
 
 
 def _between(curve: Curve, start: float, to: float, k: Array, n: Any) -> Array:
-    """Start from the level nearer to 0, which keeps the digits of small values."""
+    """Start from the level nearer to 0, which keeps the digits of small values.
+
+    A fall by the same ratio at every update is a product instead, because the digits of 1 - curve(u) are not enough.
+    """
+    if falls_by_ratio(curve, start, to):
+        return values_by_ratio(start, to, k, n)
     is_rising = abs(start) <= abs(to)
     near, far = (start, to) if is_rising else (to, start)
     share = curve.share(k, n, rises=is_rising)
@@ -115,6 +121,31 @@ def _between(curve: Curve, start: float, to: float, k: Array, n: Any) -> Array:
     if far > near:
         return np.minimum(share, far) if share.size and share.max() > far else share
     return np.maximum(share, far) if share.size and share.min() < far else share
+
+
+_SAME_RATIO = 1e-14  # relative: levels that were multiplied by a number have a ratio that is rounded again
+
+
+def falls_by_ratio(curve: Curve, start: float, to: float) -> bool:
+    """Return whether a change along a curve is a fall by the same ratio at every update."""
+    if curve.name != "exponential" or not (start > to > 0 or start < to < 0):
+        return False
+    ((_, ratio),) = curve.arguments
+    return isclose(to / start, ratio, rel_tol=_SAME_RATIO)
+
+
+def values_by_ratio(start: float, to: float, k: Array, n: Any) -> Array:
+    """Return the values of a change by the same ratio at every update, between two levels of the same sign."""
+    return np.copysign(_products(abs(start), abs(to), k, n), start)
+
+
+def _products(first: Any, last: float, k: Array, n: Any) -> Array:
+    """Return first ** (1 - u) * last ** u at u = k / n, with the digits of each factor, and between the levels."""
+    whole = float(n)
+    # Contiguous, because NumPy may compute the last bit of a power in another way if it repeats a number.
+    u, rest, first = (np.array(array) for array in np.broadcast_arrays(k / whole, (n - k) / whole, first))
+    products = np.power(first, rest) * np.power(np.full_like(u, last), u)
+    return np.clip(products, np.minimum(first, last), np.maximum(first, last))
 
 
 def _anneal_text(call: Schedule) -> str:
@@ -484,11 +515,7 @@ def _geometric(
         if not (first > 0).all():
             raise _without_positive_base("schedule(t, base)", float(first[~(first > 0)].reshape(-1)[0]) / factor, made)
         k, whole = stage_fraction(index, t, n)
-        k = np.clip(k, 0, whole)
-        # Contiguous, because NumPy may compute the last bit of a power in another way if it repeats a number.
-        u, rest, first = (np.array(array) for array in np.broadcast_arrays(k / whole, (whole - k) / whole, first))
-        made_values = np.power(first, rest) * np.power(np.full_like(u, last), u)
-        return np.clip(made_values, np.minimum(first, last), np.maximum(first, last))
+        return _products(first, last, np.clip(k, 0, whole), whole)
 
     made = call.with_args(over=Duration.of_updates(length))
     return Piece(made, length, length, values)

@@ -17,12 +17,14 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import (
     along_line,
     constant_level,
+    falls_by_ratio,
     first_level,
     geometric,
     is_anneal,
     is_open_geometric,
     last_level,
     stage_fraction,
+    values_by_ratio,
 )
 from paramsched.core.schedules.definition import plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts
@@ -572,7 +574,7 @@ def _factor_of_anneal(stage: Schedule) -> Factor | None:
     rises = abs(first) <= abs(last)
     near, far = (first, last) if rises else (last, first)
     spread, n = far - near, count_of(over.number)
-    may_warn = curve not in (curves.linear, curves.cosine)
+    may_warn, by_ratio = curve not in (curves.linear, curves.cosine), falls_by_ratio(curve, first, last)
 
     def share(k: float, whole: float) -> float:
         if not may_warn:
@@ -584,6 +586,8 @@ def _factor_of_anneal(stage: Schedule) -> Factor | None:
         k, whole = stage_fraction(index, t, n)
         if not 0 < k < whole:
             return last if k >= whole else first
+        if by_ratio:
+            return float(values_by_ratio(first, last, np.array([k]), whole)[0])
         if near == 0:
             return share(k, whole) * far
         value = share(k, whole) * spread + near
