@@ -161,7 +161,7 @@ class MetricRule(ABC, Generic[State]):
         return None if self.after is None else Duration.of(self.after)
 
     def _advice_if_ignored(self, value: float) -> str | None:
-        """Return the advice of the warning that a value is ignored because it is not finite; None if it counts."""
+        """Return the advice of the warning that a value is ignored; None if it counts."""
         return None
 
     @abstractmethod
@@ -215,7 +215,7 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Schedule:
 def ignored_metrics(
     call: str, rules: Iterable[MetricRule[Any]], metrics: Mapping[str, float], t: int, reported: set[str]
 ) -> Iterator[Problem]:
-    """Yield a warning for each metric that a rule ignores, because it is not finite; the first time of each metric.
+    """Yield a warning for each metric of which a rule does not count a value; the first time of each metric.
 
     Args:
         call: the user's call.
@@ -422,7 +422,7 @@ class Hold(MetricRule[HoldState]):
     value(t) = schedule(t) * m, where m is 1 at the start and changes with each observed value x by one of three rules:
 
     - `gain=g`: m * (1 + g * e), with e = x / at - 1 between `-limit` and `limit`
-    - `factor=k`: m * k if x > b * at, m / k if x < a * at, where `bands` is the pair (a, b); else m
+    - `factor=k`: m * k if x > b * at, m / k if 0 < x < a * at, where `bands` is the pair (a, b); else m
     - `add=d`: m + d if x > at, m - d if x < at; else m
 
     Args:
@@ -438,7 +438,8 @@ class Hold(MetricRule[HoldState]):
         low, high: bounds of m, multiples of the planned value: `low` is at most 1, `high` at least 1. By default `low`
             is 0 with `add`, and there are no other bounds. For a bound in values, divide it by the base.
         nonfinite: NaN and infinite values are skipped, with one warning (`"ignore"`), or raise an error (`"raise"`).
-            With `"count"`, infinity is above the target, minus infinity is below it, and NaN is skipped.
+            With `"count"`, infinity is above the target, minus infinity is below it, and NaN is skipped. With `factor`,
+            a value of 0 or less does not count either, with one warning.
         after: the time of the run from which on values count, in any unit: `"4 epochs"`, `"5%"`. By default all do.
 
     Numbers count observations, not updates.
@@ -449,9 +450,9 @@ class Hold(MetricRule[HoldState]):
 
     Source: `gain`: Ziegler et al. 2019 (1909.08593), `AdaptiveKLController` of TRL, OpenRLHF and verl, where
     gain = n_steps / horizon. `factor`: Schulman et al. 2017 (1707.06347), section 4, with `factor=2` and bands
-    (1 / 1.5, 1.5); the KL-adaptive rate of rsl_rl, rl_games and skrl, with `factor=1.5` and `when_high="lower"`. A
-    value of 0 or less is below the band, as in skrl; rsl_rl raises its rate only if the KL is greater than 0. `add`:
-    the adaptive entropy of Skywork-OR1 (2505.22312), with `when_high="lower"`.
+    (1 / 1.5, 1.5); the KL-adaptive rate of rsl_rl, with `factor=1.5` and `when_high="lower"`, and of rl_games and skrl,
+    which also change it at values of 0 or less. `add`: the adaptive entropy of Skywork-OR1 (2505.22312), with
+    `when_high="lower"`.
 
     >>> rule = hold("kl", at=6.0, gain=0.1)
     >>> state = rule.init()
@@ -514,7 +515,7 @@ class Hold(MetricRule[HoldState]):
         return f'hold("{self.metric}", at={self.at if self.at > 0 else 6.0}, {form})'
 
     def _advice_if_ignored(self, value: float) -> str | None:
-        if math.isnan(value):  # neither above nor below the target
+        if math.isnan(value) or self._is_left_out(value):  # a NaN is neither above nor below the target
             return ""
         if math.isfinite(value) or self.nonfinite != "ignore":
             return None
@@ -525,11 +526,15 @@ class Hold(MetricRule[HoldState]):
 
     def observe(self, state: HoldState, value: float) -> HoldState:
         number = metric_number("hold", self.metric, value, self.nonfinite)
-        if number is None or math.isnan(number):
+        if number is None or math.isnan(number) or self._is_left_out(number):
             return state
         changed = self._changed(state.multiple, number)
         low, high = self._bounds
         return HoldState(min(max(changed, low), high))
+
+    def _is_left_out(self, x: float) -> bool:
+        """Return whether a value is below the band of a factor only because it is not above 0, as an estimated KL."""
+        return self.factor is not None and x <= 0
 
     def _changed(self, multiple: float, x: float) -> float:
         """Return the multiple after a value of the metric, before its bounds."""

@@ -112,7 +112,7 @@ def test_a_factor_is_the_penalty_of_ppo(values, target):
     rule = hold("kl", at=target, factor=2, bands=(1 / 1.5, 1.5), nonfinite="count")
 
     edges = {target / 1.5, target * 1.5}  # rounded differently
-    assert_same_values(rule, 1.0, PenaltyOfPPO(1.0, target), [x for x in values if x not in edges])
+    assert_same_values(rule, 1.0, PenaltyOfPPO(1.0, target), [x for x in values if x > 0 and x not in edges])
 
 
 @given(VALUES)
@@ -120,15 +120,31 @@ def test_a_factor_that_lowers_is_the_rate_of_rsl_rl(values):
     bounds = {"low": 1e-5 / 1e-3, "high": 1e-2 / 1e-3}
     rule = hold("kl", at=3.0, factor=1.5, when_high="lower", nonfinite="count", **bounds)
 
-    assert_same_values(rule, 1e-3, RateOfRSL(1e-3, 3.0), [x for x in values if x > 0])
+    assert_same_values(rule, 1e-3, RateOfRSL(1e-3, 3.0), values)
 
 
 @given(VALUES, st.sampled_from([0.008, 3.0]))
-def test_a_factor_that_lowers_is_the_rate_of_skrl_at_every_value(values, target):
+def test_a_factor_that_lowers_is_the_rate_of_skrl_at_values_above_0(values, target):
     bounds = {"low": 1e-6 / 1e-3, "high": 1e-2 / 1e-3}
     rule = hold("kl", at=target, factor=1.5, when_high="lower", nonfinite="count", **bounds)
 
-    assert_same_values(rule, 1e-3, KLAdaptiveLR(1e-3, target), values)
+    assert_same_values(rule, 1e-3, KLAdaptiveLR(1e-3, target), [x for x in values if x > 0])
+
+
+@pytest.mark.parametrize("start", [ps.Scheduler, ps.Values])
+def test_a_value_of_0_or_less_moves_no_factor_and_is_reported_once(start):
+    line = 'constant() * hold("kl", at=0.01, factor=1.5, when_high="lower", nonfinite="count")'
+    group = {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 1.0}
+    run = start(torch.optim.SGD([group]), line) if start is ps.Scheduler else ps.Values({"rate": line})
+
+    with pytest.warns(ps.PlanWarning):
+        run.observe(kl=0.0)
+    for value in (-0.0, -0.001, -math.inf, 0.008, 0.0):
+        run.observe(kl=value)  # without a second warning, which would be an error
+
+    assert (run.value("lr") if start is ps.Scheduler else run["rate"]) == 1.0
+    run.observe(kl=0.004)
+    assert (run.value("lr") if start is ps.Scheduler else run["rate"]) == 1.5
 
 
 @given(VALUES)
