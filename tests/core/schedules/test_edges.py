@@ -86,6 +86,17 @@ def test_a_factor_has_the_bits_of_an_array(curve, index):
         assert factors[0] == first or index[0] == "(" or length <= (index == "t/(n-1)")
 
 
+@table("line", ["like('lr')", "cosine(to=0.1, over=9)", "1 + linear(over=5)", "like('lr') ** 2"])
+def test_a_number_over_a_schedule_is_a_multiple_of_its_power_of_minus_1(line):
+    schedule = parse(line)
+
+    assert parse(f"1 / ({line})") == 1 / schedule == schedule**-1
+    for number in (2, -0.5, 0):
+        assert parse(f"{number} / ({line})") == number / schedule == number * schedule**-1
+    with pytest.raises(TypeError):
+        "1" / schedule
+
+
 @table("name", ["linear", "cosine"])
 def test_values_next_to_the_end_of_a_long_stage_are_exact_and_within_its_levels(name):
     n = 2**54  # (n - 1) / n is 1.0 in floats

@@ -333,6 +333,15 @@ def make_quotient(schedule: Schedule, divisor: Any) -> Any:
     return schedule * (1.0 / number)
 
 
+@operator_builder("reciprocal")
+def make_reciprocal(number: Any, schedule: Schedule) -> Any:
+    """Implement `2 / a` as a product with the power of -1."""
+    if not isinstance(number, (int, float, np.number)):
+        return NotImplemented
+    power = make_power(schedule, -1)
+    return power if number == 1 else number * power
+
+
 def _joined_operands(name: str, *parts: Any) -> Any:
     """Combine all operands; NotImplemented for an operand of a foreign type."""
     if not all(isinstance(one, (Schedule, Absolute)) or is_number(one) or isinstance(one, bool) for one in parts):

@@ -498,6 +498,9 @@ class Schedule:
     def __truediv__(self, divisor: float) -> "Schedule":
         return _combined_operands("quotient", self, divisor)
 
+    def __rtruediv__(self, number: float) -> "Schedule":
+        return _combined_operands("reciprocal", number, self)
+
     def __pow__(self, exponent: float) -> "Schedule":
         return _combined_operands("power", self, exponent)
 
