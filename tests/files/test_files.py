@@ -258,7 +258,6 @@ def test_the_error_names_a_missing_folder(tmp_path):
     [
         Plan(Binding("lr", "constant(0.1)", groups=lambda group: True)),
         Plan(lr=anneal(curve=lambda u: u)),
-        Plan(Binding("lr", "constant(0.1)", groups="[0]")),
         Plan(Binding("total", "constant(0.1)")),
     ],
 )

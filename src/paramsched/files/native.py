@@ -492,11 +492,6 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         elif isinstance(binding.groups, int):
             selected.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule
         else:
-            name = str(binding.groups)
-            if index_in_name(name) is not None:
-                raise PlanError(
-                    f"dump(plan): group {name!r}", "in a file this is an index", "Give the group another name"
-                )
-            selected.setdefault(name, {})[binding.name] = schedule
+            selected.setdefault(str(binding.groups), {})[binding.name] = schedule
     parts = {"groups": groups, "later": later, "targets": targets}
     return data | {name: group for name, group in parts.items() if group}

@@ -37,6 +37,15 @@ def test_a_plan_is_frozen_copies_and_pickles():
         del plan.bindings
 
 
+def test_an_index_as_text_selects_the_group_as_in_a_file():
+    plan = Plan(Binding("lr", "constant(0.5)", groups="[1]"), lr="linear()", total=10)
+
+    assert plan == Plan(Binding("lr", "constant(0.5)", groups=1), lr="linear()", total=10) == ps.loads(ps.dump(plan))
+    trace = ps.trace(plan, [{"lr": 1.0, "name": "1"}, {"lr": 1.0, "name": "[1]"}, {"lr": 1.0}])
+    assert [trace["lr", group][5] for group in (0, 1, 2)] == [0.5, 0.5, 0.5]
+    assert [trace["lr", group][0] for group in (0, 1, 2)] == [1.0, 0.5, 1.0]
+
+
 def test_the_example_for_an_entry_of_a_plan_file_is_a_plan_with_that_entry():
     for entry in ("groups", "later", "targets"):
         with pytest.raises(ps.errors.InvalidArgument) as caught:

@@ -101,7 +101,7 @@ def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_fi
     ("binding", "error", "found"),
     [
         (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name"),
-        (ps.Binding("lr", 1.0, groups="[0]"), UnknownGroup, 'called "[0]"'),
+        (ps.Binding("lr", 1.0, groups="[0]"), PlanError, "an index does not name"),
         (ps.Binding("lr", 1.0, groups="mun"), UnknownGroup, "muon: 0; adamw: embed, rest, 2"),
         (ps.Binding("lr", 1.0, groups="muon/embed"), UnknownGroup, 'called "muon/embed"'),
         (ps.Binding("lr", 1.0, groups="adamw/1"), UnknownGroup, 'called "adamw/1"'),

@@ -168,6 +168,7 @@ def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(cap
     else:
         reported, *others = plans_logged(caplog)
         assert reported.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
+        assert choice == {"lr": "checkpoint"} or ("stays in force" in reported) == (choice == "checkpoint")
         assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", reported)
         assert ['clock="samples"' in one for one in others] == [True] * (kind.later is not None)
     if kind.has_text:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -88,8 +87,8 @@ class Binding:
     Args:
         field: the name of a numeric entry of param groups, such as `"lr"` or `"betas[0]"`; or a `Target`.
         schedule: a schedule, a metric rule, a finite number, or the text of a schedule.
-        groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index, or a predicate over the group dict.
-            Default: all groups that no other binding of the field selects.
+        groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index such as 0 or `"[0]"`, or a predicate
+            over the group dict. Default: all groups that no other binding of the field selects.
         optional: True for groups that are added during the run: the binding may select no group at the start, and
             applies from the update on at which one is added.
 
@@ -122,7 +121,8 @@ class Binding:
             raise InvalidArgument(f"{field}={schedule!r}", message, example='lr="warmup(100) >> cosine()"')
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
-        object.__setattr__(self, "groups", groups)
+        index = index_in_name(groups) if isinstance(groups, str) else None
+        object.__setattr__(self, "groups", groups if index is None else index)
         object.__setattr__(self, "optional", optional)
         if groups is not None:
             _check_groups(label, groups, is_target=isinstance(field, Target))
@@ -184,7 +184,7 @@ _INDEX: Final = re.compile(r"\[(\d{1,9})\]")
 
 
 def index_in_name(name: str) -> int | None:
-    """Return the index that a group's name such as `[0]` means in a file; None for other names.
+    """Return the index that a group's name such as `[0]` means; None for other names.
 
     >>> index_in_name("[0]"), index_in_name("head")
     (0, None)
@@ -204,8 +204,8 @@ def _suggested_groups(groups: object) -> str | int:
 
 def replace_schedule(binding: Binding, schedule: Schedule) -> Binding:
     """Return a copy of the binding with this schedule; its field and groups are not checked again."""
-    changed = copy(binding)
-    object.__setattr__(changed, "schedule", schedule)
+    changed = object.__new__(Binding)
+    changed.__setstate__([binding.field, schedule, binding.groups, binding.optional])
     return changed
 
 

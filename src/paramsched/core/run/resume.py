@@ -746,7 +746,10 @@ class Resume:
                 + "\n".join(map(str, changes))
                 + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
             )
-        chosen = saved if self.on_change == "checkpoint" else code
+        chosen = code
+        if self.on_change == "checkpoint":
+            chosen = saved
+            whose += " and stays in force: the code's is not used"
         differs = "the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes
         return chosen, (differs, *_other_epoch(state, saved, code))
 
