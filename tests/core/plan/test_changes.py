@@ -1,5 +1,7 @@
 """Changes of a plan keep the past, and the difference of two plans is that of their values."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -291,3 +293,42 @@ def test_a_base_of_a_group_precedes_the_base_of_its_field():
     by = {one.what: one.by for one in diff(before, after, bases={"lr": 0.1, "lr @ head": 4})}
 
     assert by == {"lr": 0.05, "lr @ head": 2.0}
+
+
+OF_BASE = [
+    "geometric(to=absolute(1e-6))",
+    "warmup(100) >> geometric(to=absolute(1e-6))",
+    "2 * geometric(to=absolute(1e-6))",
+]
+LEVELS_FROM = {  # the value at k updates after the change, from the level that another base has
+    "constant()": lambda level, k, base: level,
+    "linear(over=100)": lambda level, k, base: level * max(0, 1 - k / 100),
+    "linear(to=0.1)": lambda level, k, base: level + (0.1 * base - level) * k / 400,
+    "linear(to=absolute(1e-3), over=50) >> constant()": lambda level, k, base: level + (1e-3 - level) * min(k / 50, 1),
+    "constant(over=50) >> linear()": lambda level, k, base: level * (1 - max(0, k - 50) / 350),
+    "linear(start=0.3, over=80)": lambda level, k, base: 0.3 * base * max(0, 1 - k / 80),
+}
+
+
+@table(("old", "new", "at"), product(OF_BASE, LEVELS_FROM, [600, "60%"]))
+def test_a_change_inside_a_geometric_to_an_absolute_value_starts_at_its_level_for_each_base(old, new, at):
+    plan, bases = ps.Plan(lr=old, total=1000), [0.1, 0.003]
+    changed = plan.change(at, lr=new)
+    groups = [{"lr": base} for base in bases]
+    before, after = ps.trace(plan, groups), ps.trace(changed, groups)
+
+    assert ps.loads(ps.dump(changed)) == changed
+    for index, base in enumerate(bases):
+        level = before["lr", index][600]
+        expected = [LEVELS_FROM[new](level, k, base) for k in range(400)]
+        assert after["lr", index][:600].tolist() == before["lr", index][:600].tolist()
+        assert after["lr", index][600:].tolist() == pytest.approx(expected, rel=1e-12, abs=1e-18)
+
+
+@table("new", ["geometric(to=0.1)", "warmup(50) >> cosine()", "linear(over='until 800 steps')"])
+def test_a_change_that_needs_a_number_where_each_base_has_another_level_raises_at_once(new):
+    with pytest.raises(PlanError) as caught:
+        ps.Plan(lr=OF_BASE[0], total=1000).change(600, lr=new)
+    written = caught.value.problem.advice.partition("for example ")[2]
+
+    ps.trace(ps.Plan(lr=OF_BASE[0], total=1000).change(600, lr=written), {"lr": 0.1})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, final
 
 from paramsched.base.words import did_you_mean
@@ -10,13 +11,15 @@ from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import Binding, Target, replace_schedule, selector_text
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
+from paramsched.core.schedules.anneals import anneal
 from paramsched.core.schedules.combinators import guided, without_rules
+from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.sequence import in_order, open_start, stages_of
+from paramsched.core.schedules.sequence import in_order, open_start, stages_of, started_at
 from paramsched.core.schedules.windows import depends_on_total, skip, take
 from paramsched.core.time.duration import PROGRESS, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName
-from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
+from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
 
 _SIZES_OF_UPDATE = PLANNED_SIZES
 
@@ -191,7 +194,21 @@ class PlanLines:
             bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
         past = bare
         if at.terms:
-            past = take(old, at, self._planned_for(line, old, total)) >> bare
+            past = take(old, at, self._planned_for(line, old, total))
+            if old.has_absolute and not old.affine:  # with a `geometric` from base to an absolute value
+                run = self.total if depends_on_total(old) else None
+                level = skip(take(old, at, run), at)
+                is_fixed = run is not None or not depends_on_total(old)
+                site = f'change("{at}", {line.name}=…)'
+                bare = in_order(_after_level(level, stages_of(bare), site, is_fixed=is_fixed))
+            try:
+                past = past >> bare
+            except AmbiguousLevel as error:
+                argument = f"{line.name}=" if line.name.isidentifier() else ""
+                raise error.written(
+                    lambda one: f'{argument}"{in_order(stages_of(one)[1:])}"',  # the first stage is the past
+                    site=f'change("{at}", {argument}{bare})',
+                ) from None
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _kept(self, line: Binding, total: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
@@ -216,6 +233,37 @@ class PlanLines:
                 "Use Plan(…, total=…) with the length for which it was planned, and change that plan",
             )
         return self.total
+
+
+def _after_level(level: Schedule, stages: Sequence[Schedule], site: str, *, is_fixed: bool) -> tuple[Schedule, ...]:
+    """Return stages whose first one begins at a level that is another number for each base.
+
+    Args:
+        level: the value of the past at the time of the change, which it holds.
+        stages: the stages from then on.
+        site: the call, for an error.
+        is_fixed: False if the level has that value only in a stage that begins at the change.
+
+    Raises:
+        PlanError: the first stage is open, and neither constant nor a change along a curve to a level.
+    """
+    first, *later = stages
+    if open_start(first) is None:
+        return tuple(stages)
+    over = first.args["over"]
+    is_counted = over is None or not over.until  # "until" counts from the start of a sequence
+    if first.kind == "constant" and is_counted and (over is None or is_fixed or not later):
+        held = level if over is None else take(level, over)
+        return held, *(_after_level(level, later, site, is_fixed=is_fixed) if later else ())
+    if first.kind != "anneal" or not is_counted:
+        message = f"the level at which {first} begins is known only for each base"
+        raise PlanError(site, message, f"Write it, for example {started_at(first, 0.1)}")
+    to: Level = first.args["to"]
+    if later and open_start(later[0]) is not None:
+        later[0] = started_at(later[0], to)
+    along = partial(anneal, over=over, curve=first.args["curve"], index=first.args["index"])
+    fall = level * along(1.0, 0.0)
+    return fall if to == 0 else fall + along(0.0, to), *later
 
 
 def _scaled_from(schedule: Schedule, at: Duration, factor: float) -> Schedule:
