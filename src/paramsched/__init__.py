@@ -94,11 +94,13 @@ _register_entries(
         "notebook": "paramsched.show._notebook",
         "checks": "paramsched.checks.driver",
         "files of plans": "paramsched.files.plan_files",
+        "pickles of schedules": "paramsched.core.schedules.pickled",
         "recipes": "paramsched.tools.recipes",
     }
 )
 
-_EAGER = sorted(name for name in {*globals()} - {"TYPE_CHECKING", "base", "core"} if not name.startswith("_"))
+_UNLISTED = {"TYPE_CHECKING", "base", "core", "unpickle"}  # pickles name `unpickle`, and users do not
+_EAGER = sorted(name for name in {*globals()} - _UNLISTED if not name.startswith("_"))
 
 
 if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist

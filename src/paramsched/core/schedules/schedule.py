@@ -17,7 +17,7 @@ from paramsched.base.words import printable, shown_fields, text_on_screen
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
-from paramsched.core.entries import notebook_display
+from paramsched.core.entries import load_entry, notebook_display
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands, is_number
 from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
@@ -539,9 +539,8 @@ class Schedule:
         return self._hash
 
     def __reduce__(self) -> Reduced:
-        from paramsched.core.schedules.pickled import reduced
-
-        return reduced(self)
+        reduced: Reduced = load_entry("pickles of schedules").reduced(self)
+        return reduced
 
     def __copy__(self) -> "Schedule":
         return self
