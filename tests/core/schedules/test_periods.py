@@ -1,13 +1,14 @@
 """Periods of fractional length: boundaries do not drift, and integers are exact over the range of a clock."""
 
 from fractions import Fraction
+from itertools import product
 from math import ceil, cos, floor, pi
 
 import numpy as np
 import pytest
 
 from paramsched.core.plan import resolve
-from paramsched.core.schedules import cosine, every, linear, restarts, rounded, step
+from paramsched.core.schedules import cosine, every, linear, parse, restarts, rounded, step
 from paramsched.core.schedules.span import Span, last_boundary, split
 from paramsched.core.time import Duration, RunFacts
 from support.tables import table
@@ -153,3 +154,47 @@ def test_a_length_before_a_time_ends_at_that_time_if_it_can(begin, before):
     span = Span(Epochs(), Fraction(begin), None, None)
 
     assert span.before(Duration.of("2 epochs")) == Fraction(before)
+
+
+COUNTED = {
+    'table([1.0, 0.25], "{}%", curve=curves.linear)': 1,
+    'table([1.0, 0.25], "{}%")': 2,
+    'restarts(linear(1.0, 0.25), "{}%", times=2)': 2,
+    'restarts(linear(1.0, 0.25), "{}%", times=3, mult=1.1)': 3.31,
+    'cosine_restarts("{}%", to=0.25, times=2)': 2,
+}
+"""Parts that end at 0.25, and their length in periods."""
+
+AROUND = [
+    "{0} >> {1}",
+    "0.1 * ({0} >> {1}) >> linear(0.5, 0.3, over=4)",
+    "minimum({0} >> {1}, 5) >> linear(0.5, 0.3, over=4)",
+    "clamp({0} >> {1}, low=0.1) >> linear(0.5, 0.3, over=4)",
+    "cosine() * {0}",
+    'minimum({0}, cosine(over="50%")) >> linear(0.5, 0.3, over=4)',
+    'take({0}, "40%") >> linear(0.5, 0.3, over=4)',
+    'skip({0} >> {1}, "1.3%") >> linear(0.5, 0.3, over=4)',
+    'skip({0}, "1.3%") * cosine()',
+    'window({0} * cosine(), "1.3%", "60%") >> linear(0.5, 0.3, over=4)',
+    "0.3 * overlay({0}, cosine()) >> linear(0.5, 0.3, over=4)",
+    'with_lengths(0.1 * ({0} >> {1}) >> linear(0.5, 0.3, over=4), "floor")',
+    'with_lengths(0.1 * ({0} >> {1}) >> linear(0.5, 0.3, over=4), "nearest")',
+    "restarts(0.1 * ({0} >> {1}) >> linear(0.5, 0.3, over=4), times=2)",
+]
+
+
+@table(("counted", "around"), [(counted, around) for counted in COUNTED for around in AROUND])
+def test_the_boundaries_of_counted_periods_are_those_of_linear(counted, around):
+    for number, (begin, percent) in enumerate(product(["", '"1.25%"', '"20% + 1 steps"'], [8.7, 10, 12.5])):
+        total = (97, 101, 211)[number % 3]
+        part = counted.format(percent / COUNTED[counted])
+
+        def resolved(part, begin=begin, total=total):
+            line = around.format(part, "linear(0.3, 0.9, over=4) >> constant(0.9)")
+            return resolve(parse(f"constant(over={begin}) >> {line}" if begin else line), total=total)
+
+        straight, steeper = (resolved(f'linear({start}, 0.25, over="{percent}%")') for start in (1.0, 1.5))
+        times, actual = np.arange(total + 3), resolved(part)
+        elsewhere = np.flatnonzero(np.abs(straight(times) - steeper(times)) < 1e-12)
+        np.testing.assert_allclose(actual(elsewhere), straight(elsewhere), rtol=1e-12, err_msg=str(actual))
+        np.testing.assert_array_equal(resolve(actual, total=total)(times), actual(times), err_msg=str(actual))

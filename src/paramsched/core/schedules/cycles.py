@@ -64,11 +64,13 @@ def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int)
     )
 
 
-def first_within_stage(first: Number, mult: float, lengths: Lengths, times: int, span: Span) -> Number:
-    """Return the length of the first cycle; shorter if the stage of all cycles is rounded shorter than they are."""
+def first_up_to_boundary(first: Number, mult: float, lengths: Lengths, times: int, span: Span) -> Number:
+    """Return the length of the first cycle; shorter if the boundary after all cycles is earlier than their end."""
     end = end_of_cycles(first, mult, lengths, times)
-    available = span.within_stage(end)
-    return first if available == end else within_digits(Fraction(first) * Fraction(available) / Fraction(end))
+    available = span.up_to_boundary(end)
+    if available == end:
+        return first
+    return max(1, within_digits(Fraction(first) * Fraction(available) / Fraction(end)))
 
 
 def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, times: int | None) -> None:
@@ -177,7 +179,7 @@ def restarts(
         period = ceil(period)
         refuse_growth("restarts", Duration.of_updates(period), mult, lengths, times)  # known only now, for "1 epoch"
     if times is not None:
-        period = first_within_stage(period, mult, lengths, times, span)
+        period = first_up_to_boundary(period, mult, lengths, times, span)
     piece, end = plan(schedule, span.cycle(period)), None
     table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
     if times is not None:
@@ -308,7 +310,7 @@ def _counted_first(
     """Return the first cycle: an integer if cycles are rounded because they grow and `lengths` is not "exact"."""
     if mult != 1 and lengths != "exact":
         return {"first": ceil(first)}
-    return {"first": first if times is None else first_within_stage(first, mult, lengths, times, span)}
+    return {"first": first if times is None else first_up_to_boundary(first, mult, lengths, times, span)}
 
 
 def _end(first: Number, mult: float, lengths: Any, times: int | None, **_: Any) -> Number | None:

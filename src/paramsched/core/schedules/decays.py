@@ -407,8 +407,8 @@ def table(
     """A schedule from a list of values: value(t) = values[floor(t / every)].
 
     Its length is len(values) * every, and it holds the last value from then on. With a curve it interpolates from each
-    value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. In a stage that is
-    rounded shorter, `every` is shorter too, so that the last value is reached. See `piecewise` for values at arbitrary
+    value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. If its end is
+    rounded to an earlier update, `every` is shorter too, so that the last value is reached. See `piecewise` for values at arbitrary
     times, and `shape` for more than 30,000: `def replay(t): return values[t]`.
 
     Args:
@@ -435,7 +435,7 @@ def table(
     numbers, period, steps = np.array(values, dtype=np.float64), span.period(every), _steps(call)
     end = exact_number(Fraction(period) * steps)
     if curve is not None:
-        end = span.within_stage(end)
+        end = span.up_to_boundary(end)
         period = exact_number(Fraction(end) / steps)
 
     def at(t: Array) -> Array:

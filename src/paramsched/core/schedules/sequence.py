@@ -40,7 +40,7 @@ from paramsched.core.schedules.schedule import (
     schedule_of,
     short_line,
 )
-from paramsched.core.schedules.span import AS_THEY_ARE, FACTOR, ONE, ROWS, Base, Piece, Span, for_base
+from paramsched.core.schedules.span import FACTOR, ONE, ROWS, Base, Piece, Span, for_base
 from paramsched.core.schedules.windows import window
 from paramsched.core.time.duration import Duration, Number, count_of, exact_number
 from paramsched.errors import AmbiguousLevel, InvalidArgument
@@ -48,7 +48,7 @@ from paramsched.errors import AmbiguousLevel, InvalidArgument
 _BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")
 
 
-def connect(stages: Sequence[Schedule], pieces: Sequence[Piece]) -> list[Piece]:
+def connect(stages: Sequence[Schedule], pieces: Sequence[Piece], planned: Span) -> list[Piece]:
     """Write the open levels of the stages of a sequence.
 
     An open start is the level at which the stage before ends. The open end of a warmup is the level at which the next
@@ -61,6 +61,7 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece]) -> list[Piece]:
     Args:
         stages: the stages with their lengths in updates.
         pieces: the stages as planned alone.
+        planned: the span in which a planned stage is planned again.
 
     Raises:
         InvalidArgument: a level is not the same multiple of base, plus a constant, for every base.
@@ -75,9 +76,9 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece]) -> list[Piece]:
         if stage.kind == "warmup" and stage.args["to"] is None:
             after = next((one for one in range(place + 1, len(stages)) if pieces[one].length != 0), None)
             if after is not None and open_start(stages[after]) is None:
-                level = _start_after(stage, pieces[after])
+                level = _start_after(stage, pieces[after], planned)
                 written = written if level == 1.0 else written.with_args(to=level)
-        connected.append(alone if written is stage else plan(written, AS_THEY_ARE))
+        connected.append(alone if written is stage else plan(written, planned))
         if alone.length != 0:
             before = connected[-1]
     return connected
@@ -112,14 +113,14 @@ def _end_before(stage: Schedule, before: Piece) -> Level:
     return _level_at(before, 0 if before.length is None else count_of(before.length), stage, "ends")
 
 
-def _start_after(stage: Schedule, after: Piece) -> Level:
+def _start_after(stage: Schedule, after: Piece, planned: Span) -> Level:
     """Return the level at which the next stage begins: its start, whatever its `index`."""
     schedule: Schedule = after.schedule
     if is_anneal(schedule) or schedule.kind == "geometric":
         start: Level = schedule.args["start"]
         return start
     begun: Schedule = _from_start(schedule)
-    return _level_at(after if begun is schedule else plan(begun, AS_THEY_ARE), 0, stage, "begins")
+    return _level_at(after if begun is schedule else plan(begun, planned), 0, stage, "begins")
 
 
 def _from_start(value: Any) -> Any:
@@ -256,17 +257,17 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
-        part = replace(span, begin=begin, end=end, staged=True, origin=span.begin, stage_end=None)
+        part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
         is_open = is_open_geometric(stage)
-        piece = _ended(plan(along_line(stage) if is_open else stage, part), part.available, is_last=stage is stages[-1])
+        piece = _ended(plan(along_line(stage) if is_open else stage, part), part, is_last=stage is stages[-1])
         pieces.append(piece)
         in_run.append(stage.with_args(over=piece.schedule.args["over"]) if is_open else piece.schedule)
         begin += size or 0
     refuse_ambiguous_levels(stages, in_run)
-    connected = connect(in_run, pieces)
+    connected = connect(in_run, pieces, span.of_planned)
     made = [piece.schedule for piece in connected]
     same = len(made) == len(stages) and all(map(is_, made, stages))
-    return _joined(call if same else call.with_args(stages=tuple(made)), connected)
+    return _joined(call if same else call.with_args(stages=tuple(made)), connected, span.of_planned)
 
 
 def refuse_two_without_length(call: Schedule) -> None:
@@ -303,17 +304,26 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
     return left
 
 
-def _ended(piece: Piece, available: Number | None, *, is_last: bool) -> Piece:
-    """Return a stage that has the available length, unless it is the last and has no end."""
-    if available is None or (is_last if piece.length is None else piece.length == available):
+def _ended(piece: Piece, span: Span, *, is_last: bool) -> Piece:
+    """Return a stage that has the length of its span, unless it is the last and has no end."""
+    available = span.available
+    if available is None or (is_last if piece.length is None else _has_length(piece, available, span)):
         return piece
     over = Duration.of_updates(available)
     if piece.schedule.kind == "constant":
-        return plan(piece.schedule.with_args(over=over), AS_THEY_ARE)
-    return plan(window(piece.schedule, 0, over), AS_THEY_ARE)
+        return plan(piece.schedule.with_args(over=over), span.of_planned)
+    return plan(window(piece.schedule, 0, over), span.of_planned)
 
 
-def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
+def _has_length(piece: Piece, available: Number, span: Span) -> bool:
+    """Return whether a stage has the available length, also if it is planned again."""
+    if piece.length != available or span.rounding in ("up", "exact"):
+        return piece.length == available
+    exact = piece.schedule.measure(span.of_planned)  # 12.4 updates from 0.3 on end at 13 if rounded to the nearest
+    return exact is not None and span.boundary(exact) == available
+
+
+def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
     begins, begin, last = list[Number](), Fraction(0), pieces[-1]
     for piece in pieces:
@@ -321,7 +331,7 @@ def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
         begin += piece.length or 0
     length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
     places, reads = list[float](), list[Any]()
-    for piece, start in _taking_time(pieces, begins):
+    for piece, start in _taking_time(pieces, begins, planned):
         places.append(count_of(start))
         reads.append(_as_stage(piece, is_affine=call.affine))
 
@@ -366,7 +376,7 @@ def _joined(call: Schedule, pieces: list[Piece]) -> Piece:
     return Piece(call, length, held, values, edges)
 
 
-def _taking_time(pieces: list[Piece], begins: list[Number]) -> list[tuple[Piece, Number]]:
+def _taking_time(pieces: list[Piece], begins: list[Number], planned: Span) -> list[tuple[Piece, Number]]:
     """Return the stages that have updates, or else the last stage, with their starts."""
     pairs, last = list(zip(pieces, begins, strict=True)), pieces[-1]
     taking = [pair for pair in pairs if pair[0].length != 0]
@@ -375,7 +385,7 @@ def _taking_time(pieces: list[Piece], begins: list[Number]) -> list[tuple[Piece,
     elif taking and taking[-1][0] is not last and taking[-1][0].end is None:
         piece, begin = taking[-1]  # a stage that would change after its end is held there: a sum with an open operand
         assert piece.length is not None
-        taking[-1] = plan(window(piece.schedule, 0, Duration.of_updates(piece.length)), AS_THEY_ARE), begin
+        taking[-1] = plan(window(piece.schedule, 0, Duration.of_updates(piece.length)), planned), begin
     return taking or pairs[-1:]
 
 

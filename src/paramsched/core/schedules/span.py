@@ -294,7 +294,6 @@ class Span:
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
         restarted: True if the schedule is in a cycle, whose clock restarts.
         run: the span of the run, if `units` or `run_end` is not that of the run.
-        stage_end: the end of the stage, if that ends before the span.
     """
 
     units: Units
@@ -306,7 +305,6 @@ class Span:
     origin: Fraction | None = Fraction(0)
     restarted: bool = False
     run: "Span | None" = None
-    stage_end: Fraction | None = None
 
     @staticmethod
     def of_run(units: Units, length: Fraction | int | None) -> "Span":
@@ -381,13 +379,9 @@ class Span:
         """Return a period: at least 1, not rounded, the same wherever it starts, or its multiples would drift."""
         return within_digits(max(Fraction(1), self.exact(period)))
 
-    def within_stage(self, size: Number) -> Number:
-        """Return the counts of a length that is not rounded itself, or of its stage if that is rounded shorter."""
-        end = self.end if self.stage_end is None else self.stage_end
-        if end is None:
-            return size
-        rounded = self._since_begin(self.begin + size)
-        return rounded if rounded < size and rounded == self._since_begin(end) else size
+    def up_to_boundary(self, size: Number) -> Number:
+        """Return the counts of a length that is not rounded itself, or up to its boundary if that is earlier."""
+        return size if self.rounding == "exact" else min(size, self._since_begin(self.begin + size))
 
     def before(self, length: DurationLike) -> Fraction:
         """Return the exact count of a length that ends at the start of the span.
@@ -415,12 +409,17 @@ class Span:
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """Return the span of a window or cycle inside this span. Its schedule is planned as for an entire run."""
         run = self.of_whole_run
-        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run, stage_end=None)
+        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run)
 
     def cycle(self, period: Number) -> "Span":
         """Return the first cycle of the span."""
         cycle = replace(self.part(self.begin, self.begin + period), restarted=True)
         return cycle if period.denominator == 1 else replace(cycle, rounding="exact")
+
+    @property
+    def of_planned(self) -> "Span":
+        """The span in which a part that is planned in this span is planned again: its boundaries stay the same."""
+        return replace(IN_UPDATES, rounding=self.rounding)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: DurationLike | None) -> "Span":
         """Return the span for which a schedule is planned if only a part of it is used.
@@ -445,9 +444,6 @@ _FILLED_UNTIL: Final = 'warmup("5%") >> cosine(over="until 80%") >> linear(start
 
 IN_UPDATES: Final = Span.of_run(RunFacts(), None)
 """The span of a schedule whose lengths are in updates."""
-
-AS_THEY_ARE: Final = replace(IN_UPDATES, rounding="exact")
-"""The span of a planned part that is planned again with its lengths as they are."""
 
 Edges: TypeAlias = Callable[[Number, Number], Iterable[Number]]
 """A function of two times: the times between them at which a formula changes, in any order."""

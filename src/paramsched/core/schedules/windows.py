@@ -13,7 +13,7 @@ from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import Length, Role, RoundedLengths, Run, Time, plan, planner
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
-from paramsched.core.schedules.span import AS_THEY_ARE, MAX_LENGTH, Base, Piece, Rounding, Span
+from paramsched.core.schedules.span import IN_UPDATES, MAX_LENGTH, Base, Piece, Rounding, Span
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, exact_number, unit_of_lengths
 from paramsched.errors import CallSite, InvalidArgument
 
@@ -107,7 +107,7 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
     (0.5, 0.5)
     """
     inner = _span_of_skip(span, schedule, by, of)
-    piece = plan(schedule, replace(inner, stage_end=span.end) if inner.units is span.units else inner)
+    piece = plan(schedule, inner)
     early = exact_number(Fraction(span.boundary(span.begin)) - inner.boundary(inner.begin))
     start = min(count_of(early), MAX_LENGTH)
 
@@ -320,16 +320,15 @@ def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> P
     It is planned as the sequence of `overlay`, whose two stages start at the same time.
     """
     size = first.measure(span) or Fraction(0)
-    stage = replace(span, end=span.begin + size, staged=True, origin=span.begin, stage_end=None)
+    stage = replace(span, end=span.begin + size, staged=True, origin=span.begin)
     start: Schedule = plan(first, stage).schedule
     below = plan(curve, span.whole(span.begin, span.end if curve.fills else span.run_end, None))
     by = stage.available or 0
-    as_resolved = replace(AS_THEY_ARE, rounding=span.rounding)
-    if start.measure(AS_THEY_ARE) != by:  # of cycles that end between two updates
+    if start.measure(IN_UPDATES) != by:  # of cycles that end between two updates
         start = window(start, 0, Duration.of_updates(by))
     both = start >> skip(below.schedule, Duration.of_updates(by))
     # A sequence has no sequences among its stages.
-    return plan(window(both) if span.staged else both, as_resolved)
+    return plan(window(both) if span.staged else both, span.of_planned)
 
 
 def _may_be_empty(first: Schedule, length: Duration) -> bool:
