@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from paramsched.base import codes
 from paramsched.checks.answer import Answer, absolute_levels, when, whose
 from paramsched.checks.curve import Curve, Levels, Stage, values_of
 from paramsched.core.feedback import Plateau
-from paramsched.core.plan.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE, first_outside, range_of
+from paramsched.core.plan.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE, first_outside, limit_advice, range_of
 from paramsched.core.plan.usual import is_round_share
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.own import has_own_shape, is_own
@@ -371,8 +371,11 @@ def not_finite(curve: Curve) -> Answer | None:
         return None
     place = int(np.argmax(bad))
     time = curve.first_time(place, lambda value: not np.isfinite(value))
-    advice = "" if np.isnan(curve.values[place]) else "Use a ratio below 1, or a longer period"
-    return Answer(f"the value is {curve.values[place]} at {when(curve, time)}", advice)
+    return Answer(f"the value is {curve.values[place]} at {when(curve, time)}", _limit_of(curve, curve.values[place]))
+
+
+def _limit_of(curve: Curve, value: float) -> str:
+    return FLOOR_ADVICE if value < 0 else limit_advice(curve.binding.schedule)
 
 
 def may_reach_one(curve: Curve) -> Answer | None:
@@ -402,6 +405,9 @@ def outside_range(curve: Curve) -> Answer | None:
         return None
     base = min(firsts, key=firsts.__getitem__)
     time, value = firsts[base]
+    if not isfinite(value):  # for one of the bases
+        found = f"the value{whose(curve, base)} is {value} at {when(curve, time)}"
+        return Answer(found, _limit_of(curve, value), code=codes.NOT_FINITE)
     written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
     found = f"{curve.name}{whose(curve, base)} {allowed.problem(value)}: it is {written} at {when(curve, time)}"
     if value < 0:

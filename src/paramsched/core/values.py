@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, SupportsFloat, Unpack, final
 
 import numpy as np
@@ -17,6 +18,7 @@ from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metr
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
+from paramsched.core.plan.lines import FINITE, first_outside, limit_advice
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import updates_of_total
 from paramsched.core.schedules.anneals import require_positive_base
@@ -62,7 +64,8 @@ class Values(Mapping[str, float]):
 
     Raises:
         PlanWarning: `strict`, and the plan probably contains a mistake.
-        PlanError: a line is for some groups only, the clock counts an amount, or the base of a field is missing.
+        PlanError: a line is for some groups only, the clock counts an amount, the base of a field is missing, or a
+            value of an update is not finite.
         Unresolved: the length of the run is unknown.
 
     >>> plan = {"lr": "cosine()", "kl": "linear(0, 1, over=2)"}
@@ -107,6 +110,9 @@ class Values(Mapping[str, float]):
             base = finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
             require_positive_base(line.schedule, base, f"ps.Values(plan): {line.name}")
             self._lines[line.name] = line.schedule, base
+            outside = first_outside(line.schedule, FINITE, base, lambda updates: updates, 0, self._end or 1)
+            if outside is not None:
+                raise self._not_finite(line.name, *outside)
         if given:
             message = did_you_mean(str(next(iter(given))), self._lines)
             raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {message}")
@@ -119,7 +125,7 @@ class Values(Mapping[str, float]):
         self._targets = _written_targets(self._plan)
         self._warned_of_end = False
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
-        self._write()
+        self._write(self._written(0, self._states))
 
     def _probable_mistakes(self) -> Iterator[Problem]:
         """Yield what the rules find. A line that is named as a field of an optimizer is checked as one."""
@@ -155,19 +161,32 @@ class Values(Mapping[str, float]):
         if name not in self._lines:
             message = f"unknown field; {did_you_mean(str(name), self._lines)}"
             raise UnknownField(f"values[{shown(name)}]", message, f"For example: values[{next(iter(self._lines))!r}]")
+        value = self._value(name, self._t, self._states)
+        if not isfinite(value) and self._t != self._end:  # after the last update it is not used
+            raise self._not_finite(name, self._t, value)
+        return value
+
+    def _value(self, name: str, t: int, states: Mapping[MetricRule[Any], Any]) -> float:
+        """Return the value of a line at an update."""
         line, base = self._lines[name]
         first, ahead = self._ahead.get(name, (0, ()))
-        if not first <= self._t < first + len(ahead):
-            first, end = self._t, self._end
+        if not first <= t < first + len(ahead):
+            first, end = t, self._end
             size = _AHEAD if end is None or first > end else min(_AHEAD, end + 1 - first)
             if (end is None or first > end) and has_open_function(line):
                 size = 1  # a function may have no value for an update that the run does not reach
             ahead = evaluate(line, np.arange(first, first + size), base).tolist()
             self._ahead[name] = first, ahead
-        value: float = ahead[self._t - first]
+        value: float = ahead[t - first]
         for rule in line.metric_rules:
-            value = rule.apply(self._states[rule], value, base)
+            value = rule.apply(states[rule], value, base)
         return value
+
+    def _not_finite(self, name: str, t: int, value: float) -> PlanError:
+        """Return the error of a value of an update that is not finite."""
+        written = next(line.schedule for line in self._plan.bindings if line.name == name)
+        advice = limit_advice(written)
+        return PlanError(f"ps.Values(plan): {name}", f"it is not finite: it is {value:g} at update {t}", advice)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
@@ -183,9 +202,12 @@ class Values(Mapping[str, float]):
 
         Raises:
             PlanWarning: `strict`, and more updates were counted than the plan has. They are counted.
+            PlanError: a value of a target with `write` is not finite. Nothing is changed.
         """
-        self._t += whole_number("values.advance(…)", updates, 0)
-        self._write()
+        t = self._t + whole_number("values.advance(…)", updates, 0)
+        written = self._written(t, self._states)
+        self._t = t
+        self._write(written)
         if (problem := self._problem_if_over(self._t)) is not None:
             self._warned_of_end = True
             self._warn(problem)
@@ -196,6 +218,7 @@ class Values(Mapping[str, float]):
 
         Raises:
             InvalidArgument: no rule watches a metric, or a value is not a number. Nothing is changed.
+            PlanError: as `advance`.
         """
         if misplaced:
             raise misplaced_metric("values.observe", misplaced[0], self._states)
@@ -213,8 +236,10 @@ class Values(Mapping[str, float]):
         observed = {
             rule: rule.observe(self._states[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers
         }
-        self._states |= observed
-        self._write()
+        states = self._states | observed
+        written = self._written(self._t, states)
+        self._states = states
+        self._write(written)
         for problem in ignored_metrics("values.observe", observed, numbers, self._t, self._ignored):
             warn_user(problem)  # not an error with `strict`: one overflow must not end a run
 
@@ -240,6 +265,7 @@ class Values(Mapping[str, float]):
         Raises:
             StateError: it is not a state of `ps.Values`. Nothing is changed.
             PlanWarning: `strict`, and something differs. Nothing is changed.
+            PlanError: as `advance`.
         """
         if not isinstance(state, Mapping) or state.get("paramsched_values") != _VERSION:
             raise StateError("expected the dict that values.state_dict() returns")
@@ -249,13 +275,14 @@ class Values(Mapping[str, float]):
             states = {rule: rule.restore(saved[_key(rule)]) for rule in self._states if _key(rule) in saved}
         except (InvalidArgument, TypeError, KeyError) as error:
             raise StateError(f"state: {error}") from None
+        written = self._written(t, self._states | states)
         for difference in _differences(state, self.state_dict()):
             self._warn(Problem(site="ps.Values", found=f"{difference} (from update {t} on)"))
         if (problem := self._problem_if_over(t)) is not None:
             self._warn(problem)
             self._warned_of_end = True
         self._t, self._states = t, self._states | states
-        self._write()
+        self._write(written)
 
     def __reduce__(self) -> Reduced:
         bases = {name: base for name, (_, base) in self._lines.items()}
@@ -285,10 +312,18 @@ class Values(Mapping[str, float]):
         advice = "Pass the length of the run as total"
         return Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=message, advice=advice)
 
-    def _write(self) -> None:
-        for target in self._targets:
+    def _written(self, t: int, states: Mapping[MetricRule[Any], Any]) -> list[float]:
+        """Return the value of each target with `write` at an update; raise PlanError if it is not finite."""
+        values = [self._value(target.name, t, states) for target in self._targets]
+        for target, value in zip(self._targets, values, strict=True):
+            if not isfinite(value) and t != self._end:
+                raise self._not_finite(target.name, t, value)
+        return values
+
+    def _write(self, values: Sequence[float]) -> None:
+        for target, value in zip(self._targets, values, strict=True):
             if target.write is not None:
-                target.write(self[target.name])
+                target.write(value)
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
 
@@ -298,7 +333,8 @@ class Values(Mapping[str, float]):
             raise AttributeError(f"{message}; write {line}" if line else message, name=name, obj=self)
 
     def __repr__(self) -> str:
-        return f"<Values at update {self._t}: {', '.join(f'{name}={value:.6g}' for name, value in self.items())}>"
+        values = [f"{name}={self._value(name, self._t, self._states):.6g}" for name in self]
+        return f"<Values at update {self._t}: {', '.join(values)}>"
 
 
 readable(Values, Values.__init__)

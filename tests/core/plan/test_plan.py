@@ -57,13 +57,13 @@ def test_the_example_for_an_entry_of_a_plan_file_is_a_plan_with_that_entry():
 
 def test_a_scheduler_writes_zero_to_groups_with_a_base_of_zero():
     groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in (0.0, 1e-300)]
-    scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), total=10))
+    scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200)))
 
-    for _ in range(5):
+    for _ in range(2):
         scheduler.optimizer.step()
 
     assert scheduler.optimizer.param_groups[0]["lr"] == 0.0
-    assert scheduler.optimizer.param_groups[1]["lr"] == np.inf
+    assert scheduler.optimizer.param_groups[1]["lr"] == np.inf  # after the last update
 
 
 def test_the_values_of_a_metric_rule_are_checked_at_the_first_update_only():

@@ -1,10 +1,10 @@
 """Lines: one schedule on one field of one group, and the range of its values."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
-from math import ceil, inf
+from math import ceil, inf, isfinite
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
@@ -41,26 +41,34 @@ _BELOW_ONE: Final = ("betas", "momentum", "dampening")
 
 @final
 class ValueRange(NamedTuple):
-    """The values of a field that an optimizer can use: from 0 to less than `below`."""
+    """The values of a field that an optimizer can use: finite ones from `least` to less than `below`."""
 
     below: float
+    least: float = 0.0
 
     def outside(self, values: Array, base: float) -> Array:
-        """Return which values are outside; a value that rounding moved below 0 is not."""
-        rounding = 1e-9 * max(abs(base), float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values))))
-        return (values < -rounding) | ((values >= self.below) & (self.below < inf))
+        """Return which values are outside; a value that rounding moved below `least` is not."""
+        finite = np.isfinite(values)
+        rounding = 1e-9 * max(abs(base), float(np.max(np.abs(values), initial=0.0, where=finite)))
+        return ~finite | (values < self.least - rounding) | (values >= self.below)
 
     def problem(self, value: float) -> str:
         """Return the words for a value outside."""
+        if not isfinite(value):
+            return "is not finite"
         return "falls below 0" if value < 0 else f"reaches {self.below:g}"
+
+
+FINITE: Final = ValueRange(inf, -inf)
+"""The values of a target, and of a field without a range of its own."""
 
 
 @cache
 def range_of(name: str) -> ValueRange | None:
-    """Return the range of a field; None if every number is accepted.
+    """Return the range of a field; None if every finite number is accepted.
 
     >>> range_of("betas[1]"), range_of("lr"), range_of("temperature")
-    (ValueRange(below=1.0), ValueRange(below=inf), None)
+    (ValueRange(below=1.0, least=0.0), ValueRange(below=inf, least=0.0), None)
     """
     key = Field.of(name).key
     return ValueRange(1.0 if key in _BELOW_ONE else inf) if key in _NOT_NEGATIVE else None
@@ -177,7 +185,34 @@ def end_of_values(schedule: Schedule) -> int | None:
 
 
 FLOOR_ADVICE: Final = "Raise its lowest level to 0, for example clamp(linear(1, -0.1), low=0)"
+
 BELOW_ONE_ADVICE: Final = "Keep it below 1: absolute(0.99)"
+
+_SHORT: Final = 80
+"""Characters of a part that fits into an answer."""
+
+
+def limit_advice(schedule: Schedule) -> str:
+    """Return the fragment that keeps the values of a schedule finite.
+
+    >>> limit_advice(linear(1, 0, over=4) ** -1)
+    'Keep what is divided by above 0: maximum(linear(1.0, 0.0, 4), 0.05)'
+    >>> limit_advice(exponential(1.5))
+    'Limit the parts that grow, for example minimum(exponential(1.5), 2)'
+    """
+    power = next((part for part in _parts_within(schedule) if part.kind == "power"), None)
+    if power is None or len(str(power)) > _SHORT or "<" in str(power):
+        return "Limit the parts that grow, for example minimum(exponential(1.5), 2)"
+    if power.args["exponent"] < 0:
+        return f"Keep what is divided by above 0: maximum({power.args['schedule']}, 0.05)"
+    return f"Keep it at 0 or more: maximum({power.args['schedule']}, 0)"
+
+
+def _parts_within(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield a schedule and all of its parts."""
+    yield schedule
+    for part in schedule.parts():
+        yield from _parts_within(part)
 
 
 Place: TypeAlias = tuple[int, str]
@@ -292,7 +327,8 @@ class Line:
         rows = np.atleast_1d(values)
         if self._range is None or not rows.size:
             return
-        bad = self._range.outside(rows, max(self.bases, default=1.0))
+        # `ValueRows` notes those that are not finite, because the run may end before them.
+        bad = self._range.outside(rows, max(self.bases, default=1.0)) & np.isfinite(rows)
         if bad.any():
             place = np.unravel_index(np.argmax(bad), rows.shape)
             value = float(rows[place])

@@ -221,7 +221,7 @@ class Plan:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> Reduced:
-        return pickled("Plan", self.total, clock_as_data(self.clock), *self.as_written())
+        return pickled("Plan", self.total, self.clock, *self.as_written())
 
     def as_written(self) -> tuple[Binding, ...]:
         """Return the bindings in the order in which they were passed, which files keep when they are written.

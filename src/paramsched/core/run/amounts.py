@@ -40,6 +40,7 @@ class CountingRun(Protocol):
     reported: Amount | None
     is_measured: bool
     needs_check: bool
+    not_finite_at: int
     counted_by: str
 
     @property
@@ -83,10 +84,10 @@ class Consumption:
         """Note whether the consumption of the next update must be checked before that update."""
         run = self._run
         if self._is_position:
-            run.needs_check = not self._is_reported
+            run.needs_check = not self._is_reported or run.not_finite_at == run.t
         else:
             is_open = self._is_unknown or (self._is_planned and self._expected(run.t + 1) is None)
-            run.needs_check = is_open and run.reported is None
+            run.needs_check = (is_open and run.reported is None) or run.not_finite_at == run.t
 
     def checked(self, call: str, amount: Mapping[str, Any]) -> Amount:
         """Validate the keyword of a call, such as `scheduler.consumed(`, and return the amount."""

@@ -1,9 +1,9 @@
 """What a run reports: its checks, its warnings and its end."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, inf, isclose
+from math import ceil, inf, isclose, isfinite
 from typing import Any, Final, NamedTuple, final
 
 import numpy as np
@@ -20,10 +20,11 @@ from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.entries import warnings_of
 from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import finite_or_none, is_number, recorded_base
-from paramsched.core.plan.binding import Binding, binding_key, selector_text
+from paramsched.core.fields import Field, finite_or_none, is_number, recorded_base
+from paramsched.core.plan.binding import Binding, Target, binding_key, selector_text
 from paramsched.core.plan.lines import (
     BELOW_ONE_ADVICE,
+    FINITE,
     FLOOR_ADVICE,
     Line,
     Place,
@@ -34,9 +35,11 @@ from paramsched.core.plan.lines import (
     by_group,
     end_of_values,
     first_outside,
+    limit_advice,
     range_of,
     values_at,
 )
+from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.plan.usual import has_nothing_to_ask
@@ -390,10 +393,11 @@ _AMOUNTS = 65_536  # evaluated if the amounts of the updates are unknown
 def refuse_values_outside(
     in_force: ResolvedPlan, lines: Iterable[Line], labels: Sequence[str | int], now: UpdateTimes
 ) -> None:
-    """Raise if the value of a field will be outside of its range, such as a beta of 1 or a negative rate.
+    """Raise if a value will be outside of its range, such as a beta of 1, a negative rate or an infinite target.
 
-    The values of a schedule for the lowest and the highest base decide. Targets are not checked. Metric rules may
-    change all values but the next one. What was found inside is not checked again for the same plan and bases.
+    The values of a schedule for the lowest and the highest base decide. Metric rules may change all values but the next
+    one. What was found inside is not checked again for the same plan and bases. The values that an update uses after
+    the updates that are known here are checked before it (`Run.refuse_not_finite`).
 
     Args:
         in_force: the plan.
@@ -408,16 +412,17 @@ def refuse_values_outside(
     if in_force.unit is None and in_force.total is not None and now.first < in_force.total:
         for binding in in_force.counted.bindings:
             require_values_until(binding.schedule, in_force.total)
-    for line in lines:
-        allowed = range_of(line.name)
-        if allowed is None:
-            continue
+    for line in (*lines, *_target_lines(in_force.counted)):
+        allowed = range_of(line.name) if line.groups else None
+        allowed = allowed or FINITE
         low, high = min(line.bases), max(line.bases)
         key = id(line.schedule), line.name, line.clock, low, high
         if in_force.inside.get(key, inf) <= now.first:
             continue
         found = [(base, _first_outside(in_force, line, base, allowed, now)) for base in dict.fromkeys((low, high))]
         outside = [(base, one) for base, one in found if one is not None]
+        if outside and all(_may_be_unused(in_force, line, one) for _, one in outside):
+            continue
         if outside:
             base, (_, value, when) = min(outside, key=lambda pair: pair[1].at)
             raise PlanError(
@@ -425,17 +430,82 @@ def refuse_values_outside(
                 f"it {allowed.problem(value)}: it is {value:g} at {when}",
                 FLOOR_ADVICE if value < 0 else BELOW_ONE_ADVICE,
             )
+            base, (_, value, when, _) = min(outside, key=lambda pair: pair[1].at)
+            advice = BELOW_ONE_ADVICE
+            if not isfinite(value):
+                advice = limit_advice(_written(in_force, line))
+            elif value < 0:
+                advice = FLOOR_ADVICE
+            problem = f"it {allowed.problem(value)}: it is {value:g} at {when}"
+            raise PlanError(_place(line, base, labels), problem, advice)
         if line.clock == UPDATES and not line.schedule.metric_rules:
             in_force.inside[key] = now.first
 
 
+def refuse_not_finite(
+    in_force: ResolvedPlan,
+    lines: Sequence[Line],
+    labels: Sequence[str | int],
+    now: UpdateTimes,
+    states: RuleStates,
+) -> None:
+    """Raise for the first value of an update that is not finite, in the lines of an optimizer.
+
+    Args:
+        in_force: the plan.
+        lines: the lines of some groups; none for the targets of the plan.
+        labels: the label of each group.
+        now: the time of the update.
+        states: the states of the metric rules.
+
+    Raises:
+        PlanError: as `refuse_values_outside`.
+    """
+    values: dict[tuple[Line, float], float] = {}
+    for line in lines or _target_lines(in_force.counted):
+        for base in dict.fromkeys(line.bases):
+            values[line, base] = replace(line, groups=(0,), bases=(base,)).values_at(now, states)[0]
+    # If all numbers are finite, the largest one is not in the dtype of its tensor.
+    line, base = max(values, key=lambda place: abs(values[place]) if isfinite(values[place]) else inf)
+    value = values[line, base]
+    problem = f"it is not finite: it is {value:g} at update {now.first}"
+    if isfinite(value):
+        problem = f"it is {value:g} at update {now.first}, which is not finite in the dtype of its tensor"
+    raise PlanError(_place(line, base, labels), problem, limit_advice(_written(in_force, line)))
+
+
+def _place(line: Line, base: float, labels: Sequence[str | int]) -> str:
+    if not line.groups:
+        return f"target {line.name}"
+    return f"{line.field} of group {labels[line.groups[line.bases.index(base)]]!r}"
+
+
+def _target_lines(plan: Plan) -> list[Line]:
+    """Return a line without groups for each target that changes with the updates."""
+    return [
+        Line(binding.name, Field(binding.name, None), binding.schedule, plan.clock, (), (binding.field.initial,))
+        for binding in plan.bindings
+        if isinstance(binding.field, Target)
+    ]
+
+
+def _written(in_force: ResolvedPlan, line: Line) -> Schedule:
+    """Return the schedule of a line as the plan has it; the resolved one if the plan has another line for it."""
+    keys = [binding_key(binding) for binding in in_force.counted.bindings if binding.schedule is line.schedule]
+    return next((binding.schedule for binding in in_force.plan.bindings if binding_key(binding) in keys), line.schedule)
+
+
 @final
 class _Outside(NamedTuple):
-    """The first update or amount with a value outside of a range, the value, and the words for the time."""
+    """The first update or amount with a value outside of a range, the value, and the words for the time.
+
+    `is_next` is True for the coming update.
+    """
 
     at: float
     value: float
     when: str
+    is_next: bool
 
 
 def _first_outside(
@@ -443,12 +513,21 @@ def _first_outside(
 ) -> _Outside | None:
     if in_force.total is None and has_open_function(line.schedule):
         return None  # the updates of the run are unknown, and a function is only called for these
+    if not line.groups and line.clock != UPDATES:  # the amounts of a run, which its sizes decide, take time
+        return None
     try:
         times_of, end = _times_to_end(in_force, line, now)
         found = first_outside(line.schedule, allowed, base, times_of, now.first, end)
+        return None if found is None else _Outside(*found, f"update {found[0]}", is_next=found[0] == now.first)
     except MissingFact:  # the amounts of the updates are known only during the run
         return _amount_outside(in_force, line, base, allowed, now)
-    return None if found is None else _Outside(*found, f"update {found[0]}")
+
+
+def _may_be_unused(in_force: ResolvedPlan, line: Line, outside: _Outside) -> bool:
+    """Return whether perhaps no update uses a value: growth without end in a run whose end is unknown."""
+    if isfinite(outside.value) or outside.is_next or in_force.resolved.total is not None:
+        return False
+    return end_of_values(line.schedule) is None
 
 
 def _times_to_end(in_force: ResolvedPlan, line: Line, now: UpdateTimes) -> tuple[Callable[[Array], Array], int]:
@@ -507,7 +586,7 @@ def _amount_outside(
     for begin, past in zip(begins, ends, strict=True):
         if begin == 0 or past - begin >= amounts.size / 10:
             amount = amounts[begin].item()
-            return _Outside(amount, float(values[begin]), amount_text(line.clock, amount))
+            return _Outside(amount, float(values[begin]), amount_text(line.clock, amount), is_next=begin == 0)
     return None
 
 

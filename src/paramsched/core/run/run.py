@@ -22,6 +22,7 @@ from paramsched.core.run.reports import (
     OtherBase,
     idle_rules_problem,
     no_group_added,
+    refuse_not_finite,
     refuse_values_outside,
     run_goes_on,
     run_is_over,
@@ -114,7 +115,8 @@ class Run:
     loads: LoadedStates | None = None
     writes: "ParameterWrites | None" = None
     is_plain = False  # True if an update only increments `t`
-    needs_check = False  # True if the consumption of the next update must be checked before that update
+    needs_check = False  # True if the consumption or the values of the next update must be checked before that update
+    not_finite_at = -1  # the update of which a value is not finite
     released = False  # True after the end of the run
     replaced = False  # True after another Scheduler has ended it
     was_moved = False  # True after `seek`, or after a checkpoint of an earlier update
@@ -347,6 +349,34 @@ class Run:
             rows.extend(UpdateTimes(times.first, None, count), self.states)
         else:
             rows.extend(self.consumption.times_from(times.first, times.amounts, count), self.states)
+        self.note_values(rows)
+
+    def note_values(self, rows: ValueRows) -> None:
+        """Note values that are not finite, so that they are refused before the update that would use them."""
+        if rows.not_finite_at >= 0:
+            self.not_finite_at, self.needs_check = rows.not_finite_at, True
+
+    def refuse_not_finite(self, t: int) -> None:
+        """Raise if a value of update `t` is not finite.
+
+        Raises:
+            PlanError: a value is not finite, of any of the optimizers or of a target.
+        """
+        now = UpdateTimes(t, self.position_at(t).amount)
+        if self.targets is not None and self.targets.not_finite_at == t:
+            refuse_not_finite(self.in_force, (), (), now, self.states)
+        for member in self.members.values():
+            if member.rows.not_finite_at == t:
+                refuse_not_finite(self.in_force, member.rows.lines, member.labels(member.bound), now, self.states)
+
+    def refuse_not_finite_by_hand(self) -> None:
+        """Raise if a value of the next update is not finite, if no hook runs before that update.
+
+        After the end of the plan there may be no such update.
+        """
+        is_next = self.not_finite_at == self.t and self.drive == "manual"
+        if is_next and not self.in_force.is_over_at(self.t, self.amount):
+            self.refuse_not_finite(self.t)
 
     def note_end(self, lines: Sequence[Line]) -> None:
         """Log metric rules that observed no metric up to the end of the plan; note that the run goes on after it.
@@ -470,6 +500,8 @@ class Run:
             self.targets = ValueRows(plan, (), (), self.times, self.states, end=self.in_force.total, targets=True)
             self.targets.put()
         self.reset_consumption()
+        if self.targets is not None:
+            self.note_values(self.targets)
 
     def reset_consumption(self) -> None:
         """Discard the earlier measurements of the consumption."""
@@ -501,8 +533,11 @@ class Run:
             member.write_values()
             member.write_count()
         self.bind()
+        for member in members:
+            self.note_values(member.rows)
         self._before_seek, self.warned_of_end = (self.t, before), False
         self.history = before.resumed_at(self.t, self.amount)
+        self.refuse_not_finite_by_hand()
 
     def rewrite(self, size: int = 1) -> None:
         """Recompute and write the values, after the states of metric rules or the progress changed.
@@ -512,10 +547,13 @@ class Run:
         """
         for member in self.members.values():
             member.rows.seek(member.times._replace(size=size), self.states)
+            self.note_values(member.rows)
             member.write_values()
         if self.targets is not None:
             self.targets.seek(self.times._replace(size=size), self.states)
+            self.note_values(self.targets)
             self.targets.put()
+        self.refuse_not_finite_by_hand()
 
     def release(self, kept: Collection[str] = ()) -> None:
         """Remove the hooks from all optimizers; warn of those that no other Scheduler takes over.
@@ -650,6 +688,7 @@ class Member:
     def take(self, rows: ValueRows, groups: list[Group]) -> None:
         """Use these rows and groups from now on. The groups already contain the first row."""
         self.rows, self.bound, self.first = rows, list(groups), groups[0]
+        self.run.note_values(rows)
         for line in self.run.in_force.plan.bindings:
             if line.optional:
                 key, parts = binding_key(line), self.scope.matched_parts(line.groups, groups)
@@ -697,7 +736,7 @@ class Member:
     def is_unchanged(self, optimizer: Any) -> bool:
         """Return whether the groups are the bound ones and the first group's entries are unchanged.
 
-        Also returns False if the consumption of the next update must be checked. Runs at every update.
+        Also returns False if the consumption or the values of the next update must be checked. Runs at every update.
         """
         try:
             groups = optimizer.param_groups
@@ -714,8 +753,13 @@ class Member:
             return False  # an entry is missing, or tensors of other shapes replaced it
 
     def needs_check(self) -> bool:
-        """Return whether the consumption of the update must be checked that the next step starts."""
-        return self.run.needs_check and self.can_start and self.t == self.run.t
+        """Return whether the update must be checked that the next step starts, or whose values it uses."""
+        run = self.run
+        return run.needs_check and (self.starts_update() or self.t == run.not_finite_at)
+
+    def starts_update(self) -> bool:
+        """Return whether the next step starts an update of the run."""
+        return self.can_start and self.t == self.run.t
 
     def has_own_lr(self, optimizer: Any) -> bool:
         """Return whether the lr of the first group is the object that the plan wrote."""
@@ -727,10 +771,11 @@ class Member:
 
         Raises:
             MissingFact: the plan's clock counts an amount, and the consumption of this update is unknown.
+            PlanError: a value of this update is not finite.
         """
         run_uncompiled(sync)(self, optimizer.param_groups)
         if self.needs_check():
-            run_uncompiled(_check_consumption)(self.run)
+            run_uncompiled(_check_update)(self)
 
     def after_step(self, optimizer: Any) -> None:
         """Count a step of the optimizer that was an update."""
@@ -811,8 +856,8 @@ class Member:
 
 
 FUNCTIONS_OF_UPDATE = (
-    Member.is_unchanged, Member.needs_check, Member.has_own_lr, Member.before_update, Member.after_step,
-    Member.after_driving_step, Member.advance, Member.write_next,
+    Member.is_unchanged, Member.needs_check, Member.starts_update, Member.has_own_lr, Member.before_update,
+    Member.after_step, Member.after_driving_step, Member.advance, Member.write_next,
 )  # fmt: skip
 """The functions that run at every update, which `torch.compile` skips."""
 
@@ -826,9 +871,14 @@ def _extend(member: Member) -> None:
         run.note_end(member.rows.lines)
 
 
-def _check_consumption(run: Run) -> None:
-    assert run.consumption is not None
-    run.consumption.check()
+def _check_update(member: Member) -> None:
+    """Check the values and the consumption of an update before its step."""
+    run = member.run
+    run.refuse_not_finite(member.t)
+    if run.consumption is None:
+        run.needs_check = False
+    elif member.starts_update():
+        run.consumption.check()
 
 
 def _advance_others(driver: Member) -> None:
@@ -914,7 +964,7 @@ def _count_by_hand(optimizers: Sequence[tuple[Member, Any]]) -> None:
     first, run = optimizers[0][0], optimizers[0][0].run
     run.require_attached("step()")
     if run.needs_check:
-        _check_consumption(run)
+        _check_update(first)
     errors: list[Exception] = []  # raised after all optimizers are counted
     for member, optimizer in optimizers:
         if not member.is_unchanged(optimizer):
@@ -941,6 +991,7 @@ def _count_by_hand(optimizers: Sequence[tuple[Member, Any]]) -> None:
         is_copied = any(map(is_not, optimizer.param_groups, member.bound))
         if is_copied or (member.rows.tensors is not None and not member.is_unchanged(optimizer)):
             sync(member, optimizer.param_groups)
+    run.refuse_not_finite_by_hand()
 
 
 # ------------------------------------------------------------------ values

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from numbers import Integral
 from operator import attrgetter
@@ -94,8 +94,10 @@ class PlanSource:
     processes: Processes = WORLD
 
     def __setstate__(self, state: list[Any]) -> None:
-        """Take the state in a pickle of 1.0.0rc6, which has one more entry before the processes."""
-        for item, value in zip(fields(self), [*state[:-2], state[-1]], strict=True):
+        """Take a state, also that of 1.0.0rc6, which has the recipe itself and one more entry before the processes."""
+        plan, text, engine_total, recipe, counted_by, warns_of_metrics, *_, processes = state
+        values = plan, text, engine_total, bool(recipe), counted_by, warns_of_metrics, processes
+        for item, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, item.name, value)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import cached_property
+from math import isfinite
 from typing import Any, Final, Protocol, TypeAlias, final
 
 import numpy as np
@@ -89,6 +90,7 @@ class Column(Protocol):
     """The values of one field or target. `rows` has an entry for each update, of which the first is written already."""
 
     rows: list[Any]
+    finite: int  # the number of entries that were computed last, before the first one that is not finite
 
     def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
         """Return an entry for each of these updates."""
@@ -114,6 +116,7 @@ class FloatColumn:
     """
 
     rows: list[Any]
+    finite: int
 
     def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group], overwritten: Overwritten) -> None:
         if all(line.schedule is lines[0].schedule and line.clock == lines[0].clock for line in lines[1:]):
@@ -124,6 +127,7 @@ class FloatColumn:
         self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
         self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
         self.has_equal_entries = self._is_equal and field.index is None
+        self._largest = 1.0 if self._is_equal else max(map(abs, self.bases))  # of what a factor multiplies
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
         self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
 
@@ -133,10 +137,13 @@ class FloatColumn:
         return self._is_equal or self._factors(UpdateTimes(0, 0)) is not None
 
     def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
-        if self._is_equal:
-            return self.lines[0].values_of_one(times, self.bases[0], states)
-        factors = self._factors(times)
-        return rows_of(self.lines, times, states).tolist() if factors is None else factors
+        entries = self.lines[0].values_of_one(times, self.bases[0], states) if self._is_equal else self._factors(times)
+        if entries is None:
+            block = rows_of(self.lines, times, states)
+            entries, self.finite = block.tolist(), finite_rows(block)
+        else:
+            self.finite = finite_numbers(entries, self._largest)
+        return entries
 
     def following(self, last: Any, entries: list[Any]) -> list[Any]:
         if isinstance(last, list) or isinstance(entries[0], list):
@@ -241,6 +248,7 @@ class TensorColumn:
     """
 
     rows: list[Any]
+    finite: int
 
     def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group]) -> None:
         self.field, self.lines = field, lines
@@ -260,9 +268,11 @@ class TensorColumn:
         """Return one tensor for each update, on the device of the vector."""
         block = rows_of(self.lines, times, states)
         if self.vector.dtype == torch.float32:
-            block = block.astype(np.float32)  # rounds as torch does, without starting its threads
+            with np.errstate(over="ignore"):
+                block = block.astype(np.float32)  # rounds as torch does, without starting its threads
         with torch.inference_mode(False), torch.no_grad():
             host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
+            self.finite = finite_rows(block if host.dtype.itemsize >= block.itemsize else host.double().numpy())
             # CUDA copies host memory that is not pinned before the call returns, so no synchronization is needed.
             on_device = host.to(device, non_blocking=device.type == "cuda")
             return list(on_device.reshape(times.size, *self.vector.shape).unbind())
@@ -317,13 +327,16 @@ class TargetColumn:
     """A target: a value outside of the optimizer."""
 
     rows: list[Any]
+    finite: int
 
     def __init__(self, target: Target, schedule: Schedule, clock: str) -> None:
         self.target, self.schedule, self._clock = target, schedule, clock
 
     def entries(self, times: UpdateTimes, states: RuleStates) -> list[float]:
         at = times.on_clock(self._clock)
-        return repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
+        entries = repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
+        self.finite = finite_numbers(entries)
+        return entries
 
     def following(self, last: Any, entries: list[Any]) -> list[Any]:
         return [last, *entries]
@@ -376,6 +389,20 @@ class Tensors:
 
 
 # ------------------------------------------------------------------ rows
+
+
+def finite_rows(block: Any) -> int:
+    """Return the number of rows of an array before the first one with a value that is not finite."""
+    finite = np.isfinite(block)
+    return len(block) if finite.all() else int(np.argmin(finite.reshape(len(block), -1).all(axis=1)))
+
+
+def finite_numbers(numbers: Sequence[float], largest: float = 1.0) -> int:
+    """Return how many numbers come before the first one whose product with `largest` is not finite."""
+    if isfinite(sum(numbers) * largest):  # faster than an array
+        return len(numbers)
+    with np.errstate(over="ignore"):
+        return finite_rows(np.array(numbers) * largest)
 
 
 def columns_of(lines: Iterable[Line], groups: Sequence[Group], overwritten: Overwritten) -> list[Column]:
@@ -439,6 +466,7 @@ class ValueRows:
         targets: True if the targets of the plan are written, too.
     """
 
+    not_finite_at: int  # the update that was computed last, if a value of it is not finite; else -1
     first: int  # the update of the first row
     size: int  # the number of rows
     amounts: list[Any] | None  # the amounts for which the rows were computed; None if the plan is by updates
@@ -472,17 +500,27 @@ class ValueRows:
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
         """Compute the values of all updates in `times`, without writing them."""
         computed = [column.entries(times, states) for column in self._columns]  # an error changes nothing
-        self._use(computed, times.first, times.size, None if self._by_updates else times.listed())
+        size = self._usable(times)
+        amounts = None if self._by_updates else times.listed()[:size]
+        self._use([entries[:size] for entries in computed], times.first, size, amounts)
         self._last_size = 0
         self.overwritten.clear()
 
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
         """Compute the values of these updates, of which the one before the first was written last."""
         entries = [column.entries(times, states) for column in self._columns]  # an error changes nothing
+        size = self._usable(times)
         at = min(times.first - 1 - self.first, self.size - 1)  # the last row, if later ones could not be computed
-        computed = [column.following(column.rows[at], new) for column, new in zip(self._columns, entries, strict=True)]
-        amounts = None if self._by_updates else [None, *times.listed()]
-        self._use(computed, times.first - 1, times.size + 1, amounts)
+        pairs = zip(self._columns, entries, strict=True)
+        computed = [column.following(column.rows[at], new[:size]) for column, new in pairs]
+        amounts = None if self._by_updates else [None, *times.listed()[:size]]
+        self._use(computed, times.first - 1, size + 1, amounts)
+
+    def _usable(self, times: UpdateTimes) -> int:
+        """Return the number of computed updates to use: up to a value that is not finite, which is computed alone."""
+        finite = min((column.finite for column in self._columns), default=times.size)
+        self.not_finite_at = -1 if finite else times.first
+        return finite or 1
 
     def _use(self, computed: list[list[Any]], first: int, size: int, amounts: list[Any] | None) -> None:
         for column, rows in zip(self._columns, computed, strict=True):

@@ -408,8 +408,8 @@ def table(
 
     Its length is len(values) * every, and it holds the last value from then on. With a curve it interpolates from each
     value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. If its end is
-    rounded to an earlier update, `every` is shorter too, so that the last value is reached. See `piecewise` for values at arbitrary
-    times, and `shape` for more than 30,000: `def replay(t): return values[t]`.
+    rounded to an earlier update, `every` is shorter too, so that the last value is reached. See `piecewise` for values
+    at arbitrary times, and `shape` for more than 30,000: `def replay(t): return values[t]`.
 
     Args:
         values: 1 to 30,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension. A list of
