@@ -194,7 +194,9 @@ def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
         steps: tuple[int, ...] = ()  # at which it evaluated
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
-            if self.is_in_train:
+            if (
+                self.is_in_train and self.state.global_step
+            ):  # transformers passes no earlier evaluation to its scheduler
                 self.steps += (self.state.global_step,)
             return dict.fromkeys(super().evaluate(*args, **keywords), 1.0)
 
@@ -230,6 +232,39 @@ def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
     trainer.evaluate()
 
     assert observations(scheduler) == (rows if kind.startswith("log") else evaluations) > 0
+
+
+def test_a_trainer_that_evaluates_at_its_start_has_the_rates_of_the_plateau_of_transformers(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from support.engine_runs import transformers as runs
+
+    class Same(transformers.Trainer):  # type: ignore[misc,name-defined]  # its module is imported here
+        """A Trainer whose metrics never improve."""
+
+        def evaluate(self, *args: Any, **keywords: Any) -> Any:
+            return dict.fromkeys(super().evaluate(*args, **keywords), 1.0)
+
+    options = {"max_steps": 9, "eval_strategy": "steps", "eval_steps": 2, "eval_on_start": True, "logging_steps": 1}
+    kind = {
+        "lr_scheduler_type": "reduce_lr_on_plateau",
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+    }
+    how = {"lr_scheduler_kwargs": {"factor": 0.5, "patience": 0, "eps": 0}}
+
+    def rates(trainer: Any) -> list[Any]:
+        trainer.train()
+        return [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]
+
+    plan = 'constant() * plateau("eval_loss", factor=0.5, patience=0)'
+    planned = runs.planned_trainer(ps.Plan(lr=plan), tmp_path, Same, logging_strategy="steps", **options)
+    model = runs.Model()
+    args = runs.arguments(str(tmp_path), runs.Case("transformers"), logging_strategy="steps", **options, **kind, **how)
+    parts = {"train_dataset": runs.Rows(), "eval_dataset": runs.Rows(), "optimizers": (runs.optimizer_of(model), None)}
+    own = Same(model=model, args=args, **parts)
+
+    assert rates(planned) == rates(own)
+    assert planned.lr_scheduler.optimizer.param_groups[0]["lr"] == own.optimizer.param_groups[0]["lr"] < 0.05
 
 
 def test_a_resumed_run_of_the_trainer_does_not_count_its_evaluation_at_the_start(tmp_path: Path) -> None:

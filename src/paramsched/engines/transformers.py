@@ -284,15 +284,15 @@ def _continue_at(state: Any, scheduler: Scheduler, copies: int) -> None:
 def _metric_event(trainer: Any, *, is_evaluation: bool) -> AbstractContextManager[dict[str, Any]]:
     """Return a context that reports the metrics collected in it to the plan of a Trainer, if the Trainer trains.
 
-    A resumed run does not report metrics before its first update. With `eval_on_start` it evaluates the state of the
-    checkpoint again, and the run that saved it did not.
+    Metrics before the first update of a run, or of its resumed part, are not reported: on the evaluation of
+    `eval_on_start` the Trainer does not step its own scheduler.
 
     Args:
         trainer: the Trainer.
         is_evaluation: as in `MetricRelay.event`.
     """
-    is_resumed = trainer.state.global_step == trainer._paramsched_begin > 0
-    if isinstance(trainer.lr_scheduler, Scheduler) and trainer.is_in_train and not is_resumed:
+    has_begun = trainer.is_in_train and trainer.state.global_step > trainer._paramsched_begin
+    if isinstance(trainer.lr_scheduler, Scheduler) and has_begun:
         relay: MetricRelay = trainer._paramsched_metrics
         return relay.event(trainer.lr_scheduler, is_evaluation=is_evaluation)
     return nullcontext({})
@@ -335,7 +335,7 @@ def _replicas(trainer: Any) -> int:
 
 
 def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
-    """Return the number of evaluations in a run; None if it is unknown.
+    """Return the number of evaluations in a run that the plan observes; None if it is unknown.
 
     Args:
         args: the arguments of the Trainer.
@@ -343,10 +343,9 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
         epoch: the number of updates in an epoch; None if unknown.
     """
     kind, delay = str(getattr(args.eval_strategy, "value", args.eval_strategy)), args.eval_delay or 0
-    at_start = int(getattr(args, "eval_on_start", False))  # new in Transformers 4.44
     every: float
     if kind == "no":
-        return at_start
+        return 0
     if kind == "steps":
         every = ceil(updates * args.eval_steps) if args.eval_steps < 1 else args.eval_steps
     elif kind == "epoch" and epoch is not None:
@@ -354,8 +353,8 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
     else:
         return None
     if updates < delay:
-        return at_start
-    return at_start + ceil(updates / every) - max(1, ceil(delay / every)) + 1  # the last update is evaluated too
+        return 0
+    return ceil(updates / every) - max(1, ceil(delay / every)) + 1  # the last update is evaluated too
 
 
 def _refuse_other_scheduler(trainer: Any, advice: str) -> None:
