@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from core.run.run_ends import lines_logged
+from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.run.short import ShortRun
 from support.tables import table
 from support.updates import probe
@@ -338,3 +339,37 @@ def test_a_loop_on_a_clock_of_tokens_ends_with_the_last_update_that_starts_befor
         scheduler.optimizer.step()
         before += tokens
     assert scheduler.should_stop is (before >= 1000)
+
+
+@table(
+    ("steps", "late"),
+    [
+        ("ab " * 10, []),
+        ("ba " * 10, []),
+        ("b " + "ab " * 9, ["a"]),  # the first step of a is skipped, as by a GradScaler
+        ("b " + "ba " * 9, ["a"]),  # seen at the second update
+        ("bc " + "abc " * 9, ["a"]),
+        ("c " + "abc " * 9, ["a", "b"]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["", "del s"])
+def test_an_optimizer_that_skipped_its_first_step_is_named_at_the_latest_at_the_end(steps, late, ending, tmp_path):
+    names = sorted({*steps} - {" "})
+    code = f"""
+import torch, paramsched as ps
+def optimizer():
+    parameter = torch.nn.Parameter(torch.ones(1))
+    parameter.grad = torch.ones(1)
+    return torch.optim.SGD([parameter], lr=0.1)
+def main():
+    optimizers = {{name: optimizer() for name in {names}}}
+    s = ps.Scheduler(optimizers, "cosine()", total=10)
+    {ending}
+    for name in {steps.replace(" ", "")!r}:
+        optimizers[name].step()
+main()
+"""
+    lines = [line for line in lines_logged(code, tmp_path) if "without a step of" in line]
+
+    assert len(lines) == bool(late)
+    assert all(f"without a step of {shown_names(late)}." in line for line in lines)

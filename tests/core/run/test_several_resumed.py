@@ -166,13 +166,22 @@ def test_a_loaded_count_that_is_further_behind_is_warned_of_at_the_next_update(r
 
 @pytest.mark.parametrize("loaded", ["a", "b", "ab"])
 @pytest.mark.parametrize("drive", ["optimizer", "b", "manual"])
-@pytest.mark.parametrize("order", ["load start step", "start load step", "start step load step"])
-def test_a_load_of_one_of_two_optimizers_is_reported_by_the_next_update(loaded, drive, order, recwarn, caplog):
+@pytest.mark.parametrize(
+    ("order", "update"),
+    [
+        ("load start step", 7),
+        ("start load step", 7),
+        ("start load step", 1),
+        ("start step load step", 7),
+        ("start step load step", 2),
+    ],
+)
+def test_a_load_of_one_of_two_optimizers_is_reported_by_the_next_update(loaded, drive, order, update, recwarn, caplog):
     optimizers = probes("ab")
     for action in order.split():
         if action == "load":
             for name in loaded:
-                optimizers[name].load_state_dict(saved_at(7, "ab")[name])
+                optimizers[name].load_state_dict(saved_at(update, "ab")[name])
         elif action == "start":
             scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
         else:
@@ -184,16 +193,21 @@ def test_a_load_of_one_of_two_optimizers_is_reported_by_the_next_update(loaded, 
     source = loaded if order.startswith("load") else f"the checkpoint of {loaded}"
     actual = [str(warning.message) for warning in recwarn] + caplog.messages
     reports = [one for one in actual if "the run is at update" in one]
-    assert [f"the run is at update 7, from {source}, " in report for report in reports] == [True] * (len(loaded) == 1)
-    assert scheduler.t == 8
+    expected = f"the run is at update {update}, from {source}, "
+    assert [expected in report for report in reports] == [True] * (len(loaded) == 1)
+    assert numbers(optimizers) == dict.fromkeys("ab", update + 1)
+    assert scheduler.t == update + 1
 
 
-def test_a_load_of_one_optimizer_that_is_one_update_ahead_is_silent(recwarn):
+@pytest.mark.parametrize("name", "ab")
+def test_a_load_of_the_own_state_between_two_steps_is_silent(name, recwarn):
     optimizers = probes("ab")
     ps.Scheduler(optimizers, PLAN)
-    optimizers["a"].load_state_dict(saved_at(1, "ab")["a"])
-    for optimizer in optimizers.values():
-        optimizer.step()
+    optimizers["a"].step()
+    optimizers[name].load_state_dict(optimizers[name].state_dict())
+    optimizers["b"].step()
+
+    assert numbers(optimizers) == {"a": 1, "b": 1}
 
     assert [str(warning.message) for warning in recwarn if warning.category is ps.PlanWarning] == []
 
@@ -405,7 +419,7 @@ def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, lo
     for one in second.values():
         one.step()
 
-    lines = [str(warning.message) for warning in recwarn]
+    lines = [line for line in map(str, (warning.message for warning in recwarn)) if "loaded none" not in line]
     groups = 2 * count - 2 * (loads == "all but one" and count > 1)
     assert len(lines) == 1
     assert lines[0].startswith(f"base of lr in {groups} groups (o0/0, o0/1")

@@ -149,6 +149,7 @@ class Run:
         self._history: History | None = None
         self._begin = in_force, self.position
         self._starters = "", ""  # the optimizers whose steps started the last two updates
+        self.joined = dict[str, int]()  # by optimizer, the update after the last one in which it took part
         self._before_seek = -1, History(())  # the update of the last `seek`, and the history before it
         self.unreported: list[Problem] = []
         self.after_load: list[Callable[[], object]] = []
@@ -316,7 +317,7 @@ class Run:
             choices = [missed[0].name, other]
             for member in missed:
                 member.advance_without_step()
-            message = f"update {self.t - 1} ended without a step of {shown_names([member.name for member in missed])}"
+            message = _ended_without([member.name for member in missed], self.t)
         # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
         # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
         elif before not in ("", last) and last == starter:
@@ -326,6 +327,10 @@ class Run:
             choices = [last]
         else:
             return
+        self._log_missed_step(message, choices)
+
+    def _log_missed_step(self, message: str, choices: Iterable[str]) -> None:
+        """Log once that an optimizer misses updates; `choices` are those whose steps may be the updates."""
         if not self.warned_of_missed_step:
             self.warned_of_missed_step = True
             self.processes.log(
@@ -333,6 +338,16 @@ class Run:
                 "drive= names the optimizer whose steps are the updates: %s", message,
                 ", ".join(f'drive="{name}" for those of {name}' for name in choices),
             )  # fmt: skip
+
+    def log_late(self) -> None:
+        """Log the optimizers that have not stepped in the last update, at the end of the run.
+
+        If one has skipped its first step, its later steps look like those of a loop in another order, up to here.
+        """
+        starter = self._starters[1]
+        late = [name for name in self.member_refs if name != starter and self.joined.get(name) != self.t]
+        if self.is_shared and self.drive == "optimizer" and starter and late:
+            self._log_missed_step(_ended_without(late, self.t), [late[0], starter])
 
     def _write_targets(self, targets: ValueRows) -> None:
         at = self.t - targets.first
@@ -627,6 +642,7 @@ class Member:
     record: str
     load_written: Callable[[list[Group]], object]
     knows_added_bases = True  # False if a callback adds groups with the lr of an update, which is not a base
+    is_restored = False  # True if its groups had a count at the start of the run
     has_joined = False  # True after a load of a state without a count, with which an optimizer joins the run
 
     def __init__(self, run: Run, name: str, scope: Scope = WHOLE, t: int = 0) -> None:
@@ -795,6 +811,7 @@ class Member:
         """
         run = self.run
         if self.t != run.t:
+            run.joined[self.name] = run.t
             if run.loads is not None:
                 run.loads.forget(self.name)
         elif run.is_plain:
@@ -860,6 +877,11 @@ FUNCTIONS_OF_UPDATE = (
     Member.after_step, Member.after_driving_step, Member.advance, Member.write_next,
 )  # fmt: skip
 """The functions that run at every update, which `torch.compile` skips."""
+
+
+def _ended_without(names: Sequence[str], t: int) -> str:
+    """Return the words for optimizers that have not stepped in the update before `t`."""
+    return f"update {t - 1} ended without a step of {shown_names(names)}"
 
 
 def _extend(member: Member) -> None:

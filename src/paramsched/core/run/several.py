@@ -43,13 +43,15 @@ class Loads:
 
     The run is at the largest count. An optimizer that is one update behind it has not stepped in the last update, and
     one that is further behind continues at the update of the run. A later load may change this, so the counts are kept
-    until the next update: therefore loads in any order end in the same state.
+    until the next update: therefore loads in any order end in the same state. An optimizer that loads nothing while
+    the others move the run forward continues at the update of the run, too.
 
     Args:
         run: the run, whose present state applies until a load changes it.
     """
 
     def __init__(self, run: Run) -> None:
+        self.before = run.t
         position, states = run.position, saved_states(run.states)
         self.saved = {  # by the name of the optimizer; those that were loaded come last, in their order
             name: SavedRun(count, position, run.last_amount, states, run.history, is_loaded=False)
@@ -70,6 +72,11 @@ class Loads:
         """Return the count of each optimizer."""
         saved = {name: saved_run.count for name, saved_run in self.saved.items()}
         return {name: count if (known := saved.get(name)) is None else known for name, count in run.counts.items()}
+
+    def may_have_missed(self, run: Run, name: str, t: int) -> bool:
+        """Return whether an optimizer one update behind has not stepped in the last update, of a run moved to `t`."""
+        saved = self.saved.get(name)
+        return t == self.before or run.members[name].is_restored or (saved is not None and saved.is_loaded)
 
     def of_run_at(self, run: Run, t: int) -> SavedRun | None:
         """Return the record of the run at an update, the last one that was loaded; None if that is the present one."""
@@ -98,7 +105,8 @@ class Loads:
         left = [
             name
             for name, saved in self.saved.items()
-            if not (saved.is_loaded or run.members[name].has_joined) and (saved.count or 0) < run.t - 1
+            if not (saved.is_loaded or run.members[name].has_joined)
+            and (saved.count or 0) < run.t - self.may_have_missed(run, name, run.t)
         ]
         if left:
             sources = shown_names(name for name, saved in self.saved.items() if saved.is_loaded)
@@ -131,5 +139,6 @@ def load_counts(run: Run, loaded: Mapping[str, SavedRun], source: str | None) ->
     if saved is not None:
         run.continue_from(saved)
     for name, member in run.members.items():
-        member.t = t - (run.drive == "optimizer" and counts[name] == t - 1)
+        is_behind = run.drive == "optimizer" and counts[name] == t - 1
+        member.t = t - (is_behind and loads.may_have_missed(run, name, t))
     return position != before

@@ -118,7 +118,8 @@ def _groups_of(run: Run) -> list[Group]:
 
 @atexit.register
 def _log_ends() -> None:
-    """Log the ends of the last runs: a plan has not moved or is longer, or its metric rules have observed nothing.
+    """Log the ends of the last runs: a plan has not moved or is longer, its metric rules have observed nothing, or an
+    optimizer is late.
 
     Nothing is logged if an exception ended the process, or in a process that was forked after the start of the run.
     """
@@ -139,6 +140,8 @@ def _log_ends() -> None:
             idle = run.idle_problem(f"the run ended after {run.t} updates")
             if idle is not None:  # not an error with `strict`, because the process ends
                 run.processes.log("%s", idle)
+        if run.has_moved and not run.released:
+            run.log_late()
         is_continued = is_saved and not run.in_force.is_over_at(run.t, run.amount)
         is_reported = run.warns_of_groups and run.has_moved and not run.released and not is_continued
         if is_reported and (missing := run.missing_groups()) is not None:

@@ -478,6 +478,7 @@ def new_run(
     members: dict[str, Member] = {}
     for name, one in restored.items():
         member = members[name] = Member(run, name, one.scope, one.position.t)
+        member.is_restored = one.saved is not NOTHING
         run.member_refs[name] = ref(member)
         member.rows = member.new_rows(one.lines, groups[name])
     return run, members
