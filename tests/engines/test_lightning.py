@@ -321,13 +321,59 @@ def test_a_group_that_a_callback_adds_keeps_its_share_of_the_first_group(
     assert sum("was added at update" in record.getMessage() for record in caplog.records) == 1
 
 
+class Written(Unfreeze):
+    """Adds a layer with arguments of its own, and perhaps an `initial_lr`."""
+
+    def __init__(self, epoch: int = 1, initial_lr: float | None = None, **options: Any) -> None:
+        super().__init__()
+        self.epoch, self.initial_lr, self.options = epoch, initial_lr, options
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        if epoch == self.epoch:
+            self.unfreeze_and_add_param_group(pl_module.late, optimizer, **self.options)
+            if self.initial_lr is not None:
+                optimizer.param_groups[-1]["initial_lr"] = self.initial_lr
+
+
+@pytest.mark.parametrize(
+    ("added", "base"),
+    [
+        ({"lr": 0.05}, 0.05),
+        ({"initial_lr": 0.02}, 0.02),
+        ({"lr": 0.05, "initial_lr": 0.02}, 0.02),
+        ({"initial_denom_lr": 4.0}, 0.1 * 0.7 / 4),  # as written, because the base of the group is not known
+        ({}, 0.01),
+        ({"epoch": 0}, 0.01),
+    ],
+    ids=str,
+)
+def test_the_lr_with_which_finetuning_adds_a_group_is_its_base_unless_it_is_the_usual_tenth(
+    added: dict[str, Any], base: float
+) -> None:
+    module = Late()
+    runs.fit(module, PlanCallback("linear(1, 0.1)"), Written(**added))
+
+    rates = [row[2] for row in module.rates if len(row) > 2]
+    expected = ps.trace("linear(1, 0.1)", {"lr": base}, total=54)["lr"].tolist()[-len(rates) :]
+    assert rates == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_group_that_finetuning_adds_at_an_lr_of_0_follows_the_warmup() -> None:
+    module = Late()
+    runs.fit(module, PlanCallback("warmup(5) >> cosine()"), Written(epoch=0))
+
+    assert [row[2] for row in module.rates] == pytest.approx([row[0] / 10 for row in module.rates], rel=1e-12)
+    assert max(row[2] for row in module.rates) > 0
+
+
+@pytest.mark.parametrize("line", ["linear(1.0, 0.1)", "warmup(5) >> cosine()"])
 @pytest.mark.parametrize("on_base", ["checkpoint", "code"])
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
-    is_first: bool, on_base: Any, tmp_path: Path, caplog: Any, recwarn: Any
+    is_first: bool, on_base: Any, line: str, tmp_path: Path, caplog: Any, recwarn: Any
 ) -> None:
     def fit(until: int, **where: Any) -> list[list[float]]:
-        module, plan = Late(), ps.Plan(lr=ps.linear(1.0, 0.1), total=40)
+        module, plan = Late(), ps.Plan(lr=line, total=40)
         saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         both = [PlanCallback(plan, on_base=on_base), Unfreeze()]
         trainer = runs.trainer(
@@ -342,7 +388,8 @@ def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
     again = fit(4, ckpt_path=tmp_path / "epoch=1.ckpt")
 
     reports = [str(warning.message) for warning in recwarn] + [record.getMessage() for record in caplog.records]
-    assert [report for report in reports if "base of lr" in report or "instead of" in report] == []
+    false = ("base of lr", "instead of", "no update count")
+    assert [report for report in reports if any(words in report for words in false)] == []
     assert [len(row) for row in again] == [len(whole[-1])] * len(again)
     assert again == whole[-len(again) :]
     assert len(again) == len(whole) // 2
@@ -351,7 +398,7 @@ def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
 OWN = "constant(0.5, over=18) >> warmup(6, 0.5) >> cosine()"
 
 
-@pytest.mark.parametrize(("adds", "base"), [(Unfreeze, 0.01), (Adds, 0.05)])
+@pytest.mark.parametrize(("adds", "base"), [(Unfreeze, 0.1 * 0.7 / 10), (Adds, 0.05)])
 @pytest.mark.parametrize("selector", [2, "[2]", "late=1"])
 def test_an_optional_line_applies_to_the_group_that_a_callback_adds(adds: Any, base: float, selector: Any) -> None:
     class Marks(pl.Callback):

@@ -30,8 +30,9 @@ from paramsched.errors import InvalidArgument
 class _LightningPlan:
     """Applies a plan to the optimizers of the module that the Trainer fits.
 
-    A group that Lightning's `BaseFinetuning` adds during the run has the current lr, not its base. The plan continues
-    from this lr: the callback writes the base as `initial_lr` of the group, and logs the added group.
+    A group that Lightning's `BaseFinetuning` adds during the run with a tenth of the present lr has no base of its own.
+    The plan continues from this lr: the callback writes the base as `initial_lr` of the group, and logs the group.
+    Another lr is the base, and so is that of a group with a line of its own.
 
     With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
     when its optimizers step, so units other than updates need run facts, such as `steps_per_epoch=100`.
@@ -130,8 +131,9 @@ class _LightningPlan:
         # were added: the bases of the code are unknown.
         is_restored = bool(finetuning and self._loaded) and finetuning[0] < trainer.callbacks.index(self)
         if is_restored:
-            for optimizer in trainer.optimizers:
-                remove_entries(optimizer.param_groups)
+            for group in (group for optimizer in trainer.optimizers for group in optimizer.param_groups):
+                remove_entries([group])
+                group["lr"] = group.pop("initial_lr", group["lr"])  # the checkpoint has the values, and is loaded later
         self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
         for one in self.schedulers:
             EngineHandle(one).set_known_bases(of_code=not is_restored, of_added=not (finetuning and self._loaded))

@@ -449,8 +449,6 @@ def lines_of(
     groups: Sequence[Group],
     scope: Scope = WHOLE,
     base_of: BaseOf | None = None,
-    *,
-    with_optional: bool = True,
 ) -> tuple[Line, ...]:
     """Return the lines of a plan in some groups. The groups are validated, but not changed.
 
@@ -459,7 +457,6 @@ def lines_of(
         groups: the groups of one optimizer.
         scope: the lines of the plan that concern the optimizer, from `scopes_of`.
         base_of: returns the base of a field in a group; without it, the lines have no bases.
-        with_optional: False to leave out the optional lines of the plan.
 
     Raises:
         UnknownGroup: of a line that is not optional, a name, a pattern, an entry or an index matches no group.
@@ -476,8 +473,6 @@ def lines_of(
             named.setdefault(name, []).append(index)
     for place, line in enumerate(plan.bindings):
         if isinstance(line.field, Target) or not scope.applies(line.name, binding_key(line)):
-            continue
-        if line.optional and not with_optional:
             continue
         field = fields[line.name] = Field.of(line.name)
         for index in _groups_of_line(line, field, groups, labels, scope, named):

@@ -1,7 +1,8 @@
 """EngineHandle: what the adapter of an engine asks a Scheduler, beside the methods for its user."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, final
+from math import isclose
+from typing import Any, Final, NamedTuple, final
 
 from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
@@ -12,7 +13,7 @@ from paramsched.core.plan.traces import Key
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.short import ShortRun, unmoved
 from paramsched.core.run.state import COUNT, Processes
-from paramsched.core.run.values import LR, starting_lines
+from paramsched.core.run.values import LR
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.schedule import Schedule
 
@@ -33,6 +34,10 @@ class GroupLine(NamedTuple):
     schedule: Schedule
     clock: str
     base: float
+
+
+_DIVISOR: Final = 10.0
+"""Lightning's `unfreeze_and_add_param_group` divides the lr of the first group by it, unless it gets an lr."""
 
 
 @final
@@ -123,31 +128,35 @@ class EngineHandle:
                 member.code_bases = {}
 
     def keep_added_rates(self) -> None:
-        """Write the base of each group that was added with the current lr, so that the plan's factor applies once."""
+        """Write the base of each group that was added with a tenth of the lr of the first group.
+
+        This lr was computed from that of the first group, whose line therefore has changed it already. An lr that was
+        written is the base, and so is that of a group with a line of its own.
+        """
         run = self._scheduler._run
         for groups, member in self._scheduler._members():
             added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
-            if not added:
+            lines = member.lines(groups) if added else ()
+            first = next((line for line in lines if line.field == LR and 0 in line.groups), None)
+            if first is None or stage_from_base(first.schedule) is not None:
                 continue
-            labels = member.labels(groups)
-            schedules = {(index, line.field): line.schedule for line in member.lines(groups) for index in line.groups}
-            # An optional line changes no base: the engine computes the lr from that of another group.
-            for line in starting_lines(run.in_force.counted, groups, scope=member.scope, with_optional=False):
-                if line.field != LR or stage_from_base(line.schedule) is not None:
-                    continue
-                # A value is a multiple of the base plus what absolute levels add.
-                (added_by_levels,) = line.values_of_one(run.times, 0.0, run.states)
-                factor = line.values_of_one(run.times, 1.0, run.states)[0] - added_by_levels
-                for index in line.only(added).groups:
-                    group = groups[index]
-                    multiple = group["lr"] - added_by_levels
-                    if factor <= 0 or multiple <= 0:
+            optional = {id(line.schedule) for line in run.in_force.counted.bindings if line.optional}
+            # A value is a multiple of the base plus what absolute levels add.
+            (by_levels,) = first.values_of_one(run.times, 0.0, run.states)
+            factor = first.values_of_one(run.times, 1.0, run.states)[0] - by_levels
+            rate, labels = float(groups[0]["lr"]), member.labels(groups)
+            for line in (line.only(added) for line in lines if line.field == LR and id(line.schedule) not in optional):
+                for index in line.groups:
+                    lr = groups[index]["lr"]
+                    if not isclose(lr, rate / _DIVISOR, rel_tol=1e-6):
+                        continue
+                    if lr > by_levels and factor > 0:
+                        groups[index]["initial_lr"] = (lr - by_levels) / factor
+                    elif lr == 0:  # before a warmup
+                        groups[index]["initial_lr"] = first.bases[first.groups.index(0)] / _DIVISOR
+                    else:
                         continue  # its lr does not determine a base, so it is the base
-                    group["initial_lr"] = multiple / factor
-                    is_continued = schedules[index, LR] is line.schedule
                     self.processes.log(
-                        "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r"
-                        if is_continued
-                        else "group %r was added at update %d with the lr %r: its own line applies, with the base %r",
-                        labels[index], run.t, group["lr"], group["initial_lr"],
+                        "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
+                        labels[index], run.t, lr, groups[index]["initial_lr"],
                     )  # fmt: skip

@@ -59,10 +59,8 @@ def starting_lines(
     bases: Values | None = None,
     scope: Scope = WHOLE,
     code: Values | None = None,
-    *,
-    with_optional: bool = True,
 ) -> tuple[Line, ...]:
-    """Return the lines of a plan in some groups, or without `with_optional` those that are not optional.
+    """Return the lines of a plan in some groups.
 
     A base is the one in `bases`, else the recorded one, the initial value, the one in `code`, or the present value.
     """
@@ -80,7 +78,7 @@ def starting_lines(
             base = field.read(group)
         return base_of(where, base.detach() if isinstance(base, torch.Tensor) else base)
 
-    return lines_of(plan, groups, scope, starting_base, with_optional=with_optional)
+    return lines_of(plan, groups, scope, starting_base)
 
 
 # ------------------------------------------------------------------ columns
