@@ -118,6 +118,15 @@ def test_the_complete_periods_and_the_rest_are_those_of_fractions(period):
     assert since.tolist() == [float(t % period) for t in times]
 
 
+@table("line", ["{}", "with_lengths(cosine() * {})", "with_lengths(with_lengths(clamp({}, low=0.1))) ** 2"])
+def test_stairs_of_very_many_rises_are_straight(line):
+    parts = f'stairs(0.1, 1.0, {10**18 - 1}, over="33.333%")', 'linear(0.1, 1.0, over="33.333%")'
+    schedule, straight = (resolve(parse(line.format(part)), total=100) for part in parts)
+
+    for times in ([0], [0, 1], range(40)):
+        np.testing.assert_allclose(schedule(np.array(times)), straight(np.array(times)), rtol=1e-9)
+
+
 @pytest.mark.parametrize("mode", ["nearest", "down", "up"])
 def test_a_linear_schedule_reaches_each_multiple_at_its_exact_update(mode):
     for total in range(1, 200):  # 15 / 22 * 22 is 14.999999999999998 in floating point

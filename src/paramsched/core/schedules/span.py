@@ -518,7 +518,7 @@ def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
     if q == 1:  # at most twice the largest length, so within 64 bits
         cycle = t // p
         return cycle, t - cycle * p
-    if int(t.max(initial=0)) * q < 2**63 and p < 2**63:
+    if max(int(t.max(initial=0)), 1) * q < 2**63 and p < 2**63:
         cycle, parts = np.divmod(t * q, p)
         return cycle, parts / float(q)
     pairs = [divmod(value * q, p) for value in t.reshape(-1).tolist()]  # Python's integers have no limit
