@@ -513,3 +513,47 @@ def test_a_group_keeps_its_field_that_another_group_lacks():
 
     with pytest.raises(ps.errors.UnknownField, match="eps"):
         run(optimizer, 2)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@table(("field", "entry"), [("eps", 0.3), ("betas[0]", (0.9, 0.999)), ("weigth_decay", 0.2)])
+def test_an_optional_line_of_a_field_that_no_group_has_is_logged_at_the_start(field, entry, drive, caplog):
+    caplog.clear()
+    optimizer = torch.optim.SGD([group(name="body")], lr=0.1)
+    line = ps.Binding(field, "linear(0.5, 0.1)", "head, tail", optional=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = ps.Scheduler(optimizer, ps.Plan(line, lr="cosine()", total=9), drive=drive)
+    assert [field in message for message in caplog.messages if "head, tail" in message] == [True]
+
+    def step():
+        optimizer.step()
+        if drive == "manual":
+            scheduler.step()
+
+    optimizer.add_param_group(group(name="head"))
+    for _ in range(3):
+        step()
+    key = field.partition("[")[0]
+    assert key not in optimizer.param_groups[1]
+    optimizer.add_param_group(group(name="tail", **{key: entry}))
+    for _ in range(3):
+        step()
+    assert optimizer.param_groups[2][key] != entry
+    assert scheduler.t == 6
+
+
+def test_an_optional_line_whose_group_lacks_the_field_at_the_start_is_refused():
+    optimizer = torch.optim.SGD([group(name="head")], lr=0.1)
+    line = ps.Binding("eps", "linear(0.5, 0.1)", "head", optional=True)
+
+    with pytest.raises(ps.errors.UnknownField):
+        ps.Scheduler(optimizer, ps.Plan(line, lr="cosine()", total=9))
+
+
+def test_an_optional_line_of_a_field_of_another_group_is_silent_at_the_start(caplog):
+    optimizer = probe({"name": "body"})
+
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("eps", "linear(0.5, 0.1)", "head", optional=True), total=9))
+
+    assert caplog.messages == []

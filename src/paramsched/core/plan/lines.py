@@ -460,7 +460,8 @@ def lines_of(
 
     Raises:
         UnknownGroup: of a line that is not optional, a name, a pattern, an entry or an index matches no group.
-        UnknownField: a selected group lacks the field, or all groups lack that of a line for all groups.
+        UnknownField: a selected group lacks the field, or all groups lack that of a line for all groups. An optional
+            line does not apply to such a group.
         PlanError: two selectors match one group, a group has schedules for both momentum and betas[0], or its schedule
             needs a base above 0.
     """
@@ -540,7 +541,14 @@ def _groups_of_line(
     if binding_key(line) in scope.derived:
         having = set(_with_field(field, groups))
         selected = [index for index in selected if index in having]
-    return selected
+    return [index for index in selected if has_field(field, groups[index])] if line.optional else selected
+
+
+def has_field(field: Field, group: Group) -> bool:
+    """Return whether a group has a field, or had it when it was bound; `momentum` may mean `betas[0]`."""
+    if field.key in group or recorded_base(group, field.slot) is not None:
+        return True
+    return field == Field("momentum", None) and "betas" in group
 
 
 def _with_field(field: Field, groups: Sequence[Group]) -> Sequence[int]:

@@ -36,9 +36,11 @@ from paramsched.core.plan.lines import (
     end_of_values,
     first_outside,
     limit_advice,
+    has_field,
     range_of,
     values_at,
 )
+from paramsched.core.plan.optimizers import Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
@@ -104,6 +106,35 @@ def no_group_added(lines: Iterable[str], t: int) -> Problem:
     """Return the warning that no group of optional lines was added in a run of `t` updates."""
     message = f"the run has completed {t} updates, and it had no group for the optional lines {', '.join(lines)}"
     return Problem(found=message, advice='For example: optimizer.add_param_group({"params": params, "name": "head"})')
+
+
+def report_optional_fields(
+    in_force: ResolvedPlan, optimizers: Sequence[tuple[Scope, Sequence[Group]]], processes: Processes
+) -> None:
+    """Log the optional lines whose field no group has: they apply to a group that is added with this entry.
+
+    Args:
+        in_force: the plan.
+        optimizers: the scope and the groups of each optimizer.
+        processes: the processes that train together.
+
+    Raises:
+        UnknownField: an optional line selects a group that lacks its field.
+    """
+    for line in in_force.plan.bindings:
+        if not line.optional:
+            continue
+        field, is_known = Field.of(line.name), False
+        for scope, groups in optimizers:
+            for index, (group, label) in enumerate(zip(groups, scope.labels(groups), strict=True)):
+                is_known = is_known or has_field(field, group)
+                if scope.applies(line.name, binding_key(line)) and scope.selects(line.groups, group, label, index):
+                    field.within(group, f"group {label!r}")
+        if not is_known:
+            processes.log(
+                "the optional line %s @ %s: no group of the optimizer has the field %r. It applies to a group that is "
+                "added with this entry, and to no other", line.name, selector_text(line.groups), str(field),
+            )  # fmt: skip
 
 
 _NEAR_TWICE: Final = 0.05  # batches of different sizes differ from their mean

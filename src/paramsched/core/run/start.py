@@ -38,6 +38,7 @@ from paramsched.core.run.reports import (
     log_takeover,
     refuse_values_outside,
     report_bases,
+    report_optional_fields,
     report_position,
     report_unlikely_values,
     warn_of_present_bases,
@@ -561,6 +562,8 @@ def prepare(
         run.history = _history(run, chosen)
     parts = [(one.rows.lines, groups[name], one.labels(groups[name])) for name, one in members.items()]
     if settings.positions is None:  # a copy was warned of when its original began
+        scopes = [(member.scope, groups[name]) for name, member in members.items()]
+        report_optional_fields(in_force, scopes, settings.source.processes)
         of_user = settings.source.engine_total is None and not saved  # the run of a checkpoint has its length
         report_unlikely_values(parts, in_force, settings.source.processes, counts_of_user=of_user)
     for (lines, mine, labels), member in zip(parts, members.values(), strict=True):
