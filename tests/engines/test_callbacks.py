@@ -482,9 +482,7 @@ def test_a_run_without_a_state_of_the_plan_continues_at_the_update_and_amount_of
     ("at", "begins_at", "trains", "reported"),
     [(0, 0, True, 0), (1, 0, True, 1), (4, 0, True, 1), (4, 4, True, 0), (5, 4, True, 1), (0, 0, False, 0)],
 )
-def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_reported(
-    at, begins_at, trains, reported
-):
+def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_reported(at, begins_at, trains, reported):
     plan = ps.Plan(lr=ps.constant() * ps.hold("eval_loss", at=0.5, add=1.0), total=9)
     trainer = trainer_of(plan, {})
     trainer.state.global_step = begins_at

@@ -19,9 +19,7 @@ from paramsched.core.schedules.sequence import in_order, open_start, stages_of, 
 from paramsched.core.schedules.windows import depends_on_total, skip, take
 from paramsched.core.time.duration import PROGRESS, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName
-from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, PlanError, UnknownField
-
-_SIZES_OF_UPDATE = PLANNED_SIZES
+from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 
 
 @final
@@ -106,7 +104,7 @@ class PlanLines:
 
         A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have other past values.
         """
-        size = next((name for name in names if name in _SIZES_OF_UPDATE), None)
+        size = next((name for name in names if name in PLANNED_SIZES), None)
         if size is None or self.total is None:
             return
         for line in self.bindings:
@@ -201,14 +199,7 @@ class PlanLines:
                 is_fixed = run is not None or not depends_on_total(old)
                 site = f'change("{at}", {line.name}=…)'
                 bare = in_order(_after_level(level, stages_of(bare), site, is_fixed=is_fixed))
-            try:
-                past = past >> bare
-            except AmbiguousLevel as error:
-                argument = f"{line.name}=" if line.name.isidentifier() else ""
-                raise error.written(
-                    lambda one: f'{argument}"{in_order(stages_of(one)[1:])}"',  # the first stage is the past
-                    site=f'change("{at}", {argument}{bare})',
-                ) from None
+            past = past >> bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _kept(self, line: Binding, total: Duration | None) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:

@@ -35,8 +35,8 @@ from paramsched.core.plan.lines import (
     by_group,
     end_of_values,
     first_outside,
-    limit_advice,
     has_field,
+    limit_advice,
     range_of,
     values_at,
 )
@@ -455,12 +455,6 @@ def refuse_values_outside(
         if outside and all(_may_be_unused(in_force, line, one) for _, one in outside):
             continue
         if outside:
-            base, (_, value, when) = min(outside, key=lambda pair: pair[1].at)
-            raise PlanError(
-                f"{line.field} of group {labels[line.groups[line.bases.index(base)]]!r}",
-                f"it {allowed.problem(value)}: it is {value:g} at {when}",
-                FLOOR_ADVICE if value < 0 else BELOW_ONE_ADVICE,
-            )
             base, (_, value, when, _) = min(outside, key=lambda pair: pair[1].at)
             advice = BELOW_ONE_ADVICE
             if not isfinite(value):
