@@ -140,7 +140,7 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     "paramsched.compat.torch.plateau": {"ReduceLROnPlateau": "", "SWALR": ""},
     f"{_CORE}.curves.curve": {"_named": "", "custom_curve": ""},
     f"{_CORE}.feedback": {"Hold": "", "HoldState": "", "Plateau": "", "PlateauState": ""},
-    f"{_CORE}.files.plan_files": {"PlanText": ""},
+    f"{_CORE}.files.plan_files": {"PlanText": "paramsched.files.plan_files"},
     f"{_CORE}.plan.binding": {"Binding": "", "Target": ""},
     f"{_CORE}.plan.plan": {"Plan": ""},
     f"{_CORE}.plan.traces": {"LrLambda": "", "Trace": "", "TraceBase": "", "TracedTimes": "", "_Curve": ""},
@@ -235,8 +235,9 @@ class _ModulesOfRC6(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname in _MODULES_OF_RC5:
             raise pickle_of_rc5(fullname)
+        is_inside = fullname.startswith("paramsched.") and fullname.count(".") > 1  # `paramsched.tools` may be absent
         is_package = any(module.startswith(f"{fullname}.") for module in (*NAMES_OF_RC6, *_MODULES_OF_RC5))
-        if fullname in NAMES_OF_RC6 or (is_package and fullname.startswith("paramsched.")):
+        if is_inside and (fullname in NAMES_OF_RC6 or is_package):
             return ModuleSpec(fullname, _ModuleOfRC6(), is_package=is_package)
         return None
 

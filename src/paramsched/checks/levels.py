@@ -375,7 +375,7 @@ def not_finite(curve: Curve) -> Answer | None:
 
 
 def _limit_of(curve: Curve, value: float) -> str:
-    return FLOOR_ADVICE if value < 0 else limit_advice(curve.binding.schedule)
+    return FLOOR_ADVICE if value < 0 else limit_advice(curve.binding.schedule, value)
 
 
 def may_reach_one(curve: Curve) -> Answer | None:

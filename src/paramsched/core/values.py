@@ -185,7 +185,7 @@ class Values(Mapping[str, float]):
     def _not_finite(self, name: str, t: int, value: float) -> PlanError:
         """Return the error of a value of an update that is not finite."""
         written = next(line.schedule for line in self._plan.bindings if line.name == name)
-        advice = limit_advice(written)
+        advice = limit_advice(written, value)
         return PlanError(f"ps.Values(plan): {name}", f"it is not finite: it is {value:g} at update {t}", advice)
 
     def __iter__(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
-from math import ceil, inf, isfinite
+from math import ceil, inf, isfinite, isnan
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
@@ -192,20 +192,33 @@ _SHORT: Final = 80
 """Characters of a part that fits into an answer."""
 
 
-def limit_advice(schedule: Schedule) -> str:
+def limit_advice(schedule: Schedule, value: float) -> str:
     """Return the fragment that keeps the values of a schedule finite.
 
-    >>> limit_advice(linear(1, 0, over=4) ** -1)
-    'Keep what is divided by above 0: maximum(linear(1.0, 0.0, 4), 0.05)'
-    >>> limit_advice(exponential(1.5))
-    'Limit the parts that grow, for example minimum(exponential(1.5), 2)'
+    Args:
+        schedule: the schedule as written.
+        value: its first value that is not finite.
+
+    >>> limit_advice(constant(4) ** -1, inf)
+    'Keep what is divided by above 0: maximum(constant(4.0), 0.05)'
+    >>> limit_advice(constant(4), inf)
+    'Limit what grows: minimum(constant(4.0), 2)'
     """
-    power = next((part for part in _parts_within(schedule) if part.kind == "power"), None)
-    if power is None or len(str(power)) > _SHORT or "<" in str(power):
-        return "Limit the parts that grow, for example minimum(exponential(1.5), 2)"
-    if power.args["exponent"] < 0:
-        return f"Keep what is divided by above 0: maximum({power.args['schedule']}, 0.05)"
-    return f"Keep it at 0 or more: maximum({power.args['schedule']}, 0)"
+    for power in _parts_within(schedule):
+        if power.kind == "power" and _is_short(power):
+            if power.args["exponent"] < 0:
+                return f"Keep what is divided by above 0: maximum({power.args['schedule']}, 0.05)"
+            if isnan(value):
+                return f"Keep it at 0 or more: maximum({power.args['schedule']}, 0)"
+    if isnan(value) or schedule.metric_rules or not _is_short(schedule):
+        return "Limit what grows, for example minimum(exponential(1.5), 2)"
+    return f"Limit what grows: minimum({schedule}, 2)"
+
+
+def _is_short(schedule: Schedule) -> bool:
+    """Return whether the text of a schedule fits into an answer, and can be read back."""
+    text = str(schedule)
+    return "<" not in text and len(text) <= _SHORT
 
 
 def _parts_within(schedule: Schedule) -> Iterator[Schedule]:

@@ -27,7 +27,7 @@ def plain_state(state: Mapping[str, Any]) -> dict[str, Any]:
         "run": run | {"history": run["history"].as_data()},
         "loads": None if loads is None else {name: _saved_as_data(saved) for name, saved in loads.saved.items()},
         "file": None if text is None else (text.name, text.text, text.format, text.entries),
-        "recipe": source.published,
+        "recipe": source.is_recipe,
         "engine": (source.engine_total, source.counted_by, source.warns_of_metrics, source.processes.strict),
     }
 
@@ -47,7 +47,7 @@ def state_of_copy(state: Mapping[str, Any]) -> dict[str, Any]:
     total, counted_by, warns_of_metrics, strict = state["engine"]
     text = None if state["file"] is None else load_entry("files of plans").PlanText(*state["file"])
     source = PlanSource(
-        state["plan"], text, total, state["recipe"], counted_by, warns_of_metrics, processes=Processes(strict)
+        state["plan"], text, total, bool(state["recipe"]), counted_by, warns_of_metrics, processes=Processes(strict)
     )
     run = {"history": read_history(state["run"]["history"]), "loads": _loads(state["loads"])}
     return {name: state[name] for name in _KEPT if name in state} | {

@@ -458,7 +458,7 @@ def refuse_values_outside(
             base, (_, value, when, _) = min(outside, key=lambda pair: pair[1].at)
             advice = BELOW_ONE_ADVICE
             if not isfinite(value):
-                advice = limit_advice(_written(in_force, line))
+                advice = limit_advice(_written(in_force, line), value)
             elif value < 0:
                 advice = FLOOR_ADVICE
             problem = f"it {allowed.problem(value)}: it is {value:g} at {when}"
@@ -496,7 +496,7 @@ def refuse_not_finite(
     problem = f"it is not finite: it is {value:g} at update {now.first}"
     if isfinite(value):
         problem = f"it is {value:g} at update {now.first}, which is not finite in the dtype of its tensor"
-    raise PlanError(_place(line, base, labels), problem, limit_advice(_written(in_force, line)))
+    raise PlanError(_place(line, base, labels), problem, limit_advice(_written(in_force, line), value))
 
 
 def _place(line: Line, base: float, labels: Sequence[str | int]) -> str:

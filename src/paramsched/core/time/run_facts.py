@@ -130,6 +130,11 @@ class RunFacts:
         facts = {name: value for name in Facts.__annotations__ if (value := getattr(self, name)) is not None}
         return pickled("RunFacts", facts)
 
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take the state of 1.0.0rc6, which has the seconds of a step before the length of a sequence."""
+        for name, value in zip(Facts.__annotations__, (*state[:6], *state[7:]), strict=True):
+            object.__setattr__(self, name, value)
+
     def __post_init__(self) -> None:
         if any(getattr(self, name) is not None for name in Facts.__annotations__ if name != "total"):
             for name, is_count, bound in _numeric_facts():
