@@ -17,6 +17,7 @@ ParamschedError
 ├── ConfigError (ValueError)
 ├── StateError (ValueError)
 ├── PlanChanged (ValueError)
+├── MissingPackage (ImportError)
 └── MissingDependency (ImportError)
 """
 

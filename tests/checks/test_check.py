@@ -318,7 +318,7 @@ def test_another_name_of_a_field_is_reported_with_the_name_in_paramsched(other_n
 
 def documented():
     """Yield every plan of the README, docs and examples, except pages that show problems."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[2]
     docs = root / "docs"
     written = [page for page in sorted(docs.rglob("*.md")) if docs / "_generated" not in page.parents]
     pages = [root / "README.md", *(page for page in written if page != docs / "reference" / "checking.md")]

@@ -150,7 +150,6 @@ MISTAKES = {
     "a percent sign with a decimal point": (
         "a.yaml", 'total: 10000\nlr: warmup("0.01%") >> cosine()\n', "PS212", 2, "--batch-size", "32"
     ),
-    "seconds for minutes": ("a.yaml", 'total: 10 h\nlr: linear(1, 0, over="36 s")\n', "PS315", 2),
     # the length of the run
     "a decay that ends in the first third": (
         "a.yaml", 'total: 300 epochs\nlr: warmup("5 epochs") >> cosine(over="85 epochs")\n', "PS315", 2

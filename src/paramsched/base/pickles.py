@@ -85,7 +85,8 @@ def unpickle(form: int, name: str, *arguments: Any) -> Any:
         StateError: a later version of the library has written the pickle.
 
     >>> import pickle
-    >>> b"core" in pickle.dumps(public_value("cosine")())
+    >>> import paramsched as ps
+    >>> b"core" in pickle.dumps(ps.cosine())
     False
     """
     if form != FORM or (name not in _CONSTRUCTORS and not _imported(name)):

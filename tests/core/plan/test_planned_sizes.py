@@ -53,7 +53,7 @@ def test_a_size_below_1_is_named_by_its_update_on_every_clock(over):
     plan = plan_of(size, lr=f'linear(over="{over}")', clock="samples")
 
     with pytest.raises(PlanError, match="target batch_size: at update 286 it is 0;"):
-        plan.resolve(sequence_length=8)
+        ps.trace(plan, {"lr": 1.0}, sequence_length=8, total=over)
 
 
 def test_the_advice_for_a_size_below_1_can_be_pasted():

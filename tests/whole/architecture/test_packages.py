@@ -28,11 +28,11 @@ sys.meta_path.insert(0, Hidden())
 """Code of a `sitecustomize.py`: the environment of the tests has the second distribution installed."""
 
 
-def test_src_has_the_seven_packages_and_no_other_folder():
+def test_src_has_its_packages_and_no_other_folder():
     folders = {path.name for path in LIBRARY.iterdir() if any(path.rglob("*.py"))}
     files = {path.name for path in LIBRARY.iterdir() if path.is_file()}
 
-    assert folders == {*SIX, "base", "core"}
+    assert folders == {*SIX, "base", "core", "checks", "files"}
     assert files == {"__init__.py", "__main__.py", "errors.py", "extend.py", "py.typed", "shapes.py"}
 
 

@@ -28,7 +28,10 @@ def rows_of_log() -> list[dict[str, Any]]:
 def text_of(data: Any) -> bytes:
     """Return data as JSON, or as lines of JSON; what JSON cannot contain becomes text."""
     many = data if isinstance(data, list) else [data]
-    return b"\n".join(json.dumps(one, default=repr, skipkeys=True).encode() for one in many)
+    try:
+        return b"\n".join(json.dumps(row, default=repr, skipkeys=True).encode() for row in many)
+    except ValueError:  # a list that contains itself
+        return repr(many).encode()
 
 
 TREES: dict[str, Any] = {

@@ -69,17 +69,6 @@ def test_continuing_the_plan_of_the_checkpoint_adds_no_entry():
     assert resumed(saved.state_dict(), THIRD, "checkpoint").history == saved.history
 
 
-def test_a_mix_of_two_plans_has_its_own_entry():
-    saved = ps.Scheduler(probe(), ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(), total=100)).state_dict()
-    code = ps.Plan(lr=ps.constant(), weight_decay=ps.constant(), total=100)
-    before = record_in(saved)["plan"]
-
-    scheduler = resumed(with_record(saved, t=7), code, {"lr": "checkpoint"})
-
-    assert scheduler.history == [[0, None, before], [7, None, scheduler.plan.text]]
-    assert scheduler.plan.text not in (before, code.text)
-
-
 def test_an_optimizer_checkpoint_alone_has_the_plan_that_changed():
     trained, saved = changed((FIRST, 50))
     optimizer = probe()

@@ -25,7 +25,7 @@ def plain_state(state: Mapping[str, Any]) -> dict[str, Any]:
         "on_base": state["bases"].on_base,
         "positions": {name: _position_as_data(position) for name, position in state["positions"].items()},
         "run": run | {"history": run["history"].as_data()},
-        "loads": None if loads is None else {name: _saved_as_data(saved) for name, saved in loads.saved.items()},
+        "loads": None if loads is None else _loads_as_data(loads),
         "file": None if text is None else (text.name, text.text, text.format, text.entries),
         "recipe": source.is_recipe,
         "engine": (source.engine_total, source.counted_by, source.warns_of_metrics, source.processes.strict),
@@ -58,6 +58,11 @@ def state_of_copy(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _loads_as_data(loads: Loads) -> tuple[int, dict[str, Any]]:
+    """Return the update before the loads, which pickles of 1.0.0rc6 lack, and the state of each optimizer."""
+    return vars(loads).get("before", 0), {name: _saved_as_data(saved) for name, saved in loads.saved.items()}
+
+
 def _position_as_data(position: RunPosition) -> tuple[Any, ...]:
     return position.t, position.amount, position.reported, position.is_measured
 
@@ -69,11 +74,12 @@ def _saved_as_data(saved: SavedRun) -> tuple[Any, ...]:
     return saved.count, position, saved.last_amount, saved.feedback, history, saved.is_loaded, saved.replaced
 
 
-def _loads(states: Mapping[str, Any] | None) -> Loads | None:
+def _loads(data: tuple[int, Mapping[str, Any]] | None) -> Loads | None:
     """Return the states that several optimizers have loaded since the last update."""
-    if states is None:
+    if data is None:
         return None
     loads = Loads.__new__(Loads)
+    loads.before, states = data
     loads.saved = {name: _saved(*data) for name, data in states.items()}
     return loads
 
