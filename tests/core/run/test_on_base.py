@@ -79,9 +79,7 @@ def test_the_history_replays_every_past_value():
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 @pytest.mark.parametrize(("on_base", "base"), [("code", 0.02), ("checkpoint", 0.2), ("error", None)])
-def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(
-    order, on_base, base, caplog, recwarn
-):
+def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(order, on_base, base, caplog, recwarn):
     saved = probe(weight_decay=0.2)
     scheduler = ps.Scheduler(saved, PLAN)
     run(saved, 40)

@@ -3,8 +3,10 @@
 `removed.json` was written by 1.0.0rc6 and is never written again.
 """
 
+import base64
 import copy
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,14 @@ def test_a_state_is_refused_and_nothing_changes(name):
 
     assert (optimizer.state_dict(), scheduler.state_dict()) == before
     assert carrying.param_groups[0]["lr"] == RECORDED[name]["lr"]
+
+
+@table("name", REMOVED)
+def test_a_pickle_of_a_plan_is_refused_in_one_sentence(name):
+    with pytest.raises(ps.errors.ParamschedError) as refused:
+        pickle.loads(base64.b64decode(RECORDED[name]["pickle"]))
+
+    assert str(refused.value).count("\n") == 0
 
 
 @pytest.mark.parametrize("of", ["optimizer", "scheduler"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, inf
 from numbers import Integral
-from typing import Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from paramsched.base.params import argument_kind, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import shortened_text
 from paramsched.core.curves.arrays import Array
-from paramsched.errors import InvalidArgument, Unresolved, shown
+from paramsched.errors import InvalidArgument, StateError, Unresolved, shown
 
 PROGRESS: Final = "progress"
 """The clock whose amount is the fraction of the run that is done."""
@@ -244,6 +244,19 @@ class Duration:
 
     def __reduce__(self) -> Reduced:
         return pickled("Duration", self.until, *((unit, *amount.as_integer_ratio()) for unit, amount in self.terms))
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take the state in a pickle of 1.0.0rc6.
+
+        Raises:
+            StateError: it has a unit that was removed.
+        """
+        terms, until = state
+        for unit, amount in terms:
+            if unit not in UNITS:
+                raise StateError(f"pickle of a length: {unit} are no longer read; 1.0.0rc6 does, got {amount} {unit}")
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "until", until)
 
     def __ceil__(self) -> int:
         """Return the first update after the end: the length in updates, rounded up."""
