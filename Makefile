@@ -34,7 +34,7 @@ run: $(VENV)/run.stamp
 # The tests and the doctests, with one case of each kind. Those of one folder: make test ARGS=tests/core. With PORTABLE=1
 # only those that need no training engine: for other systems, and for Python without the GIL.
 RUNNER_TESTS := packages/runner/tests
-PORTABLE_TESTS = -m pytest -n 2 --dist worksteal -q -m "not long" tests/base tests/core tests/show tests/tools $(ARGS)
+PORTABLE_TESTS = -m pytest -n 2 --dist worksteal -q -m "not long" tests/base tests/core tests/checks tests/files tests/show tests/tools $(ARGS)
 ifdef PORTABLE
 test: $(VENV)/portable.stamp
 	$(BIN)/python $(PORTABLE_TESTS)
@@ -56,7 +56,7 @@ for: $(VENV)/compiled.stamp
 
 # Half a minute, for use while editing: one case of each kind, without the tests that take longer than others.
 quick: $(VENV)/compiled.stamp
-	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core --ignore tests/core/run $(ARGS)
+	HYPOTHESIS_PROFILE=glance $(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not heavy and not long" tests/core tests/checks tests/files --ignore tests/core/run $(ARGS)
 
 # The tests with the oldest versions that pyproject.toml allows, without those of torch.compile, fused steps and
 # torch.distributed.checkpoint, which need a newer torch. This target and the following two need uv.
@@ -103,7 +103,7 @@ packaged:
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
-PACKAGES = base $(addprefix core/,schedules plan rules run files curves feedback time values foreign_calls) \
+PACKAGES = base checks files $(addprefix core/,schedules plan run curves feedback time values foreign_calls) \
     $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,schedulers paramwise registry engine) \
     engines show $(addprefix tools/,audit records) cli packages/runner
 mutants: $(VENV)/compiled.stamp

@@ -47,7 +47,7 @@ def tests_of(package: str) -> list[str]:
     paths += [f"tests/{one}" for one in names]
     if top == "mmengine":  # the configs in its tests have most of the cases
         paths.append(f"{RUNNER}/tests")
-    if top in ("base", "core"):
+    if top in ("base", "core", "checks", "files"):
         paths.append("tests/core/properties")
     elif top != package:  # such as tests/mmengine/test_engine.py
         paths += [str(file.relative_to(ROOT)) for file in sorted((ROOT / "tests" / top).glob("test_*.py"))]

@@ -1,5 +1,6 @@
 """A missing engine is named with the package to install; importing the modules does not import an engine."""
 
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec, module_from_spec
@@ -7,6 +8,7 @@ from importlib.util import find_spec, module_from_spec
 import pytest
 
 import paramsched as ps
+from cli.library_copies import LibraryCopy, copy_library
 from paramsched.errors import MissingDependency
 
 PLAN = ps.Plan(lr=ps.cosine(), total=10)
@@ -75,3 +77,33 @@ def test_without_torch_each_module_names_the_extra_to_install(name):
     reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert "needs torch, which is not installed: pip install torch" in reported.stdout + reported.stderr
+
+
+USE = """
+import torch, paramsched as ps
+def optimizer():
+    parameter = torch.nn.Parameter(torch.ones(1))
+    parameter.grad = torch.ones(1)
+    return torch.optim.SGD([parameter], lr=0.1)
+first, second = optimizer(), optimizer()
+schedulers = [ps.Scheduler(each, "warmup(2) >> cosine()", total=9) for each in (first, second)]
+for _ in range(5):
+    first.step()
+second.load_state_dict(first.state_dict())
+schedulers[1].load_state_dict(schedulers[0].state_dict())
+assert schedulers[1].t == 5 and second.param_groups[0]["lr"] == first.param_groups[0]["lr"]
+for name in NAMES:
+    try:
+        getattr(ps, name)
+    except ps.errors.MissingPackage:
+        print(name)
+"""
+
+
+@pytest.mark.parametrize(("folder", "names"), [("checks", ["check"]), ("files", ["load", "loads", "dump"])])
+def test_without_a_folder_beside_the_core_a_plan_attaches_and_resumes(folder, names, tmp_path):
+    shutil.rmtree(copy_library(tmp_path) / folder)
+
+    printed = LibraryCopy(tmp_path).run("-c", USE.replace("NAMES", repr(names))).stdout
+
+    assert printed.split() == names
