@@ -456,15 +456,17 @@ def refuse_values_outside(
             continue
         if outside:
             base, (_, value, when, _) = min(outside, key=lambda pair: pair[1].at)
-            advice = BELOW_ONE_ADVICE
-            if not isfinite(value):
-                advice = limit_advice(_written(in_force, line), value)
-            elif value < 0:
-                advice = FLOOR_ADVICE
             problem = f"it {allowed.problem(value)}: it is {value:g} at {when}"
-            raise PlanError(_place(line, base, labels), problem, advice)
+            raise PlanError(_place(line, base, labels), problem, _advice_for(in_force, line, value))
         if line.clock == UPDATES and not line.schedule.metric_rules:
             in_force.inside[key] = now.first
+
+
+def _advice_for(in_force: ResolvedPlan, line: Line, value: float) -> str:
+    """Return the fragment for a value of a line outside of its range."""
+    if not isfinite(value):
+        return limit_advice(_written(in_force, line), value)
+    return FLOOR_ADVICE if value < 0 else BELOW_ONE_ADVICE
 
 
 def refuse_not_finite(
