@@ -34,8 +34,8 @@ def same_answer(found: Any, recorded: Any) -> bool:
     if _NUMBER.split(found) != _NUMBER.split(recorded) or len(numbers) != len(expected):
         return False
     differing = [pair for pair in zip(numbers, expected, strict=True) if pair[0] != pair[1]]
-    if any(one.lstrip("-").isdigit() and other.lstrip("-").isdigit() for one, other in differing):
-        return False  # integers are counts
+    if any(one.lstrip("-").isdigit() or other.lstrip("-").isdigit() for one, other in differing):
+        return False  # integers are counts, and no float is one
     pairs = [
         (float(number), float(number) if _is_printed(number, other) else float(other))
         for number, other in zip(numbers, expected, strict=True)
