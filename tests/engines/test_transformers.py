@@ -251,7 +251,7 @@ def test_a_scheduler_that_a_subclass_of_the_planned_trainer_creates_is_refused(t
     with pytest.raises(InvalidArgument) as refusal:
         trainer.train()
 
-    assert "create_scheduler from OwnScheduler" in refusal.value.problem.advice
+    assert refusal.value.problem.site == "transformers.planned"
     assert not used
 
 
@@ -363,3 +363,63 @@ def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
     trainer.train()
 
     assert [row[0] for row in trainer.used[::18]] == [0.1, 0.1, 0.05]
+
+
+class Halve(transformers.TrainerCallback):
+    """Halve the rest of the plan after some update, at an event of the Trainer."""
+
+    def __init__(self, event: str, at: int, tells: list[Any]) -> None:
+        self._at, self._tells = at, tells
+        setattr(self, event, self._change)
+
+    def _change(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+        before = keywords["lr_scheduler"]
+        if state.global_step == self._at and before.plan == PLAN_TO_HALVE:
+            changed = ps.Scheduler(keywords["optimizer"], before.plan.scale(before.t, lr=0.5), total=before.total)
+            for trainer in self._tells:
+                trainer.lr_scheduler = changed
+
+
+PLAN_TO_HALVE = ps.Plan(lr="linear()")
+
+
+@pytest.mark.parametrize("tells", [False, True])
+@pytest.mark.parametrize("event", ["on_step_end", "on_optimizer_step", "on_log", "on_evaluate", "on_step_begin"])
+def test_a_plan_can_be_changed_in_a_callback(event: str, tells: bool, tmp_path: Path) -> None:
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def forward(self, x: Any, labels: Any) -> Any:
+            return {"loss": (self.layer(x) - labels).square().mean()}
+
+    def trained(callbacks: list[Any], **resumed: Any) -> tuple[list[float], Any]:
+        args = transformers.TrainingArguments(
+            str(tmp_path), max_steps=20, learning_rate=1e-3, use_cpu=True, report_to=[], disable_tqdm=True,
+            logging_steps=1, eval_strategy="steps", eval_steps=5, save_strategy="steps", save_steps=10,
+        )  # fmt: skip
+        data = [{"x": torch.ones(2), "labels": torch.ones(1)}] * 160
+        planned_trainer = engine.planned(transformers.Trainer, PLAN_TO_HALVE)
+        trainer = planned_trainer(Net(), args, train_dataset=data, eval_dataset=data[:8], callbacks=callbacks)
+        trainers.append(trainer)
+        used: list[float] = []
+        trainer.create_optimizer()
+        trainer.optimizer.register_step_pre_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
+        trainer.train(**resumed)
+        return used, trainer
+
+    trainers: list[Any] = []
+    at = 4 if event == "on_optimizer_step" else 5  # before the Trainer counts the update
+    callback = Halve(event, at, trainers if tells else [])
+
+    used, trainer = trained([callback])
+
+    changed = PLAN_TO_HALVE.scale(5, lr=0.5)
+    expected = ps.trace(changed, {"lr": 1e-3}, total=20)["lr"].tolist()
+    assert used == pytest.approx(expected[:20], rel=1e-12)
+    assert trainer.lr_scheduler.t == 20
+
+    again, _ = trained([], resume_from_checkpoint=str(tmp_path / "checkpoint-10"))
+    assert trainer.lr_scheduler.plan == changed
+    assert again == pytest.approx(ps.trace(PLAN_TO_HALVE, {"lr": 1e-3}, total=20)["lr"][10:20].tolist(), rel=1e-12)

@@ -123,8 +123,8 @@ def planned(
             return self.lr_scheduler
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
-            # A subclass may create one.
-            _refuse_other_scheduler(self, f"Remove create_scheduler from {type(self).__name__}")
+            # A subclass or a callback may set one.
+            _refuse_other_scheduler(self, "Set it to ps.Scheduler(optimizer, plan)")
             found = super().get_batch_samples(epoch_iterator, num_batches, *args, **keywords)
             batches = found[0]
             if self._paramsched_amounts is not None:
@@ -212,15 +212,16 @@ def plan_callback_class() -> type[Any]:
             copies: int,
         ) -> None:
             # The Trainer counts each token `copies` times; 0 if it does not count them.
-            self._owner, self._scheduler, self._writes, self._copies = owner, scheduler, writes, copies
-            self._metrics, self._amounts, self._ending = metrics, amounts, RunEnd([scheduler])
-            self._trained = TrainedOptimizers(_CALL, [scheduler])
+            self._owner, self._writes, self._copies = owner, writes, copies
+            self._schedulers = [scheduler]  # the one in force
+            self._metrics, self._amounts, self._ending = metrics, amounts, RunEnd(self._schedulers)
+            self._trained = TrainedOptimizers(_CALL, self._schedulers)
             self._has_batch = False  # True if the present epoch has one
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            _continue_at(state, self._scheduler, self._copies)
+            _continue_at(state, self._schedulers[0], self._copies)
             self._owner._paramsched_begin = state.global_step
-            self._writes.begin(self._owner, self._scheduler)
+            self._writes.begin(self._owner, self._schedulers[0])
             self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
 
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
@@ -228,7 +229,8 @@ def plan_callback_class() -> type[Any]:
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._has_batch = True
-            self._writes.write(self._scheduler)
+            self._follow()
+            self._writes.write(self._schedulers[0])
             self._trained.check([self._owner.optimizer])
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
@@ -239,13 +241,46 @@ def plan_callback_class() -> type[Any]:
                 self._amounts.report(counted // self._copies, "tokens")
                 self._reported = state.num_input_tokens_seen
 
+        def on_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._follow()
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._follow()
+
+        def on_log(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._follow()
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._follow()
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._follow()
+
+        def _follow(self) -> None:
+            """Use the Scheduler in force, which a callback before this one may have constructed with a changed plan."""
+            scheduler = EngineHandle(self._schedulers[0]).in_force
+            if scheduler is not self._schedulers[0]:
+                self._schedulers[0] = self._amounts.scheduler = scheduler
+                _use_scheduler(self._owner, scheduler)
+
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._metrics.finish(self._scheduler)
+            self._follow()
+            self._metrics.finish(self._schedulers[0])
             # The Trainer itself sets this flag at `max_steps`, and after an epoch without a batch: a stream has ended.
             is_stopped = control.should_training_stop and self._has_batch and state.global_step < state.max_steps
             self._ending.tell_short(_CALL, early=is_stopped)
 
     return PlanCallback
+
+
+def _use_scheduler(trainer: Any, scheduler: Scheduler) -> None:
+    """Let a planned Trainer use the Scheduler that has replaced its own."""
+    trainer._paramsched_made.append(scheduler)
+    present = trainer.lr_scheduler
+    if getattr(present, "scheduler", present) is present:
+        trainer.lr_scheduler = trainer.callback_handler.lr_scheduler = scheduler
+    else:  # DeepSpeed's wrapper has the Scheduler inside
+        present.scheduler = scheduler
 
 
 def _continue_at(state: Any, scheduler: Scheduler, copies: int) -> None:
@@ -374,8 +409,8 @@ def _refuse_other_scheduler(trainer: Any, advice: str) -> None:
     if trainer.is_deepspeed_enabled:
         message, advice = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
     else:
-        message = f"the Trainer has a scheduler of its own, {type(present).__name__}"
-    raise InvalidArgument("transformers.planned", f"{message}, and the plan would not be used", advice)
+        message = f"expected the Scheduler of the plan as trainer.lr_scheduler, got {type(present).__name__}"
+    raise InvalidArgument("transformers.planned", message, advice)
 
 
 _REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio")

@@ -54,6 +54,14 @@ class EngineHandle:
         self._scheduler = scheduler
 
     @property
+    def in_force(self) -> Scheduler:
+        """The Scheduler that has replaced this one, such as in a callback that changes the plan; else this one."""
+        scheduler = self._scheduler
+        while scheduler._run.successor is not None:
+            scheduler = scheduler._run.successor
+        return scheduler
+
+    @property
     def processes(self) -> Processes:
         """The processes that train together, which warn and log for all of them."""
         return self._scheduler._resume.processes

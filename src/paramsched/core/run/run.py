@@ -119,6 +119,8 @@ class Run:
     not_finite_at = -1  # the update of which a value is not finite
     released = False  # True after the end of the run
     replaced = False  # True after another Scheduler has ended it
+    successor: Any = None  # the Scheduler that has ended it
+    takes_over: Sequence["Run"] = ()  # the runs that it ends, until its Scheduler is known
     was_moved = False  # True after `seek`, or after a checkpoint of an earlier update
     end_is_known = False  # True if an engine has reported that the run is shorter than its plan, or has ended
     warned_of_end = False  # True after a warning that the run goes on after the end of its plan

@@ -189,6 +189,9 @@ class Scheduler(LRScheduler):
         self._run, self._by_name, self._resume, self._source = run, members, settings.resume, settings.source
         self._count, self._step_count = None, 1
         run.scheduler = ref(self)
+        for ended in run.takes_over:
+            ended.successor = self
+        run.takes_over = ()
         run.warns_of_metrics = run.warns_of_groups = not settings.source.warns_of_metrics
         if not run.released:
             run.writes = ParameterWrites(

@@ -606,7 +606,8 @@ def hook(
     """
     if earlier and not is_logged and any(hooks.run.scheduler() is not None for hooks in earlier.values()):
         log_takeover(run.t)
-    for ended in {id(hooks.run): hooks.run for hooks in earlier.values()}.values():
+    run.takes_over = list({id(hooks.run): hooks.run for hooks in earlier.values()}.values())
+    for ended in run.takes_over:
         ended.release(kept=[hooks.member.name for hooks in earlier.values() if hooks.run is ended])
     for name, member in run.members.items():
         PlanHooks(member, settings.resume).attach(optimizers[name])
