@@ -438,3 +438,23 @@ def test_one_kind_of_report_is_silenced_in_check_in_the_command_and_in_a_run():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", r".*\[PS201\]", ps.PlanWarning)
         ps.Scheduler(optimizer, line, total=20)
+
+
+@pytest.mark.parametrize(
+    ("clock", "total", "facts", "is_found"),
+    [
+        ("tokens", 1_000_000_000, {}, True),
+        ("samples", 5_000_000, {}, True),
+        ("tokens", 1_000_000, {}, False),
+        ("tokens", "1B tokens", {}, False),
+        ("tokens", 1_000_000_000, {"tokens_per_step": 4096}, False),
+        ("samples", 1_000_000_000, {"batch_size": 8}, False),
+        ("updates", 1_000_000_000, {}, False),
+    ],
+)
+def test_a_bare_number_as_total_is_found_where_it_probably_is_an_amount(clock, total, facts, is_found):
+    plan = ps.Plan(lr=f'warmup("10k {clock}") >> constant()', clock=clock, total=total)
+    if clock == "updates":
+        plan = ps.Plan(lr="cosine()", total=total)
+
+    assert [problem.code for problem in ps.check(plan, **facts)] == ["PS219"] * is_found

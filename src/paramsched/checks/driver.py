@@ -176,6 +176,11 @@ _OF_BATCHES: Final = frozenset({"batches", "samples", "tokens"})
 """Units whose conversion uses the accumulation."""
 
 
+_AMOUNTS: Final = frozenset({"samples", "tokens"})
+_MOST_UPDATES: Final = 1_000_000
+"""Updates of a run; more than these, without a fact that converts them, are an amount without its unit."""
+
+
 def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Iterator[Problem]:
     """Yield the problems of the length of the run.
 
@@ -192,6 +197,10 @@ def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) 
             after = f"{message}: after update {total} the last values are kept"
             advice = f'For {total} epochs write total="{total} epochs"'
             yield Problem(TOTAL, after, advice, code=codes.UPDATES_FOR_EPOCHS)
+        if plan.clock in _AMOUNTS and total.updates > _MOST_UPDATES and not (trial is not None and trial.known):
+            message = f"expected a length in {plan.clock}, got {total}, which counts updates"
+            advice = f'Write "{Duration.of(f"{total} {plan.clock}")}"'
+            yield Problem(TOTAL, message, advice, code=codes.UPDATES_FOR_AMOUNT)
     elif total is not None and trial is not None and trial.known and trial.end <= 1:
         message = f"total={total} is one update, so the run has no schedule"
         yield Problem(TOTAL, message, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
