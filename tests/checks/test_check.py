@@ -458,3 +458,22 @@ def test_a_bare_number_as_total_is_found_where_it_probably_is_an_amount(clock, t
         plan = ps.Plan(lr="cosine()", total=total)
 
     assert [problem.code for problem in ps.check(plan, **facts)] == ["PS219"] * is_found
+
+
+@pytest.mark.parametrize(
+    ("line", "is_found"),
+    [
+        ('restarts(linear(0, 1, over="50%") >> constant(1), times=4)', True),
+        ("restarts(warmup(300) >> cosine(over=100), 250)", True),
+        ('restarts(warmup("10%") >> cosine(), "10%")', True),
+        ("skip(restarts(warmup(300) >> cosine(over=100), 250), 100)", True),
+        ('restarts(warmup("2%") >> cosine(), "10%")', False),
+        ("restarts(warmup(20) >> cosine(), 250, mult=2)", False),
+        ("restarts(linear(over=250), 250)", False),
+        ("restarts(warmup(100) >> constant(), 250)", False),
+    ],
+)
+def test_stages_that_are_longer_than_their_cycle_are_found_as_those_longer_than_the_run(line, is_found):
+    found = [problem.code for problem in ps.check(line, total=1000)]
+
+    assert found == [problem.code for problem in ps.check("warmup(300) >> cosine(over=100)", total=250)] * is_found

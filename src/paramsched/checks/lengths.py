@@ -1,7 +1,7 @@
 """The questions about the text, the units and the lengths of a line. Limits and reasons: `table.py`."""
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched.base import codes
 from paramsched.checks.answer import Answer, in_unit, number_text, percent_text
-from paramsched.checks.curve import Curve, Part, Time
+from paramsched.checks.curve import Curve, Part, Time, TrialRun
 from paramsched.core.feedback import Plateau, better_mode
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.schedule import Schedule
@@ -190,7 +190,7 @@ def _lengths_like_epochs(part: Part) -> list[Duration]:
 
 
 def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
-    """Find the first sequence or shape that is longer than the run.
+    """Find the first sequence or shape that is longer than the run, or than its cycle.
 
     Of a line whose times in the run are unknown, the lengths in the units of the plan's total count: others only add
     to them.
@@ -201,9 +201,7 @@ def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
         stages = () if schedule is None or not part.over_run else stages_of(schedule)
         if run is None or (len(stages) > 1 and stages[-1].kind == "skip"):  # a run that ends early, as that of OLMo 3
             continue
-        lengths = [length for stage in stages if (length := stage.known_length) is not None]
-        counted = [length for length in lengths if curve.has_times or run.converts([length])]
-        taken = sum(map(run.exact, counted), Fraction(0))
+        taken = _taken_by(stages, run, curve.has_times)
         if taken > longest * run.end:
             found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
             # A sum has values before its operand without a length is out of time, so it is resolved.
@@ -211,6 +209,29 @@ def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
                 return Answer(f"{found}, so the run ends first")
             advice = "Shorten a stage, or increase the total"
             return Answer(f"{found}, so no updates remain for the rest", advice, code=codes.NOTHING_LEFT)
+        if (answer := _beyond_cycle(part, run, longest)) is not None:
+            return answer
+    return None
+
+
+def _taken_by(stages: Sequence[Schedule], run: TrialRun, has_times: bool) -> Fraction:
+    """Return the updates of the stages whose length is known."""
+    lengths = [length for stage in stages if (length := stage.known_length) is not None]
+    return sum((run.exact(length) for length in lengths if has_times or run.converts([length])), Fraction(0))
+
+
+def _beyond_cycle(part: Part, run: TrialRun, longest: Fraction) -> Answer | None:
+    """Find stages that are longer than the cycle of `restarts` that they are in, or that leave nothing for the rest."""
+    if part.kind != "restarts" or part.resolved is None or part.resolved.kind != "restarts":
+        return None
+    stages, every = stages_of(part.resolved.args["schedule"]), part.resolved.args["every"]
+    cycle, taken = run.exact(Duration.of(every)), _taken_by(stages, run, has_times=True)
+    written = part.written.args["schedule"]
+    found = f"{written} takes {percent_text(taken / cycle)} of its cycle"
+    if taken > longest * cycle:
+        return Answer(f"{found}, so the cycle ends first", "Shorten a stage, or lengthen the cycle")
+    if taken == cycle and written.fills and stages[-1].length == Duration.of(0):
+        return Answer(f"{found}, so no updates remain for the rest", "Shorten a stage, or lengthen the cycle")
     return None
 
 

@@ -145,7 +145,8 @@ def restarts(
         InvalidArgument: an argument is out of range, `every` and `times` are both None, or rounding down prevents the
             cycles from growing.
 
-    For a warmup in each cycle, write `restarts(warmup("5 epochs") >> cosine(), "50 epochs")`.
+    For a warmup in each cycle, write `restarts(warmup("5 epochs") >> cosine(), "50 epochs")`. A percentage in a cycle
+    is of the whole run: `restarts(warmup("2%") >> cosine(), "10%")` warms up in a fifth of each cycle.
 
     With `mult` and `gamma`, cycle i has the length every * mult ** i and the base base * gamma ** i. Cycles of
     fractional length keep their exact length, so the last one is as exact as the first.
