@@ -237,6 +237,51 @@ def test_the_normal_end_of_a_process_logs_one_line_about_its_last_run(code, is_r
     assert ["the run ended at update 30 of 100" in line for line in lines] == [True] * is_reported
 
 
+ON_CLOCKS = """
+import torch
+import paramsched as ps
+
+def train(updates, clock, lr, tokens=0, **facts):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=lr, clock=clock), **facts)
+    for t in range(updates):
+        if clock == "progress":
+            scheduler.report(progress=t / 100)
+        elif tokens:
+            scheduler.consumed(tokens=tokens)
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lr"),
+    [
+        ("'updates', {}, total=100", "cosine(to=0.1)"),
+        ("'tokens', {}, total='1M tokens', tokens_per_step=10_000", "cosine(to=0.1)"),
+        ("'samples', {}, total='1M samples', batch_size=10_000", "cosine(to=0.1)"),
+        ("'tokens', {}, total='1M tokens', tokens=10_000", "cosine(to=0.1, over='1M tokens')"),
+        ("'progress', {}", "cosine(to=0.1)"),
+    ],
+)
+@pytest.mark.parametrize("updates", [50, 100])
+def test_a_run_that_ends_early_is_reported_with_its_values_on_every_clock(arguments, lr, updates, tmp_path):
+    lines = lines_logged(ON_CLOCKS + f"train({updates}, {arguments.format(repr(lr))})", tmp_path)
+    reported = [line for line in lines if "the run ended at update" in line]
+
+    assert ["with lr 0.05" in line and "ends at 0.01" in line for line in reported] == [True] * (updates == 50)
+
+
+@pytest.mark.parametrize("arguments", ["total='1M tokens', tokens_per_step=10_000", "total='1M tokens', tokens=10_000"])
+def test_an_early_end_that_changes_no_value_is_not_reported(arguments, tmp_path):
+    lr = "warmup('100k tokens') >> constant()"
+
+    assert not [
+        line
+        for line in lines_logged(ON_CLOCKS + f"train(50, 'tokens', {lr!r}, {arguments})", tmp_path)
+        if "the run ended" in line
+    ]
+
+
 WATCHING = """
 import torch
 import paramsched as ps

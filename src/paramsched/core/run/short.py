@@ -4,7 +4,8 @@ import atexit
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, final
+from math import inf
+from typing import Final, TypeAlias, final
 
 from paramsched.base.problem import Problem
 from paramsched.core.fields import Field
@@ -13,8 +14,14 @@ from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR
+from paramsched.core.time.duration import amount_text, largest_on
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates
+_LAST_UPDATES: Final = 1.5
+"""Mean updates that may be left of an amount: a loop ends before the update that exceeds it, or reports before it."""
+
+ValuePlace: TypeAlias = tuple[Field, int, int]
+"""A field, and the numbers of its optimizer and its group."""
 
 
 @final
@@ -45,28 +52,54 @@ class ShortRun:
 
     def problem(self) -> str:
         """Return a sentence about a run that has ended before its plan; an empty string if it has not."""
-        run, total = self.run, self.in_force.total
-        if total is None or run.released or run.end_is_known or run.was_moved or not run.has_moved:
+        run, in_force = self.run, self.in_force
+        if run.released or run.end_is_known or run.was_moved or not run.has_moved:
             return ""
-        if total - run.t <= _SKIPPED * total or self.in_force.is_over_at(run.t, run.amount):
+        if in_force.is_over_at(run.t, run.amount):
             return ""
-        problem = f"the run ended at update {run.t} of {total}"
-        if self.in_force.unit is None:
-            now, last, end = (self._values(t) for t in (run.t - 1, total - 1, total))
-            moved = [place for place, value in now.items() if value != last[place]]
-            if not moved:
-                return ""
-            place = min(moved, key=lambda one: one[0] != LR)  # the lr first
-            problem += f" with {place[0]} {now[place]:.3g}, the plan ends at {end[place]:.3g}"
-        return problem
+        if in_force.unit is not None:
+            return self._before_amount(in_force.unit)
+        total = in_force.total
+        if total is None or total - run.t <= _SKIPPED * total:
+            return ""
+        now, last, end = (self._values(UpdateTimes(t, None)) for t in (run.t - 1, total - 1, total))
+        return _sentence(f"update {run.t} of {total}", now, last, end)
 
-    def _values(self, t: int) -> dict[tuple[Field, int, int], float]:
+    def _before_amount(self, unit: str) -> str:
+        """Return the sentence about a run that has not consumed the amount of its plan."""
+        run, total = self.run, self.in_force.resolved.total
+        planned = None if total is None else dict(total.terms).get(unit)
+        end = largest_on(unit) if planned is None else float(planned)
+        if run.amount is None or run.last_amount is None or end == inf:
+            return ""
+        consumed = float(run.amount)
+        if end - consumed <= max(_SKIPPED * end, _LAST_UPDATES * consumed / run.t):
+            return ""
+        now = self._values(UpdateTimes(run.t - 1, run.last_amount))
+        after = self._values(UpdateTimes(run.t, end))
+        of_plan = "" if total is None else f" of {total}"
+        return _sentence(f"update {run.t}, {amount_text(unit, run.amount)}{of_plan}", now, after, after)
+
+    def _values(self, times: UpdateTimes) -> dict[ValuePlace, float]:
         """Return the values of an update by field, optimizer and group, one group after another."""
-        found: dict[tuple[Field, int, int], float] = {}
+        values_by_place: dict[ValuePlace, float] = {}
         for place, lines in enumerate(self.lines):
-            values = values_at(lines, UpdateTimes(t, None), self.run.states)
-            found |= {(line.field, place, index): values[index, line.field.slot] for index, line, _ in by_group(lines)}
-        return found
+            values = values_at(lines, times, self.run.states)
+            values_by_place |= {
+                (line.field, place, index): values[index, line.field.slot] for index, line, _ in by_group(lines)
+            }
+        return values_by_place
+
+
+def _sentence(
+    end_of_run: str, now: dict[ValuePlace, float], last: dict[ValuePlace, float], end: dict[ValuePlace, float]
+) -> str:
+    """Return the sentence about a run that ended with other values than those of its last planned update."""
+    moved = [place for place, value in now.items() if value != last[place]]
+    if not moved:
+        return ""
+    place = min(moved, key=lambda moved_place: moved_place[0] != LR)  # the lr first
+    return f"the run ended at {end_of_run} with {place[0]} {now[place]:.3g}, the plan ends at {end[place]:.3g}"
 
 
 def unmoved(run: Run) -> Problem | None:
