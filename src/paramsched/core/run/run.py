@@ -121,6 +121,7 @@ class Run:
     replaced = False  # True after another Scheduler has ended it
     successor: Any = None  # the Scheduler that has ended it
     takes_over: Sequence["Run"] = ()  # the runs that it ends, until its Scheduler is known
+    largest_report = 0.0  # the largest difference between two reports of progress
     was_moved = False  # True after `seek`, or after a checkpoint of an earlier update
     end_is_known = False  # True if an engine has reported that the run is shorter than its plan, or has ended
     warned_of_end = False  # True after a warning that the run goes on after the end of its plan
@@ -533,6 +534,7 @@ class Run:
         """Move to a reported progress before the next update, with all optimizers, and write its values."""
         if any(member.t < self.t for member in self.members.values()):  # a next step belongs to the last update
             self.last_amount = progress
+        self.largest_report = max(self.largest_report, float(progress) - float(self.amount or 0))
         self.amount, self.writes = progress, None
         self.rewrite(size=2)  # the update after the next one has the same progress
 

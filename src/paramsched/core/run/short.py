@@ -14,11 +14,11 @@ from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR
-from paramsched.core.time.duration import amount_text, largest_on
+from paramsched.core.time.duration import PROGRESS, amount_text, largest_on
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates
-_LAST_UPDATES: Final = 1.5
-"""Mean updates that may be left of an amount: a loop ends before the update that exceeds it, or reports before it."""
+_LAST_STEPS: Final = 1.5
+"""Mean updates, or reports, that may be left of an amount: a loop ends before the update that exceeds it."""
 
 ValuePlace: TypeAlias = tuple[Field, int, int]
 """A field, and the numbers of its optimizer and its group."""
@@ -73,7 +73,9 @@ class ShortRun:
         if run.amount is None or run.last_amount is None or end == inf:
             return ""
         consumed = float(run.amount)
-        if end - consumed <= max(_SKIPPED * end, _LAST_UPDATES * consumed / run.t):
+        # A loop may report its progress once for many updates, as reinforcement learning does for a rollout.
+        step = run.largest_report if unit == PROGRESS else consumed / run.t
+        if end - consumed <= max(_SKIPPED * end, _LAST_STEPS * step):
             return ""
         now = self._values(UpdateTimes(run.t - 1, run.last_amount))
         after = self._values(UpdateTimes(run.t, end))
