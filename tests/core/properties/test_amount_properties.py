@@ -132,11 +132,11 @@ def plans_by_samples(draw, sources=SOURCES):
 
 
 def started(plan: ps.Plan, world: World, source: str) -> AmountRun:
-    """Start a run of a generated plan, unless a value would be below 0, which is refused."""
+    """Start a run of a generated plan, unless a value would be outside of its range, which is refused."""
     try:
         return AmountRun(plan, world, source)
     except PlanError as refused:
-        if "falls below 0" not in str(refused):
+        if not any(words in str(refused) for words in ("falls below 0", "reaches 1", "is not finite")):
             raise
         reject()
 
