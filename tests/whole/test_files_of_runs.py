@@ -1,6 +1,5 @@
 """Every kind of file with every writer and reader: replaced atomically, rejected by name, or written in place."""
 
-import errno
 import os
 import resource
 import socket
@@ -146,42 +145,17 @@ def test_the_error_names_a_missing_folder(tmp_path, writer):
         WRITERS[writer](tmp_path / "none" / "out")
 
 
-def test_a_file_is_rewritten_only_over_the_expected_content_and_created_only_where_there_is_none(tmp_path):
-    file, pipe, link, read = tmp_path / "file", tmp_path / "pipe", tmp_path / "link", []
+def test_a_pipe_and_a_device_are_written_as_they_are(tmp_path):
+    pipe, read = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    link.symlink_to("nowhere")
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
 
-    answers = [
-        _files.create_file(file, b"one"),
-        _files.create_file(file, b"two"),
-        _files.rewrite_file(file, b"two", over=b"other"),
-        _files.rewrite_file(file, b"two", over=b"one"),
-    ]
-    answers += [_files.rewrite_file(one, b"three", over=b"") for one in (pipe, link, tmp_path, tmp_path / "new")]
-    answers += [_files.create_file(one, b"three") for one in (pipe, link, tmp_path / "pipe")]
     _files.write_whole_file(pipe, b"three")
     _files.write_whole_file(Path("/dev/null"), b"three")
     reader.join()
 
-    assert answers == [True, False, False, True, *[False] * 7]
-    assert (file.read_bytes(), read, {*names(tmp_path)}) == (b"two", [b"three"], {"file", "link", "pipe"})
-    for write in (_files.write_whole_file, _files.create_file):
-        with pytest.raises(FileNotFoundError, match="no such folder") as missing:
-            write(tmp_path / "none" / "file", b"")
-        assert missing.value.filename == str(tmp_path / "none")
-
-
-def test_a_full_disk_keeps_nothing_of_a_file_that_is_created(tmp_path, monkeypatch):
-    def fail(*_):
-        raise OSError(errno.ENOSPC, "full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="out"):
-        _files.create_file(tmp_path / "out", b"new")
-
-    assert [*tmp_path.iterdir()] == []
+    assert (read, names(tmp_path)) == ([b"three"], ["pipe"])
 
 
 @only_root

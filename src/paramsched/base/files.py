@@ -115,42 +115,6 @@ def write_whole_file(file: Path, data: bytes) -> None:
             _write_regular(target, data)
 
 
-def rewrite_file(file: Path, data: bytes, *, over: bytes) -> bool:
-    """Write a regular file as `write_whole_file` does, if its content is still `over`. Return whether it was written.
-
-    Raises:
-        OSError: the file cannot be written. The error contains its name.
-    """
-    path_of_file(file)
-    with _errors_of(file):
-        return file.is_file() and _write_regular(Path(os.path.realpath(file)), data, over)
-
-
-def create_file(file: Path, data: bytes) -> bool:
-    """Write a new file, unless the name exists, also as a link to a missing file.
-
-    Returns:
-        True if the file was created.
-
-    Raises:
-        OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
-    """
-    path_of_file(file)
-    _check_folder(file, file)
-    with _errors_of(file):
-        try:
-            stream = file.open("xb")
-        except FileExistsError:
-            return False
-        try:
-            with stream:
-                _write_to_disk(stream, data)
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
-    return True
-
-
 def _check_folder(target: Path, file: Path) -> None:
     """Raise an error if the folder of a file to write does not exist."""
     if not target.parent.is_dir():
@@ -174,8 +138,8 @@ def _write_to_disk(stream: IO[bytes], data: bytes) -> None:
     os.fsync(stream.fileno())
 
 
-def _write_regular(target: Path, data: bytes, over: bytes | None = None) -> bool:
-    """Replace or create a regular file, unless its content is not `over`. If it cannot be replaced, write into it."""
+def _write_regular(target: Path, data: bytes) -> None:
+    """Replace or create a regular file. If it cannot be replaced, write into it."""
     from shutil import copystat  # imported here because it loads every compression module, and most programs only read
 
     old = None
@@ -192,18 +156,12 @@ def _write_regular(target: Path, data: bytes, over: bytes | None = None) -> bool
                 os.chown(beside, old.st_uid, old.st_gid)
             copystat(target, beside)  # mode, access control lists and other attributes
             os.utime(beside)
-        if over is not None and target.read_bytes() != over:
-            return False
         beside.replace(target)
     except OSError as error:
         if old is None or error.errno not in _NOT_REPLACEABLE:
             raise
         with target.open("r+b") as stream:
-            if over is not None and stream.read() != over:
-                return False
-            stream.seek(0)
             _write_to_disk(stream, data)
             stream.truncate()  # last, so that a full disk keeps the end of the old file
     finally:
         beside.unlink(missing_ok=True)
-    return True

@@ -2,7 +2,7 @@
 
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial, wraps
 from importlib import import_module
@@ -79,15 +79,6 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
             raise WrongUsage(f"--column {column}", "expected FIELD=NAME", instead)
         named[place] = its_name
     return named
-
-
-def arguments_of_command() -> Sequence[str]:
-    """Return the arguments of the running command, as the user wrote them."""
-    arguments: Sequence[str] = click.get_current_context().meta[_ARGUMENTS]
-    return arguments
-
-
-_ARGUMENTS = "paramsched.arguments"
 
 
 @final
@@ -272,7 +263,7 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        given = ctx.meta[_ARGUMENTS] = list(args)  # a copy, because click removes each argument that it parses
+        given = list(args)  # a copy, because click removes each argument that it parses
         lengths = ("--at", option_of("total"))
         for option, number, unit in zip(given, given[1:], given[2:], strict=False):
             if option in lengths and unit in UNIT_NAMES and number.replace(".", "").isdigit():
