@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.core.run.short import unmoved
 from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Used, in_one, optimizer_of, planned, recorded
 from support.spread import spread
@@ -423,3 +424,13 @@ def test_a_plan_can_be_changed_in_a_callback(event: str, tells: bool, tmp_path: 
     again, _ = trained([], resume_from_checkpoint=str(tmp_path / "checkpoint-10"))
     assert trainer.lr_scheduler.plan == changed
     assert again == pytest.approx(ps.trace(PLAN_TO_HALVE, {"lr": 1e-3}, total=20)["lr"][10:20].tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("optim", ["adamw_torch", "adamw_torch_fused"])
+def test_a_scheduler_beside_a_trainer_that_constructs_its_own_optimizer_is_reported(optim: str, tmp_path: Path) -> None:
+    model = runs.Model()
+    scheduler = ps.Scheduler(optimizer_of(model), "cosine()", total=100)
+    args = runs.arguments(str(tmp_path), Case("transformers", 4), optim=optim, num_train_epochs=15)
+    transformers.Trainer(model, args, train_dataset=runs.Rows()).train()
+
+    assert unmoved(scheduler._run) is not None

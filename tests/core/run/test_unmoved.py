@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import paramsched as ps
 from core.run.run_ends import lines_logged
@@ -71,6 +72,40 @@ def constructed_again():
     return attach(sgd(model)), torch.optim.AdamW(model.parameters())
 
 
+def needs_fused_steps():
+    if torch.__version__ < (2, 4):
+        pytest.skip("fused optimizers on the CPU need torch 2.4")
+
+
+def beside_fused(other, **options):
+    def begin():
+        needs_fused_steps()
+        model = network()
+        return attach(sgd(model)), other(model.parameters(), fused=True, **options)
+
+    begin.__name__ = f"beside_fused_{other.__name__}_{len(options)}"
+    return begin
+
+
+def constructed_again_fused_and_deleted():
+    needs_fused_steps()
+    model = network()
+    scheduler = attach(sgd(model))
+    run = scheduler._run
+    del scheduler
+    gc.collect()
+    return types.SimpleNamespace(_run=run), torch.optim.AdamW(model.parameters(), fused=True)
+
+
+def beside_fused_of_a_moved_model():
+    needs_fused_steps()
+    model = network()
+    scheduler = attach(sgd(model))
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+    return scheduler, torch.optim.AdamW(model.parameters(), fused=True)
+
+
 def constructed_again_and_deleted():
     scheduler, optimizer = constructed_again()
     run = scheduler._run
@@ -97,8 +132,7 @@ def wrapped():
 
 
 def fused():
-    if torch.__version__ < (2, 4):
-        pytest.skip("fused optimizers on the CPU need torch 2.4")
+    needs_fused_steps()
     optimizer = torch.optim.AdamW(network().parameters(), fused=True)
     return attach(optimizer, drive="manual"), optimizer
 
@@ -137,6 +171,9 @@ def without_a_report_of_progress():
 STILL = (
     without_a_call, constructed_again, constructed_again_and_deleted, replaced_before, replaced_after, wrapped, fused,
     with_replaced_parameters, resumed, one_of_several, after_one_seek, without_a_report_of_progress,
+    *map(beside_fused, (torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD)),
+    beside_fused(torch.optim.SGD, lr=0.1, momentum=0.9), constructed_again_fused_and_deleted,
+    beside_fused_of_a_moved_model,
 )  # fmt: skip
 
 
@@ -244,6 +281,32 @@ def initialized_and_averaged():
     return scheduler
 
 
+def frozen_beside_a_fused_optimizer():
+    needs_fused_steps()
+    model = network()
+    scheduler = attach(sgd(model[1]))
+    other = torch.optim.AdamW(model.parameters(), fused=True)
+    for _ in range(20):
+        model[0](torch.ones(3)).sum().backward()
+        other.step()
+    return scheduler
+
+
+def beside_a_fused_optimizer_of_other_parameters():
+    needs_fused_steps()
+    scheduler = attach(sgd())
+    train(torch.optim.AdamW(network().parameters(), fused=True), 20)
+    return scheduler
+
+
+def nearly_trained_by_a_fused_optimizer():
+    needs_fused_steps()
+    model = network()
+    scheduler = attach(sgd(model))
+    train(torch.optim.AdamW(model.parameters(), fused=True), ENOUGH - 1)
+    return scheduler
+
+
 def nearly_trained():
     scheduler, optimizer = without_a_call()
     train(optimizer, ENOUGH - 1)
@@ -267,7 +330,8 @@ def parameters_without_counts():
 SILENT = (
     trained_by_the_other, by_hand, sought_at_each_update, moved_by_progress, moved_by_a_metric, detached,
     resumed_at_its_end, evaluated, evaluated_with_an_embedding_that_scales_its_rows, loaded_several_times,
-    initialized_and_averaged, nearly_trained, followed, parameters_without_counts,
+    initialized_and_averaged, nearly_trained, followed, parameters_without_counts, frozen_beside_a_fused_optimizer,
+    beside_a_fused_optimizer_of_other_parameters, nearly_trained_by_a_fused_optimizer,
 )  # fmt: skip
 
 
@@ -327,7 +391,9 @@ def loop(scheduler, step):
     return warned, iterations
 
 
-@pytest.mark.parametrize("begin", [one for one in STILL if one not in (constructed_again_and_deleted, one_of_several)])
+@pytest.mark.parametrize(
+    "begin", [begin for begin in STILL if "deleted" not in begin.__name__ and begin is not one_of_several]
+)
 def test_should_stop_warns_once_of_a_loop_that_would_not_end(begin):
     scheduler, optimizer = begin()
     warned, _ = loop(scheduler, lambda _: train(optimizer, 1))
@@ -400,6 +466,81 @@ def test_a_run_keeps_nothing_of_the_parameters_after_its_first_update(make, driv
         assert make(drive)._run.writes is None
 
 
+def test_a_hook_of_the_user_for_all_optimizers_may_count_the_first_update():
+    optimizer = sgd()
+    scheduler = attach(optimizer, drive="manual")
+    handles = [register_optimizer_step_post_hook(lambda *_: None) for _ in range(2)]
+    handles.insert(1, register_optimizer_step_post_hook(lambda *_: scheduler.step()))
+    train(optimizer, 3)
+    for handle in handles:
+        handle.remove()
+
+    assert scheduler.t == 3
+
+
+def loaded(drive="manual", updates=20, optimizer=torch.optim.SGD):
+    """Return a run that has loaded a checkpoint, and its optimizer."""
+    saved, resumed_optimizer = (optimizer(network().parameters(), lr=0.1) for _ in range(2))
+    source = attach(saved, drive=drive)
+    train(saved, updates, source.step if drive == "manual" else None)
+    state = copy.deepcopy(saved.state_dict())
+    scheduler = attach(resumed_optimizer, drive=drive)
+    resumed_optimizer.load_state_dict(state)
+    return scheduler, resumed_optimizer
+
+
+def forward(scheduler, optimizer):
+    for _ in range(10):
+        scheduler.step()
+    train(optimizer, 2, scheduler.step)
+
+
+def one_step_first(scheduler, optimizer):
+    scheduler.step()
+    train(optimizer, 10, scheduler.step)
+
+
+def never_seen(scheduler, optimizer):
+    forward(scheduler, Wrapper(optimizer))
+
+
+def sought(scheduler, optimizer):
+    scheduler.seek(30)
+    train(optimizer, 2, scheduler.step)
+
+
+def replayed(scheduler, optimizer):
+    """Replay steps that call no hook, and count in the optimizer's own state."""
+    for _ in range(10):
+        for state in optimizer.state.values():
+            state["step"] += 1
+        scheduler.step()
+    train(optimizer, 2, scheduler.step)
+
+
+@pytest.mark.parametrize(
+    ("loop", "optimizer", "count"),
+    [
+        (forward, torch.optim.SGD, 1),
+        (forward, torch.optim.AdamW, 1),
+        (one_step_first, torch.optim.SGD, 0),
+        (never_seen, torch.optim.SGD, 0),
+        (sought, torch.optim.SGD, 0),
+        (replayed, torch.optim.AdamW, 0),
+    ],
+)
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_scheduler_that_is_moved_forward_after_a_load_is_logged_once(loop, optimizer, count, is_late, caplog):
+    scheduler, resumed_optimizer = loaded(optimizer=optimizer)
+    if is_late:  # the Scheduler is constructed after the load
+        scheduler = attach(resumed_optimizer, drive="manual")
+    caplog.clear()
+    loop(scheduler, resumed_optimizer)
+
+    assert caplog.text.count("moved 10 updates") == count
+    assert caplog.text.count("without a step") == count
+
+
 def test_aliases_are_in_no_copy_and_hinder_neither_a_swap_nor_the_end_of_an_optimizer():
     model = network()
     optimizer = sgd(model)
@@ -451,6 +592,30 @@ def both(total=100, other=100):
     train(*optimizers)
     return schedulers
 """
+
+
+HOOKS = """
+from torch.optim.optimizer import _global_optimizer_post_hooks as hooks
+
+optimizer, other = sgd(), sgd()
+scheduler = ps.Scheduler(optimizer, "cosine()", total=1, drive=DRIVE)
+second = ps.Scheduler(other, "cosine()", total=100)
+numbers = [len(hooks)]
+train(optimizer, updates=1)
+scheduler.step()
+numbers.append(len(hooks))
+second.detach()
+numbers.append(len(hooks))
+assert numbers == [1, 1, 0], numbers
+"""
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_torch_has_no_hook_when_no_run_waits_for_its_first_update(drive):
+    code = PROGRAM + HOOKS.replace("DRIVE", repr(drive))
+    ran = programs.run(["-c", code], env={"PYTHONPATH": ":".join(sys.path)})
+
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def numbers_in(lines):

@@ -103,7 +103,7 @@ class EngineHandle:
 
     def take_over_unmoved(self) -> None:
         """Note that the engine itself reports why the plan does not move."""
-        self._scheduler._run.writes = None
+        self._scheduler._run.end_writes()
 
     def idle_rules(self) -> list[MetricRule[Any]]:
         """Return the metric rules that have not observed their metric."""

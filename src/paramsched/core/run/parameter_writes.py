@@ -1,4 +1,7 @@
-"""The writes to parameters before the first update of a run, which show that a plan does not move."""
+"""The writes to parameters before the first update of a run, which show that a plan does not move.
+
+Torch counts the writes to a tensor, but not those of a fused step: the steps of other optimizers are counted, too.
+"""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,6 +16,7 @@ from torch.optim import Optimizer
 
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.state import Group
+from paramsched.core.run.step_observers import STEP_HOOK
 from paramsched.core.run.steps import updates_in_states
 
 _WATCHED: Final = 4  # parameters of an optimizer
@@ -23,7 +27,7 @@ _ENOUGH: Final = (
 
 @final
 class OptimizerWrites:
-    """The writes to a few parameters of one optimizer, and to its own state, since the last call of `begin`.
+    """The training of a few parameters of one optimizer, and of its own state, since the last call of `begin`.
 
     It keeps aliases of the smallest trainable parameters. An alias shares the counter of writes with its parameter, and
     exists longer than the optimizer and the model, which a script may have deleted when its process ends. It keeps no
@@ -37,11 +41,13 @@ class OptimizerWrites:
         )
         self.parameters = frozenset(map(id, watched))
         self._aliases: list[torch.Tensor] = []
+        self._addresses: dict[int, int] = {}  # of the data, by the identity of the parameter
         for parameter in watched:
             with suppress(Exception):  # a class of tensors may refuse an alias, or count no writes
                 alias = parameter.detach()
                 alias._version  # noqa: B018  # raises for an inference tensor
                 self._aliases.append(alias)
+                self._addresses[id(parameter)] = alias.data_ptr()
         self._optimizer = ref(optimizer) if isinstance(optimizer, Optimizer) else None
         self._empty_state: Any = None  # an empty state, which may be filled when the optimizer is deleted
         self.begin()
@@ -49,11 +55,30 @@ class OptimizerWrites:
     def begin(self) -> None:
         """Count writes from now on."""
         self._versions = [alias._version for alias in self._aliases]
+        self._steps = 0  # of other optimizers
         state = self._state()
         self._was_filled, self._updates = _is_filled(state), _updates_of(state) or 0
         self._empty_state = None if self._was_filled else state
 
+    def note_step(self, optimizer: Any) -> None:
+        """Count a step of another optimizer, if it has trained one of the parameters."""
+        own = None if self._optimizer is None else self._optimizer()
+        if optimizer is own:
+            return
+        present = set() if own is None else set(map(id, parameters_of(own.param_groups)))
+        for parameter in parameters_of(optimizer.param_groups):
+            if id(parameter) not in self.parameters or parameter.grad is None:
+                continue
+            # The parameters of a deleted optimizer may be deleted, and others have their identities.
+            if id(parameter) in present or self._addresses.get(id(parameter)) == parameter.data_ptr():
+                self._steps += 1
+                return
+
     def count(self) -> int:
+        """Return the number of writes to the parameters, or of steps of another optimizer that trained them."""
+        return max(self._writes(), self._steps)
+
+    def _writes(self) -> int:
         """Return the number of writes that two of the parameters have had, or the only one.
 
         One alone may be written by an evaluation: an embedding with `max_norm` scales the rows that it reads.
@@ -66,8 +91,10 @@ class OptimizerWrites:
     def measured(self) -> str:
         """Return what was measured, if it is so much that it was probably training; else an empty string."""
         count = self.count()
+        if self._writes() >= _ENOUGH:
+            return f"a parameter of %s was written {self._writes()} times"
         if count >= _ENOUGH:
-            return f"a parameter of %s was written {count} times"
+            return f"another optimizer trained a parameter of %s in {count} steps"
         state = self._state()
         if count or not _is_filled(state):
             return ""
@@ -83,7 +110,7 @@ class OptimizerWrites:
 
 @final
 class ParameterWrites:
-    """The writes to parameters of the optimizers whose steps may move a run, until its first update.
+    """The training of parameters of the optimizers whose steps may move a run, until its first update.
 
     Args:
         optimizers: these optimizers, by name.
@@ -93,6 +120,16 @@ class ParameterWrites:
         self._optimizers = {name: OptimizerWrites(optimizer) for name, optimizer in optimizers.items()}
         self._queries = 0
         self._counts_at_first_query: dict[str, int] = {}
+        STEP_HOOK.add(self)
+
+    def end(self) -> None:
+        """Count no more steps of other optimizers."""
+        STEP_HOOK.remove(self)
+
+    def after_step(self, optimizer: Any) -> None:
+        """Note a step of an optimizer of the process."""
+        for writes in self._optimizers.values():
+            writes.note_step(optimizer)
 
     def begin(self) -> None:
         """Count writes and queries from now on, because the run has moved without an update."""
@@ -101,7 +138,7 @@ class ParameterWrites:
             writes.begin()
 
     def count(self) -> int:
-        """Return the largest number of writes to the parameters of one optimizer."""
+        """Return the largest number of writes to the parameters of one optimizer, or of steps that trained them."""
         return max((writes.count() for writes in self._optimizers.values()), default=0)
 
     def are_in(self, groups: Iterable[Group]) -> bool:

@@ -41,6 +41,7 @@ from paramsched.core.run.state import (
     restored_states,
     write_entries,
 )
+from paramsched.core.run.step_observers import STEP_HOOK
 from paramsched.core.run.steps import run_uncompiled
 from paramsched.core.run.values import LR, Overwritten, ValueRows, initial_value, starting_lines
 from paramsched.core.time.duration import PROGRESS
@@ -216,9 +217,14 @@ class Run:
         return self.acknowledged_at == self.t or self.drive == "manual"
 
     @property
+    def moves(self) -> int:
+        """The number of updates since the start, or since the last jump."""
+        return self.t - self._came_from[0]
+
+    @property
     def has_moved(self) -> bool:
         """True if there was an update since the start, or since the last jump."""
-        return self.t > self._came_from[0]
+        return self.moves > 0
 
     @property
     def restored_from(self) -> str | None:
@@ -535,7 +541,8 @@ class Run:
         if any(member.t < self.t for member in self.members.values()):  # a next step belongs to the last update
             self.last_amount = progress
         self.largest_report = max(self.largest_report, float(progress) - float(self.amount or 0))
-        self.amount, self.writes = progress, None
+        self.amount = progress
+        self.end_writes()
         self.rewrite(size=2)  # the update after the next one has the same progress
 
     def seek(self, position: RunPosition) -> None:
@@ -583,7 +590,8 @@ class Run:
         members = self.members  # the hooks may own the last references
         for member in members.values():
             member.release()
-        self.released, self.replaced, self.writes = True, bool(kept), None
+        self.released, self.replaced = True, bool(kept)
+        self.end_writes()
         left = [name for name in members if name not in kept]
         if kept and left:
             self.processes.log(
@@ -591,6 +599,13 @@ class Run:
                 "from all its optimizers, so no plan drives %s now",
                 shown_names(kept), shown_names(left), shown_names(left),
             )  # fmt: skip
+
+    def end_writes(self) -> None:
+        """Count no writes to parameters any more, because the run has moved, or something else reports them."""
+        if self.writes is not None:
+            self.writes.end()
+            self.writes = None
+        STEP_HOOK.remove_if_unused()
 
     def new_bases(self, bases: Iterable[OtherBase], t: int) -> list[OtherBase]:
         """Return the bases that were not reported yet, each once; `t` is the update from which on the code's apply."""
@@ -891,7 +906,7 @@ def _ended_without(names: Sequence[str], t: int) -> str:
 def _extend(member: Member) -> None:
     """Compute the values of the updates from the next one on."""
     run = member.run
-    run.writes = None  # after the first update, because the rows of a start have only the values of that update
+    run.end_writes()  # after the first update, because the rows of a start have only the values of that update
     run.extend(member.rows, run.times)
     if run.consumption is None:
         run.note_end(member.rows.lines)

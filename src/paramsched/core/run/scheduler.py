@@ -43,6 +43,7 @@ from paramsched.core.run.parameter_writes import ParameterWrites
 from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
+from paramsched.core.run.short import MovesAfterLoad, note_run, unmoved
 from paramsched.core.run.start import (
     Drive,
     PlanSource,
@@ -173,8 +174,6 @@ class Scheduler(LRScheduler):
             self._attach(settings, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
         except PlanError as refusal:
             raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
-        from paramsched.core.run.short import note_run
-
         note_run(self._run)
 
     def _attach(self, settings: Settings, facts: RunFacts) -> None:
@@ -197,6 +196,8 @@ class Scheduler(LRScheduler):
             run.writes = ParameterWrites(
                 {name: one for name, one in self._optimizers.items() if members[name].can_start}
             )
+            if run.drive == "manual":
+                MovesAfterLoad(run, self._optimizers.values())
 
     # ------------------------------------------------------------------ values
 
@@ -679,9 +680,8 @@ class Scheduler(LRScheduler):
         """
         t, run = self.t, self._run
         if run.writes is not None and run.writes.note_query():
-            from paramsched.core.run.short import unmoved
-
-            problem, run.writes = unmoved(run), None  # reported once
+            problem = unmoved(run)
+            run.end_writes()  # reported once
             if problem is not None:
                 run.processes.warn(problem)
         return run.in_force.is_over_at(t, run.amount)

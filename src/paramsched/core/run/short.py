@@ -3,9 +3,12 @@
 import atexit
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
+from weakref import ref
+
+from torch.optim import Optimizer
 
 from paramsched.base.problem import Problem
 from paramsched.core.fields import Field
@@ -13,6 +16,8 @@ from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
+from paramsched.core.run.step_observers import STEP_HOOK
+from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import LR
 from paramsched.core.time.duration import PROGRESS, amount_text, largest_on
 
@@ -22,6 +27,49 @@ _LAST_STEPS: Final = 1.5
 
 ValuePlace: TypeAlias = tuple[Field, int, int]
 """A field, and the numbers of its optimizer and its group."""
+
+
+@final
+class MovesAfterLoad:
+    """The updates of a plan by hand between a load and the first step of an optimizer.
+
+    A loop that moves a scheduler forward after a load moves one twice that the load has moved.
+
+    Args:
+        run: the run, which owns this object.
+        optimizers: its optimizers.
+    """
+
+    def __init__(self, run: Run, optimizers: Iterable[Any]) -> None:
+        self._run = ref(run)
+        self._optimizers = [ref(optimizer) for optimizer in optimizers if isinstance(optimizer, Optimizer)]
+        self._updates: dict[int, int | None] = {}  # in the state of each optimizer after the load
+        run.after_load.append(self.begin)
+        if any(member.is_restored for member in run.members.values()):
+            self.begin()
+
+    def begin(self) -> None:
+        """Wait for the first step after a load."""
+        self._updates = {
+            index: updates_in_state(optimizer)
+            for index, own in enumerate(self._optimizers)
+            if (optimizer := own()) is not None
+        }
+        STEP_HOOK.add(self)
+
+    def after_step(self, optimizer: Any) -> None:
+        """Log the updates without a step, if this is the first step of one of the optimizers after the load."""
+        index = next((index for index, own in enumerate(self._optimizers) if own() is optimizer), None)
+        run = self._run()
+        if index is None or run is None:
+            return
+        STEP_HOOK.remove(self)
+        if run.moves <= 1 or run.released:
+            return
+        before, now = self._updates.get(index), updates_in_state(optimizer)
+        if before is not None and now is not None and now > before + 1:
+            return  # steps that call no hook, such as those of a CUDA graph
+        run.processes.log("moved %d updates without a step of the optimizer", run.moves)
 
 
 @final
@@ -142,7 +190,7 @@ def note_run(run: Run) -> None:
         earlier.others = [other for other in earlier.others if other in running]
         if run.writes is not None and run.writes.are_in(_groups_of(earlier.run)):
             noted.others.append(earlier)
-            earlier.run.writes = None  # the new run reports them
+            earlier.run.end_writes()  # the new run reports them
         earlier.counts_before = earlier.counts()
     _runs[:] = [*running, noted]
 

@@ -10,6 +10,7 @@ from weakref import WeakSet
 import torch
 from torch._C import _dynamo
 from torch.optim import Optimizer
+from torch.optim import optimizer as torch_optimizer
 
 from paramsched.core.fields import finite_or_none
 from paramsched.core.run.state import COUNT
@@ -43,6 +44,14 @@ def _frames() -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def _step_frames() -> Iterator[FrameType]:
+    """Yield the frames of torch's wrapper of `step`."""
+    for frame in _frames():
+        code = frame.f_code
+        if code.co_name == "wrapper" and code.co_filename.endswith(_STEP_WRAPPER):
+            yield frame
+
+
 def is_nested(optimizer: Any) -> bool:
     """Return whether this is a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
 
@@ -50,11 +59,15 @@ def is_nested(optimizer: Any) -> bool:
     distinguishes the two cases. The stack is inspected only if a pre-hook finds an open call.
     """
     depth = 0
-    for frame in _frames():
-        code = frame.f_code
-        if code.co_name == "wrapper" and code.co_filename.endswith(_STEP_WRAPPER):
-            depth += frame.f_locals.get("self") is optimizer
+    for frame in _step_frames():
+        depth += frame.f_locals.get("self") is optimizer
     return depth > 1
+
+
+def is_calling_global_hooks() -> bool:
+    """Return whether torch is calling its hooks for all optimizers, whose table must not change meanwhile."""
+    hooks = torch_optimizer._global_optimizer_post_hooks.values()
+    return any(frame.f_locals.get("post_hook") in hooks for frame in _step_frames())
 
 
 def is_skipped_by_scaler(optimizer: Any) -> bool:
