@@ -9,12 +9,12 @@ from torch.optim import Optimizer
 
 from paramsched.base.problem import Problem
 from paramsched.core.fields import RECORD, recorded_bases
-from paramsched.core.plan.lines import UpdateTimes, bases_of, by_group, values_at
+from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.record import Restored, SavedOptimizer, record_of
 from paramsched.core.run.resume import Resume, changed_function, edits_since_save, problems_of_edits
-from paramsched.core.run.run import FUNCTIONS_OF_UPDATE, Member, Reading, Run, has_written, sync_for_checkpoint
+from paramsched.core.run.run import FUNCTIONS_OF_UPDATE, Member, Run, has_written, sync_for_checkpoint
 from paramsched.core.run.state import COUNT, INITIAL_LR, Group, Processes, joined
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled, updates_in_states
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
@@ -91,7 +91,6 @@ class PlanHooks:
         self.member, self.run, self.resume = member, member.run, resume
         self._replaced: list[Group] = []  # the groups that the state which is being loaded replaces
         self._restored: Restored | None = None  # what that state restores
-        self._saved_from: int | None = None  # the update whose values a state has that is being saved
 
     def attach(self, optimizer: Any) -> None:
         """Register the hooks on the optimizer."""
@@ -117,35 +116,22 @@ class PlanHooks:
         handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Bind groups that were added or replaced, and note the update whose values torch copies next."""
+        """Bind groups that were added or replaced."""
         if optimizer.param_groups:
             sync_for_checkpoint(self.member, optimizer.param_groups)
-        self._saved_from = None if self.member.is_being_counted else self.member.t
 
     def after_state_dict(self, _optimizer: Any, state: dict[str, Any]) -> None:
         """Write the record and the count into the state, not into the groups: a compiled step guards their entries."""
         groups = state.get("param_groups")
         if groups and self.member.bound:
-            now = self.run.reading()
-            count = now.counts[self.member.name]
-            if count != self._saved_from:  # another thread counts an update
-                self._write_values(groups, now)
-            self.run.saved_at = count
-            record = record_of(self.run, now) | {"bases": recorded_bases(groups[0])}
-            if count == self._saved_from and (external := _external_fields(self.member, groups)):
+            count = self.run.saved_at = self.member.t
+            record = record_of(self.run) | {"bases": recorded_bases(groups[0])}
+            external = _external_fields(self.member, groups)
+            if external:
                 record["external"] = external
             groups[0][RECORD] = joined(self.member.record_of_plan(), record)
             for group in groups:
                 group[COUNT] = count
-
-    def _write_values(self, groups: list[Group], now: Reading) -> None:
-        """Write the planned values of one update into a state. It has the tensors of the optimizer itself."""
-        count, lines = now.counts[self.member.name], self.member.rows.lines
-        amount = now.position.amount if count == now.position.t else now.last_amount
-        values = values_at(lines, UpdateTimes(count, amount), now.states)
-        for index, line, _ in by_group(lines):
-            if index < len(groups) and not isinstance(line.field.read(groups[index]), torch.Tensor):
-                line.field.fill(groups[index], values[index, line.field.slot])
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         """Compute what a state restores, and report it, before torch writes anything."""

@@ -15,7 +15,7 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.reports import OtherBase
-from paramsched.core.run.run import Member, Reading, Run
+from paramsched.core.run.run import Member, Run
 from paramsched.core.run.state import (
     BEGIN,
     VERSION,
@@ -110,19 +110,19 @@ class State:
         return self.text, self.facts
 
 
-def record_of(run: Run, now: Reading) -> dict[str, Any]:
-    """Return what `state_dict()` adds to the record of the plan: the position `now` of the run."""
-    position, in_force, history = now.position, run.in_force, run.history
+def record_of(run: Run) -> dict[str, Any]:
+    """Return what `state_dict()` adds to the record of the plan: the position of the run."""
+    position, in_force, history = run.position, run.in_force, run.history
     is_single = history == _single_plan_history(in_force.text, position.amount, in_force)
     found = {
         "t": position.t,
         "amount": position.amount,  # None on the clock of updates
-        "last_amount": now.last_amount,
+        "last_amount": run.last_amount,
         "reported_amount": position.reported,  # and not counted yet
         "measured": position.is_measured,
-        "rules": saved_states(now.states),
+        "rules": saved_states(run.states),
         "history": [] if is_single else history.as_data(),
-        "counts": {name: count for name, count in now.counts.items() if count != position.t},
+        "counts": {name: count for name, count in run.counts.items() if count != position.t},
     }
     absent: tuple[Any, ...] = (None, [], {})
     return {name: one for name, one in found.items() if one is not False and one not in absent}
@@ -135,7 +135,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
         run: the run.
         sizes: the number of groups of each optimizer, by name.
     """
-    record, counts = record_of(run, run.reading()), list(sizes.values())
+    record, counts = record_of(run), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
     record["bases"] = _by_field({name: _all_bases(member) for name, member in run.members.items()}, sizes)
     return {RECORD: joined(next(iter(run.members.values())).record_of_plan(), record)}

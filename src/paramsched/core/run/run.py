@@ -5,8 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import is_, is_not
-from time import sleep
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 from weakref import ref
 
 from paramsched.base.problem import Problem
@@ -50,27 +49,6 @@ from paramsched.errors import ParamschedError, PlanError, StateError
 if TYPE_CHECKING:
     from paramsched.core.run.amounts import Consumption
     from paramsched.core.run.parameter_writes import ParameterWrites
-
-
-@final
-class Reading(NamedTuple):
-    """The position of a run at one moment, between two updates.
-
-    Args:
-        position: the position.
-        last_amount: the amount before the last update; None on the clock of updates.
-        states: the states of the metric rules.
-        counts: the update that the next step of each optimizer belongs to, by name.
-    """
-
-    position: RunPosition
-    last_amount: Amount | None
-    states: RuleStates
-    counts: dict[str, int]
-
-
-_WAITS: Final = (*[0.0] * 10, *[1e-4] * 50)
-"""Seconds between the readings. A wait without an end would hang if an interrupt has stopped an update half-way."""
 
 
 @final
@@ -251,28 +229,6 @@ class Run:
         """
         rules = self.states.items() if 2 * self._came_from[0] <= t else ()
         return [rule for rule, state in rules if rule.metric not in self.observed and state == rule.init()]
-
-    def reading(self) -> Reading:
-        """Read the position between two updates; a saver may run in a thread, while another one counts updates.
-
-        A record whose parts are of two updates would be discarded as one of earlier values. There is no lock, because
-        it would cost time at each update: the position is read until no update was under way or ended meanwhile.
-        """
-        reading = self._read()
-        for seconds in _WAITS:
-            # The first group gets the count at the end of an update.
-            is_between = not any(member.is_being_counted for member in self.members.values())
-            again = self._read()
-            if is_between and again == reading and self.t == reading.position.t:
-                break
-            reading = again
-            sleep(seconds)  # lets the other thread go on
-        return reading
-
-    def _read(self) -> Reading:
-        counts = self.counts
-        position = RunPosition(max(counts.values()), self.amount, self.reported, self.is_measured)
-        return Reading(position, self.last_amount, self.states, counts)
 
     # ------------------------------------------------------------------ the history
 
