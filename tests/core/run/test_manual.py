@@ -158,7 +158,7 @@ def resumed(changes, *, rewind=0):
 
 
 @given(CHANGES)
-def test_a_long_history_keeps_its_first_and_last_plans_the_bases_in_force_and_the_number_of_plans(changes):
+def test_a_long_history_keeps_its_first_and_last_plans_and_the_bases_in_force(changes):
     bounded = resumed(changes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(state, "_LAST", 10**6)
@@ -166,21 +166,10 @@ def test_a_long_history_keeps_its_first_and_last_plans_the_bases_in_force_and_th
 
     entries = bounded.entries
     assert len(entries) == min(MOST, len(whole.entries))
-    assert sum(1 + entry.left_out for entry in entries) == len(whole.entries)
     assert entries[:10] == whole.entries[:10]
     assert entries[-89:] == whole.entries[-89:]
     assert state._last_of(entries) == state._last_of(whole.entries)
     assert read_history(json.loads(json.dumps(bounded.as_data()))) == bounded
-
-
-@given(CHANGES, st.integers(1, 2000))
-def test_a_run_that_is_rewound_to_before_the_gap_still_reports_it(changes, rewind):
-    history = resumed(changes)
-    gap = next((place for place, entry in enumerate(history.entries) if entry.left_out), None)
-    rewound = resumed(changes, rewind=rewind)
-
-    if gap is not None and history.entries[9].update < rewound.entries[-1].update <= history.entries[gap].update:
-        assert rewound.entries[-1].left_out == history.entries[gap].left_out
 
 
 @pytest.mark.parametrize("fields", [{"lr": "linear(1, 0)"}, {"lr": "linear(1, 0)", "betas[0]": "linear(1, 0.5)"}])

@@ -131,7 +131,6 @@ def test_a_history_is_loaded_with_weights_only(tmp_path):
         pytest.param([[0, None, FIRST.text]], "the last plan of history differs", id="another plan"),
         pytest.param([[0, None, SECOND.text, 3]], "the fourth element of history[0] is 3", id="no mapping"),
         pytest.param([[0, None, SECOND.text, {"who": "ann"}]], "history[0] has {'who': 'ann'}", id="unknown key"),
-        pytest.param([[0, None, SECOND.text, {}]], "history[0] has {}, not bases, facts or left_out", id="empty"),
         pytest.param([[0, None, SECOND.text, {}, 1]], "not [update, amount, plan]", id="too long"),
     ],
 )

@@ -1,5 +1,6 @@
 """The hooks of an optimizer: its steps and checkpoints, and the capture of steps into CUDA graphs."""
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, final
@@ -15,7 +16,7 @@ from paramsched.core.run import steps as updates
 from paramsched.core.run.record import Restored, SavedOptimizer, record_of
 from paramsched.core.run.resume import Resume, changed_function, edits_since_save, problems_of_edits
 from paramsched.core.run.run import FUNCTIONS_OF_UPDATE, Member, Run, has_written, sync_for_checkpoint
-from paramsched.core.run.state import COUNT, INITIAL_LR, Group, Processes, joined
+from paramsched.core.run.state import COUNT, INITIAL_LR, Group, Processes
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled, updates_in_states
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.core.schedules.own import has_own_shape
@@ -129,7 +130,7 @@ class PlanHooks:
             external = _external_fields(self.member, groups)
             if external:
                 record["external"] = external
-            groups[0][RECORD] = joined(self.member.record_of_plan(), record)
+            groups[0][RECORD] = json.dumps(record)
             for group in groups:
                 group[COUNT] = count
 
@@ -207,7 +208,7 @@ def _load_written(run: Run, name: str, resume: Resume, groups: list[Group]) -> N
         if member.bound and has_written(member, member.bound)
     } | {name: groups}
     loaded = {other: resume.checked(run.members[other], own) for other, own in written.items()}
-    if partial := next((one.saved for one in loaded.values() if not one.saved.is_complete), None):
+    if partial := next((one.saved for one in loaded.values() if one.saved.state is None), None):
         raise StateError(
             f"the groups have the count {shown(partial.count)} and the record of another update: other code wrote a "
             "part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the Scheduler "

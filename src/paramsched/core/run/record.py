@@ -29,10 +29,10 @@ from paramsched.core.run.state import (
     is_amount,
     is_count,
     is_finite_number,
-    joined,
     mapping_in,
     read_entries,
     read_history,
+    record_of_plan,
     restored_states,
     saved_states,
 )
@@ -65,7 +65,7 @@ class State:
         facts: the run facts.
         optimizers: the number of groups of each optimizer, by name.
         bases: the bases of each optimizer, by group index and flat field name; those in its groups if it is missing.
-        feedback: the states of metric rules, by `rule_keys`; None if they are unknown.
+        feedback: the states of metric rules, by `rule_keys`.
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
         counts: the update of the next step of the optimizers that have not stepped in that of the run, by name.
@@ -81,7 +81,7 @@ class State:
     facts: RunFacts
     optimizers: dict[str, int]
     bases: dict[str, dict[tuple[int, str], float]]
-    feedback: dict[str, dict[str, Any]] | None
+    feedback: dict[str, dict[str, Any]]
     position: RunPosition
     history: History
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class State:
 
 
 def record_of(run: Run) -> dict[str, Any]:
-    """Return what `state_dict()` adds to the record of the plan: the position of the run."""
+    """Return the record of a run: its plan and its position."""
     position, in_force, history = run.position, run.in_force, run.history
     is_single = history == _single_plan_history(in_force.text, position.amount, in_force)
     found = {
@@ -125,7 +125,8 @@ def record_of(run: Run) -> dict[str, Any]:
         "counts": {name: count for name, count in run.counts.items() if count != position.t},
     }
     absent: tuple[Any, ...] = (None, [], {})
-    return {name: one for name, one in found.items() if one is not False and one not in absent}
+    position_of_run = {name: entry for name, entry in found.items() if entry is not False and entry not in absent}
+    return record_of_plan(in_force) | position_of_run
 
 
 def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
     record, counts = record_of(run), list(sizes.values())
     record["groups"] = counts[0] if len(set(counts)) == 1 else counts
     record["bases"] = _by_field({name: _all_bases(member) for name, member in run.members.items()}, sizes)
-    return {RECORD: joined(next(iter(run.members.values())).record_of_plan(), record)}
+    return {RECORD: json.dumps(record)}
 
 
 def _all_bases(member: Member) -> Values:
@@ -163,9 +164,7 @@ def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[st
 
 def _single_plan_history(text: str | None, amount: Amount | None, in_force: ResolvedPlan | None) -> History:
     """Return the history of a run whose only plan started at update 0; records omit this history."""
-    return History(
-        (Entry(0, None if amount is None else 0, text, facts=() if in_force is None else in_force.needed_facts),)
-    )
+    return History((Entry(0, None if amount is None else 0, text),))
 
 
 @final
@@ -205,15 +204,10 @@ class SavedOptimizer:
         return SavedOptimizer(member.position.t, state, member.position, bases_of(member.rows.lines))
 
     @property
-    def is_complete(self) -> bool:
-        """True if the record is that of the count, so that the run can continue from it alone."""
-        return self.state is not None and self.state.feedback is not None
-
-    @property
-    def completeness(self) -> tuple[bool, bool, int]:
+    def completeness(self) -> tuple[bool, int]:
         """The order of what several optimizers of one run carry: the greatest has the record that continues."""
         state = self.state
-        return state is not None, self.is_complete, self.count or 0 if state is None else state.position.t
+        return state is not None, self.count or 0 if state is None else state.position.t
 
     def position_on(self, unit: str | None) -> RunPosition | None:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -238,7 +232,7 @@ def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
         StateError: the record has the states of other rules than its plan.
     """
     rules = in_force.resolved.metric_rules
-    if state is None or state.feedback is None:
+    if state is None:
         return {rule: rule.init() for rule in rules}
     if in_force.plan.text == state.text:
         check_rules(state.feedback, in_force.plan)
@@ -298,7 +292,7 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
     """Return what the groups of an optimizer carry, without side effects.
 
     A record of another update than the count is one of earlier values: other code copied the groups without
-    `state_dict()`. Then only its plan, its run facts and the bases are known.
+    `state_dict()`. Then only the count and the bases are known, as in the groups of a run.
 
     Args:
         groups: the groups.
@@ -316,8 +310,7 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
         state = _read(data, known)
         if state.counts.get(name, t) == count:
             return SavedOptimizer(count, state, state.position_at(count), bases)
-    data = {key: value for key, value in data.items() if key in _OF_PLAN | {"optimizers"}} | {"t": count}
-    return SavedOptimizer(count, _read(data, known, is_current=False), RunPosition(count), bases)
+    return SavedOptimizer(count, None, RunPosition(count), bases)
 
 
 def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:
@@ -337,7 +330,7 @@ def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State
     return _read(data, known, bases=True)
 
 
-def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_current: bool = True) -> State:
+def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> State:
     """Validate a record, key by key; `bases` is True if it must have the bases of all groups."""
     _check_keys(data, bases=bases)
     optimizers, text = _read_sizes(data), data["plan"]
@@ -368,7 +361,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False, is_curr
     counts = _read_counts(data.get("counts", {}), optimizers, position.t)
     return State(
         text, in_force, unreadable, facts, optimizers, _by_optimizer(found, optimizers),
-        feedback if is_current else None, position, history, counts, data.get("last_amount"),
+        feedback, position, history, counts, data.get("last_amount"),
         external=_read_external(data.get("external", [])),
     )  # fmt: skip
 

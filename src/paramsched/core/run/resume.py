@@ -97,8 +97,7 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], nam
     in_force = state.in_force
     if state.optimizers.keys() != groups.keys() or (in_force.unit is not None and position.amount is None):
         return None
-    # A copy without `state_dict()` has no states of metric rules, and an optimizer that is behind had earlier ones.
-    has_states = saved.is_complete and position.t == state.position.t
+    has_states = position.t == state.position.t  # an optimizer that is behind had earlier ones
     try:
         scope = scopes_of(in_force.plan, in_force.resolved, groups)[name]
         lines = starting_lines(in_force.counted, groups[name], saved.bases, scope)
@@ -232,7 +231,7 @@ def edits_since_save(
         lines: its lines of the plan in force, which may be another one than the saved plan.
     """
     # Torch's distributed checkpoint may load the values of a run without a plan beside the record of update 0.
-    known = _lines_of_save(saved, groups, name) if saved.is_complete and saved.count else None
+    known = _lines_of_save(saved, groups, name) if saved.count else None
     if known is None or saved.state is None:
         return []
     return _edits(known, groups[name], lines, saved.state.external)
@@ -521,8 +520,6 @@ class Resume:
 
             move = partial(load_counts, run)
         moves = move({name: one.saved_run for name, one in loaded.items()}, source if carries_count else None)
-        if moves:
-            self.log_lost(next(iter(loaded.values())).saved.state, chosen)
         if was_running and run.t < before:
             self.processes.log("update %d -> %d, from the loaded state", before, run.t)
         # All values are computed before the first one is written.
@@ -549,16 +546,6 @@ class Resume:
             run.writes.begin()
         for observe in run.after_load:
             observe()
-
-    def log_lost(self, state: State | None, in_force: ResolvedPlan) -> None:
-        """Log what a record lacks of the present position, because the groups were copied without `state_dict()`."""
-        lost = [*map(str, in_force.resolved.metric_rules)]
-        lost += [] if in_force.unit is None else [f"{in_force.unit} before the next update"]
-        if state is not None and state.feedback is None and state.position.t and lost:
-            self.processes.log(
-                "the optimizer was copied without state_dict(), so the copy lacks the present %s: "
-                "states of rules start anew, and amounts are those of the plan", " and ".join(lost),
-            )  # fmt: skip
 
     def _missing_count(
         self, member: Member, restored: Restored, groups: list[Group], taken: int | None

@@ -1,6 +1,5 @@
 """The run of a plan: its plan in force, position, metric rules and history, and the optimizers that follow it."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -36,7 +35,6 @@ from paramsched.core.run.state import (
     Processes,
     RunPosition,
     SavedRun,
-    record_of_plan,
     restored_states,
     write_entries,
 )
@@ -237,7 +235,7 @@ class Run:
         """The plans of the run."""
         if self._history is None:
             in_force, position = self._begin
-            self._history = History((Entry(position.t, position.amount, in_force.text, facts=in_force.needed_facts),))
+            self._history = History((Entry(position.t, position.amount, in_force.text),))
         return self._history
 
     @history.setter
@@ -246,7 +244,7 @@ class Run:
 
     def entry(self) -> Entry:
         """Return the history entry of the plan that is in force from the present position on."""
-        return Entry(self.t, self.amount, self.in_force.text, facts=self.in_force.needed_facts)
+        return Entry(self.t, self.amount, self.in_force.text)
 
     # ------------------------------------------------------------------ an update
 
@@ -630,7 +628,6 @@ class Member:
         # writes another one.
         self.first: Group = {}
         self.lr_key, self.first_lr = COUNT, None
-        self._written: tuple[ResolvedPlan | None, str] = None, ""  # a plan, and its record
         self.code_bases: Values = {}
         self.initial_groups: dict[int, Group] = {}
         self.written_fields = set[str]()
@@ -691,14 +688,8 @@ class Member:
         self.is_plain = self.run.is_plain and rows.tensors is None
 
     def write_entries(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
-        """Write the bases into each group, and the plan into the first one."""
-        write_entries(bases_of(lines), groups, self.record_of_plan(), self.t)
-
-    def record_of_plan(self) -> str:
-        """Return the part of the record that is constant between two bindings."""
-        if self._written[0] is not self.run.in_force:
-            self._written = self.run.in_force, json.dumps(record_of_plan(self.run.in_force))
-        return self._written[1]
+        """Write the bases and the count into each group."""
+        write_entries(bases_of(lines), groups, self.t)
 
     def write_count(self) -> None:
         """Write the count into every group; an update writes it into the first group only."""

@@ -245,9 +245,7 @@ class Scheduler(LRScheduler):
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
         which may be None. A fourth element, a dict, has `"bases"`, the bases from that update on, by field and group,
-        if `on_base` changed them; `"facts"`, the run facts, if they determine the plan's lengths; and `"left_out"`, the
-        number of plans before this one that are left out, because only the first 10 and the last 90 plans of a run are
-        kept. A plan that comes into force at an update replaces all entries from that update on.
+        if `on_base` changed them. Only the first 10 and the last 90 plans of a run are kept. A plan that comes into force at an update replaces all entries from that update on.
         """
         self._run.require_in_use("history")
         return self._run.history.as_data()

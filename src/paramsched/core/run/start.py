@@ -524,7 +524,6 @@ def restore(
         name: resume_position(in_force, by_count.get(count, RunPosition(count)), "the optimizer")
         for name, count in counts.items()
     }
-    settings.resume.log_lost(state, in_force)
     restored = with_lines(chosen, groups, positions, rule_states(state, in_force))
     return restored | {name: replace(restored[name], saved=saved_optimizer) for name, saved_optimizer in saved.items()}
 

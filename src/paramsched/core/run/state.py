@@ -112,18 +112,8 @@ def count_carried(groups: list[Group]) -> int | None:
     return next((_plain_number(group[COUNT]) for group in groups if COUNT in group), None)
 
 
-def joined(record: str, more: Mapping[str, Any]) -> str:
-    """Return a JSON object with further entries; the text of a plan may be long, so it is not written again.
-
-    >>> joined("", {"bases": {"lr": 0.1}}), joined('{"version": 5}', {"bases": {"lr": 0.1}})
-    ('{"bases": {"lr": 0.1}}', '{"version": 5, "bases": {"lr": 0.1}}')
-    """
-    text = json.dumps(more)
-    return f"{record[:-1]}, {text[1:]}" if record else text
-
-
-def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], record: str, count: int) -> None:
-    """Write bases, a dict from (group index, flat field name) to base, and the record of the run into its first group.
+def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], count: int) -> None:
+    """Write bases, a dict from (group index, flat field name) to base, and the count into the groups.
 
     Groups keep the bases of other fields. The base of lr is also the entry `initial_lr`, so that torch's schedulers can
     continue a run without the library.
@@ -131,8 +121,8 @@ def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], r
     found: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
         found[index][slot] = base
-    for index, (group, mine) in enumerate(zip(groups, found, strict=True)):
-        group[RECORD] = joined("" if index else record, {"bases": recorded_bases(group) | mine})
+    for group, mine in zip(groups, found, strict=True):
+        group[RECORD] = json.dumps({"bases": recorded_bases(group) | mine})
         group[COUNT] = count
         if "lr" in mine:
             group[INITIAL_LR] = mine["lr"]
@@ -142,7 +132,7 @@ def record_other_bases(bases: Mapping[tuple[int, str], float], groups: list[Grou
     """Record bases of a Scheduler's state in groups that are bound next: those of fields that a later plan may have."""
     for (index, slot), base in bases.items():
         if index < len(groups):
-            groups[index][RECORD] = joined("", {"bases": recorded_bases(groups[index]) | {slot: base}})
+            groups[index][RECORD] = json.dumps({"bases": recorded_bases(groups[index]) | {slot: base}})
 
 
 def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple[int, str], float]]:
@@ -224,30 +214,19 @@ class Entry(NamedTuple):
         amount: the amount before that update; None on the clock of updates.
         text: the plan's canonical text; None if the plan has no text or is unknown.
         bases: the bases from that update on, by field and group, if they changed in the run.
-        facts: the run facts that resolve the plan; empty if it needs none.
-        left_out: the number of plans between the previous entry and this one that the history has left out.
     """
 
     update: int
     amount: float | None
     text: str | None
     bases: "Bases" = ()
-    facts: tuple[tuple[str, Any], ...] = ()
-    left_out: int = 0
 
-    @property
-    def details(self) -> dict[str, Any]:
-        """The bases, the facts and the number of plans left out as a dict; empty if there are none."""
+    def as_data(self) -> list[Any]:
+        """Return update, amount, text and, if bases have changed, these in a dict."""
         by_field: dict[str, dict[str, float]] = {}
         for (name, group), base in self.bases:
             by_field.setdefault(name, {})[group] = base
-        facts = {"facts": dict(self.facts)} if self.facts else {}
-        left_out = {"left_out": self.left_out} if self.left_out else {}
-        return ({"bases": by_field} if by_field else {}) | facts | left_out
-
-    def has_plan_of(self, other: "Entry") -> bool:
-        """Return whether another entry has the same plan with the same facts."""
-        return (self.text, self.facts) == (other.text, other.facts)
+        return [self.update, self.amount, self.text, *([{"bases": by_field}] if by_field else [])]
 
 
 Bases: TypeAlias = tuple[tuple[tuple[str, str], float], ...]
@@ -260,7 +239,7 @@ class History:
     """The plans of one run, the earliest first; consecutive plans have different texts.
 
     A job that resumes with another plan each time would add an entry to each of its checkpoints, without an end.
-    Therefore only the first 10 and the last 90 plans are kept; the entry after the gap has the number of the others.
+    Therefore only the first 10 and the last 90 plans are kept.
 
     >>> history = History((Entry(0, None, "a"),)).with_plan(Entry(8000, None, "b"))
     >>> history.as_data(), history.resumed_at(7000, None).as_data()
@@ -276,10 +255,10 @@ class History:
         """
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         dropped = self.entries[len(kept) :]
-        bases, left_out = _last_of((*dropped, new)), dropped[0].left_out if dropped else 0
-        if kept and kept[-1].has_plan_of(new) and not bases and not left_out:
+        bases = _last_of((*dropped, new))
+        if kept and kept[-1].text == new.text and not bases:
             return History(kept)
-        return History(_bounded((*kept, new._replace(bases=tuple(bases.items()), left_out=left_out))))
+        return History(_bounded((*kept, new._replace(bases=tuple(bases.items())))))
 
     def with_bases(
         self, now: Entry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
@@ -299,7 +278,7 @@ class History:
         kept = tuple(entry for entry in (first, *rest) if entry.update < now.update)
         known = _last_of(kept)
         new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
-        if kept and kept[-1].has_plan_of(now):
+        if kept and kept[-1].text == now.text:
             return History(_bounded((*kept, now._replace(bases=new))) if new else kept)
         last = self.entries[-1]
         return History(_bounded((*kept, (last if last.update == now.update else now)._replace(bases=new))))
@@ -310,8 +289,8 @@ class History:
         return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
 
     def as_data(self) -> list[list[Any]]:
-        """Return lists of update, amount, text and, if there are any, the details as a dict."""
-        return [[*entry[:3], *([entry.details] if entry.details else [])] for entry in self.entries]
+        """Return a list for each entry."""
+        return [entry.as_data() for entry in self.entries]
 
 
 _FIRST, _LAST = 10, 90  # plans that a history keeps
@@ -323,9 +302,7 @@ def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     if more <= 0:
         return entries
     first, dropped, (after, *last) = entries[:_FIRST], entries[_FIRST:-_LAST], entries[-_LAST:]
-    left_out = sum(1 + one.left_out for one in dropped) + after.left_out
-    bases = _last_of((*dropped, after))
-    return (*first, after._replace(bases=tuple(bases.items()), left_out=left_out), *last)
+    return (*first, after._replace(bases=tuple(_last_of((*dropped, after)).items())), *last)
 
 
 def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
@@ -344,6 +321,10 @@ def mapping_in(name: str, value: Any) -> dict[str, Any]:
     return value
 
 
+_DETAILS: Final = {"bases", "facts", "left_out"}
+"""The details of an entry. 1.0.0rc6 wrote the last two, which nothing reads."""
+
+
 def read_history(data: Any) -> History:
     """Validate the history in a scheduler's state."""
     if not isinstance(data, (list, tuple)) or not data:
@@ -360,14 +341,10 @@ def read_history(data: Any) -> History:
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
         details = mapping_in(f"the fourth element of history[{index}]", more[0]) if more else {}
+        if not details.keys() <= _DETAILS:
+            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases")
         bases = _read_bases(index, details["bases"]) if "bases" in details else ()
-        facts = tuple(mapping_in(f"the facts of history[{index}]", details.get("facts", {})).items())
-        left_out = details.get("left_out", 0)
-        if not is_count(left_out):
-            raise StateError(f"state: left_out of history[{index}] is {shown(left_out)}, not a number of plans")
-        if not details.keys() <= {"bases", "facts", "left_out"} or (more and not bases and not facts and not left_out):
-            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases, facts or left_out")
-        entries.append(Entry(update, amount, plan, bases, facts, left_out))
+        entries.append(Entry(update, amount, plan, bases))
     return History(_bounded(tuple(entries)))
 
 
@@ -457,7 +434,7 @@ VERSION: Final = 5
 
 
 def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
-    """Return the part of a record that is constant between two bindings."""
+    """Return the part of a record that has the plan."""
     record = {"version": VERSION, "plan": in_force.plan.text, "facts": facts_as_data(in_force.facts)}
     return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})
 
