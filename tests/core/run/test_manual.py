@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.fields import flat_groups
 from paramsched.core.run import state
-from paramsched.core.run.state import Entry, History, read_history
+from paramsched.core.run.history import Entry, History, read_history
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, probe, run, used

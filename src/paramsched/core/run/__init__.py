@@ -4,6 +4,8 @@ from paramsched.core.run.amounts import checked_amount as checked_amount
 from paramsched.core.run.engine_handle import EngineHandle as EngineHandle
 from paramsched.core.run.hooks import PlanHooks as PlanHooks
 from paramsched.core.run.hooks import hooks_on as hooks_on
+from paramsched.core.run.processes import WORLD as WORLD
+from paramsched.core.run.processes import Processes as Processes
 from paramsched.core.run.record import OnBase as OnBase
 from paramsched.core.run.record import OnChange as OnChange
 from paramsched.core.run.record import State as State
@@ -16,8 +18,6 @@ from paramsched.core.run.start import PlanSource as PlanSource
 from paramsched.core.run.start import check_option as check_option
 from paramsched.core.run.start import unwrapped_optimizers as unwrapped_optimizers
 from paramsched.core.run.state import COUNT as COUNT
-from paramsched.core.run.state import WORLD as WORLD
-from paramsched.core.run.state import Processes as Processes
 from paramsched.core.run.state import remove_entries as remove_entries
 from paramsched.core.run.steps import watch_updates as watch_updates
 from paramsched.core.run.values import LR as LR

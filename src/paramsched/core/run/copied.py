@@ -5,10 +5,13 @@ from typing import Any, Final
 
 from paramsched.base.pickles import pickle_of_rc5
 from paramsched.core.entries import load_entry
+from paramsched.core.run.history import History, read_history
+from paramsched.core.run.position import RunPosition
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import BasePolicy
+from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.several import Loads
 from paramsched.core.run.start import PlanSource
-from paramsched.core.run.state import History, Processes, RunPosition, SavedRun, read_history
 
 _KEPT: Final = (
     *("optimizers", "drive", "plan", "facts", "on_change", "code_bases", "begin", "alive", "feedback", "acknowledged"),

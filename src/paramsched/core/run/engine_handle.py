@@ -10,9 +10,10 @@ from paramsched.core.fields import Field
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.plan.traces import Key
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.short import ShortRun, unmoved
-from paramsched.core.run.state import COUNT, Processes
+from paramsched.core.run.state import COUNT
 from paramsched.core.run.values import LR
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.schedule import Schedule

@@ -13,10 +13,11 @@ from paramsched.core.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
+from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import Restored, SavedOptimizer, record_of
 from paramsched.core.run.resume import Resume, changed_function, edits_since_save, problems_of_edits
 from paramsched.core.run.run import FUNCTIONS_OF_UPDATE, Member, Run, has_written, sync_for_checkpoint
-from paramsched.core.run.state import COUNT, INITIAL_LR, Group, Processes
+from paramsched.core.run.state import COUNT, INITIAL_LR, Group
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled, updates_in_states
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.core.schedules.own import has_own_shape

@@ -14,16 +14,13 @@ from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.history import Entry, History, read_history
+from paramsched.core.run.position import BEGIN, RunPosition
 from paramsched.core.run.reports import OtherBase
 from paramsched.core.run.run import Member, Run
+from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.state import (
-    BEGIN,
-    VERSION,
-    Entry,
     Group,
-    History,
-    RunPosition,
-    SavedRun,
     check_rules,
     count_carried,
     is_amount,
@@ -31,8 +28,6 @@ from paramsched.core.run.state import (
     is_finite_number,
     mapping_in,
     read_entries,
-    read_history,
-    record_of_plan,
     restored_states,
     saved_states,
 )
@@ -601,3 +596,13 @@ def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
             labels = member.labels(member.bound)
             bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(member.rows.lines)}
     run.history = run.history.with_bases(run.entry(), bases, replaced)
+
+
+VERSION: Final = 5
+"""The version of a record."""
+
+
+def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
+    """Return the part of a record that has the plan."""
+    record = {"version": VERSION, "plan": in_force.plan.text, "facts": facts_as_data(in_force.facts)}
+    return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})

@@ -45,7 +45,8 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.plan.usual import has_nothing_to_ask
-from paramsched.core.run.state import Group, Processes, log
+from paramsched.core.run.processes import Processes, log
+from paramsched.core.run.state import Group
 from paramsched.core.run.values import LR, initial_value
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule

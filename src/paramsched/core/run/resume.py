@@ -16,6 +16,9 @@ from paramsched.core.plan.differences import diff
 from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import ALONE, Scope, errors_of, scopes_of, shown_names
 from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.run.history import History
+from paramsched.core.run.position import TORCH, RunPosition, resume_position
+from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import (
     BASES_OF_CHECKPOINT,
     NOTHING,
@@ -44,18 +47,7 @@ from paramsched.core.run.reports import (
     where_in,
 )
 from paramsched.core.run.run import Member, Run, groups_changed, note_bases_of_new_fields, note_code_bases
-from paramsched.core.run.state import (
-    INITIAL_LR,
-    TORCH,
-    WORLD,
-    Group,
-    History,
-    Processes,
-    RunPosition,
-    is_finite_number,
-    record_other_bases,
-    resume_position,
-)
+from paramsched.core.run.state import INITIAL_LR, Group, is_finite_number, record_other_bases
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import LR, ValueRows, starting_lines
 from paramsched.core.schedules.own import has_own_shape, is_own

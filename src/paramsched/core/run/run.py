@@ -16,6 +16,9 @@ from paramsched.core.plan.optimizers import WHOLE, Scope, fields_of, shown_names
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.history import Entry, History
+from paramsched.core.run.position import RunPosition
+from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.reports import (
     OtherBase,
     idle_rules_problem,
@@ -25,19 +28,8 @@ from paramsched.core.run.reports import (
     run_goes_on,
     run_is_over,
 )
-from paramsched.core.run.state import (
-    COUNT,
-    WORLD,
-    Entry,
-    Group,
-    History,
-    LoadedStates,
-    Processes,
-    RunPosition,
-    SavedRun,
-    restored_states,
-    write_entries,
-)
+from paramsched.core.run.saved_run import LoadedStates, SavedRun
+from paramsched.core.run.state import COUNT, Group, restored_states, write_entries
 from paramsched.core.run.step_observers import STEP_HOOK
 from paramsched.core.run.steps import run_uncompiled
 from paramsched.core.run.values import LR, Overwritten, ValueRows, initial_value, starting_lines

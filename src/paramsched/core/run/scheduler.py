@@ -40,6 +40,8 @@ from paramsched.core.plan.resolution import resolved_rules
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.plan.traces import Key
 from paramsched.core.run.parameter_writes import ParameterWrites
+from paramsched.core.run.position import RunPosition
+from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state, state_of
 from paramsched.core.run.resume import Resume
 from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
@@ -57,7 +59,7 @@ from paramsched.core.run.start import (
     unwrapped_optimizers,
     with_location,
 )
-from paramsched.core.run.state import WORLD, Group, Processes, RunPosition, remove_entries
+from paramsched.core.run.state import Group, remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call, meant_clock

@@ -8,7 +8,8 @@ from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.reports import problems_of_bases
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import SavedRun, saved_states
+from paramsched.core.run.saved_run import SavedRun
+from paramsched.core.run.state import saved_states
 from paramsched.errors import StateError
 
 

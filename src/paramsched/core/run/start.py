@@ -20,7 +20,10 @@ from paramsched.core.plan.lines import RuleStates, bases_of, by_group
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of, refuse_several_plans, scopes_of, shown_names
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.run.history import History
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks, warn_of_changed_functions
+from paramsched.core.run.position import RunPosition, resume_position
+from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import (
     NOTHING,
     BasePolicy,
@@ -46,17 +49,7 @@ from paramsched.core.run.reports import (
 )
 from paramsched.core.run.resume import Edit, Resume, edits_since_save, edits_since_update, problems_of_edits
 from paramsched.core.run.run import Member, Run, has_written
-from paramsched.core.run.state import (
-    COUNT,
-    WORLD,
-    Group,
-    History,
-    Processes,
-    RunPosition,
-    restored_states,
-    resume_position,
-    saved_states,
-)
+from paramsched.core.run.state import COUNT, Group, restored_states, saved_states
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import initial_value, starting_lines
 from paramsched.core.schedules.schedule import Schedule

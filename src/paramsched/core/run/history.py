@@ -1,0 +1,157 @@
+"""The plans of a run, in the order in which they were in force."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias, final
+
+from paramsched.core.run.state import is_amount, is_count, is_finite_number, mapping_in
+from paramsched.errors import StateError, shown
+
+
+@final
+class Entry(NamedTuple):
+    """A plan with the bases that changed, and the update from which it was in force.
+
+    Args:
+        update: the first update of the plan.
+        amount: the amount before that update; None on the clock of updates.
+        text: the plan's canonical text; None if the plan has no text or is unknown.
+        bases: the bases from that update on, by field and group, if they changed in the run.
+    """
+
+    update: int
+    amount: float | None
+    text: str | None
+    bases: "Bases" = ()
+
+    def as_data(self) -> list[Any]:
+        """Return update, amount, text and, if bases have changed, these in a dict."""
+        by_field: dict[str, dict[str, float]] = {}
+        for (name, group), base in self.bases:
+            by_field.setdefault(name, {})[group] = base
+        return [self.update, self.amount, self.text, *([{"bases": by_field}] if by_field else [])]
+
+
+Bases: TypeAlias = tuple[tuple[tuple[str, str], float], ...]
+"""Pairs of a place, which is a field and the label of a group, and its base."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class History:
+    """The plans of one run, the earliest first; consecutive plans have different texts.
+
+    A job that resumes with another plan each time would add an entry to each of its checkpoints, without an end.
+    Therefore only the first 10 and the last 90 plans are kept.
+
+    >>> history = History((Entry(0, None, "a"),)).with_plan(Entry(8000, None, "b"))
+    >>> history.as_data(), history.resumed_at(7000, None).as_data()
+    ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
+    """
+
+    entries: tuple[Entry, ...]
+
+    def with_plan(self, new: Entry) -> "History":
+        """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound.
+
+        Their bases remain in force.
+        """
+        kept = tuple(entry for entry in self.entries if entry.update < new.update)
+        dropped = self.entries[len(kept) :]
+        bases = _last_of((*dropped, new))
+        if kept and kept[-1].text == new.text and not bases:
+            return History(kept)
+        return History(_bounded((*kept, new._replace(bases=tuple(bases.items())))))
+
+    def with_bases(
+        self, now: Entry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
+    ) -> "History":
+        """Return the history of a run whose bases may change at the update of `now`, the last one of the history.
+
+        Args:
+            now: the plan in force.
+            bases: the bases from that update on, by field and group.
+            before: the bases that were replaced.
+        """
+        replaced = {**before, **_last_of(self.entries)}
+        if not replaced:
+            return self
+        first, *rest = self.entries
+        first = first._replace(bases=tuple({**before, **dict(first.bases)}.items()))
+        kept = tuple(entry for entry in (first, *rest) if entry.update < now.update)
+        known = _last_of(kept)
+        new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
+        if kept and kept[-1].text == now.text:
+            return History(_bounded((*kept, now._replace(bases=new))) if new else kept)
+        last = self.entries[-1]
+        return History(_bounded((*kept, (last if last.update == now.update else now)._replace(bases=new))))
+
+    def resumed_at(self, update: int, amount: float | None) -> "History":
+        """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""
+        last = self.entries[-1]
+        return self if last.update <= update else self.with_plan(last._replace(update=update, amount=amount))
+
+    def as_data(self) -> list[list[Any]]:
+        """Return a list for each entry."""
+        return [entry.as_data() for entry in self.entries]
+
+
+_FIRST = 10  # plans that a history keeps
+
+
+_LAST = 90  # and those after them
+
+
+def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Leave out the middle of a long history; the bases that were changed there remain in force."""
+    more = len(entries) - _FIRST - _LAST
+    if more <= 0:
+        return entries
+    first, dropped, (after, *last) = entries[:_FIRST], entries[_FIRST:-_LAST], entries[-_LAST:]
+    return (*first, after._replace(bases=tuple(_last_of((*dropped, after)).items())), *last)
+
+
+def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
+    """Return the last base of each place in some entries."""
+    return {place: base for entry in entries for place, base in entry.bases}
+
+
+_DETAILS: Final = {"bases", "facts", "left_out"}
+"""The details of an entry. 1.0.0rc6 wrote the last two, which nothing reads."""
+
+
+def read_history(data: Any) -> History:
+    """Validate the history in a scheduler's state."""
+    if not isinstance(data, (list, tuple)) or not data:
+        raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
+    entries: list[Entry] = []
+    for index, found in enumerate(data):
+        if not isinstance(found, (list, tuple)) or len(found) not in (3, 4):
+            raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
+        update, amount, plan, *more = found
+        if not is_count(update) or (entries and update <= entries[-1].update):
+            raise StateError(f"state: history[{index}] has update {shown(update)}, which is not after the previous one")
+        if amount is not None and not is_amount(amount):
+            raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
+        if plan is not None and not isinstance(plan, str):
+            raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
+        details = mapping_in(f"the fourth element of history[{index}]", more[0]) if more else {}
+        if not details.keys() <= _DETAILS:
+            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases")
+        bases = _read_bases(index, details["bases"]) if "bases" in details else ()
+        entries.append(Entry(update, amount, plan, bases))
+    return History(_bounded(tuple(entries)))
+
+
+def _read_bases(index: int, data: Any) -> Bases:
+    """Read the bases of an entry of the history."""
+    name = f"bases of history[{index}]"
+    found = {
+        (field, group): base
+        for field, by_group in mapping_in(name, data).items()
+        for group, base in mapping_in(name, by_group).items()
+    }
+    for base in found.values():
+        if not is_finite_number(base):
+            raise StateError(f"state: {name} has {shown(base)}, which is not a finite number")
+    return tuple(found.items())
