@@ -309,7 +309,7 @@ def annotation_text(annotation: Any) -> str:
         return annotation
     members, words = list(union_members(annotation)), list[str]()
     for name, union in _NAMES.items():
-        if union <= {*members}:
+        if not union.isdisjoint(members) and union <= {*members}:
             words.append(name)
             members = [member for member in members if member not in union]
     words += [_text_of_one(member) for member in members if member not in (None, NoneType)]
