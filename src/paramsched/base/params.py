@@ -208,6 +208,8 @@ def _is_function(annotation: Any) -> bool:
 
 def union_members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union; an annotation that is not a union is its only member."""
+    if isinstance(annotation, type):  # most annotations, of which each import asks a thousand times
+        return (annotation,)
     if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, Python 3.12 or newer
         return union_members(annotation.__value__)
     if get_origin(annotation) is Annotated:
