@@ -79,7 +79,7 @@ ENGINES = .venv-engines
 engines:
 	$(MAKE) VENV=$(ENGINES) $(ENGINES)/engines.stamp
 	$(ENGINES)/bin/python -m pytest -n 2 --dist worksteal -q tests/engines/test_real_engines.py tests/engines/test_torchtitan.py \
-	    tests/engines/test_deepspeed.py tests/engines/test_table.py -k "not table or (deepspeed and two_processes and whole)" $(ARGS)
+	    tests/engines/test_deepspeed.py tests/engines/test_frames.py tests/engines/test_table.py -k "not table or (deepspeed and two_processes and whole)" $(ARGS)
 
 # All tests with the newest releases of all libraries, release candidates included, instead of the pinned versions.
 # Those of requirements/held.txt keep their version.

@@ -18,13 +18,6 @@ from paramsched.core.entries import is_installed as _is_installed
 from paramsched.core.entries import register_entries as _register_entries
 from paramsched.core.feedback import hold as hold
 from paramsched.core.feedback import plateau as plateau
-from paramsched.core.plan import Binding as Binding
-from paramsched.core.plan import Plan as Plan
-from paramsched.core.plan import Target as Target
-from paramsched.core.plan import diff as diff
-from paramsched.core.plan import resolve as resolve
-from paramsched.core.plan import to_lambda as to_lambda
-from paramsched.core.plan import trace as trace
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import anneal as anneal
 from paramsched.core.schedules import clamp as clamp
@@ -65,6 +58,13 @@ if TYPE_CHECKING:
     from paramsched import show as show
     from paramsched import tools as tools
     from paramsched.checks import check as check
+    from paramsched.core.plan import Binding as Binding
+    from paramsched.core.plan import Plan as Plan
+    from paramsched.core.plan import Target as Target
+    from paramsched.core.plan import diff as diff
+    from paramsched.core.plan import resolve as resolve
+    from paramsched.core.plan import to_lambda as to_lambda
+    from paramsched.core.plan import trace as trace
     from paramsched.core.run import Scheduler as Scheduler
     from paramsched.core.values import Values as Values
     from paramsched.files import dump as dump
@@ -75,16 +75,23 @@ if TYPE_CHECKING:
 
 __version__ = _VERSION
 
-# Imported on first use: what imports torch or the checks, and the packages, which may not be installed.
+# Imported on first use: what a schedule does not need, and the packages, which may not be installed.
 _LAZY = {
+    "Binding": "paramsched.core.plan",
+    "Plan": "paramsched.core.plan",
     "Scheduler": "paramsched.core.run",
+    "Target": "paramsched.core.plan",
     "Values": "paramsched.core.values",
     "check": "paramsched.checks.plan_check",
+    "diff": "paramsched.core.plan",
     "dump": "paramsched.files.plan_files",
     "find_lr": "paramsched.tools.range_test",
     "load": "paramsched.files.plan_files",
     "loads": "paramsched.files.plan_files",
     "recipes": "paramsched.tools.recipes",
+    "resolve": "paramsched.core.plan",
+    "to_lambda": "paramsched.core.plan",
+    "trace": "paramsched.core.plan",
 }
 _PACKAGES = ("compat", "engines", "extend", "mmengine", "show", "tools")
 _find_modules_in_pickles()

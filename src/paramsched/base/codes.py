@@ -3,7 +3,6 @@
 `paramsched check --explain PS102` prints the explanation of a code from `rules.json`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -112,7 +111,9 @@ class CheckRule:
 @cache
 def check_rules() -> Mapping[str, CheckRule]:
     """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
-    from importlib.resources import files  # a tenth of the import of the library, and only `--explain` needs it
+    # A tenth of the import of the library, and only `--explain` needs it.
+    import json
+    from importlib.resources import files
 
     rows = json.loads(files("paramsched.base").joinpath("rules.json").read_text("utf-8"))
     return {row["code"]: CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,11 @@ from typing import IO
 
 from paramsched.base.words import closest, printable
 from paramsched.errors import InvalidArgument, shown
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
 
@@ -97,7 +103,8 @@ def write_whole_file(file: Path, data: bytes) -> None:
     and mode are preserved. If renaming would lose the name or the owner, the file itself is written. Only regular files
     are replaced; `/dev/stdout` and others are opened and written as they are.
 
-    A process that is killed while writing `plan.yaml` may leave a hidden file: `.plan.yaml.` and 16 digits.
+    A process that is killed while writing `plan.yaml` may leave a hidden file: `.plan.yaml.` and 16 digits. The next
+    write of `plan.yaml` removes it, but not on Windows.
 
     Raises:
         OSError: the file cannot be written. The error contains its name, or the name of the missing folder.
@@ -140,23 +147,45 @@ def _write_to_disk(stream: IO[bytes], data: bytes) -> None:
 
 def _write_regular(target: Path, data: bytes) -> None:
     """Replace or create a regular file. If it cannot be replaced, write into it."""
-    from shutil import copystat  # imported here because it loads every compression module, and most programs only read
-
     old = None
     with suppress(FileNotFoundError), target.open("r+b"):  # a read-only file must not be replaced either
         old = target.stat()
-    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
+    _remove_leftovers(target)
+    while not _replace(target, data, old):
+        pass
+
+
+def _replace(target: Path, data: bytes, old: os.stat_result | None) -> bool:
+    """Write the content to a temporary file and rename it; return whether nobody removed that file before.
+
+    Another machine may remove it, because some file systems keep locks only on each machine.
+
+    Args:
+        target: the file to replace or create.
+        data: the content.
+        old: the status of the old file.
+    """
+    from shutil import copystat  # imported here because it loads every compression module, and most programs only read
+
+    beside = target.with_name(f"{_hidden_name(target)}{os.urandom(8).hex()}")
     mode = 0o666 if old is None else 0o600  # that of an old file is copied
     try:
         with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
+            _lock(out)
             _write_to_disk(out, data)
-        if old is not None:
-            new = beside.stat()
-            if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-                os.chown(beside, old.st_uid, old.st_gid)
-            copystat(target, beside)  # mode, access control lists and other attributes
-            os.utime(beside)
-        beside.replace(target)
+            if old is not None:
+                new = beside.stat()
+                if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+                    os.chown(beside, old.st_uid, old.st_gid)
+                copystat(target, beside)  # mode, access control lists and other attributes
+                os.utime(beside)
+            if fcntl is None:
+                out.close()  # Windows renames no open file
+            beside.replace(target)
+    except FileNotFoundError:
+        if beside.exists() or not target.parent.is_dir():
+            raise
+        return False
     except OSError as error:
         if old is None or error.errno not in _NOT_REPLACEABLE:
             raise
@@ -165,3 +194,36 @@ def _write_regular(target: Path, data: bytes) -> None:
             stream.truncate()  # last, so that a full disk keeps the end of the old file
     finally:
         beside.unlink(missing_ok=True)
+    return True
+
+
+def _hidden_name(target: Path) -> str:
+    """Return the begin of the name of a temporary file."""
+    return f".{target.name[:50]}."
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of processes that were killed: those that no process has locked."""
+    begin, end = re.escape(_hidden_name(target)), "[0-9a-f]{16}"
+    with suppress(OSError):  # a folder whose files must not be listed
+        for name in os.listdir(target.parent):  # noqa: PTH208  # a Path for each file takes ten times as long
+            if re.fullmatch(begin + end, name):
+                _remove_unlocked(target.with_name(name))
+
+
+def _remove_unlocked(leftover: Path) -> None:
+    """Remove a file, unless a process has locked it, or locks are unknown here."""
+    with suppress(OSError), leftover.open("r+b") as stream:
+        if _lock(stream):
+            leftover.unlink()
+
+
+def _lock(stream: IO[bytes]) -> bool:
+    """Lock an open file until it is closed or the process ends; return False if it is locked or cannot be."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

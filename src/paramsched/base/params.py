@@ -208,6 +208,8 @@ def _is_function(annotation: Any) -> bool:
 
 def union_members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union; an annotation that is not a union is its only member."""
+    if isinstance(annotation, type):  # most annotations, of which each import asks a thousand times
+        return (annotation,)
     if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, Python 3.12 or newer
         return union_members(annotation.__value__)
     if get_origin(annotation) is Annotated:
@@ -309,7 +311,7 @@ def annotation_text(annotation: Any) -> str:
         return annotation
     members, words = list(union_members(annotation)), list[str]()
     for name, union in _NAMES.items():
-        if union <= {*members}:
+        if not union.isdisjoint(members) and union <= {*members}:
             words.append(name)
             members = [member for member in members if member not in union]
     words += [_text_of_one(member) for member in members if member not in (None, NoneType)]

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import reduce
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Final, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, final
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:  # the import of the class would load 24 further modules, a sixth of the import of the library
+    Loader = object
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -228,7 +232,7 @@ class _ModuleOfRC6(Loader):
 
 
 @final
-class _ModulesOfRC6(MetaPathFinder):
+class _ModulesOfRC6:
     """Find the modules that are gone; Python asks only for what no file has."""
 
     def find_spec(

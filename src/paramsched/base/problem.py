@@ -2,19 +2,20 @@
 
 import re
 import sys
-import traceback
 import warnings
-from array import array
 from bisect import bisect_right
 from dataclasses import KW_ONLY, astuple, dataclass, field, fields, replace
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from paramsched.base.codes import SYNTAX, CheckRule, Severity, check_rules
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import printable, printable_lines
+
+if TYPE_CHECKING:
+    from array import array
 
 _EXCERPT: Final = 72  # characters of a line that are shown
 
@@ -260,6 +261,8 @@ class TextLines:
     @cached_property
     def _byte_ends(self) -> "array[int]":
         """The end of each character in bytes of UTF-8; empty if the text is ASCII."""
+        from array import array  # only texts that are not ASCII need it
+
         text = "" if self.text.isascii() else self.text
         return array("l", accumulate(len(one.encode("utf-8", "surrogatepass")) for one in text))
 
@@ -315,6 +318,8 @@ def lines_for_notebook(error: BaseException) -> list[str]:
 
     IPython calls `_render_traceback_` of an exception, and prints the frames of this library too without it.
     """
+    import traceback  # only errors in a notebook need it
+
     hidden = {*_PASSED_OVER, "IPython"}
     frames = [
         (frame, line)

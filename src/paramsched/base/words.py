@@ -1,7 +1,6 @@
 """Words of messages: paths, lists of names, values of users made printable, and the names near a wrong one."""
 
-import json
-import re
+import re  # patterns are compiled at their first use, because that takes a tenth of the import of the library
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache, partial
@@ -28,6 +27,8 @@ def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True
     >>> print(json_text({"köpfe": "\x9b31m\u202e\n"}))
     {"köpfe": "\u009b31m\u202e\n"}
     """
+    import json  # a thirtieth of the import of the library
+
     dumps = partial(json.dumps, indent=indent, ensure_ascii=False, allow_nan=False)
     try:
         text = dumps(data)
@@ -35,7 +36,7 @@ def json_text(data: object, *, indent: int | None = None, allow_nan: bool = True
         if not allow_nan:
             raise
         text = dumps(_with_nulls(data))
-    return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
+    return re.sub(_NOT_ASCII, lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
 def _with_nulls(data: object) -> object:
@@ -47,7 +48,7 @@ def _with_nulls(data: object) -> object:
     return None if isinstance(data, float) and not isfinite(data) else data
 
 
-_NOT_ASCII: Final = re.compile(r"[^ -~\n]")
+_NOT_ASCII: Final = r"[^ -~\n]"
 
 
 def printable_lines(text: str) -> str:
@@ -97,6 +98,8 @@ def child_path(path: str, *keys: object) -> str:
         elif _PLAIN_NAME.fullmatch(name := str(key)):
             path += f".{name}"
         else:
+            import json  # as above
+
             path += f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
     return path
 
@@ -151,7 +154,7 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     return next((text for text in close if _is_typing_error(_words(name), _words(text))), None)
 
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\w\s]+")
+_WORD: Final = r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\w\s]+"
 
 
 def _words(name: str) -> list[str]:
@@ -160,7 +163,7 @@ def _words(name: str) -> list[str]:
     >>> _words("lr_decay-style"), _words("WarmupMultiStepLR")
     (['lr', 'decay', '-', 'style'], ['warmup', 'multi', 'step', 'lr'])
     """
-    return [word.lower() for word in _WORD.findall(name)]
+    return [word.lower() for word in re.findall(_WORD, name)]
 
 
 def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
@@ -227,7 +230,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 _COLUMNS, _LINES = 100, 20
-_LIST = re.compile(r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]")
+_LIST: Final = r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]"
 
 
 def text_on_screen(value: object) -> str:
@@ -241,7 +244,7 @@ def text_on_screen(value: object) -> str:
     text = str(value)
     if len(text) <= _COLUMNS and "\n" not in text:
         return text
-    text = _LIST.sub(r"[\1..., \2]", text)
+    text = re.sub(_LIST, r"[\1..., \2]", text)
     if len(text) <= _COLUMNS and "\n" not in text:
         return text
     shown = text[: _COLUMNS * _LINES]  # a longer text is cut anyway

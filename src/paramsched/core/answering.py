@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast, get_args, is_typeddict
 
-from paramsched.base.foreign_names import name_here
 from paramsched.base.params import params_of
 from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
@@ -27,11 +26,18 @@ def unknown_argument(call: str, key: str, names: Mapping[str, object] | list[str
         value: the value that was given.
     """
     message = f'unknown argument "{shortened_text(key)}"'
-    here = name_here(call, key, value)
+    here = _name_here(call, key, value)
     if here is not None:
         return InvalidCall(CallSite(call, key), message, here + _shape_with(here, call, names))
     example = example_call(SHAPES[call], call) if call in SHAPES else ""
     return InvalidCall(CallSite(call, key), f"{message}; {did_you_mean(key, names)}", example=example)
+
+
+def _name_here(call: str, key: str, value: object = None) -> str | None:
+    """Return what to write for an argument of another library; None if it is unknown."""
+    from paramsched.base.foreign_names import name_here  # only errors need its tables
+
+    return name_here(call, key, value)
 
 
 def _shape_with(here: str, call: str, names: Mapping[str, object] | list[str]) -> str:
@@ -68,12 +74,12 @@ def is_foreign_entry(name: str, value: Any) -> bool:
     if name in KNOWN or is_line or not isinstance(value, (str, bool, int, float, list, tuple)):
         return False
     is_constant = value in (0, 1) and not isinstance(value, bool)  # the value of any field
-    return (isinstance(value, str) and name in SHAPES) or (not is_constant and name_here("", name) is not None)
+    return (isinstance(value, str) and name in SHAPES) or (not is_constant and _name_here("", name) is not None)
 
 
 def entry_here(name: str, value: object) -> str:
     """Return what to write for an entry of a plan that is an argument of another library, or the name of a shape."""
-    return f"Write lr: {example_call(SHAPES[name], name)}" if name in SHAPES else f"{name_here('', name, value)}"
+    return f"Write lr: {example_call(SHAPES[name], name)}" if name in SHAPES else f"{_name_here('', name, value)}"
 
 
 def answering(function: _Function) -> _Function:

@@ -4,7 +4,6 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -57,6 +56,8 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
         package: the name of the package from which users import them.
         file: the `__file__` of the package.
     """
+    from pathlib import Path  # a twentieth of the import of the library, and no schedule needs it
+
     tree = ast.parse(Path(file).with_name("__init__.pyi").read_text(encoding="utf-8"))
     homes = {
         alias.asname or alias.name: (node.module or "", alias.name)

@@ -45,7 +45,7 @@ _LESS_IS_BETTER: Final = frozenset(
 )
 _ANY: Final = _MORE_IS_BETTER | _LESS_IS_BETTER | {"score", "metric", "kl", "elbo", "norm"}
 _NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is not a loss
-_SPLIT: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
+_SPLIT: Final = r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+"
 
 
 def metric_word(name: str) -> str:
@@ -65,7 +65,7 @@ _REVERSED: Final = frozenset(
     }
 )
 """Words that reverse the direction of a metric, or name a quantity derived from it."""
-_MINUS: Final = re.compile(r"^\s*-|(?<!\w)1\s*-")
+_MINUS: Final = r"^\s*-|(?<!\w)1\s*-"
 """The negative of a metric, and its difference from 1."""
 
 
@@ -76,7 +76,7 @@ def better_mode(name: str) -> Literal["min", "max"] | None:
     ('max', 'min', 'max', None)
     """
     words = _name_parts(name)
-    if (_REVERSED | _NO_METRIC) & set(words) or _MINUS.search(name):
+    if (_REVERSED | _NO_METRIC) & set(words) or re.search(_MINUS, name):
         return None
     known = [word if word in _ANY else word.rstrip("0123456789") for word in words]
     last = next((word for word in reversed(known) if word in _ANY), "")
@@ -84,7 +84,7 @@ def better_mode(name: str) -> Literal["min", "max"] | None:
 
 
 def _name_parts(metric: str) -> list[str]:
-    return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("IoU", "iou"))]
+    return [word.lower() for word in re.findall(_SPLIT, metric.replace("mAP", "map").replace("IoU", "iou"))]
 
 
 State = TypeVar("State")

@@ -164,10 +164,10 @@ def guided(schedule: Schedule, rules: Iterable[Any]) -> Schedule:
     return OPERATORS["guided"].call(schedule=schedule, guides=tuple(rules))
 
 
-def _one_absolute(call: Schedule) -> None:
-    operands = call.args["operands"]
-    fixed = [operand for operand in operands if operand.has_absolute]
-    if len(fixed) > 1:
+def _one_absolute(call: Schedule, joined: Sequence[Schedule]) -> None:
+    if sum(operand.has_absolute for operand in joined) > 1:
+        operands = call.args["operands"]
+        fixed = [operand for operand in operands if operand.has_absolute]
         others = [operand for operand in operands if not operand.has_absolute]
         lower = minimum(*fixed)
         raise InvalidArgument(
@@ -205,7 +205,7 @@ def _is_factor(schedule: Schedule) -> bool:
     return schedule.args["value"] >= 0 and schedule.args["value"] != 1
 
 
-@planner(hidden=True, precedence=PRODUCT, text=_product_text, check=_one_absolute, joins="operands")
+@planner(hidden=True, precedence=PRODUCT, text=_product_text, check_operands=_one_absolute, joins="operands")
 def _product(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     """value(t) = a(t) * b(t) * …
 

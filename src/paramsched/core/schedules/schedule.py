@@ -138,6 +138,8 @@ class Shape:
         measure: the exact length of a call that starts with a span; None if its own length or its parts decide.
         text: the text of a call; None for the shortest call.
         check: raises an error if arguments that are valid alone contradict each other.
+        check_operands: the check of a shape that joins, of the call and of its operands before they are joined. An
+            operand of the same shape has been checked.
         completed: fills arguments that depend on others, such as a length that is by default another one.
         joins: the argument with several schedules, in which a call of this shape is replaced by its own ones.
         open_levels: for each level that may be open, its value without a neighbor.
@@ -156,6 +158,7 @@ class Shape:
     measure: Callable[["Schedule", Span], Fraction | None] | None = None
     text: Callable[["Schedule"], str] | None = None
     check: Callable[["Schedule"], None] | None = None
+    check_operands: Callable[["Schedule", Sequence["Schedule"]], None] | None = None
     completed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     joins: str | None = None
     open_levels: Mapping[str, float] = field(default_factory=dict)
@@ -174,11 +177,25 @@ class Shape:
     def call(self, **args: Any) -> "Schedule":
         """Return a call with checked arguments, in the order of the signature."""
         if self.joins is not None:
-            parts = (part.args[self.joins] if part.shape is self else (part,) for part in args[self.joins])
-            args[self.joins] = tuple(element for several in parts for element in several)
+            return self._joined(self.joins, args[self.joins])
         made = Schedule(self, args if self.completed is None else self.completed(args))
         if self.check is not None:
             self.check(made)
+        return made
+
+    def _joined(self, name: str, operands: Sequence["Schedule"]) -> "Schedule":
+        """Return a call with the elements of each operand of this shape.
+
+        Only the operands are asked, not all of their elements, because `a >> b >> …` joins as often as it has stages.
+        """
+        elements = [operand.args[name] if operand.shape is self else (operand,) for operand in operands]
+        made = Schedule(self, {name: _concatenated(elements)})
+        if len(made.args[name]) > len(operands):
+            deepest = (operand.depth_of_parts if operand.shape is self else operand.depth for operand in operands)
+            made.__dict__["depth_of_parts"] = max(deepest)
+            made.__dict__["has_absolute"] = any(map(attrgetter("has_absolute"), operands))
+        if self.check_operands is not None:
+            self.check_operands(made, operands)
         return made
 
     @property
@@ -289,9 +306,14 @@ class Schedule:
     @cached_property
     def depth(self) -> int:
         """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
-        parts = self._parts
-        chain = chain_depth(len(parts)) if self.shape.precedence < CALL and parts else 0
-        return 1 + max(map(attrgetter("depth"), parts), default=0) + chain
+        joins = self.shape.joins
+        own = 1 if joins is None else 1 + chain_depth(len(self.args[joins]))
+        return own + self.depth_of_parts
+
+    @cached_property
+    def depth_of_parts(self) -> int:
+        """The largest depth of a schedule in this one; 0 if it contains no other schedule."""
+        return max(map(attrgetter("depth"), self._parts), default=0)
 
     def with_args(self, **changes: Any) -> "Schedule":
         """Return the schedule with other arguments, which are not checked alone."""
@@ -579,6 +601,14 @@ def _leaves_of(items: tuple[Any, ...]) -> Iterator[object]:
             yield from _leaves_of(item)
         else:
             yield item
+
+
+def _concatenated(tuples: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the items of all tuples. Joined in pairs, because `+` of two tuples is the fastest copy of a long one."""
+    while len(tuples) > 1:
+        pairs = [first + second for first, second in zip(tuples[::2], tuples[1::2], strict=False)]
+        tuples = pairs if len(tuples) % 2 == 0 else [*pairs, tuples[-1]]
+    return tuples[0] if tuples else ()
 
 
 def _changed(value: Any, change: Callable[[Any], Any]) -> Any:

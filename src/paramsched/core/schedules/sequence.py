@@ -242,7 +242,7 @@ def _text(call: Schedule) -> str:
     length=_length,
     measure=_measure,
     text=_text,
-    check=lambda call: refuse_ambiguous_levels(call.args["stages"]),
+    check_operands=lambda call, operands: _refuse_ambiguous_operands(operands, call.args["stages"]),
 )
 def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     """Stages one after another, each with a clock that starts at 0. The final value of the last stage is held.
@@ -474,16 +474,40 @@ def refuse_ambiguous_levels(stages: Several[Schedule], resolved: Several[Schedul
     """
     held: Level | None = None
     for stage, in_run in zip(stages, stages if resolved is None else resolved, strict=True):
-        own = open_start(stage)
-        if own is not None and held not in (None, own):
-            name = "value" if stage.kind == "constant" else "start"
-            raise AmbiguousLevel(
-                " >> ".join(map(short_line, stages)),
-                f"{short_line(stage)} after a constant could begin at {held} or at {own}",
-                f"Write {name}={held} to continue at that level, or {name}={own} to begin anew",
-            )
+        _refuse_ambiguous_level(stage, held, stages)
         if takes_time(in_run):
             held = constant_at(in_run, stage)
+
+
+def _refuse_ambiguous_operands(operands: Several[Schedule], stages: Several[Schedule]) -> None:
+    """Raise as `refuse_ambiguous_levels`, for operands whose own stages have been checked.
+
+    Args:
+        operands: the operands: sequences, or single stages.
+        stages: the stages of all operands, for the error.
+    """
+    held: Level | None = None
+    for operand in operands:
+        own_stages = stages_of(operand)
+        if held is not None:
+            for stage in own_stages:
+                _refuse_ambiguous_level(stage, held, stages)
+                if takes_time(stage):
+                    break
+        last = next(filter(takes_time, reversed(own_stages)), None)
+        held = held if last is None else constant_at(last, last)
+
+
+def _refuse_ambiguous_level(stage: Schedule, held: Level | None, stages: Several[Schedule]) -> None:
+    """Raise if the open start of a stage could mean the level that a constant before it holds, or its own level."""
+    own = open_start(stage)
+    if own is not None and held not in (None, own):
+        name = "value" if stage.kind == "constant" else "start"
+        raise AmbiguousLevel(
+            " >> ".join(map(short_line, stages)),
+            f"{short_line(stage)} after a constant could begin at {held} or at {own}",
+            f"Write {name}={held} to continue at that level, or {name}={own} to begin anew",
+        )
 
 
 def with_own_ends(schedule: Schedule) -> Schedule:

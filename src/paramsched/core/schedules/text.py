@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial, reduce
 from inspect import BoundArguments, signature
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from keyword import iskeyword
 from math import isfinite
 from numbers import Real
@@ -121,18 +121,16 @@ _PRECEDENCES: Final[Mapping[type, int]] = {
 _FEW: Final = 8  # operators up to which an error names the two operands that do not fit
 _SYNTAX: Final = "a schedule's text consists of calls, numbers, strings, lists, >>, *, /, **, + and -"
 _OPERATOR: Final = "unknown operator; stages are joined by >>, and the other operators are *, /, **, + and -"
-_LITERAL: Final = re.compile(
-    r"""[rRuU]?(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", re.DOTALL
-)
-_ESCAPE: Final = re.compile(r"""\\(?![\\'"abfnrtv0-7xuUN])""")
-_TOKEN: Final = re.compile(
-    rf"""(?P<text>{_LITERAL.pattern})|(?P<quote>["'])|(?P<open>[(\[{{])|(?P<close>[)\]}}])"""
+# Patterns are compiled at their first use, because that takes a tenth of the import of the library.
+_LITERAL: Final = r"""(?s:[rRuU]?(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))"""
+_ESCAPE: Final = r"""\\(?![\\'"abfnrtv0-7xuUN])"""
+_TOKEN: Final = (
+    rf"""(?s:(?P<text>{_LITERAL})|(?P<quote>["'])|(?P<open>[(\[{{])|(?P<close>[)\]}}])"""
     r"""|(?P<length>\d[\d_.]*+(?:[eE][+-]?\d++)?+\s*+(?:%(?!\s*+[\w("])|(?![eE][+-]?\d)[^\W\d]\w*+(?!\s*+[\w(.])))"""
-    r"""|(?P<zeros>0\d[\d_]*+(?![\w.]))|(?P<word>[\w.]++)|(?P<sign>[^\x00-\x7f]|[\x00-\x08\x0e-\x1f\x7f])""",
-    re.DOTALL,
+    r"""|(?P<zeros>0\d[\d_]*+(?![\w.]))|(?P<word>[\w.]++)|(?P<sign>[^\x00-\x7f]|[\x00-\x08\x0e-\x1f\x7f]))"""
 )
 """The parts of a text that say why Python's parser refuses it."""
-_FALSE_JOIN: Final = re.compile(rf"{_LITERAL.pattern}|->|=>|\|>|[,()\[\]{{}}]", re.DOTALL)
+_FALSE_JOIN: Final = rf"(?s:{_LITERAL}|->|=>|\|>|[,()\[\]{{}}])"
 """The texts, brackets and signs that may join stages in other notations."""
 
 
@@ -200,13 +198,13 @@ _OWN_SHAPE: Final = (
     f"For example: {EXAMPLE_LINE}. Import the module of a shape of your own first (on the command line: "
     "--import the.module)"
 )
-_WORD: Final = re.compile(r"(?<!\w)[^\W\d]\w*|[*/>(]|(?<![eE])[+]|(?<![eE,\[])(?<!, )-")
+_WORD: Final = r"(?<!\w)[^\W\d]\w*|[*/>(]|(?<![eE])[+]|(?<![eE,\[])(?<!, )-"
 """A name or an operator. Signs of numbers in a list are neither, because numbers are fast to read."""
 
 
 def has_many_words(texts: Iterable[str]) -> bool:
     """Return whether schedules have so many names and operators that reading them would take seconds."""
-    words = chain.from_iterable(map(_WORD.finditer, texts))
+    words = chain.from_iterable(map(re.finditer, repeat(_WORD), texts))
     return next(islice(words, MOST_WORDS, None), None) is not None
 
 
@@ -278,7 +276,7 @@ class _LineReader:
             raise ParseError(shortened_text(self.text), f"{message}; a plan is a short text")
         if not self.text.strip():
             raise self.error_at(0, len(self.text), "the text is empty")
-        if escape := _ESCAPE.search(self.text):
+        if escape := re.search(_ESCAPE, self.text):
             raise self.error_at(escape.start(), escape.start() + 2, r"a backslash in a text is written \\")
         try:
             tree = _tree_of(f"(\n{self.text}\n)")
@@ -331,7 +329,7 @@ class _LineReader:
     def refused(self, place: int) -> ParseError:
         """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""
         opened: list[int] = []
-        for match in _TOKEN.finditer(self.text):
+        for match in re.finditer(_TOKEN, self.text):
             begin, end, part = match.start(), match.end(), match[0]
             match match.lastgroup:
                 case "quote":
@@ -353,13 +351,15 @@ class _LineReader:
         if (join := self._false_join()) is not None:
             return join
         place = min(place, max(len(self.text) - 1, 0))
-        end = next((one.end() for one in _TOKEN.finditer(self.text, place) if one.start() == place), place + 1)
+        end = next(
+            (one.end() for one in re.compile(_TOKEN).finditer(self.text, place) if one.start() == place), place + 1
+        )
         return self.error_at(place, end, f"something is missing or is too much here; {_SYNTAX}")
 
     def _false_join(self) -> ParseError | None:
         """Return the error about two stages that `->`, `=>`, `|>` or a comma joins; None if there are none."""
         depth = 0
-        for match in _FALSE_JOIN.finditer(self.text):
+        for match in re.finditer(_FALSE_JOIN, self.text):
             depth += (match[0] in "([{") - (match[0] in ")]}")
             before, after = self.text[: match.start()].rstrip(), self.text[match.end() :].lstrip()
             if depth == 0 and match[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
@@ -382,7 +382,7 @@ class _LineReader:
     def _value(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant(value=str(value)):
-                if not _LITERAL.fullmatch(self.text, *self.span(node)):
+                if not re.compile(_LITERAL).fullmatch(self.text, *self.span(node)):
                     raise self.at(node, "there is no comma or operator between two texts")
                 return value
             case ast.Constant(value=value) if value is None or isinstance(value, (bool, int, float)):

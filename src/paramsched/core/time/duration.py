@@ -120,10 +120,9 @@ _SCALES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _WRITTEN_SCALES = {"T": 10**12, "B": 10**9, "M": 10**6}
 _SCALED_UNITS = frozenset(("samples", "tokens", "frames"))
 _MOST_SCALED_DIGITS = 3  # 1.281M samples, but 1281167 samples: more digits behind the point are not easier to read
-_TERM = re.compile(
+_TERM: Final = (  # compiled at its first use, because that takes a thirtieth of the import of the library
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
-    r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,63}))?\s*(?P<unit>%|[A-Za-z]+)",
-    re.ASCII,
+    r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,63}))?\s*(?P<unit>%|[A-Za-z]+)"
 )
 _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
@@ -434,8 +433,9 @@ def _read_length(text: str) -> Duration:
         raise refused("expected a unit after the number", example=_example_near(bare))
     amounts: dict[str, Fraction] = {}
     place = 0
+    term = re.compile(_TERM, re.ASCII)
     while place < len(bare):
-        match = _TERM.match(bare, place)
+        match = term.match(bare, place)
         if match is None or (place and not match["sign"]):
             raise refused("expected a number with a unit")
         if match["unit"] not in UNIT_NAMES:

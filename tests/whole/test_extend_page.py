@@ -1,0 +1,52 @@
+"""The steps of docs/contributing/extend.md add a shape to a copy of the library."""
+
+import json
+import re
+
+import pytest
+
+from cli.library_copies import ROOT, LibraryCopy, copy_library
+from support.pages import sections
+
+SHAPE = sections("contributing/extend.md")["A shape"]
+REGISTRY = ROOT / "tests" / "whole" / "architecture" / "test_registry.py"
+
+FACTS = """
+import json
+import paramsched as ps
+builder = getattr({place}, "inverse_power")
+schedule = builder(2.0, per=10)
+facts = [ps.__file__, schedule(10, base=0.4), str(schedule), ps.parse(str(schedule)) == schedule]
+print(json.dumps([*facts, "inverse_power" in dir({place})]))
+"""
+
+
+def add_import(file, line):
+    """Add an import beside those of the same module."""
+    module = line.partition(" import ")[0]
+    before, found, after = file.read_text().partition(f"\n{module} import ")
+    assert found, f"{file} imports nothing {module}"
+    file.write_text(f"{before}\n{line}{found}{after}")
+
+
+@pytest.mark.parametrize("place", ["ps.shapes", "ps"])
+def test_a_shape_is_added_by_the_steps_of_the_page(tmp_path, place):
+    library = copy_library(tmp_path)
+    (code,) = (block for block in re.findall(r"```python\n(.+?)```", SHAPE, re.DOTALL) if "@formula()" in block)
+    steps = re.findall(
+        r"^- `(from .+?)` in `src/paramsched/(\S+)`(?:, or in `src/paramsched/(\S+)`)?", SHAPE, re.MULTILINE
+    )
+
+    family = library / "core" / "schedules" / "decays.py"
+    family.write_text(f"{family.read_text()}\n\n{code}")
+    for line, file, instead in steps:
+        add_import(library / (instead if place == "ps" and instead else file), line)
+
+    copy = LibraryCopy(tmp_path)
+    done = copy.run("-c", FACTS.format(place=place))
+    assert done.returncode == 0, done.stderr
+    file, *facts = json.loads(done.stdout)
+    assert file == str(library / "__init__.py")
+    assert facts == [0.1, "inverse_power(2.0, 10)", True, True]
+    documented = copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=tests", str(REGISTRY))
+    assert documented.returncode == 0, documented.stdout
