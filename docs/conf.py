@@ -82,7 +82,7 @@ html_baseurl = os.environ.get(
 )
 
 html_theme = "furo"
-html_title = f"paramsched {release}"
+html_title = "paramsched"  # the version is below the navigation
 templates_path = ["templates"]
 html_context = {"issues": urls.get("Issues", "")}
 html_sidebars = {
