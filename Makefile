@@ -137,10 +137,12 @@ gpu: $(VENV)/compiled.stamp
 
 # The build runs the code and console blocks of the pages. It writes all pages, because the search lacks the words of the
 # index of a page that is not written. One process, because each further one imports torch again and draws nothing from
-# the caches of the others. Then links and spelling are checked, also outside docs/.
+# the caches of the others. Then the blocks of docs/contributing run in a copy of the library, and links and spelling are
+# checked, also outside docs/.
 docs: $(VENV)/docs.stamp
 	@echo "Building the pages and running their examples: one to two minutes; Sphinx prints each page."
 	$(BIN)/python -m sphinx --write-all --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(BIN)/python tools/contributor_pages.py
 	$(BIN)/python tools/check_links.py
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src packages examples tests/README.md
 	@echo docs/_build/html/index.html

@@ -12,6 +12,8 @@ from sphinx.application import Sphinx
 
 # Where other processes use all cores, an operation of torch on several threads waits until the system runs them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The bars that transformers draws at each save are no part of the log of the build.
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from paramsched.base import VERSION
 
@@ -82,7 +84,7 @@ html_baseurl = os.environ.get(
 )
 
 html_theme = "furo"
-html_title = f"paramsched {release}"
+html_title = "paramsched"  # the version is below the navigation
 templates_path = ["templates"]
 html_context = {"issues": urls.get("Issues", "")}
 html_sidebars = {

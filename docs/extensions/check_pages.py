@@ -6,7 +6,7 @@ _TITLES = {
     "PS1": "PS1: files, names and arguments",
     "PS2": "PS2: lengths and the total",
     "PS3": "PS3: levels and values",
-    "PS4": "PS4: groups, checkpoints and logs",
+    "PS4": "PS4: groups, targets and logs",
     "PS5": "PS5: metrics",
 }
 _OPENING = """\

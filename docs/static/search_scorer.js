@@ -13,7 +13,7 @@ var Scorer = {
     if (place === 0) return score + 100;
     if (kind === "index" && score < 100) return 1;
     if (place > 0) return score + 50;
-    const isMain = /^reference\/(python-(plan|look|train)|shapes.*)$/.test(docname);
+    const isMain = /^reference\/(python-(plan|trace|scheduler)|shapes.*)$/.test(docname);
     return kind === "object" && isMain ? score + 5 : score;
   },
   objNameMatch: 11,

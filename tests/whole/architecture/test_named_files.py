@@ -24,3 +24,12 @@ def test_a_page_for_contributors_names_files_that_exist(page):
     named = re.findall(r"`([\w/.-]+\.py)`", page.read_text(encoding="utf-8"))
 
     assert [name for name in named if Path(name).name not in files] == []
+
+
+def test_the_page_on_how_it_works_names_every_module_of_the_core():
+    page = (ROOT / "docs/contributing/how-it-works.md").read_text(encoding="utf-8")
+    core = ROOT / "src/paramsched/core"
+    modules = {file.relative_to(core).as_posix() for file in tracked("src/paramsched/core/*.py")}
+    named = {name.removeprefix("core/") for name in re.findall(r"`([\w/]+\.py)`", page)}
+
+    assert {name for name in modules if not name.endswith("__init__.py")} - named == set()
