@@ -25,6 +25,7 @@ from paramsched.core.plan import diff as diff
 from paramsched.core.plan import resolve as resolve
 from paramsched.core.plan import to_lambda as to_lambda
 from paramsched.core.plan import trace as trace
+from paramsched.core.schedules import Length as Length
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import anneal as anneal
 from paramsched.core.schedules import clamp as clamp
