@@ -186,6 +186,36 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
     return all(map(is_near, typed, meant))
 
 
+_SEPARATED = re.compile(r"\d{1,3}(?:[,\u2009 ']\d{3})+(?!\d)")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d+)(?![\d.,])")
+
+
+def with_plain_numbers(text: str) -> str:
+    """Return a text with its numbers as Python writes them: without separators of thousands, and with a decimal point.
+
+    >>> with_plain_numbers("1,000 steps"), with_plain_numbers("2,5%"), with_plain_numbers("2_000 steps")
+    ('1000 steps', '2.5%', '2_000 steps')
+    """
+    joined = _SEPARATED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    return _DECIMAL_COMMA.sub(r"\1.\2", joined)
+
+
+def number_in(text: str) -> int | float | None:
+    """Return the finite number that a text contains; None if it contains something else.
+
+    >>> number_in("1e-5"), number_in("1,000"), number_in("0,5"), number_in("5%")
+    (1e-05, 1000, 0.5, None)
+    """
+    if len(text) > _MOST_SHOWN:
+        return None
+    plain = with_plain_numbers(text.strip()).replace("_", "")
+    try:
+        number = float(plain)
+    except ValueError:
+        return None
+    return (int(plain) if plain.lstrip("+-").isdecimal() else number) if isfinite(number) else None
+
+
 def shortened_text(text: str) -> str:
     """Shorten a text for a message: to one line of at most 60 characters."""
     flat = " ".join(text[:400].split())

@@ -292,9 +292,11 @@ class _PlanReader:
             message = f'"{key}" is not a field'
             self.problems.add(path, message, entry_here(key, value), at_key=True, code=UNKNOWN_FIELD)
             return None
-        message = ""
+        message = advice = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
-            message = f'"{key}" is a run fact, not a field; it is passed to the Scheduler'
+            message = f'"{key}" is a run fact, not a field'
+            option = f"--{key.replace('_', '-')} {shown(value)}"
+            advice = f"Pass {key}={shown(value)} to the Scheduler, or {option} to a command"
         elif is_of_schedule(key) and isinstance(value, (int, float)):
             message = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
@@ -302,7 +304,7 @@ class _PlanReader:
         elif (near := _near_reserved(key)) is not None:
             message = f'unknown field "{key}"; did you mean "{near}"?'
         if message:
-            self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
+            self.problems.add(path, message, advice, at_key=True, code=UNKNOWN_FIELD)
             return None
         name = None
         with self.problems.at(path, at_key=True):

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
 from paramsched.base.params import required_names, short_name
 from paramsched.base.problem import Problem
-from paramsched.base.words import RECIPE
+from paramsched.base.words import RECIPE, closest
 from paramsched.core.builders import SHAPES, example_call
-from paramsched.core.entries import load_entry
+from paramsched.core.entries import is_entry_installed, load_entry
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
@@ -194,4 +194,7 @@ def _plan_of_line(text: str, call: str) -> Plan:
         message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml or .json"
         name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
         instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
+        names = load_entry("recipes").recipes if is_entry_installed("recipes") else ()
+        if (recipe := closest(word, names)) is not None:
+            instead = f'Write "{RECIPE}{recipe}"'
     raise InvalidArgument(site, message, instead)

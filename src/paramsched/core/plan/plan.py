@@ -527,6 +527,9 @@ def _checked_total(total: DurationLike | None) -> Duration | None:
     try:
         length = Duration.of(total)
     except InvalidArgument as refusal:
+        advice = refusal.problem.advice
+        if advice.startswith("Write ") and "%" not in advice:  # a percentage is not the length of a run
+            raise
         raise refusal.changed(example="total=10_000") from None
     message = ""
     if any(unit == "percent" for unit, _ in length.terms):
