@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, final
 
-from paramsched.base.words import closest
+from paramsched.base.words import bounded, closest
 
 # ---- arguments
 
@@ -20,6 +20,7 @@ def _rows(names: str, here: str) -> dict[str, str]:
 
 
 _BASE: Final = "the lr of the optimizer, which a schedule multiplies"
+_LONGEST_NAME: Final = 100
 _LONGEST: Final = 30  # characters of a value in an answer
 _RUN: Final = "total=… of the run, or over=… of a stage"
 
@@ -283,7 +284,7 @@ def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError
     >>> print(no_attribute("paramsched.engines", "huggingface", ["lightning", "transformers"]))
     module 'paramsched.engines' has no attribute 'huggingface'. Write paramsched.engines.transformers
     """
-    message = f"module {module!r} has no attribute {name!r}"
+    message = f"module {module!r} has no attribute {bounded(name, _LONGEST_NAME)!r}"
     if name.startswith("_"):  # Python, pickle and inspect ask for such names
         return AttributeError(message)
     if (here := _ATTRIBUTES.get(name.lower())) is not None:

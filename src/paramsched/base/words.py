@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache, partial
+from itertools import accumulate
 from math import isfinite
 from textwrap import wrap
 from typing import Any, Final
@@ -48,6 +49,25 @@ def _with_nulls(data: object) -> object:
 
 
 _NOT_ASCII: Final = re.compile(r"[^ -~\n]")
+
+
+def bounded(text: str, most: int) -> str:
+    r"""Cut the middle of a text that is longer than `most` characters, counted as they are printed.
+
+    Its begin has the place and its end what was expected, so only the value between them is cut.
+
+    >>> bounded("a" * 100 + ": expected a number", 40), len(bounded("\x1b" * 100, 40))
+    ('aaaaaaaaaaaaaaaaaaa…: expected a number', 9)
+    """
+    if len(text) <= most // 10:  # an escaped character has at most ten
+        return text
+    shown = [len(printable(letter)) for letter in text[:most] + text[len(text[:most]) :][-most:]]
+    if len(text) <= most and sum(shown) <= most:
+        return text
+    half = (most - 1) // 2
+    begin = sum(1 for size in accumulate(shown) if size <= half)
+    end = sum(1 for size in accumulate(reversed(shown)) if size <= half)
+    return f"{text[:begin]}…{text[len(text) - end :]}"
 
 
 def printable_lines(text: str) -> str:

@@ -36,7 +36,7 @@ from paramsched.core.plan.binding import (
     index_in_name,
     is_of_schedule,
 )
-from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_line
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
@@ -203,7 +203,7 @@ class _PlanReader:
             self.problems.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
         with self.problems.at(TOTAL if clock == PROGRESS and total is not None else ROOT):
-            return Plan(*self.bindings, total=total, clock=clock)
+            return plan_of_lines(self.bindings, total, clock)
         return None
 
     def read_clock(self, value: Any) -> ClockName | None:

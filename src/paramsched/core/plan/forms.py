@@ -13,7 +13,7 @@ from paramsched.base.words import RECIPE, closest
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.entries import is_entry_installed, load_entry
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, shown
@@ -162,7 +162,7 @@ def plan_in_run(source: PlanLike, call: str, facts: RunFacts | None) -> Plan:
 
 def without_total(plan: Plan) -> Plan:
     """Return a plan without its length."""
-    return Plan(*plan.as_written(), clock=plan.clock)
+    return plan_of_lines(plan.as_written(), None, plan.clock)
 
 
 def _advice_for_number(number: float | str) -> str:
