@@ -102,16 +102,14 @@ class ProblemCollector:
         """Return the problems; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
-        return (
-            (*listed, Problem("", f"and {more} more", code=UNREADABLE))
-            if len(listed) >= MOST_PROBLEMS and more
-            else listed
-        )
+        if len(listed) < MOST_PROBLEMS or not more:
+            return listed
+        return (*listed, Problem("", f"and {more} more", code=UNREADABLE))
 
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a problem."""
         if self.count:
-            raise ConfigError(source, self.found(), unlisted=self.count - len(self._found))
+            raise ConfigError(source, self.found())
 
 
 def short_json(value: object) -> str:

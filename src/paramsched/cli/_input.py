@@ -391,7 +391,7 @@ def check_config(config: Config, options: CommandOptions) -> None:
     try:
         _simulation().check_config(config.data, config.name, options.facts.get("steps_per_epoch"), _total(options))
     except ConfigError as error:
-        raise ConfigError(error.source, config.placed(error.problems), unlisted=error.unlisted) from error.__cause__
+        raise ConfigError(error.source, config.placed(error.problems)) from error.__cause__
 
 
 def curves_of_config(
@@ -424,7 +424,7 @@ def curves_of_config(
         echo_note(f"no --steps-per-epoch given; taken to be {_ASSUMED_EPOCH}")
         return simulate(config.data, steps_per_epoch=_ASSUMED_EPOCH, total=total, bases=bases)
     except ConfigError as error:
-        raise ConfigError(config.name, config.placed(error.problems), unlisted=error.unlisted) from error.__cause__
+        raise ConfigError(config.name, config.placed(error.problems)) from error.__cause__
 
 
 def _simulation() -> Any:

@@ -90,7 +90,7 @@ def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
     if isinstance(error, OSError) and not isinstance(error, ParamschedError):
         return file_problem(error)
     if isinstance(error, ConfigError):
-        return str(ConfigError(error.source, error.problems, unlisted=error.unlisted))
+        return str(ConfigError(error.source, error.problems))
     return str(problem_with_options(error))
 
 

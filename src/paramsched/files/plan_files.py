@@ -258,8 +258,7 @@ class PlanText:
             return _loaded_from(root.value, shapes)
         except ConfigError as error:
             problems = self.placed(error.problems, root)
-            listed = _with_comma_in_braces(problems)
-            raise ConfigError(self.name, listed, unlisted=error.unlisted) from error.__cause__
+            raise ConfigError(self.name, _with_comma_in_braces(problems)) from error.__cause__
 
     def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
