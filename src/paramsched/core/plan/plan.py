@@ -176,15 +176,15 @@ class Plan:
             given = [checked_binding(binding) for binding in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
-            if not given:
-                example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
-                raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
             self._fill(given, total, clock)
             if self._text is not None and len(self._text) > MOST_WORDS:
                 _refuse_long_lines(self.bindings)
 
     def _fill(self, lines: Sequence[Binding], total: DurationLike | None, clock: ClockName | None) -> None:
         """Store checked bindings, a total and a clock."""
+        if not lines:
+            example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
+            raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
         length = _checked_total(total)
         object.__setattr__(self, "bindings", normal_bindings(lines))
         object.__setattr__(self, "total", length)
