@@ -18,6 +18,7 @@ from paramsched.core.entries import is_installed as _is_installed
 from paramsched.core.entries import register_entries as _register_entries
 from paramsched.core.feedback import hold as hold
 from paramsched.core.feedback import plateau as plateau
+from paramsched.core.schedules import Length as Length
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import anneal as anneal
 from paramsched.core.schedules import clamp as clamp
@@ -137,8 +138,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
-    from paramsched.base.foreign_names import answer_to_name
-    from paramsched.base.words import closest
+    from paramsched.base.foreign_names import no_attribute
     from paramsched.core.builders import SHAPES
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
 
@@ -149,8 +149,4 @@ def _registered_shape(name: str) -> object:
     if name in CONSTANTS or name in FAMILIES:
         line = f"ps.anneal(curve=ps.{curve_text(name)})"
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}; it is a curve. For example: {line}")
-    if (answer := answer_to_name(name)) is not None:
-        raise AttributeError(f"module 'paramsched' has no attribute {name!r}; {answer}")
-    near = closest(name, [*_EAGER, *_LAZY])
-    hint = f'; did you mean "{near}"?' if near else ""
-    raise AttributeError(f"module 'paramsched' has no attribute {name!r}{hint}")
+    raise no_attribute(__name__, name, [*_EAGER, *_LAZY, *_PACKAGES])

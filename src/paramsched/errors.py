@@ -25,14 +25,18 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, Final, Self, final
 
 from paramsched.base.codes import REFUSED_VALUE, SYNTAX, UNREADABLE, WRONG_ARGUMENT
+from paramsched.base.problem import MOST_PROBLEMS, lines_for_notebook
 from paramsched.base.problem import CallSite as CallSite
 from paramsched.base.problem import Problem as Problem
-from paramsched.base.problem import lines_for_notebook
 from paramsched.base.words import did_you_mean as did_you_mean
 from paramsched.base.words import printable_lines
+
+_MOST_SHOWN: Final = 10
+_MOST_OF_PROBLEMS: Final = 1_900
+"""Characters of the problems that the message of an error lists, which has at most 2,000."""
 
 
 class ParamschedError(ArgumentTypeError):
@@ -52,7 +56,7 @@ class ParamschedError(ArgumentTypeError):
 
     def __init__(self, found: str, advice: str = "") -> None:
         self.problem = Problem(found=found, advice=advice)
-        super().__init__(*filter(None, (found, advice)))
+        super().__init__(*filter(None, (self.problem.found, self.problem.advice)))
 
     def __str__(self) -> str:
         return printable_lines(str(self.problem))
@@ -103,7 +107,7 @@ class InvalidArgument(ParamschedError, ValueError):
             text=text,
             refused=refused,
         )
-        Exception.__init__(self, self.problem.site, found)
+        Exception.__init__(self, self.problem.site, self.problem.found)
 
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
         """Return a copy whose problem is changed; `example` makes the advice. A `site` of text keeps the call."""
@@ -246,13 +250,14 @@ class ConfigError(ParamschedError, ValueError):
         return tuple(problem.place_and_message for problem in self.problems)
 
     def __str__(self) -> str:
-        lines: list[str] = []
-        for problem in self.problems:
-            lines += [
-                f"{problem.location(problem.file or self.source)}: {problem.path_and_message}",
-                *filter(None, [problem.pointer]),
-            ]
-        return printable_lines("\n".join(lines))
+        texts = list[str]()
+        for count, problem in enumerate(self.problems):
+            text = problem.in_file(self.source)
+            if texts and (count == _MOST_SHOWN or sum(map(len, [*texts, text])) > _MOST_OF_PROBLEMS):
+                least = "at least " if len(self.problems) >= MOST_PROBLEMS else ""
+                return "\n".join([*texts, f"… and {least}{len(self.problems) - count} more"])
+            texts.append(text)
+        return "\n".join(texts)
 
 
 @final

@@ -3,6 +3,7 @@
 from collections.abc import Callable as _Callable
 from typing import Any as _Any
 
+from paramsched.base.foreign_names import no_attribute as _no_attribute
 from paramsched.core.builders import SHAPES as _SHAPES
 from paramsched.core.schedules import as_factor as as_factor
 from paramsched.core.schedules import chain as chain
@@ -22,7 +23,7 @@ from paramsched.core.schedules import with_lengths as with_lengths
 def __getattr__(name: str) -> _Callable[..., _Any]:
     if name in _SHAPES:
         return _SHAPES[name]
-    raise AttributeError(f"module 'paramsched.shapes' has no attribute {name!r}")
+    raise _no_attribute(__name__, name, _SHAPES)
 
 
 def __dir__() -> list[str]:

@@ -115,6 +115,34 @@ def test_every_listed_image_format_can_be_plotted(folder_with_logs):
         assert (folder_with_logs / f"plan{suffix}").stat().st_size > 1000
 
 
+COMMAS = {"quoted.csv": 'step,lr\n0,"0,1"\n1,"0,09"\n', "other.csv": "step;lr\n0;0,1\n1;0,09\n"}
+
+
+@table(
+    ("command", "place", "write"),
+    [
+        ("check plan.yaml --base lr=1e-3 wd=0.1", "wd=0.1", "--base lr=1e-3,wd=0.1"),
+        ("show plan.yaml --base lr=1e-3 betas[0]=0.9", "betas[0]=0.9", "--base lr=1e-3,betas[0]=0.9"),
+        ("audit log.xlsx", "log.xlsx", "CSV"),
+        ("audit quoted.csv", "quoted.csv", "0.1"),
+        ("audit other.csv --plan 'cosine()'", "other.csv", "0.1"),
+        ("check facts.yaml", "facts.yaml:2:1", "--steps-per-epoch 100"),
+        ("check 'warmup(\"1,000 steps\") >> cosine()'", "over=", '"1000 steps"'),
+        ("show bert-base", "bert-base", "recipe:bert-base"),
+    ],
+)
+def test_a_mistake_is_answered_with_its_place_and_what_to_write(folder, command, place, write):
+    (folder / "log.xlsx").write_bytes(b"PK\x03\x04")
+    (folder / "facts.yaml").write_text("lr: cosine()\nsteps_per_epoch: 100\n")
+    for name, text in COMMAS.items():
+        (folder / name).write_text(text)
+    refused = run(command)
+
+    assert refused.exit_code in (1, 2)
+    assert place in refused.output
+    assert write in refused.output
+
+
 @table(
     ("error", "message"),
     [

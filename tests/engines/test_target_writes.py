@@ -94,6 +94,14 @@ def test_a_copied_argument_is_refused_before_the_first_batch(tmp_path: Path) -> 
     run_of_trainer(tmp_path, {"entropy": "entropy_coef"})  # the arguments keep their value
 
 
+def test_a_path_that_does_not_exist_is_answered_with_the_numbers_of_its_owner(tmp_path: Path) -> None:
+    with pytest.raises(ps.errors.InvalidArgument) as refusal:
+        run_of_trainer(tmp_path, {"entropy": "tmperature"})
+
+    assert refusal.value.problem.site.startswith("transformers.planned(write=")
+    assert "entropy_coef" in str(refusal.value)
+
+
 def test_lightning_writes_into_the_module() -> None:
     pytest.importorskip("lightning.pytorch")
     from paramsched.engines.lightning import PlanCallback

@@ -2,8 +2,7 @@
 
 import math
 
-from paramsched.core.schedules import shape
-from paramsched.core.time import Duration
+from paramsched.core.schedules import Length, shape
 
 
 def falling(u, power=2.0, bend=False):
@@ -23,5 +22,5 @@ def generated_progress(u, power: float = 2.0, bend=False):
 
 
 @shape
-def generated_updates(t, period: Duration = 8):
+def generated_updates(t, period: Length = 8):
     return fading(t, period)

@@ -3,8 +3,6 @@
 import json
 import re
 
-import pytest
-
 from cli.library_copies import ROOT, LibraryCopy, copy_library
 from support.pages import sections
 
@@ -14,10 +12,10 @@ REGISTRY = ROOT / "tests" / "whole" / "architecture" / "test_registry.py"
 FACTS = """
 import json
 import paramsched as ps
-builder = getattr({place}, "inverse_power")
+builder = getattr(ps.shapes, "inverse_power")
 schedule = builder(2.0, per=10)
 facts = [ps.__file__, schedule(10, base=0.4), str(schedule), ps.parse(str(schedule)) == schedule]
-print(json.dumps([*facts, "inverse_power" in dir({place})]))
+print(json.dumps([*facts, "inverse_power" in dir(ps.shapes)]))
 """
 
 
@@ -29,21 +27,18 @@ def add_import(file, line):
     file.write_text(f"{before}\n{line}{found}{after}")
 
 
-@pytest.mark.parametrize("place", ["ps.shapes", "ps"])
-def test_a_shape_is_added_by_the_steps_of_the_page(tmp_path, place):
+def test_a_shape_is_added_by_the_steps_of_the_page(tmp_path):
     library = copy_library(tmp_path)
-    (code,) = (block for block in re.findall(r"```python\n(.+?)```", SHAPE, re.DOTALL) if "@formula()" in block)
-    steps = re.findall(
-        r"^- `(from .+?)` in `src/paramsched/(\S+)`(?:, or in `src/paramsched/(\S+)`)?", SHAPE, re.MULTILINE
-    )
-
-    family = library / "core" / "schedules" / "decays.py"
-    family.write_text(f"{family.read_text()}\n\n{code}")
-    for line, file, instead in steps:
-        add_import(library / (instead if place == "ps" and instead else file), line)
+    for block in re.findall(r"```python\n(# src/paramsched/.+?)```", SHAPE, re.DOTALL):
+        name, code = block.removeprefix("# src/paramsched/").split("\n", 1)
+        if "@formula()" in code:
+            family = library / name
+            family.write_text(f"{family.read_text()}\n\n{code}")
+        else:
+            add_import(library / name, code.strip())
 
     copy = LibraryCopy(tmp_path)
-    done = copy.run("-c", FACTS.format(place=place))
+    done = copy.run("-c", FACTS)
     assert done.returncode == 0, done.stderr
     file, *facts = json.loads(done.stdout)
     assert file == str(library / "__init__.py")

@@ -45,6 +45,7 @@ def test_what_an_argument_is_here_names_shapes_and_their_arguments(here):
         "smoothing",
         "groups",
         "field",
+        "clock",
     }
 
     assert {*re.findall(r"(\w+)\(", here)} <= {*SHAPES, "absolute"}

@@ -74,7 +74,15 @@ def test_a_fragment_in_the_place_of_a_mistake_has_the_values_of_the_wanted_line(
 
 
 NAMES = {name: getattr(drop_ins, name) for name in drop_ins.__all__}
-NAMES |= {"gradual": gradual_warmup, "accelerated": pytorch_accelerated, "mmengine": mmengine, "torch": torch, "ps": ps}
+NAMES |= {
+    "absolute": ps.absolute,
+    "np": np,
+    "gradual": gradual_warmup,
+    "accelerated": pytorch_accelerated,
+    "mmengine": mmengine,
+    "torch": torch,
+    "ps": ps,
+}
 
 
 def called(call: str) -> Any:

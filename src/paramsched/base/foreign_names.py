@@ -5,11 +5,11 @@ of an argument (`constant.factor`), which takes precedence. `answer_to_name` ans
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, final
 
-from paramsched.base.words import closest
+from paramsched.base.words import bounded, closest
 
 # ---- arguments
 
@@ -20,6 +20,7 @@ def _rows(names: str, here: str) -> dict[str, str]:
 
 
 _BASE: Final = "the lr of the optimizer, which a schedule multiplies"
+_LONGEST_NAME: Final = 100
 _LONGEST: Final = 30  # characters of a value in an answer
 _RUN: Final = "total=… of the run, or over=… of a stage"
 
@@ -129,6 +130,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     **_rows("seq_len seq_length max_seq_length max_seq_len block_size context_length", "sequence_length=…"),
     **_rows("tokens_per_update tokens_per_batch", "tokens_per_step=…"),
     # Functions that are not shapes.
+    **_rows("clock", "clock=… of the plan"),
     **_rows("start_step global_step initial_step current_step num_updates", "t=…"),
     **_rows("schedule lr_schedule lr_scheduler scheduler lr_scheduler_type", 'a plan, such as "cosine()"'),
     **_rows("find_lr.start_lr find_lr.min_lr find_lr.lr_min", "low=…"),
@@ -259,6 +261,38 @@ _LIBRARIES: Final = (
 )
 NAMES_OF_LIBRARIES: Final = {library.title: tuple(library.names.split()) for library in _LIBRARIES}
 _RATE_FINDERS: Final = frozenset({"lr_find", "lr_finder", "LRFinder", "LearningRateFinder"})
+
+
+_ATTRIBUTES: Final[Mapping[str, str]] = {
+    **_rows("huggingface hf trainer hugging_face", "paramsched.engines.transformers"),
+    **_rows("pytorch_lightning pl lightning_fabric", "paramsched.engines.lightning"),
+    **_rows("plot draw", "plan.plot()"),
+}
+"""What is written here for an attribute of a module that other libraries have."""
+
+
+def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """Return the error about an attribute that a module does not have, with the nearest name or what to write.
+
+    Args:
+        module: the name of the module.
+        name: the name of the attribute.
+        known: the names of its attributes.
+
+    >>> print(no_attribute("paramsched.engines", "lightnin", ["lightning", "transformers"]))
+    module 'paramsched.engines' has no attribute 'lightnin'; did you mean "lightning"?
+    >>> print(no_attribute("paramsched.engines", "huggingface", ["lightning", "transformers"]))
+    module 'paramsched.engines' has no attribute 'huggingface'. Write paramsched.engines.transformers
+    """
+    message = f"module {module!r} has no attribute {bounded(name, _LONGEST_NAME)!r}"
+    if name.startswith("_"):  # Python, pickle and inspect ask for such names
+        return AttributeError(message)
+    if (here := _ATTRIBUTES.get(name.lower())) is not None:
+        return AttributeError(f"{message}. Write {here}")
+    if (answer := answer_to_name(name)) is not None:
+        return AttributeError(f"{message}; {answer}")
+    near = closest(name, known)
+    return AttributeError(message if near is None else f'{message}; did you mean "{near}"?')
 
 
 def answer_to_name(name: str) -> str | None:

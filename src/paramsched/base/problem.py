@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any, Final, final
 from paramsched.base.codes import SYNTAX, CheckRule, Severity, check_rules
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import printable, printable_lines
+from paramsched.base.words import bounded, printable, printable_lines
 
 if TYPE_CHECKING:
     from array import array
 
+MOST_PROBLEMS: Final = 200
+"""The problems of a file that are listed, because it may have a hundred thousand. Then the rest is hardly read."""
 _EXCERPT: Final = 72  # characters of a line that are shown
+MOST_OF_MESSAGE: Final = 1_400  # characters of the call, the description and the advice together, so that the message
+_MOST_OF_SITE: Final = 300  # with its file, its path and the excerpt of the line has at most 2,000
+_MOST_OF_ADVICE: Final = 500
+_MOST_OF_PATH: Final = 160
 
 
 @final
@@ -86,6 +92,16 @@ class Problem:
     as_info: bool = False
     refused: Any = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        if 10 * (len(self.site) + len(self.found) + len(self.advice)) <= MOST_OF_MESSAGE:  # as in bounded
+            return
+        if len(printable(self.message)) > MOST_OF_MESSAGE:
+            site, advice = bounded(self.site, _MOST_OF_SITE), bounded(self.advice, _MOST_OF_ADVICE)
+            rest = MOST_OF_MESSAGE - len(printable(site)) - len(printable(advice)) - len(": . ")
+            object.__setattr__(self, "site", site)
+            object.__setattr__(self, "found", bounded(self.found, rest))
+            object.__setattr__(self, "advice", advice)
+
     def __reduce__(self) -> Reduced:
         data = {item.name: getattr(self, item.name) for item in fields(self)}
         call = None if self.call is None else astuple(self.call)
@@ -128,7 +144,12 @@ class Problem:
     @property
     def path_and_message(self) -> str:
         """The message, preceded by the path if there is one: `$.lr: expected a number, got true. Write 0.1`."""
-        return _one_line(f"{self.path}: {self.message}" if self.path else self.message)
+        return _one_line(f"{bounded(self.path, _MOST_OF_PATH)}: {self.message}" if self.path else self.message)
+
+    def in_file(self, file: str) -> str:
+        """Return the place in a file, the message, and the line of the file with a caret if it is known."""
+        place = bounded(self.location(self.file or file), _MOST_OF_PATH)
+        return printable_lines("\n".join(filter(None, [f"{place}: {self.path_and_message}", self.pointer])))
 
     @property
     def place_and_message(self) -> str:
@@ -143,7 +164,7 @@ class Problem:
             return self.message
         severity = "" if self.severity == "error" else f"{self.severity}: "
         if self.path:
-            return _one_line(f"{self.path}: {severity}{self.message}")
+            return _one_line(f"{bounded(self.path, _MOST_OF_PATH)}: {severity}{self.message}")
         return f"{severity}{self.place_and_message}"
 
     def __repr__(self) -> str:
@@ -171,6 +192,8 @@ class Problem:
             return ""
         begin = max(0, min(self.column - 1 - _EXCERPT // 2, len(self.text) - _EXCERPT))
         shown = self.text[begin : begin + _EXCERPT]
+        if len(printable(shown)) > 2 * _EXCERPT:  # most of it are escaped characters
+            return ""
         before = printable(shown[: self.column - 1 - begin])
         return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
 

@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from typing import final
 
 from paramsched.base.codes import UNREADABLE, WRONG_ARGUMENT
-from paramsched.base.problem import Problem
+from paramsched.base.problem import MOST_PROBLEMS, Problem
 from paramsched.base.words import child_path, did_you_mean, path_from_root
 from paramsched.errors import ConfigError, InvalidArgument
-
-_MOST = 200  # problems that are listed; a file may have a hundred thousand problems
 
 
 @final
@@ -30,7 +28,7 @@ class ProblemCollector:
     @property
     def full(self) -> bool:
         """True if no more problems are listed, so that expensive searches for advice can be skipped."""
-        return len(self._found) >= _MOST
+        return len(self._found) >= MOST_PROBLEMS
 
     def add(
         self,
@@ -104,7 +102,9 @@ class ProblemCollector:
         """Return the problems; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
-        return (*listed, Problem("", f"and {more} more", code=UNREADABLE)) if len(listed) >= _MOST and more else listed
+        if len(listed) < MOST_PROBLEMS or not more:
+            return listed
+        return (*listed, Problem("", f"and {more} more", code=UNREADABLE))
 
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a problem."""

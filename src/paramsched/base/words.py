@@ -4,6 +4,7 @@ import re  # patterns are compiled at their first use, because that takes a tent
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache, partial
+from itertools import accumulate
 from math import isfinite
 from textwrap import wrap
 from typing import Any, Final
@@ -49,6 +50,25 @@ def _with_nulls(data: object) -> object:
 
 
 _NOT_ASCII: Final = r"[^ -~\n]"
+
+
+def bounded(text: str, most: int) -> str:
+    r"""Cut the middle of a text that is longer than `most` characters, counted as they are printed.
+
+    Its begin has the place and its end what was expected, so only the value between them is cut.
+
+    >>> bounded("a" * 100 + ": expected a number", 40), len(bounded("\x1b" * 100, 40))
+    ('aaaaaaaaaaaaaaaaaaa…: expected a number', 9)
+    """
+    if len(text) <= most // 10:  # an escaped character has at most ten
+        return text
+    shown = [len(printable(letter)) for letter in text[:most] + text[len(text[:most]) :][-most:]]
+    if len(text) <= most and sum(shown) <= most:
+        return text
+    half = (most - 1) // 2
+    begin = sum(1 for size in accumulate(shown) if size <= half)
+    end = sum(1 for size in accumulate(reversed(shown)) if size <= half)
+    return f"{text[:begin]}…{text[len(text) - end :]}"
 
 
 def printable_lines(text: str) -> str:
@@ -187,6 +207,36 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
         return is_letter or is_begin or is_doubled or ratio(word, other) >= _NEAR
 
     return all(map(is_near, typed, meant))
+
+
+_SEPARATED = re.compile(r"\d{1,3}(?:[,\u2009 ']\d{3})+(?!\d)")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d+)(?![\d.,])")
+
+
+def with_plain_numbers(text: str) -> str:
+    """Return a text with its numbers as Python writes them: without separators of thousands, and with a decimal point.
+
+    >>> with_plain_numbers("1,000 steps"), with_plain_numbers("2,5%"), with_plain_numbers("2_000 steps")
+    ('1000 steps', '2.5%', '2_000 steps')
+    """
+    joined = _SEPARATED.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    return _DECIMAL_COMMA.sub(r"\1.\2", joined)
+
+
+def number_in(text: str) -> int | float | None:
+    """Return the finite number that a text contains; None if it contains something else.
+
+    >>> number_in("1e-5"), number_in("1,000"), number_in("0,5"), number_in("5%")
+    (1e-05, 1000, 0.5, None)
+    """
+    if len(text) > _MOST_SHOWN:
+        return None
+    plain = with_plain_numbers(text.strip()).replace("_", "")
+    try:
+        number = float(plain)
+    except ValueError:
+        return None
+    return (int(plain) if plain.lstrip("+-").isdecimal() else number) if isfinite(number) else None
 
 
 def shortened_text(text: str) -> str:

@@ -311,7 +311,18 @@ def level_far_above_base(curve: Curve, times: float) -> Answer | None:
     if min(highest, reached) < times:
         return None
     found = f"numbers are multiples of the group's own lr, so the lr rises to {reached:.4g} × base"
-    return Answer(found, "For a length write over=…; for an absolute value write absolute(…)")
+    return Answer(found, _length_or_value(curve))
+
+
+def _length_or_value(curve: Curve) -> str:
+    """Return what to write in place of the largest level: a length, if its stage has none, or an absolute value."""
+    written = [(abs(level), name, part.written) for part in curve.parts for name, level in part.levels]
+    _, name, schedule = max(written, key=lambda level: level[0])
+    if schedule.args.get("over", 0) is None:
+        return "For a length write over=…; for an absolute value write absolute(…)"
+    if isinstance(level := schedule.args.get(name), float):
+        return f"{name}={level:g} is a level, not a length; for an absolute value write {name}=absolute({level:g})"
+    return "For an absolute value write absolute(…)"
 
 
 def grows(curve: Curve, of_all: float, of_group: float) -> Answer | None:

@@ -189,8 +189,18 @@ def _recipes() -> "Mapping[str, Recipe]":
     return recipes
 
 
+_BASE: Final = re.compile(r"[A-Za-z_][\w.]*(\[\d+\])?(@[^=,]+)?=[-+.\d]+([eE][-+]?\d+)?")
+
+
+def refuse_base(argument: str, options: CommandOptions) -> None:
+    """Raise WrongUsage for a base in place of a plan: `--base` takes one value, with commas between several bases."""
+    if options.bases and _BASE.fullmatch(argument):
+        raise WrongUsage(argument, "expected a plan, got a base", f"Write --base {options.bases[-1]},{argument}")
+
+
 def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
     """Read a recipe or a line of text."""
+    refuse_base(argument, options)
     facts_if_known(options)  # raises an error for invalid facts
     if argument.startswith(RECIPE):
         recipe, total = recipe_named(argument), total_from_options(options)

@@ -25,6 +25,7 @@ from paramsched.cli._input import (
     length_from_option,
     names_a_file,
     read_plan_input,
+    refuse_base,
     with_facts_beside,
 )
 from paramsched.cli._options import CommandOptions
@@ -131,6 +132,8 @@ def trace_plan_inputs(
         raise WrongUsage(
             "", f"--other compares with one plan, but {len(arguments)} were passed", "Pass it as one more plan"
         )
+    for text in arguments:
+        refuse_base(text, options)
     named = [("", text) if names_a_file(text) else _name_and_plan(text) for text in arguments]
     arguments = [one for _, one in named]
     inputs = [(text, options.format) for text in arguments] + ([] if other is None else [(other, None)])

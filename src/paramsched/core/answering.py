@@ -4,13 +4,13 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, TypeVar, cast, get_args, is_typeddict
+from typing import Any, Final, TypeVar, cast, get_args, is_typeddict
 
 from paramsched.base.params import params_of
 from paramsched.base.words import KNOWN, did_you_mean, shortened_text
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import CallSite, InvalidCall, ParamschedError
+from paramsched.errors import CallSite, InvalidCall, ParamschedError, shown
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
@@ -120,7 +120,7 @@ def _answering(function: _Function, call: str, prefix: str = "") -> _Function:
                 answer = (
                     answer
                     or _unnamed(f"{prefix}{call}", function, args, kwargs)
-                    or InvalidCall(f"{prefix}{call}(…)", str(reason))
+                    or InvalidCall(f"{prefix}{call}(…)", str(reason), _required_call(f"{prefix}{call}", function))
                 )
             if answer is None:
                 raise
@@ -139,6 +139,8 @@ def _unnamed(
     if len(args) != by_place + 1 or any(one.kind is one.VAR_POSITIONAL for one in parameters):
         return None
     value, names = args[-1], [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    if not names and any(one.kind is one.VAR_KEYWORD and one.annotation is float for one in parameters):
+        return InvalidCall(f"{call}(…)", "the number of a field must be named", f"Write lr={shown(value)}")
     is_length = isinstance(value, (int, float, str)) and not isinstance(value, bool)
     name = "total" if is_length and "total" in (_names_of(function) or ()) else next(iter(names), None)
     if name is None or name in kwargs:
@@ -146,6 +148,16 @@ def _unnamed(
     return InvalidCall(
         f"{call}(…)", f"{name} must be named: {name}={value!r}" if is_length else f"{name} must be named"
     )
+
+
+def _required_call(call: str, function: Callable[..., Any]) -> str:
+    """Return the advice to write a call with its required arguments, in their order; "" if it has none."""
+    parameters = inspect.signature(function).parameters.values()
+    required = [one.name for one in parameters if one.default is one.empty and one.name != "self" and one.kind in _OWN]
+    return f"Write {call}({', '.join(required)})" if required else ""
+
+
+_OWN: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _names_of(function: Callable[..., Any]) -> list[str] | None:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from paramsched.base.foreign_names import no_attribute
 from paramsched.errors import MissingDependency
 
 # `import paramsched` registers their names, and each is imported on first use. So imports point down only.
@@ -29,9 +30,14 @@ def is_installed(module: str) -> bool:
     return find_spec(".".join(module.split(".")[:2])) is not None
 
 
+def is_entry_installed(name: str) -> bool:
+    """Return whether the package of an entry exists."""
+    return is_installed(_ENTRIES[name])
+
+
 def warnings_of(*plan: Any, **counted: Any) -> Iterable[Any]:
     """Return the probable mistakes in a plan, with the arguments of `probable_mistakes`; none without the checks."""
-    if not is_installed(_ENTRIES["checks"]):
+    if not is_entry_installed("checks"):
         return ()
     found: Iterable[Any] = load_entry("checks").probable_mistakes(*plan, **counted)
     return found
@@ -68,7 +74,7 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
 
     def found(name: str) -> object:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise no_attribute(package, name, homes)
         module, attribute = homes[name]
         if module == package:  # `from paramsched.compat import torch as torch`, a module of the package
             return import_module(f"{package}.{name}")

@@ -21,6 +21,7 @@ from paramsched.core.number_checks import (
     checked,
     finite_number,
     not_negative,
+    number_to_write,
     one_of,
     positive_number,
     proper_share,
@@ -270,8 +271,18 @@ def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
         return level
     if not isinstance(level, (int, float)):
         message = "expected a multiple of base or an absolute value such as absolute(1e-5)"
-        raise InvalidArgument(site_with_value(site, level), message)
+        raise InvalidArgument(
+            site_with_value(site, level), message, number_to_write(level, site.argument, "level"), refused=level
+        )
     return not_negative(site, level)
+
+
+def _checked_bound(site: CallSite, bound: object) -> float:
+    """Check a bound of the multiple of `hold`, which is a number: what it multiplies has no value here."""
+    if isinstance(bound, Absolute):
+        message = f"expected a multiple of the planned value, got {bound}"
+        raise InvalidArgument(site, message, example=f"{site.argument}={0.1 if site.argument == 'low' else 10.0}")
+    return finite_number(site, bound)
 
 
 REDUCTION = checked(proper_share)
@@ -472,8 +483,8 @@ class Hold(MetricRule[HoldState]):
     bands: tuple[float, float] | None = field(default=None, kw_only=True, metadata=checked(_band))
     limit: float = field(default=_LIMIT, kw_only=True, metadata=checked(positive_number))
     when_high: WhenHigh = field(default="raise", kw_only=True, metadata=one_of(WhenHigh))
-    low: float | None = field(default=None, kw_only=True, metadata=checked(finite_number))
-    high: float | None = field(default=None, kw_only=True, metadata=checked(finite_number))
+    low: float | None = field(default=None, kw_only=True, metadata=checked(_checked_bound))
+    high: float | None = field(default=None, kw_only=True, metadata=checked(_checked_bound))
 
     nonfinite: Nonfinite = field(default="ignore", kw_only=True, metadata=one_of(Nonfinite))
 

@@ -5,25 +5,57 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache, partial
 from numbers import Integral, Real
-from typing import Any, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from paramsched.base.params import Param
-from paramsched.base.words import did_you_mean
+from paramsched.base.words import did_you_mean, number_in
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 MOST_COUNT = 10**18
 """The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
-def _refusal(site: str | CallSite, number: object, message: str) -> InvalidArgument:
+NumberKind: TypeAlias = Literal["number", "level", "count"]
+"""The kind of number that an argument takes: a level is a multiple of base, a count an integer."""
+
+
+def _refusal(site: str | CallSite, number: object, message: str, kind: NumberKind = "number") -> InvalidArgument:
     """Return the error for an invalid number."""
-    return InvalidArgument(site_with_value(site, number), message, refused=number)
+    argument = site.argument if isinstance(site, CallSite) and not site.entry else ""
+    return InvalidArgument(
+        site_with_value(site, number), message, number_to_write(number, argument, kind), refused=number
+    )
 
 
-def finite_number(site: str | CallSite, number: object) -> float:
-    """Return a finite number as a float; booleans and text raise InvalidArgument."""
+def number_to_write(value: object, argument: str = "", kind: NumberKind = "number") -> str:
+    """Return the advice for a number that was passed as text, as a tensor or as an array; "" for another value.
+
+    Args:
+        value: the value in place of a number.
+        argument: the name of the argument; empty if the number alone is written.
+        kind: what the argument takes. In place of a level, an absolute value may have been meant.
+
+    >>> number_to_write("0.5", "gamma"), number_to_write("1,000", "every", "count"), number_to_write("5%", "gamma")
+    ('Write gamma=0.5', 'Write every=1000', '')
+    >>> number_to_write("1e-5", "to", "level")
+    'Write to=absolute(1e-05) for a value, or to=1e-05 for a multiple of base'
+    """
+    name = f"{argument}=" if argument else ""
+    number = number_in(value) if isinstance(value, str) else None
+    if number is not None and kind == "count":
+        return f"Write {name}{int(number)}" if number == int(number) else ""
+    if number is not None and kind == "level":
+        return f"Write {name}absolute({number!r}) for a value, or {name}{number!r} for a multiple of base"
+    if number is not None:
+        return f"Write {name}{number!r}"
+    has_number = not isinstance(value, type) and hasattr(value, "item") and getattr(value, "ndim", None) == 0
+    return "Write .item() after it" if has_number else ""
+
+
+def finite_number(site: str | CallSite, number: object, kind: NumberKind = "number") -> float:
+    """Return a finite number as a float; booleans and text raise InvalidArgument, whose advice is for the `kind`."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        raise _refusal(site, number, f"expected a number, got {type(number).__name__}")
+        raise _refusal(site, number, f"expected a number, got {type(number).__name__}", kind)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
@@ -78,7 +110,7 @@ def whole_number(site: str | CallSite, number: object, least: int = 1, most: int
         message = f"expected an integer from {least} to {most}"
     elif isinstance(number, (int, float)) and number > most:
         message = f"expected an integer from {least} to 1e18, the largest count of a clock"
-    raise _refusal(site, number, message)
+    raise _refusal(site, number, message, "count")
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:

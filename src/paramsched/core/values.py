@@ -19,7 +19,7 @@ from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import FINITE, first_outside, limit_advice
-from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.plan.resolution import updates_of_total
 from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.own import has_open_function, require_values_until
@@ -133,7 +133,7 @@ class Values(Mapping[str, float]):
             Binding(line.name if line.name in _FIELDS else Target(line.name, self._lines[line.name][1]), line.schedule)
             for line in self._plan.bindings
         ]
-        plan = Plan(*bindings, total=self._plan.total)
+        plan = plan_of_lines(bindings, self._plan.total, None)
         counted = plan.resolve(facts=self._facts)
         found = warnings_of(plan, self._facts, lambda line: [(line.name, self._lines[line.name][1])], counted=counted)
         for binding, problem in found:

@@ -252,7 +252,10 @@ class TargetWrites:
             if value is _NONE:
                 text = f"{where} has no attribute {name!r}"
                 near = [one for one in dir(owner) if not one.startswith("_")]
-                raise InvalidArgument(site, f"{text}; {did_you_mean(name, near)}" if name else text)
+                if name == path.rpartition(".")[2]:  # the attribute itself, which is a number
+                    own = getattr(owner, "__dict__", {})
+                    near = [one for one in near if _is_number(own.get(one))]
+                raise InvalidArgument(site, f"{text}; {did_you_mean(name, near)}" if name and near else text)
             where = f"{where}.{name}"
         if not _is_number(value):
             raise InvalidArgument(site, f"expected {where} to be a number, got {shown(value)}")

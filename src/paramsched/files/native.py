@@ -36,7 +36,7 @@ from paramsched.core.plan.binding import (
     index_in_name,
     is_of_schedule,
 )
-from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_line
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
@@ -203,7 +203,7 @@ class _PlanReader:
             self.problems.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
         with self.problems.at(TOTAL if clock == PROGRESS and total is not None else ROOT):
-            return Plan(*self.bindings, total=total, clock=clock)
+            return plan_of_lines(self.bindings, total, clock)
         return None
 
     def read_clock(self, value: Any) -> ClockName | None:
@@ -292,9 +292,11 @@ class _PlanReader:
             message = f'"{key}" is not a field'
             self.problems.add(path, message, entry_here(key, value), at_key=True, code=UNKNOWN_FIELD)
             return None
-        message = ""
+        message = advice = ""
         if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
-            message = f'"{key}" is a run fact, not a field; it is passed to the Scheduler'
+            message = f'"{key}" is a run fact, not a field'
+            option = f"--{key.replace('_', '-')} {shown(value)}"
+            advice = f"Pass {key}={shown(value)} to the Scheduler, or {option} to a command"
         elif is_of_schedule(key) and isinstance(value, (int, float)):
             message = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
         elif key in UNIT_NAMES and not isinstance(value, dict):
@@ -302,7 +304,7 @@ class _PlanReader:
         elif (near := _near_reserved(key)) is not None:
             message = f'unknown field "{key}"; did you mean "{near}"?'
         if message:
-            self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
+            self.problems.add(path, message, advice, at_key=True, code=UNKNOWN_FIELD)
             return None
         name = None
         with self.problems.at(path, at_key=True):

@@ -431,7 +431,6 @@ def test_bases_are_the_values_of_one_group():
         {},
         {"optimizer": {"lr": 0.1}, "bases": {"lr": 0.1}},
         {"bases": {"weight_decay": 0.1}},
-        {"bases": {"lr": "0.1"}},
         {"bases": 0.1},
     ],
 )

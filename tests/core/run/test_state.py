@@ -229,6 +229,15 @@ values = st.recursive(
 )
 
 
+def test_a_whole_checkpoint_is_answered_with_its_entry():
+    optimizer, scheduler = attached()
+    checkpoint = {"model": {}, "optimizer": optimizer.state_dict(), "plan": scheduler.state_dict()}
+    with pytest.raises(ps.errors.StateError) as refused:
+        scheduler.load_state_dict(checkpoint)
+
+    assert "load_state_dict(checkpoint['plan'])" in str(refused.value)
+
+
 @given(st.sampled_from([(), *PATHS]), values)
 @examples(150)
 def test_any_state_loads_completely_or_changes_nothing(path, value):

@@ -173,7 +173,7 @@ def test_text_files_and_code_have_one_text(line):
 def test_arguments_have_the_type_of_their_annotation_or_default():
     @ps.shape
     def every_kind(
-        u, a, b: int = 2, c=True, d="x", e=(1.0, 0.5), f: "Literal['in', 'out']" = "in", g: "ps.Duration" = 3, h=None,
+        u, a, b: int = 2, c=True, d="x", e=(1.0, 0.5), f: "Literal['in', 'out']" = "in", g: "ps.Length" = 3, h=None,
         i: "Unknown" = 1.5, j: list[float] = [1.0],  # noqa: B006, F821
     ):  # fmt: skip
         return a + b * c + len(d) + sum(e) + (f == "in") + g + (h or 0) + i + sum(j)
@@ -183,6 +183,21 @@ def test_arguments_have_the_type_of_their_annotation_or_default():
     resolved = ps.resolve(schedule, steps_per_epoch=5)
     assert resolved(3) == 1 + 2 + 1 + 3 + 1 + 10 + 4 + 1.5 + 0.5
     assert hash(resolved) == hash(ps.resolve(schedule, steps_per_epoch=5))
+
+
+def test_a_function_gets_a_length_in_updates():
+    received = []
+    epoch = ps.Duration.of("1 epoch")
+
+    @ps.shape
+    def waves(t: float, period: ps.Length, delay: ps.Length | None = None, ramp=epoch) -> float:
+        received.append((period, delay, ramp))
+        return 1.0
+
+    ps.resolve(waves(period="2 epochs"), steps_per_epoch=5)(3)
+    ps.resolve(waves(period=3, delay="50%"), steps_per_epoch=5, total=40)(3)
+
+    assert {(10, None, 5), (3, 20, 5)} <= {*received}
 
 
 def defined(power: float) -> Callable[..., Any]:
@@ -298,6 +313,8 @@ MISTAKES: list[tuple[Any, str, str | None]] = [
     (named("bad", "u", "part: ps.extend.Schedule"), VALUE, "part"),
     (named("bad", "u", "level: type(ps.absolute(1.0))"), VALUE, "level"),
     (named("bad", "u", "power: float = 'x'"), VALUE, "power"),
+    (named("bad", "t", "period: ps.Duration = 1"), VALUE, "period"),
+    (named("bad", "t", "period: ps.Duration | None = None"), VALUE, "period"),
     (named("cosine", "u"), VALUE, None),
     (named("absolute", "u"), VALUE, None),
     (named("größe", "u"), VALUE, None),

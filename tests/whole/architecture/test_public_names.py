@@ -10,6 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.schedules import SHAPES
+from support.tables import table
 
 
 def test_every_public_name_exists_and_has_a_docstring():
@@ -35,6 +36,30 @@ def test_every_public_name_is_called_in_a_script_that_is_type_checked():
 def test_a_rare_shape_is_answered_with_its_place(name):
     with pytest.raises(AttributeError, match=f"Write ps.shapes.{name}"):
         getattr(ps, name)
+
+
+@table(
+    ("module", "name", "answer"),
+    [
+        (ps, "engine", '"engines"'),
+        (ps, "shedule", '"Scheduler"'),
+        (ps, "plot", "plan.plot()"),
+        (ps, "CyclicLR", "from paramsched.compat.torch import CyclicLR"),
+        (ps.engines, "huggingface", "paramsched.engines.transformers"),
+        (ps.engines, "pytorch_lightning", "paramsched.engines.lightning"),
+        (ps.engines, "transformer", '"transformers"'),
+        (ps.compat, "torhc", '"torch"'),
+        (ps.compat.torch, "CosineAnealingLR", '"CosineAnnealingLR"'),
+        (ps.compat.torch, "OneCycleLr", '"OneCycleLR"'),
+        (ps.shapes, "geometrc", '"geometric"'),
+    ],
+)
+def test_an_attribute_with_a_typing_error_is_answered_with_its_name(module, name, answer):
+    with pytest.raises(AttributeError) as refused:
+        getattr(module, name)
+
+    assert f"module {module.__name__!r} has no attribute {name!r}" in str(refused.value)
+    assert answer in str(refused.value)
 
 
 def test_the_signature_of_a_public_name_has_short_names_of_types():

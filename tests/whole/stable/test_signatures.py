@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import click
 import pytest
@@ -61,7 +61,7 @@ def lines_of_module(path: str, module: Any, names: Any = None) -> Iterator[str]:
             yield f"class {whole}({value.__base__.__name__})"
         elif inspect.isclass(value):
             yield from [*lines_of_class(whole, value)][: 1 if name in CONSTRUCTED else None]
-        elif callable(value):
+        elif callable(value) and get_origin(value) is None:  # an alias of a type is callable too
             yield f"{whole}{signature_of(value)}"
         else:
             yield whole

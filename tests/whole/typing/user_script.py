@@ -18,6 +18,11 @@ def hill(u: float, power: float = 2.0) -> float:
     return power * u * (1 - u)
 
 
+@ps.shape
+def half_life(t: float, period: ps.Length = 1, delay: ps.Length | None = None) -> float:
+    return 1.0 if delay is not None and t < delay else float(0.5 ** (t / period))
+
+
 def lines() -> list[ps.extend.Schedule]:
     cosine = ps.cosine(to=0.1)
     return [
@@ -52,6 +57,7 @@ def lines() -> list[ps.extend.Schedule]:
         noam(512, 4000),
         ps.parse("hill(power=3)"),
         hill(3),
+        half_life("10 epochs", period="2 epochs") >> half_life(period=30, delay=ps.Duration.of("5%")),
     ]
 
 
@@ -100,6 +106,7 @@ def train(plan: ps.Plan, model: torch.nn.Module, loader: list[torch.Tensor]) -> 
     scheduler.load_state_dict(torch.load("checkpoint.pt")["scheduler"])
     scheduler.seek(0)
     scheduler.detach()
+    ps.Scheduler(optimizer, half_life(period="2 epochs"), steps_per_epoch=len(loader))
     torch.optim.lr_scheduler.LambdaLR(optimizer, ps.to_lambda("cosine()", total=100))
 
 

@@ -6,6 +6,7 @@ differences from torch 2.13.
 Source: torch 2.13.
 """
 
+from paramsched.base.foreign_names import no_attribute
 from paramsched.core.entries import lazy_names
 
 _own, __all__, __dir__ = lazy_names(__name__, __file__)
@@ -20,4 +21,6 @@ def __getattr__(name: str) -> object:
             raise
     from torch.optim import lr_scheduler
 
+    if not hasattr(lr_scheduler, name):
+        raise no_attribute(__name__, name, __all__)
     return getattr(lr_scheduler, name)

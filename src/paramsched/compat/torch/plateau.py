@@ -5,7 +5,8 @@ from typing import Any, Literal, SupportsFloat
 
 from torch.optim import Optimizer, lr_scheduler, swa_utils
 
-from paramsched.base.problem import Problem, warn_user
+from paramsched.base.problem import MOST_OF_MESSAGE, Problem, warn_user
+from paramsched.base.words import bounded
 from paramsched.compat.group_values import Number, group_values, separate_tensors, set_value
 from paramsched.compat.torch.base import (
     EPOCH_DEPRECATION_WARNING,
@@ -168,9 +169,9 @@ class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
 
     def _init_is_better(self, mode: Any, threshold: float, threshold_mode: Any) -> None:
         if mode not in ("min", "max"):
-            raise ValueError(f"mode {mode} is unknown!")
+            raise ValueError(bounded(f"mode {mode} is unknown!", MOST_OF_MESSAGE))
         if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold mode {threshold_mode} is unknown!")
+            raise ValueError(bounded(f"threshold mode {threshold_mode} is unknown!", MOST_OF_MESSAGE))
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 

@@ -27,6 +27,7 @@ from paramsched.core.plan.optimizers import shown_names as shown_names
 from paramsched.core.plan.optimizers import unique_labels as unique_labels
 from paramsched.core.plan.plan import Bases as Bases
 from paramsched.core.plan.plan import Plan as Plan
+from paramsched.core.plan.plan import plan_of_lines as plan_of_lines
 from paramsched.core.plan.plan import units_of_plan as units_of_plan
 from paramsched.core.plan.resolution import ResolvedPlan as ResolvedPlan
 from paramsched.core.plan.resolution import TimeUnit as TimeUnit

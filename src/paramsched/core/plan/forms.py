@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol, TypeAlias, TypeGuard
 
 from paramsched.base.params import required_names, short_name
 from paramsched.base.problem import Problem
-from paramsched.base.words import RECIPE
+from paramsched.base.words import RECIPE, closest
 from paramsched.core.builders import SHAPES, example_call
-from paramsched.core.entries import load_entry
+from paramsched.core.entries import is_entry_installed, load_entry
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, shown
@@ -162,7 +162,7 @@ def plan_in_run(source: PlanLike, call: str, facts: RunFacts | None) -> Plan:
 
 def without_total(plan: Plan) -> Plan:
     """Return a plan without its length."""
-    return Plan(*plan.as_written(), clock=plan.clock)
+    return plan_of_lines(plan.as_written(), None, plan.clock)
 
 
 def _advice_for_number(number: float | str) -> str:
@@ -194,4 +194,7 @@ def _plan_of_line(text: str, call: str) -> Plan:
         message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml or .json"
         name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
         instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
+        names = load_entry("recipes").recipes if is_entry_installed("recipes") else ()
+        if (recipe := closest(word, names)) is not None:
+            instead = f'Write "{RECIPE}{recipe}"'
     raise InvalidArgument(site, message, instead)

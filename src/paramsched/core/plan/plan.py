@@ -1,13 +1,13 @@
 """Plan: which schedules apply to which fields of which parameter groups."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import closest, printable_lines, text_on_screen
+from paramsched.base.words import closest, printable_lines, shortened_text, text_on_screen
 from paramsched.core.answering import answering_method, is_foreign_entry, unknown_argument
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
@@ -34,6 +34,7 @@ from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.schedules.anneals import anneal, require_positive_base
 from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.text import MOST_WORDS, has_many_words
 from paramsched.core.schedules.windows import is_resolved_in
 from paramsched.core.time.duration import PROGRESS, Duration, DurationLike
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, RunFacts, facts_of_call
@@ -175,17 +176,23 @@ class Plan:
             given = [checked_binding(binding) for binding in bindings] + [
                 Binding(name, schedule) for name, schedule in fields.items()
             ]
-            if not given:
-                example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
-                raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
-            length = _checked_total(total)
-            object.__setattr__(self, "bindings", normal_bindings(given))
-            object.__setattr__(self, "total", length)
-            object.__setattr__(self, "clock", checked_plan_clock(clock))
-            if length is not None and self.clock == PROGRESS:
-                raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
-            object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
-            object.__setattr__(self, "_text", self._written_text())
+            self._fill(given, total, clock)
+            if self._text is not None and len(self._text) > MOST_WORDS:
+                _refuse_long_lines(self.bindings)
+
+    def _fill(self, lines: Sequence[Binding], total: DurationLike | None, clock: ClockName | None) -> None:
+        """Store checked bindings, a total and a clock."""
+        if not lines:
+            example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
+            raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
+        length = _checked_total(total)
+        object.__setattr__(self, "bindings", normal_bindings(lines))
+        object.__setattr__(self, "total", length)
+        object.__setattr__(self, "clock", checked_plan_clock(clock))
+        if length is not None and self.clock == PROGRESS:
+            raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
+        object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in lines)))
+        object.__setattr__(self, "_text", self._written_text())
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -196,7 +203,7 @@ class Plan:
         """
         try:
             bindings, total, clock = read_canonical_text(text)
-            return Plan(*bindings, total=total, clock=clock)
+            return plan_of_lines(bindings, total, clock)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument(
                 "Plan.of_text(…)", f"not the text of a plan ({error})", "Pass the value of plan.text"
@@ -296,7 +303,7 @@ class Plan:
             if isinstance(line.field, Target):
                 require_positive_base(line.schedule, line.field.initial, f"target {line.name!r}")
         if len(lines) != len(self.bindings):  # a line that follows another one has a line for each of its selectors
-            return Plan(*lines, total=total, clock=self.clock)
+            return plan_of_lines(lines, total, self.clock)
         return self._with_resolved(lines, total)
 
     def _with_resolved(self, lines: Iterable[Binding], total: Duration | None) -> "Plan":
@@ -349,7 +356,7 @@ class Plan:
         length = self.total if total is None else Duration.of(total)
         if total is not None and self.clock == PROGRESS:
             raise _without_total(f'change("{at}", total="{length}")', "Omit total")
-        return Plan(*lines.changed(Duration.of(at), length, given, named), total=length, clock=self.clock)
+        return plan_of_lines(lines.changed(Duration.of(at), length, given, named), length, self.clock)
 
     def _refuse_other_names_of_total(self, at: DurationLike, fields: Mapping[str, Any]) -> None:
         """Raise for a total of a change that has its name in another library, such as `max_steps`."""
@@ -422,7 +429,7 @@ class Plan:
         lr: take(cosine(), 8000) >> 0.5 * skip(cosine(), 8000)
         """
         scaled = PlanLines(self.as_written(), self.total, self.clock).scaled(Duration.of(at), factors)
-        return Plan(*scaled, total=self.total, clock=self.clock)
+        return plan_of_lines(scaled, self.total, self.clock)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
@@ -520,6 +527,23 @@ readable(Plan, Plan.__init__)
 readable(Plan.__init__)
 
 
+def plan_of_lines(lines: Sequence[Binding], total: DurationLike | None, clock: ClockName | None) -> Plan:
+    """Return the plan of checked lines, such as those of another plan or of a checkpoint, of any length."""
+    plan = object.__new__(Plan)
+    plan._fill(lines, total, clock)
+    return plan
+
+
+def _refuse_long_lines(lines: Iterable[Binding]) -> None:
+    """Raise InvalidArgument for lines whose text no file could contain, because reading it would take seconds."""
+    texts = [(str(line.schedule), line.name) for line in lines]
+    if has_many_words(text for text, _ in texts):
+        text, name = max(texts, key=lambda line: len(line[0]))
+        message = f"more than {MOST_WORDS:,} names and operators in its schedules, so no file could contain it"
+        example = "piecewise([(0, 1.0), (100, 0.5)])"
+        raise InvalidArgument(f"Plan({name}={shortened_text(text)})", message, example=example)
+
+
 def _checked_total(total: DurationLike | None) -> Duration | None:
     """Validate the total of a plan: a length greater than 0, in any unit except percent."""
     if total is None:
@@ -527,6 +551,9 @@ def _checked_total(total: DurationLike | None) -> Duration | None:
     try:
         length = Duration.of(total)
     except InvalidArgument as refusal:
+        advice = refusal.problem.advice
+        if advice.startswith("Write ") and "%" not in advice:  # a percentage is not the length of a run
+            raise
         raise refusal.changed(example="total=10_000") from None
     message = ""
     if any(unit == "percent" for unit, _ in length.terms):
@@ -581,4 +608,4 @@ def units_of_plan(plan: Plan) -> frozenset[str]:
 
 @restores("Plan")
 def _restored(total: Duration | None, clock: Any, *bindings: Binding) -> Plan:
-    return Plan(*bindings, total=total, clock=clock)
+    return plan_of_lines(bindings, total, clock)

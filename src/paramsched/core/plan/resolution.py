@@ -16,7 +16,7 @@ from paramsched.core.plan.binding import amount_clock, binding_key, replace_sche
 from paramsched.core.plan.clocks import sizes_of_run
 from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
-from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.plan.run_amounts import (
     SIZES_OF_BATCHES,
     Amount,
@@ -132,7 +132,7 @@ def counted_plan(plan: Plan) -> Plan:
     if plan.clock == UPDATES:
         return plan
     bindings = [replace_schedule(binding, without_unit(binding.schedule, plan.clock)) for binding in plan.as_written()]
-    return Plan(*bindings, total=plan.total, clock=plan.clock)
+    return plan_of_lines(bindings, plan.total, plan.clock)
 
 
 def resolved_rules(plan: Plan, resolved: Plan) -> dict[MetricRule[Any], MetricRule[Any]]:

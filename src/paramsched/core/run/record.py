@@ -317,12 +317,20 @@ def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State
         advice = "If the run has completed n updates without a plan, call scheduler.seek(n)"
         if {"param_groups", "state"} <= state.keys():
             advice = "Write optimizer.load_state_dict(state), which continues the plan too"
+        elif (entry := _entry_with_state(state)) is not None:
+            advice = f"Write load_state_dict(checkpoint[{shown(entry)}])"
         raise StateError(f"expected the dict that scheduler.state_dict() returns, got {got}. {advice}")
     try:
         data = json.loads(state[RECORD])
     except (TypeError, ValueError, RecursionError):
         raise StateError(f"state: {RECORD} is {shown(state[RECORD])}, not the record of a run") from None
     return _read(data, known, bases=True)
+
+
+def _entry_with_state(checkpoint: Mapping[Any, Any]) -> object | None:
+    """Return the key of a checkpoint whose entry is the state of a Scheduler; None if no entry is one."""
+    states = (key for key, entry in checkpoint.items() if isinstance(entry, Mapping) and entry.keys() == {RECORD})
+    return next(states, None)
 
 
 def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> State:

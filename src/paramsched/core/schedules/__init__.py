@@ -46,6 +46,7 @@ from paramsched.core.schedules.decays import table as table
 from paramsched.core.schedules.level import Absolute as Absolute
 from paramsched.core.schedules.level import Level as Level
 from paramsched.core.schedules.level import split_level as split_level
+from paramsched.core.schedules.own import Length as Length
 from paramsched.core.schedules.own import shape as shape
 from paramsched.core.schedules.published import noam as noam
 from paramsched.core.schedules.published import one_cycle as one_cycle

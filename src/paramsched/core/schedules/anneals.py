@@ -13,7 +13,7 @@ from paramsched.base.params import Positive, params_of, short_name
 from paramsched.core import curves
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve, CurveLike
-from paramsched.core.schedules.definition import Length, OpenLength, Over, formula, plan, planner
+from paramsched.core.schedules.definition import ClosedLength, OpenLength, Over, formula, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
 from paramsched.core.schedules.registry import may_be_length, registered
 from paramsched.core.schedules.schedule import Schedule, is_kind, no_total, write_call
@@ -197,7 +197,7 @@ def anneal(
 @formula(open_levels={"start": 0.0, "to": 1.0})
 def warmup(
     t: Array,
-    over: Length,
+    over: ClosedLength,
     start: Level | None = None,
     to: Level | None = None,
     curve: CurveLike = curves.linear,

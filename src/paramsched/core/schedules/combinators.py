@@ -12,9 +12,10 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 import numpy as np
 
 from paramsched.base.params import Positive, readable
+from paramsched.base.words import number_in
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
-from paramsched.core.number_checks import finite_number
+from paramsched.core.number_checks import finite_number, number_to_write
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import Check, What, of_each, of_one, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, always_above
@@ -516,7 +517,9 @@ def absolute(x: float | Schedule) -> Absolute | Schedule:
     if is_number(x):
         return Absolute(x)
     message = f"expected a number or a schedule, got {type(x).__name__}"
-    raise InvalidArgument(f"absolute({shown(x)})", message, example="absolute(3e-5)")
+    number = number_in(x) if isinstance(x, str) else None
+    advice = number_to_write(x) if number is None else f"Write absolute({number!r})"
+    raise InvalidArgument(f"absolute({shown(x)})", message, advice, example="absolute(3e-5)")
 
 
 def _some_factors(call: Schedule) -> None:

@@ -275,7 +275,9 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
         phase: the number of updates from the last multiple of the period to the start of the stage, 0 or more.
 
     A multiple between two updates is rounded up, so that changes do not drift. From the end of `schedule` its final
-    value is used, even between two changes.
+    value is used, even between two changes. The `index` of the schedule counts updates, not periods: with 5 updates in
+    an epoch, `warmup("4 epochs", index="(t+1)/n")` begins at 1/20. For 1/4 in the first epoch write
+    `table([0.25, 0.5, 0.75, 1.0], every="1 epoch")`.
 
     Source: schedulers that are stepped once an epoch.
 

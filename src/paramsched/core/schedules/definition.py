@@ -71,7 +71,7 @@ class Check:
     check: Callable[[CallSite, Any], Any]
 
 
-Length: TypeAlias = Annotated[DurationLike, Role("length")]
+ClosedLength: TypeAlias = Annotated[DurationLike, Role("length")]
 """The length of a shape that always has one."""
 Over: TypeAlias = Annotated[DurationLike | None, Role("fills")]
 """The length of a shape; None takes the rest of the run."""
@@ -376,7 +376,7 @@ def planner(
         options: fields of `Shape`.
 
     >>> @planner()
-    ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: Length) -> Piece:
+    ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength) -> Piece:
     ...     end, piece = span.length(over), plan(schedule, span)
     ...     made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end))
     ...     return Piece(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base))

@@ -84,7 +84,7 @@ def level_of(site: str | CallSite, level: Any) -> Level:
         return level + 0.0  # turns -0.0 into 0.0, as `finite_number` does
     if isinstance(level, Absolute):
         return level if level.factor is None else level_from_parts(level.factor, level.value)
-    return finite_number(site, level)
+    return finite_number(site, level, "level")
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:

@@ -5,7 +5,8 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
-from typing import Any, Final, Literal, TypeAlias, TypeVar, final, overload
+from types import NoneType
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, final, get_args, overload
 
 import numpy as np
 
@@ -13,17 +14,20 @@ from paramsched.base.params import Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
-from paramsched.core.schedules.definition import Over
+from paramsched.core.schedules.definition import Over, Role
 from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape, no_total
 from paramsched.core.schedules.span import Base, Piece, Span, product
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
-from paramsched.core.time.duration import Duration, Number, count_of
+from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
 from paramsched.errors import CallSite, InvalidArgument, shown
 
 Counts: TypeAlias = Literal["u", "t"]
 """The name of the first argument of a function: `u` for progress, `t` for updates."""
+
+Length: TypeAlias = Annotated[float, Role("time")]
+"""An argument of a shape of your own that is a length: a call passes it in any unit, and the function gets updates."""
 
 
 @final
@@ -266,8 +270,11 @@ def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Sch
         if key in ("over", *names):
             continue
         if param.kind not in _KINDS:
-            advice = "Use a number, text, True or False, a list, or ps.Duration for a length"
+            advice = "Use a number, text, True or False, a list, or ps.Length for a length"
             raise InvalidArgument(CallSite(name, key), f"a function cannot take a {param.kind}", advice)
+        if param.kind == "length" and param.marker("role") is None:
+            message = "the function gets a number of updates, not a ps.Duration"
+            raise InvalidArgument(CallSite(name, key), message, f"Write {key}: ps.Length")
         if not (param.required or fits(param, param.default)):
             message = f"the default {shown(param.default)} is not of its type"
             raise InvalidArgument(CallSite(name, key), message, example=f"{key}: float = 1.0")
@@ -307,12 +314,19 @@ def _kind_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
             hint = parameter.empty
     default = parameter.default
     if hint is not parameter.empty:
-        return hint | None if default is None and isinstance(hint, type) else hint
+        return hint | None if default is None and isinstance(hint, type) else _as_passed(hint)
     if isinstance(default, (bool, str)):
         return type(default)
     if isinstance(default, (list, tuple)):
         return tuple
-    return Any if default is None else Duration if isinstance(default, Duration) else float
+    return Any if default is None else _as_passed(Length) if isinstance(default, Duration) else float
+
+
+def _as_passed(hint: Any) -> Any:
+    """Return the annotation of what a call passes: of a `Length`, alone or in a union with None, a duration."""
+    members = [member for member in get_args(hint) if member is not NoneType] if NoneType in get_args(hint) else [hint]
+    markers = getattr(members[0], "__metadata__", ()) if len(members) == 1 else ()
+    return Annotated[DurationLike, *markers] if Role("time") in markers else hint
 
 
 def _default_of(parameter: inspect.Parameter) -> Any:
@@ -381,7 +395,7 @@ def shape(function: Any) -> Any:
 
     A function of `u` becomes a shape with the arguments `over`, its length in any unit (default: the rest of the run),
     and `start` and `to`, the levels at which it begins and ends, in place of the function's own values at 0 and 1. A
-    function of `t` becomes a shape without an end, which `over` can give it. An argument annotated as `Duration` has a
+    function of `t` becomes a shape without an end, which `over` can give it. An argument annotated as `Length` has a
     unit; the function receives it in updates.
 
     A text, a plan file and a checkpoint contain the name and the arguments, not the code. The same function may be

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from numbers import Real
 from typing import Any, Final, cast
@@ -108,9 +109,34 @@ def _answering(builder: Builder) -> Builder:
                 refuse_call(builder, args, kwargs)
                 raise
         except ParamschedError as error:
-            raise shortened(error)  # noqa: B904  # the same error
+            raise shortened(_of_call(error, builder, args, kwargs))  # noqa: B904  # the same error
 
     return cast(Builder, build)
+
+
+def _of_call(
+    error: ParamschedError, builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> ParamschedError:
+    """Return an error about an argument with the name of the function that was called, not of one that it calls."""
+    if not isinstance(error, InvalidArgument) or error.problem.call is None or error.problem.refused is None:
+        return error
+    name, site = builder.__name__, error.problem.call
+    passed = {**dict(zip(params_of(builder), args, strict=False)), **kwargs}
+    if site.call == name:
+        return error
+    for argument, value in passed.items():
+        if value is error.problem.refused:
+            advice = error.problem.advice.replace(f"{site.argument}=", f"{argument}=")
+            return error.changed(site=replace(site, call=name, argument=argument), advice=advice)
+        if _contains(value, error.problem.refused):
+            advice = error.problem.advice.replace(f"{site.argument}=", "")
+            return error.changed(site=replace(site, call=name, argument=argument, entry=True), advice=advice)
+    return error
+
+
+def _contains(items: object, refused: object) -> bool:
+    """Return whether a list, or a list of pairs, contains a value itself."""
+    return isinstance(items, (list, tuple)) and any(item is refused or _contains(item, refused) for item in items)
 
 
 def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from paramsched.base.words import closest, shortened_text
 from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
+from paramsched.core.number_checks import NumberKind, number_to_write
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
@@ -39,6 +40,8 @@ _KINDS: Final = {
     "number": "a number", "count": "an integer", "text": "text", "bool": "True or False", "list": "a list",
     "pairs": "a list of pairs",
 }  # fmt: skip
+
+_NUMBERS: Final[Mapping[str, NumberKind]] = {"number": "number", "level": "level", "count": "count"}
 
 
 def expected(param: Param) -> str:
@@ -583,7 +586,8 @@ def refuse_type(function: Callable[..., Any], name: str, param: Param, value: An
     if not fits(param, value):
         message, example = f"expected {expected(param)}, got {shown(value)}", example_call(function, name)
         site = CallSite(name, param.name)
-        raise InvalidArgument(site, message, code=WRONG_TYPE, refused=value, example=example)
+        advice = number_to_write(value, param.name, _NUMBERS[param.kind]) if param.kind in _NUMBERS else ""
+        raise InvalidArgument(site, message, advice, code=WRONG_TYPE, refused=value, example=example)
 
 
 def _argument_of(error: InvalidArgument, arguments: Mapping[str, Any], params: Mapping[str, Param]) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import constant
-from paramsched.core.schedules.definition import Length, Role, RoundedLengths, Run, Time, plan, planner
+from paramsched.core.schedules.definition import ClosedLength, Role, RoundedLengths, Run, Time, plan, planner
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
 from paramsched.core.schedules.span import IN_UPDATES, MAX_LENGTH, Base, Piece, Rounding, Span
@@ -19,7 +19,7 @@ from paramsched.errors import CallSite, InvalidArgument
 
 
 @planner()
-def take(call: Schedule, span: Span, schedule: Schedule, over: Length, of: Run = None) -> Piece:
+def take(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength, of: Run = None) -> Piece:
     """Use a schedule up to the time `over`, and hold the value that it has at that time.
 
     value(t) = schedule(min(t, over))

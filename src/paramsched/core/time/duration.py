@@ -13,7 +13,7 @@ import numpy as np
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.params import argument_kind, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import shortened_text
+from paramsched.base.words import shortened_text, with_plain_numbers
 from paramsched.core.curves.arrays import Array
 from paramsched.errors import InvalidArgument, StateError, Unresolved, shown
 
@@ -124,6 +124,8 @@ _TERM: Final = (  # compiled at its first use, because that takes a thirtieth of
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
     r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,63}))?\s*(?P<unit>%|[A-Za-z]+)"
 )
+_COUNT: Final = re.compile(r"\d[\d_]*(?:\.\d+)?[kKMBT]?", re.ASCII)
+"""A number of updates without its unit, in a length that was meant so."""
 _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
@@ -437,7 +439,8 @@ def _read_length(text: str) -> Duration:
     while place < len(bare):
         match = term.match(bare, place)
         if match is None or (place and not match["sign"]):
-            raise refused("expected a number with a unit")
+            meant = _meant_length(text)
+            raise refused("expected a number with a unit", advice=f'Write "{meant}"' if meant else "")
         if match["unit"] not in UNIT_NAMES:
             meant = _meant_length(text)
             hint = "" if meant else f"; expected one of {_UNITS_LISTED}"
@@ -466,10 +469,13 @@ def _meant_length(text: str) -> str | None:
 
     >>> [_meant_length(text) for text in ("5 ep", "2b tokens", "10 percent", "0.5dur", "100% - 3 epoks", "5 miles")]
     ['5 epochs', '2B tokens', '10%', '50%', '100% - 3 epochs', None]
+    >>> [_meant_length(text) for text in ("1,000 steps", "2,5%", "1k", "10,000", "1.5M")]
+    ['1000 steps', '2.5%', '1k steps', '10000 steps', '1.5M steps']
     """
     from paramsched.base.foreign_names import with_own_units
 
-    meant = with_own_units(text, UNIT_NAMES)
+    plain = with_plain_numbers(text.strip())
+    meant = f"{plain} steps" if _COUNT.fullmatch(plain) else with_own_units(plain, UNIT_NAMES)
     try:
         return None if meant == text else str(Duration.of(meant)) and meant
     except InvalidArgument:

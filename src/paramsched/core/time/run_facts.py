@@ -13,6 +13,7 @@ from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, did_you_mean, only_set_fields
 from paramsched.core.answering import answering_class, unknown_argument
 from paramsched.core.entries import notebook_display
+from paramsched.core.number_checks import number_to_write
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 
@@ -387,6 +388,7 @@ def _checked_count(name: str, value: Any, least: int) -> int:
     raise InvalidArgument(
         CallSite("RunFacts", name, shown(value)),
         f"expected an integer from {least} to 1e18",
+        number_to_write(value, name, "count"),
         example=f"{name}={facts_by_name()[name].marker('example')}",
     )
 
@@ -399,7 +401,7 @@ def _check_amount(name: str, value: Any, above: float) -> None:
             facts_by_name()[name].marker("example"),
         )
         site = CallSite("RunFacts", name, shown(value))
-        raise InvalidArgument(site, message, f"For example: {name}={sample}")
+        raise InvalidArgument(site, message, number_to_write(value, name) or f"For example: {name}={sample}")
 
 
 # For each unit: the fact that converts it, and the quantity that an error reports as unknown.

@@ -21,6 +21,7 @@ from paramsched.core.plan import (
     bind,
     counted_plan,
     parts_of,
+    plan_of_lines,
     scopes_of,
 )
 from paramsched.core.schedules import Schedule, depends_on_base, stage_from_base, values_by_base
@@ -177,7 +178,7 @@ class PlannedRun:
     def for_total(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
         """Return columns with the schedules of the plan in a run of another length; None if there is no such plan."""
         try:
-            other = Plan(*self.plan.as_written(), total=total).resolve(facts=replace(self.facts, total=total))
+            other = plan_of_lines(self.plan.as_written(), total, None).resolve(facts=replace(self.facts, total=total))
         except InvalidArgument:
             return None
         lines = zip(self.counted.bindings, counted_plan(other).bindings, strict=True)

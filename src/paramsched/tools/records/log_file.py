@@ -22,9 +22,11 @@ from paramsched.core.feedback import metric_word
 from paramsched.core.fields import KNOWN, Field
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import (
+    DECIMAL_POINT,
     ROUNDING_OF_CPUS,
     ROWS_ARE_COUNTED,
     TRAINER,
+    WRITE_POINTS,
     AmountColumn,
     LogColumn,
     LoggedValues,
@@ -32,6 +34,7 @@ from paramsched.tools.records.log_values import (
     Times,
     columns_of_fields,
     group_number,
+    has_decimal_comma,
     is_blank,
     is_group_index,
     logged_amounts,
@@ -111,6 +114,8 @@ def kind_of_log(file: Path) -> _Kind:
     if file.exists() and not file.is_file():
         message = "expected a regular file, because other files may have no end, or a folder of TensorBoard"
         raise UnreadableLog(path_text(file), message, "Save the log to a file first")
+    if file.suffix.lower() in _SPREADSHEETS:
+        raise UnreadableLog(path_text(file), "expected JSONL or CSV, got a spreadsheet", "Save it as CSV")
     with open_to_read(file) as stream:
         head = stream.read(_HEAD)
     if not head:
@@ -140,6 +145,7 @@ _IN_TEXT = "Pass JSONL or CSV in UTF-8"
 _LOG_ADVICE = "Pass the log of a run: JSONL or CSV"
 
 
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _HEAD = 65536  # bytes that show the format of a file
 _MOST_OF_REASON = 200  # characters of the message of another library
 
@@ -548,6 +554,8 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
             found.append(LoggedMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
         elif names:
             where = f"column {name!r} of {path_text(file)}"
+            if any(has_decimal_comma(cell) for _, cell in cells):
+                raise UnreadableLog(where, DECIMAL_POINT, WRITE_POINTS)
             raise UnreadableLog(where, "expected numbers in all of its cells", "Name a column of numbers")
     return tuple(found)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.words import did_you_mean, printable
+from paramsched.base.words import did_you_mean, number_in, printable
 from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, equal_up_to_rounding
 from paramsched.core.fields import Field
 from paramsched.core.time import CLOCK_SYNONYMS
@@ -598,6 +598,15 @@ def path_text(file: Path, line: int | None = None) -> str:
     return printable(str(file)) + ("" if line is None else f", line {line}")
 
 
+DECIMAL_POINT = "expected numbers with a decimal point"
+WRITE_POINTS = "Save the log with decimal points, such as 0.1"
+
+
+def has_decimal_comma(value: object) -> bool:
+    """Return whether a cell is a number with a decimal comma, as a spreadsheet writes it in some languages."""
+    return isinstance(value, str) and "," in value and number_in(value) is not None
+
+
 def _number_in_row(value: Any, where: str, option: str | None) -> float:
     """Return a logged value as a float; raise UnreadableLog if it is not a number.
 
@@ -618,6 +627,8 @@ def _number_in_row(value: Any, where: str, option: str | None) -> float:
     message = f"expected a number, got {shown}"
     if option is None:
         raise UnreadableLog(where, message, 'For example: {"t": 0, "groups": [{"lr": 0.1}]}')
+    if has_decimal_comma(value):
+        raise UnreadableLog(where, f"{DECIMAL_POINT}, got {shown}", WRITE_POINTS)
     name, _, field = option.partition(" ")
     instead = f"Name a column of numbers: {name} {f'{field}=' if field else ''}NAME"
     raise UnreadableLog(where, message, instead, option=name)
