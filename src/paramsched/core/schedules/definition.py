@@ -129,13 +129,8 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
         return check(CallSite(call, param.name), value)
     match param.kind:
         case "level":
-            if isinstance(value, str) and value.replace(" ", "") == "1/n":
-                site, found = (
-                    CallSite(call, param.name, shown(value)),
-                    "a level is a number; index defines the value of",
-                )
-                advice = 'To begin at 1/n write index="(t+1)/n"'
-                raise InvalidArgument(site, f"{found} the first update", advice, refused=value)
+            if isinstance(value, str):
+                _refuse_one_nth(call, param, value)
             return level_of(CallSite(call, param.name), value)
         case "number":
             return checked_number(CallSite(call, param.name), param, value)
@@ -155,6 +150,14 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
             site = CallSite(call, param.name, repr(value))
             raise InvalidArgument(site, "expected True or False", example=f"{param.name}=True")
     return value
+
+
+def _refuse_one_nth(call: str, param: Param, text: str) -> None:
+    """Raise for the level "1/n", by which users mean the value of the first update."""
+    if text.replace(" ", "") == "1/n":
+        site = CallSite(call, param.name, shown(text))
+        message = "a level is a number; index defines the value of the first update"
+        raise InvalidArgument(site, message, 'To begin at 1/n write index="(t+1)/n"', refused=text)
 
 
 @final
