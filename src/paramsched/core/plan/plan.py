@@ -185,7 +185,6 @@ class Plan:
             if length is not None and self.clock == PROGRESS:
                 raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
             object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
-            object.__setattr__(self, "_text", self._written_text())
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -207,7 +206,7 @@ class Plan:
         """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
         try:
             return self._text
-        except AttributeError:  # a resolved plan, whose text was not asked for so far
+        except AttributeError:  # it was not asked for so far
             object.__setattr__(self, "_text", self._written_text())
             return self._text
 
