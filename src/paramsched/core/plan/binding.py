@@ -22,7 +22,7 @@ from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.combinators import chain, guided, without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.schedule import Schedule, durations_in, line_of, schedule_of, values_inside
-from paramsched.core.schedules.text import parse, parse_own
+from paramsched.core.schedules.text import parse, parse_own, read_line
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES as UPDATES
 from paramsched.core.time.run_facts import ClockName, known_clock
@@ -238,7 +238,7 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         return f"{name}={schedule!r}"
 
     if isinstance(schedule, str):
-        schedule = parse(schedule)
+        schedule = read_line(schedule)
     if isinstance(schedule, MetricRule):
         schedule = 1.0 * schedule
     if isinstance(schedule, Schedule) and schedule.kind == "guided":
@@ -291,8 +291,11 @@ _MAX_NESTED_CHAINS = 40
 
 def normal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
     """Merge bindings to one for each field and selector, sorted: lr first, defaults before selections, targets last."""
+    several = tuple(bindings)
+    if len(several) == 1:
+        return several
     merged: dict[tuple[Any, ...], Binding] = {}
-    for binding in bindings:
+    for binding in several:
         key = binding_key(binding)
         before = merged.get(key)
         if before is None:

@@ -125,8 +125,8 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
     """Return the argument of a call as it is kept; raise InvalidArgument if the parameter does not take it."""
     if value is None and param.none:
         return None
-    if (check := param.marker("check")) is not None:
-        return check(CallSite(call, param.name), value)
+    if param.check is not None:
+        return param.check(CallSite(call, param.name), value)
     match param.kind:
         case "level":
             if isinstance(value, str):
@@ -138,7 +138,7 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
             return whole_number(CallSite(call, param.name), value, param.marker("ge") or 0)
         case "length":
             length = Duration.of(value)
-            return length if param.marker("gt") is None else positive_length(CallSite(call, param.name), length)
+            return length if param.gt is None else positive_length(CallSite(call, param.name), length)
         case "choice":
             site = CallSite(call, param.name)
             require_choice(site, value, Literal[param.choices], f"unknown {param.marker('what') or param.name}")
