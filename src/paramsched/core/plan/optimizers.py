@@ -195,8 +195,9 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         UnknownField: no optimizer has the field of a line for all groups.
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
-    written = {binding_key(one) for one in plan.bindings}
-    derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
+    derived = frozenset[Any]()
+    if len(resolved.bindings) != len(plan.bindings):
+        derived = frozenset(map(binding_key, resolved.bindings)).difference(map(binding_key, plan.bindings))
     if ALONE in optimizers:
         return {ALONE: replace(WHOLE, derived=derived)}
     scopes = {name: Scope(name, frozenset(), derived) for name in optimizers}
