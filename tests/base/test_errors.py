@@ -197,9 +197,12 @@ def test_a_function_of_the_user_stays_in_the_traceback_of_a_mistake_inside_it():
     assert [entry.name for entry in refusal.traceback][1:] == ["called", "of_the_user"]
 
 
-def test_the_error_of_a_builder_of_the_user_is_the_cause():
+@pytest.mark.parametrize("module", [__name__, None])  # a function that `exec` defines has none
+def test_the_error_of_a_builder_of_the_user_is_the_cause(module):
     def broken(n: int = 1) -> ps.extend.Schedule:
         raise KeyError("a")
+
+    broken.__module__ = module
 
     with pytest.raises(ParamschedError) as refusal:
         ps.parse("broken()", shapes=[broken])

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -91,7 +91,7 @@ def argument_kind(kind: str) -> Callable[[_Class], _Class]:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Param:
     """A parameter of a function.
 
@@ -118,20 +118,31 @@ class Param:
     items: "tuple[Param, ...]" = ()
     members: "tuple[Param, ...]" = ()
 
-    @property
+    @cached_property
     def required(self) -> bool:
         """True if a call must pass the argument."""
         return self.default is inspect.Parameter.empty and not self.several and not self.free
 
-    @property
+    @cached_property
     def several(self) -> bool:
         """True for `*operands`."""
         return self.form is inspect.Parameter.VAR_POSITIONAL
 
-    @property
+    @cached_property
     def free(self) -> bool:
         """True for `**arguments`."""
         return self.form is inspect.Parameter.VAR_KEYWORD
+
+    @cached_property
+    def check(self) -> Any:
+        """The function of the marker that checks a value; None if no marker does."""
+        return self.marker("check")
+
+    @cached_property
+    def gt(self) -> float | None:
+        """The number that a value must be greater than; None if no marker says so."""
+        bound: float | None = self.marker("gt")
+        return bound
 
     def marker(self, name: str) -> Any:
         """Return the attribute of the marker that has it, such as `ge` or `example`; None if no marker has it."""

@@ -496,10 +496,13 @@ class Hold(MetricRule[HoldState]):
             raise InvalidArgument(
                 f"hold({shown(self.metric)}, at={self.at})", message, example=self._example("gain=0.01")
             )
+        self._check_form(chosen[0])
+        self._check_bounds()
+
+    def _check_form(self, form: str) -> None:
+        """Raise for an argument that the form of the rule, such as gain, does not take, or not with this value."""
         if self.add is None and self.at <= 0:
-            raise self._refusal(
-                "at", f"it must be greater than 0 with {chosen[0]}, which compares by ratios", sample=6.0
-            )
+            raise self._refusal("at", f"it must be greater than 0 with {form}, which compares by ratios", sample=6.0)
         if self.factor is not None and self.factor <= 1:
             raise self._refusal("factor", "must be greater than 1", sample=1.5)
         if self.gain is not None and self.gain * self.limit >= 1:
@@ -508,9 +511,12 @@ class Hold(MetricRule[HoldState]):
             )
             raise self._refusal("gain", message, sample=0.1)
         if self.factor is None and self.bands is not None:
-            raise self._refusal("bands", f"{chosen[0]} has no band; only factor has one", self._example("factor=1.5"))
+            raise self._refusal("bands", f"{form} has no band; only factor has one", self._example("factor=1.5"))
         if self.gain is None and self.limit != _LIMIT:
-            raise self._refusal("limit", f"{chosen[0]} has no limit; only gain has one", self._example("gain=0.01"))
+            raise self._refusal("limit", f"{form} has no limit; only gain has one", self._example("gain=0.01"))
+
+    def _check_bounds(self) -> None:
+        """Raise for bounds that do not contain the multiple at the start."""
         start = "because the factor is 1 at the start"
         if self.low is not None and not (self.low <= 1 and (self.low >= 0 or self.add is not None)):
             message = f"expected a multiple of at most 1, {start}, and at least 0 unless add is passed"

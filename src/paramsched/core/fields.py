@@ -122,41 +122,60 @@ class Field:
         """
         if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
             return Field("betas", 0).within(group, where)
-        example = f'For example: group["{self.key}"] = {"0.1" if self.index is None else "(0.9, 0.999)"}'
-        if self.key not in group and self.index is not None and str(self) in group:
+        if self.key not in group:
+            raise self._missing(group, f'"{self}" in {where}')
+        entry = group[self.key]
+        is_tuple = isinstance(entry, (tuple, list))
+        if self.index is None:
+            if is_tuple:
+                raise self._refused_form(entry, f'"{self}" in {where}')
+        elif not is_tuple or self.index >= len(entry):
+            raise self._refused_form(entry, f'"{self}" in {where}')
+        for number in entry if is_tuple else (entry,):
+            if not is_number(number):
+                raise self._not_a_number(number, group, f'"{self}" in {where}')
+        return self
+
+    def _missing(self, group: Group, site: str) -> PlanError:
+        """Return the error for a field whose entry is not in the group."""
+        if self.index is not None and str(self) in group:
             right: dict[str, Any] = {}
             self.fill(right, group[str(self)])
-            raise PlanError(f'"{self}" in {where}', f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
-        if self.key not in group:
-            names = numeric(group)
-            near = next((name for name in names if name == ELSEWHERE.get(self.key)), None) or closest(str(self), names)
-            meant = did_you_mean(near or str(self), names)
-            message = f"unknown field; {meant}" if names else "the group has no numeric field"
-            instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
-            instead = instead if near is None and self.index is None else ""  # a name of a target has no index
-            raise UnknownField(f'"{self}" in {where}', message, instead if names else example)
-        entry = group[self.key]
-        if self.index is None:
-            if isinstance(entry, (tuple, list)):
-                message = f"{self.key} is {entry!r}, not a single number"
-                raise PlanError(f'"{self}" in {where}', message, f'For example: "{self.key}[0]"')
-        elif not isinstance(entry, (tuple, list)):
+            return PlanError(site, f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
+        names = numeric(group)
+        if not names:
+            return UnknownField(site, "the group has no numeric field", self._example)
+        near = next((name for name in names if name == ELSEWHERE.get(self.key)), None) or closest(str(self), names)
+        message = f"unknown field; {did_you_mean(near or str(self), names)}"
+        if near is not None or self.index is not None:  # a name of a target has no index
+            return UnknownField(site, message, "")
+        instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
+        return UnknownField(site, message, instead)
+
+    def _refused_form(self, entry: Any, site: str) -> PlanError:
+        """Return the error for an index of a number, a tuple without an index, or an index outside of the tuple."""
+        if not isinstance(entry, (tuple, list)):
             instead = f'For example: "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
-            raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
-        elif self.index >= len(entry):
-            some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
-            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has length {len(entry)}", f"Use {some}")
-        spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
-        if spoiled:
-            numbers = numeric(group)
-            instead = f"Use one of {', '.join(numbers)}" if numbers else example
-            if self.key == "lr" and entry is None:  # Adafactor computes its own, unless these are off
-                own = [f"{name}=False" for name in ("relative_step", "warmup_init") if group.get(name)]
-                instead = f"Pass it to the optimizer: {', '.join(['lr=1e-3', *own])}"
-            if getattr(spoiled[0], "ndim", 0):  # torch accepts a tensor of one element
-                instead = f"Write a number, or a tensor without dimensions: {self.key}=torch.tensor(0.1)"
-            raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
-        return self
+            return PlanError(site, f"{self.key} is {entry!r}, not a tuple", instead)
+        if self.index is None:
+            return PlanError(site, f"{self.key} is {entry!r}, not a single number", f'For example: "{self.key}[0]"')
+        some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
+        return PlanError(site, f"{self.key}={entry!r} has length {len(entry)}", f"Use {some}")
+
+    def _not_a_number(self, value: Any, group: Group, site: str) -> PlanError:
+        """Return the error for an entry, or an element of a tuple, that is not a number."""
+        numbers = numeric(group)
+        instead = f"Use one of {', '.join(numbers)}" if numbers else self._example
+        if self.key == "lr" and group[self.key] is None:  # Adafactor computes its own, unless these are off
+            options = [f"{name}=False" for name in ("relative_step", "warmup_init") if group.get(name)]
+            instead = f"Pass it to the optimizer: {', '.join(['lr=1e-3', *options])}"
+        if getattr(value, "ndim", 0):  # torch accepts a tensor of one element
+            instead = f"Write a number, or a tensor without dimensions: {self.key}=torch.tensor(0.1)"
+        return PlanError(site, f"expected a number, got {value!r}", instead)
+
+    @property
+    def _example(self) -> str:
+        return f'For example: group["{self.key}"] = {"0.1" if self.index is None else "(0.9, 0.999)"}'
 
     def read(self, group: Group) -> Any:
         """Return the current value of this field in `group`: a number or a tensor."""

@@ -92,7 +92,7 @@ def proper_share(site: CallSite, number: object, *, whole: bool = False) -> floa
 
 def checked_number(site: CallSite, param: Param, number: object) -> float:
     """Return the number of an argument as a float, in the range of its annotation."""
-    if param.marker("gt") is None:
+    if param.gt is None:
         return finite_number(site, number)
     return positive_number(site, number) if param.marker("le") is None else proper_share(site, number, whole=True)
 

@@ -88,34 +88,16 @@ class Values(Mapping[str, float]):
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
         self._strict, self._facts = strict, facts_of_call("ps.Values(plan)", facts, run_facts)
         self._plan = plan_in_run(plan, "ps.Values", self._facts)
-        if self._plan.clock != UPDATES or any(line.groups is not None for line in self._plan.bindings):
-            message = "the clock counts an amount" if self._plan.clock != UPDATES else "a line is for some groups"
-            raise PlanError(
-                "ps.Values(plan)", message, "Use ps.Scheduler(optimizer, plan), which has groups and clocks"
-            )
-        given = dict(bases or {})
-        self._lines: dict[str, tuple[Schedule, float]] = {}
+        self._refuse_clock_and_groups()
+        bases_by_name = dict(bases or {})
         resolved = self._plan.resolve(facts=self._facts)
         self._end = updates_of_total(resolved, None)
-        for line in resolved.bindings:
-            own = line.field.initial if isinstance(line.field, Target) else 1.0
-            is_field = line.name.partition("[")[0] in _FIELDS and own == 1.0 and not line.schedule.has_absolute
-            if is_field and line.name not in given:
-                message = f"the base of {line.name}, which its line multiplies, is missing"
-                raise PlanError(
-                    "ps.Values(plan)", message, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})'
-                )
-            if self._end is not None:
-                require_values_until(line.schedule, self._end)
-            base = finite_number(f"bases[{line.name!r}]", given.pop(line.name, own))
-            require_positive_base(line.schedule, base, f"ps.Values(plan): {line.name}")
-            self._lines[line.name] = line.schedule, base
-            outside = first_outside(line.schedule, FINITE, base, lambda updates: updates, 0, self._end or 1)
-            if outside is not None:
-                raise self._not_finite(line.name, *outside)
-        if given:
-            message = did_you_mean(str(next(iter(given))), self._lines)
-            raise InvalidArgument(f"ps.Values(plan, bases={shown(given)})", f"the plan has no such line; {message}")
+        self._lines = {line.name: self._line_with_base(line, bases_by_name) for line in resolved.bindings}
+        if bases_by_name:
+            message = did_you_mean(str(next(iter(bases_by_name))), self._lines)
+            raise InvalidArgument(
+                f"ps.Values(plan, bases={shown(bases_by_name)})", f"the plan has no such line; {message}"
+            )
         for problem in self._probable_mistakes():
             self._warn(problem)
         self._states: dict[MetricRule[Any], Any] = {
@@ -126,6 +108,32 @@ class Values(Mapping[str, float]):
         self._warned_of_end = False
         self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write(self._written(0, self._states))
+
+    def _refuse_clock_and_groups(self) -> None:
+        """Raise for a plan with a clock of an amount, or a line for some groups."""
+        if self._plan.clock != UPDATES:
+            message = "the clock counts an amount"
+        elif any(line.groups is not None for line in self._plan.bindings):
+            message = "a line is for some groups"
+        else:
+            return
+        raise PlanError("ps.Values(plan)", message, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
+
+    def _line_with_base(self, line: Binding, bases: dict[str, float]) -> tuple[Schedule, float]:
+        """Return the schedule of a resolved line, and its base, which is removed from those that were passed."""
+        initial = line.field.initial if isinstance(line.field, Target) else 1.0
+        is_field = line.name.partition("[")[0] in _FIELDS and initial == 1.0 and not line.schedule.has_absolute
+        if is_field and line.name not in bases:
+            message = f"the base of {line.name}, which its line multiplies, is missing"
+            raise PlanError("ps.Values(plan)", message, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})')
+        if self._end is not None:
+            require_values_until(line.schedule, self._end)
+        base = finite_number(f"bases[{line.name!r}]", bases.pop(line.name, initial))
+        require_positive_base(line.schedule, base, f"ps.Values(plan): {line.name}")
+        outside = first_outside(line.schedule, FINITE, base, lambda updates: updates, 0, self._end or 1)
+        if outside is not None:
+            raise self._not_finite(line.name, *outside)
+        return line.schedule, base
 
     def _probable_mistakes(self) -> Iterator[Problem]:
         """Yield what the rules find. A line that is named as a field of an optimizer is checked as one."""

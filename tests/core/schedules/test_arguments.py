@@ -94,7 +94,9 @@ def excluded(name, parameter):
     elif get_origin(kind) is Literal:
         wrong += ["x", None]
     elif kind == DurationLike:
-        wrong += ["x", 0.5] + ([0] if re.search(r"above 0|at least one update", text) else [])
+        wrong += ["x", 0.5] + ([] if optional else [None])
+        if re.search(r"above 0|at least one update", text):
+            wrong += [0]
     elif kind == CurveLike:
         wrong += ["x", cosine()]
     return wrong

@@ -34,7 +34,7 @@ class Curve:
         function: the function of a user, which equal curves share; None for a curve of the library.
     """
 
-    __slots__ = ("arguments", "fall", "function", "monotone", "name", "rise")
+    __slots__ = ("_key", "arguments", "fall", "function", "monotone", "name", "rise")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Curve:
     ) -> None:
         self.name, self.arguments, self.rise, self.fall = name, arguments, rise, fall
         self.monotone, self.function = monotone, function
+        self._key = name, arguments, function
 
     def share(self, k: Array, n: float, *, rises: bool) -> Array:
         """Return the curve at u = k / n, or what remains of it; numbers and arrays have the same bits."""
@@ -78,10 +79,6 @@ class Curve:
     def serializable(self) -> bool:
         """True if the curve can be written as text and read back."""
         return self.name is not None
-
-    @property
-    def _key(self) -> tuple[object, ...]:
-        return self.name, self.arguments, self.function
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Curve) and self._key == other._key

@@ -22,7 +22,7 @@ from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.combinators import chain, guided, without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.schedule import Schedule, durations_in, line_of, schedule_of, values_inside
-from paramsched.core.schedules.text import parse, parse_own
+from paramsched.core.schedules.text import parse, parse_own, read_line
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES as UPDATES
 from paramsched.core.time.run_facts import ClockName, known_clock
@@ -107,18 +107,11 @@ class Binding:
     def __init__(
         self, field: str | Target, schedule: ScheduleLike, groups: Selector = None, optional: bool = False
     ) -> None:
-        is_line = isinstance(field, str) and "(" in field
-        if (is_line or isinstance(field, Schedule)) and isinstance(schedule, str) and is_field_name(schedule):
-            message, line = "the field comes first, then its schedule", repr(field) if is_line else str(field)
-            write = f"Binding({schedule!r}, {line})"
-            raise InvalidArgument(f"Binding({line}, {schedule!r})", message, example=write)
+        if isinstance(field, str):
+            _refuse_name(field, schedule)
+        elif isinstance(field, Schedule) and isinstance(schedule, str) and is_field_name(schedule):
+            raise _field_comes_first(str(field), schedule)
         label = field.name if isinstance(field, Target) else field
-        if isinstance(field, str) and field in _IN_CODE:
-            message = f'expected a field, got "{field}", an entry of a plan file'
-            raise InvalidArgument(f"{field}={schedule!r}", message, example=_IN_CODE[field])
-        if isinstance(schedule, (int, float)) and isinstance(field, str) and is_of_schedule(field):
-            message = f'"{field}" is not a field, and belongs to a schedule'
-            raise InvalidArgument(f"{field}={schedule!r}", message, example='lr="warmup(100) >> cosine()"')
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
         object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
         index = index_in_name(groups) if isinstance(groups, str) else None
@@ -127,11 +120,7 @@ class Binding:
         if groups is not None:
             _check_groups(label, groups, is_target=isinstance(field, Target))
         if not isinstance(optional, bool) or (optional and groups is None):
-            message = "expected True or False" if not isinstance(optional, bool) else "groups is missing"
-            site = f"Binding({label!r}, optional={shown(optional)})"
-            if isinstance(field, Target):  # which has no groups
-                raise InvalidArgument(site, "a target does not belong to a group", "Omit optional")
-            raise InvalidArgument(site, message, example='groups="head", optional=True')
+            raise _refused_optional(label, optional, is_target=isinstance(field, Target))
 
     def __reduce__(self) -> Reduced:
         return pickled("Binding", self.field, self.schedule, self.groups, self.optional)
@@ -159,6 +148,34 @@ class Binding:
 
 readable(Binding, Binding.__init__)
 restores("Binding")(Binding)
+
+
+def _refuse_name(field: str, schedule: Any) -> None:
+    """Raise for a schedule in place of a field, for an entry of a plan file, and for an argument of a schedule."""
+    if "(" in field and isinstance(schedule, str) and is_field_name(schedule):
+        raise _field_comes_first(repr(field), schedule)
+    if field in _IN_CODE:
+        message = f'expected a field, got "{field}", an entry of a plan file'
+        raise InvalidArgument(f"{field}={schedule!r}", message, example=_IN_CODE[field])
+    if isinstance(schedule, (int, float)) and is_of_schedule(field):
+        message = f'"{field}" is not a field, and belongs to a schedule'
+        raise InvalidArgument(f"{field}={schedule!r}", message, example='lr="warmup(100) >> cosine()"')
+
+
+def _field_comes_first(line: str, field: str) -> InvalidArgument:
+    """Return the error for a binding with its field after its schedule."""
+    message = "the field comes first, then its schedule"
+    return InvalidArgument(f"Binding({line}, {field!r})", message, example=f"Binding({field!r}, {line})")
+
+
+def _refused_optional(label: Any, optional: Any, *, is_target: bool) -> InvalidArgument:
+    """Return the error for `optional` that is not a bool, or that is True without groups."""
+    site = f"Binding({label!r}, optional={shown(optional)})"
+    if is_target:  # which has no groups
+        return InvalidArgument(site, "a target does not belong to a group", "Omit optional")
+    message = "groups is missing" if isinstance(optional, bool) else "expected True or False"
+    return InvalidArgument(site, message, example='groups="head", optional=True')
+
 
 _OPTIONAL = " (optional)"
 
@@ -221,7 +238,7 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         return f"{name}={schedule!r}"
 
     if isinstance(schedule, str):
-        schedule = parse(schedule)
+        schedule = read_line(schedule)
     if isinstance(schedule, MetricRule):
         schedule = 1.0 * schedule
     if isinstance(schedule, Schedule) and schedule.kind == "guided":
@@ -274,8 +291,11 @@ _MAX_NESTED_CHAINS = 40
 
 def normal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
     """Merge bindings to one for each field and selector, sorted: lr first, defaults before selections, targets last."""
+    several = tuple(bindings)
+    if len(several) == 1:
+        return several
     merged: dict[tuple[Any, ...], Binding] = {}
-    for binding in bindings:
+    for binding in several:
         key = binding_key(binding)
         before = merged.get(key)
         if before is None:
@@ -420,29 +440,35 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
     if selector in names:
         return
-    parts = parts_of(selector) if isinstance(selector, str) else [selector] if isinstance(selector, int) else []
+    if isinstance(selector, int):
+        if not 0 <= selector < len(groups):
+            raise _unmatched(name, selector, "no group of that name or index", groups, [])
+        return
+    parts = parts_of(selector) if isinstance(selector, str) else []
     for part in parts:
-        known: list[str] = []
-        if isinstance(part, int):
-            if 0 <= part < len(groups):
-                continue
-            message = "no group of that name or index"
-        elif any(matches_part(part, group) for group in groups):
+        if any(matches_part(part, group) for group in groups):
             continue
-        elif "=" in part:
-            message, known = f"no group has {part}", _entries_of(groups)
-        else:
-            which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
-            message, known = f"no group {which}", names
-        there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
-        there += f": {', '.join(names)}" if names else ""
-        is_index = isinstance(part, str) and part.isdecimal() and int(part) < len(groups)
-        near = None if is_index else closest(str(part), known)
-        meant = "" if near is None else f'; did you mean "{near}"?'
-        meant = f'; did you mean groups={part}, in a file "[{part}]"?' if is_index else meant
-        path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
-        site = f"Binding({name!r}, groups={selector!r})"
-        raise UnknownGroup(site, f"{message}; {there}{meant}", _HOW_TO_NAME, path=path)
+        if "=" in part:
+            raise _unmatched(name, selector, f"no group has {part}", groups, _entries_of(groups), part)
+        is_name = len(parts) == 1 and "*" not in part
+        message = "no group of that name or index" if is_name else f"no group called {part!r}"
+        raise _unmatched(name, selector, message, groups, names, part)
+
+
+def _unmatched(
+    name: str, selector: Selector, message: str, groups: Sequence[Group], known: list[str], part: str = ""
+) -> UnknownGroup:
+    """Return the error for a selector, or a part of it, that selects no group; `known` are what it may have meant."""
+    names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
+    there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
+    there += f": {', '.join(names)}" if names else ""
+    near = closest(part, known)
+    meant = "" if near is None else f'; did you mean "{near}"?'
+    if part.isdecimal() and int(part) < len(groups):
+        meant = f'; did you mean groups={part}, in a file "[{part}]"?'
+    path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
+    site = f"Binding({name!r}, groups={selector!r})"
+    return UnknownGroup(site, f"{message}; {there}{meant}", _HOW_TO_NAME, path=path)
 
 
 def _entries_of(groups: Sequence[Group]) -> list[str]:

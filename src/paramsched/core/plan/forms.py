@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from math import isfinite
-from typing import Any, Final, Protocol, TypeAlias, TypeGuard
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeGuard
 
 from paramsched.base.params import required_names, short_name
 from paramsched.base.problem import Problem
@@ -71,16 +71,31 @@ SUFFIXES: Final[Mapping[str, str]] = {
 _ENTRY = re.compile(r"""\s*(\{|(["']?)[\w.@/*\[\]-]+\2\s*:(\s|\Z))""")
 
 
+TextForm: TypeAlias = Literal["recipe", "path", "plan", "line"]
+
+
+def form_of_text(text: str) -> TextForm:
+    """Return what a text in place of a plan is: the name of a recipe, a path, the text of a plan, or of a schedule.
+
+    >>> [form_of_text(text) for text in ("recipe:bert.yaml", "cosine(start=2).yaml", "lr: cosine()", "cosine()")]
+    ['recipe', 'path', 'plan', 'line']
+    """
+    if "\n" in text:
+        return "plan"
+    if text.startswith(RECIPE) and not text[len(RECIPE) :][:1].isspace():
+        return "recipe"
+    if text.rstrip().lower().endswith(tuple(SUFFIXES)):
+        return "path"
+    return "line" if _ENTRY.match(text) is None else "plan"
+
+
 def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
     """Return whether a form of a plan is the path of a file.
 
     >>> is_path("plan.yaml"), is_path("cosine(start=2).yaml"), is_path("lr: cosine()"), is_path("recipe:bert.yaml")
     (True, True, False, False)
     """
-    if isinstance(value, str):
-        name = value.rstrip().lower()
-        return "\n" not in value and not _names_recipe(value) and name.endswith(tuple(SUFFIXES))
-    return isinstance(value, os.PathLike)
+    return form_of_text(value) == "path" if isinstance(value, str) else isinstance(value, os.PathLike)
 
 
 def is_plan_text(value: object) -> TypeGuard[str]:
@@ -89,16 +104,12 @@ def is_plan_text(value: object) -> TypeGuard[str]:
     >>> is_plan_text("lr: cosine()"), is_plan_text("cosine()"), is_plan_text("recipe:bert-base")
     (True, False, False)
     """
-    return isinstance(value, str) and not is_path(value) and ("\n" in value or _ENTRY.match(value) is not None)
+    return isinstance(value, str) and form_of_text(value) == "plan"
 
 
 def is_line(value: object) -> TypeGuard[str]:
     """Return whether a form of a plan is the text of a schedule."""
-    return isinstance(value, str) and not (_names_recipe(value) or is_path(value) or is_plan_text(value))
-
-
-def _names_recipe(value: str) -> bool:
-    return value.startswith(RECIPE) and not value[len(RECIPE) :][:1].isspace() and "\n" not in value
+    return isinstance(value, str) and form_of_text(value) == "line"
 
 
 def published_plan(value: object) -> PublishedPlan | None:
@@ -107,7 +118,7 @@ def published_plan(value: object) -> PublishedPlan | None:
     Raises:
         UnknownRecipe: no recipe has this name.
     """
-    if isinstance(value, str) and _names_recipe(value):
+    if isinstance(value, str) and form_of_text(value) == "recipe":
         found: PublishedPlan = load_entry("recipes").recipes[value.removeprefix(RECIPE)]
         return found
     return value if isinstance(value, PublishedPlan) else None

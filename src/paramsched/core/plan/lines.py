@@ -479,28 +479,12 @@ def lines_of(
             needs a base above 0.
     """
     labels = scope.labels(groups)
-    fields: dict[str, Field] = {}
-    lines_of_groups: list[dict[str, int]] = [{} for _ in groups]  # by field name, the place of a line in the plan
-    named: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
-    for index, group in enumerate(groups):
-        if isinstance(name := group.get("name"), str):
-            named.setdefault(name, []).append(index)
-    for place, line in enumerate(plan.bindings):
-        if isinstance(line.field, Target) or not scope.applies(line.name, binding_key(line)):
-            continue
-        field = fields[line.name] = Field.of(line.name)
-        for index in _groups_of_line(line, field, groups, labels, scope, named):
-            earlier = lines_of_groups[index].get(line.name)
-            other = None if earlier is None else plan.bindings[earlier].groups
-            if other is not None and line.groups is not None:
-                message = f"two selectors match it: {selector_text(other)} and {selector_text(line.groups)}"
-                raise PlanError(f"{line.name} in group {labels[index]!r}", message, "Select each group only once")
-            if earlier is None or line.groups is not None:
-                lines_of_groups[index][line.name] = place
+    fields = {line.name: Field.of(line.name) for line in plan.bindings if not isinstance(line.field, Target)}
+    places = _places_by_group(plan, fields, groups, labels, scope)
     indices_of: dict[tuple[int, Field], list[int]] = {}
-    for index, (group, its_lines) in enumerate(zip(groups, lines_of_groups, strict=True)):
+    for index, (group, its_places) in enumerate(zip(groups, places, strict=True)):
         where, taken = f"group {labels[index]!r}", dict[Field, str]()
-        for name, place in its_lines.items():
+        for name, place in its_places.items():
             field = fields[name].within(group, where)
             if field in taken:
                 message = f"both are {field} in this group"
@@ -516,6 +500,46 @@ def lines_of(
                 require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")
         lines.append(Line(line.name, field, line.schedule, plan.clock, tuple(indices), tuple(bases)))
     return tuple(lines)
+
+
+def _places_by_group(
+    plan: Plan,
+    fields: Mapping[str, Field],
+    groups: Sequence[Group],
+    labels: Sequence[str | int],
+    scope: Scope,
+) -> list[dict[str, int]]:
+    """Return, for each group, the place in the plan of the line that each field follows, by the name of the field.
+
+    A line that selects a group has precedence over a line for all groups.
+
+    Args:
+        plan: the plan.
+        fields: its fields by name.
+        groups: the groups of the optimizer.
+        labels: their labels.
+        scope: the lines of the plan that concern the optimizer.
+
+    Raises:
+        PlanError: two selectors match one group.
+    """
+    places: list[dict[str, int]] = [{} for _ in groups]
+    named: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
+    for index, group in enumerate(groups):
+        if isinstance(name := group.get("name"), str):
+            named.setdefault(name, []).append(index)
+    for place, line in enumerate(plan.bindings):
+        if isinstance(line.field, Target) or not scope.applies(line.name, binding_key(line)):
+            continue
+        for index in _groups_of_line(line, fields[line.name], groups, labels, scope, named):
+            earlier = places[index].get(line.name)
+            other = None if earlier is None else plan.bindings[earlier].groups
+            if other is not None and line.groups is not None:
+                message = f"two selectors match it: {selector_text(other)} and {selector_text(line.groups)}"
+                raise PlanError(f"{line.name} in group {labels[index]!r}", message, "Select each group only once")
+            if earlier is None or line.groups is not None:
+                places[index][line.name] = place
+    return places
 
 
 def _groups_of_line(

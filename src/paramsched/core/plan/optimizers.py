@@ -195,8 +195,9 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         UnknownField: no optimizer has the field of a line for all groups.
         PlanError: an index selects groups, or a part means an optimizer and also a group of another one.
     """
-    written = {binding_key(one) for one in plan.bindings}
-    derived = frozenset(key for one in resolved.bindings if (key := binding_key(one)) not in written)
+    derived = frozenset[Any]()
+    if len(resolved.bindings) != len(plan.bindings):
+        derived = frozenset(map(binding_key, resolved.bindings)).difference(map(binding_key, plan.bindings))
     if ALONE in optimizers:
         return {ALONE: replace(WHOLE, derived=derived)}
     scopes = {name: Scope(name, frozenset(), derived) for name in optimizers}
@@ -281,17 +282,31 @@ def _check_selector(
             or any(scope.selects_part(part, group, label) for scope, group, label in labeled)
         ):
             continue
-        there = "; ".join(
-            f"{name}: {shown_names(map(str, unique_labels(groups)))}"
-            for name, groups in list(optimizers.items())[:_SHOWN]
-        )
-        more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
         labels = [str(label) for _, _, label in labeled]
-        near = closest(part, [*optimizers, *labels, *(text for text in named if text)])
-        index = part.strip("[]")  # as in configs
-        near = next((label for label in labels if label.endswith(f"/{index}")), near)
-        meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Did you mean "{near}"?'
-        raise UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
+        raise _unknown_group(site, part, optimizers, labels, named)
+
+
+def _unknown_group(
+    site: str, part: str, optimizers: Mapping[str, Sequence[Group]], labels: Sequence[str], names: Iterable[str]
+) -> UnknownGroup:
+    """Return the error for a part of a selector that selects no group of several optimizers.
+
+    Args:
+        site: the binding.
+        part: the part of its selector.
+        optimizers: the groups of each optimizer.
+        labels: the label of each group, `optimizer/group`.
+        names: the names of the groups.
+    """
+    there = "; ".join(
+        f"{name}: {shown_names(map(str, unique_labels(groups)))}" for name, groups in list(optimizers.items())[:_SHOWN]
+    )
+    more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
+    near = closest(part, [*optimizers, *labels, *filter(None, names)])
+    index = part.strip("[]")  # as in configs
+    near = next((label for label in labels if label.endswith(f"/{index}")), near)
+    meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Did you mean "{near}"?'
+    return UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
 
 
 def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field: str, group: Any) -> Any:
@@ -319,6 +334,17 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
     return found[0] if len(found) == 1 else None
 
 
+def _binding_of_one_plan(binding: Binding, optimizer: str) -> str:
+    """Return the code of a binding of one optimizer as a binding of a plan for several."""
+    if isinstance(binding.field, Target):
+        target = f"ps.Target({binding.name!r}, {binding.field.initial!r})"
+        return f"ps.Binding({target}, {str(binding.schedule)!r})"
+    parts = parts_of(str(binding.groups)) if isinstance(binding.groups, (int, str)) else []
+    groups = ", ".join(part if "=" in part else f"{optimizer}/{part}" for part in parts) or optimizer
+    optional = ", optional=True" * binding.optional
+    return f"ps.Binding({binding.name!r}, {str(binding.schedule)!r}, groups={groups!r}{optional})"
+
+
 def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
     """Return the advice to write one plan for several optimizers in place of a plan for each of them.
 
@@ -332,13 +358,7 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
     lines: dict[str, None] = {}  # a target that several plans have occurs once
     for name, plan in plans.items():
         for binding in plan.bindings:
-            target = (
-                f"ps.Target({binding.name!r}, {binding.field.initial!r})" if isinstance(binding.field, Target) else None
-            )
-            parts = parts_of(str(binding.groups)) if isinstance(binding.groups, (int, str)) else []
-            groups = ", ".join(part if "=" in part else f"{name}/{part}" for part in parts) or name
-            selected = "" if target else f", groups={groups!r}{', optional=True' * binding.optional}"
-            lines[f"ps.Binding({target or repr(binding.name)}, {str(binding.schedule)!r}{selected})"] = None
+            lines[_binding_of_one_plan(binding, name)] = None
     totals = [plan.total for plan in plans.values() if plan.total is not None]
     if totals:
         longest = max(totals, key=lambda total: total.updates if total.is_resolved else 0)

@@ -212,11 +212,7 @@ class Plan:
     @property
     def text(self) -> str | None:
         """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
-        try:
-            return self._text
-        except AttributeError:  # a resolved plan, whose text was not asked for so far
-            object.__setattr__(self, "_text", self._written_text())
-            return self._text
+        return self._text
 
     def _written_text(self) -> str | None:
         return write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None

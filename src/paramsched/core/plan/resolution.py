@@ -340,7 +340,7 @@ class ResolvedPlan:
             return False
         return bool(times_on(unit, amount) >= count * unit_of_lengths(unit)[1])
 
-    @property
+    @cached_property
     def total(self) -> int | None:
         """The total in updates; None if it is unknown.
 

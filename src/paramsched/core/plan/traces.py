@@ -23,6 +23,7 @@ from paramsched.core.plan.binding import (
     Binding,
     Overlap,
     ScheduleLike,
+    Selector,
     Target,
     overlap_of,
     selector_text,
@@ -613,10 +614,22 @@ def _refuse_metric(schedule: Any) -> None:
 
 def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Binding:
     """Return the line of a resolved plan that `field` and `group` select."""
-    names = list(dict.fromkeys(line.name for line in plan.bindings))
     site = (
         f"to_lambda(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
     )
+    lines = _lines_of_field(plan, field, site)
+    if group is None:
+        return _only_line(lines, site)
+    line = _line_of_group(lines, group)
+    if line is None:
+        message = f"{_selectors_text(lines)}; the line of {shown(group)} cannot be determined"
+        raise UnknownGroup(site, message, _BY_NAME)
+    return line
+
+
+def _lines_of_field(plan: Plan, field: str | None, site: str) -> dict[Selector, Binding]:
+    """Return the lines of a field by their selectors, or those of the only field of the plan."""
+    names = list(dict.fromkeys(line.name for line in plan.bindings))
     if field is None and len(names) > 1:
         message = f"the plan schedules {', '.join(names)}; the function needs one of them"
         raise PlanError(site, message, f'For example: field="{names[0]}"')
@@ -629,24 +642,35 @@ def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Bind
     if plan.clock != UPDATES:
         message = f"the clock of {name} counts {plan.clock}, but the function only receives updates"
         raise PlanError(site, message, "Leave the plan's clock out: the run facts convert lengths into updates")
-    if group is None and len(lines) == 1:
+    return lines
+
+
+def _only_line(lines: Mapping[Selector, Binding], site: str) -> Binding:
+    """Return the line of a field if it has only one."""
+    if len(lines) == 1:
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
-    lines_found = (
-        f"{name} has a line for {', '.join(map(selector_text, others))}"
-        f"{' and a default line for all other groups' * (None in lines)}"
-    )
-    if group is None:
-        named = [selector for selector in others if isinstance(selector, str | int)]
-        choices = [f"group={named[0]!r}"] if named else []
-        if None in lines and len(named) == len(others):  # a name without a line of its own
-            choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the default line")
-        raise PlanError(site, lines_found, f"Use {', or '.join(choices)}" if choices else _BY_NAME)
-    overlaps = {selector: overlap_of(group, selector) for selector in others}
-    inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
-    if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):
-        raise UnknownGroup(site, f"{lines_found}; the line of {shown(group)} cannot be determined", _BY_NAME)
-    return lines[inside]
+    named = [selector for selector in others if isinstance(selector, str | int)]
+    choices = [f"group={named[0]!r}"] if named else []
+    if None in lines and len(named) == len(others):  # a name without a line of its own
+        choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the default line")
+    raise PlanError(site, _selectors_text(lines), f"Use {', or '.join(choices)}" if choices else _BY_NAME)
+
+
+def _line_of_group(lines: Mapping[Selector, Binding], group: str | int) -> Binding | None:
+    """Return the line of a field that a group follows; None if the group does not say which."""
+    overlaps = {selector: overlap_of(group, selector) for selector in lines if selector is not None}
+    for selector, overlap in overlaps.items():
+        if overlap is Overlap.INSIDE:
+            return lines[selector]
+    return None if Overlap.UNKNOWN in overlaps.values() else lines.get(None)
+
+
+def _selectors_text(lines: Mapping[Selector, Binding]) -> str:
+    """Return which groups have a line of a field, for messages."""
+    name = next(iter(lines.values())).name
+    others = [selector_text(selector) for selector in lines if selector is not None]
+    return f"{name} has a line for {', '.join(others)}{' and a default line for all other groups' * (None in lines)}"
 
 
 _BY_NAME = 'Select groups by name in the plan, and write group="head"'

@@ -327,7 +327,7 @@ def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.line
     >>> cooldown(4, curve=curves.one_minus_sqrt)(1)
     0.5
     """
-    return anneal(to=to, over=over, curve=curve, index=index)
+    return anneal(to=to, over=Duration.of(over), curve=curve, index=index)  # None would be the rest of the run
 
 
 @registered

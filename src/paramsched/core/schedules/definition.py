@@ -125,17 +125,12 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
     """Return the argument of a call as it is kept; raise InvalidArgument if the parameter does not take it."""
     if value is None and param.none:
         return None
-    if (check := param.marker("check")) is not None:
-        return check(CallSite(call, param.name), value)
+    if param.check is not None:
+        return param.check(CallSite(call, param.name), value)
     match param.kind:
         case "level":
-            if isinstance(value, str) and value.replace(" ", "") == "1/n":
-                site, found = (
-                    CallSite(call, param.name, shown(value)),
-                    "a level is a number; index defines the value of",
-                )
-                advice = 'To begin at 1/n write index="(t+1)/n"'
-                raise InvalidArgument(site, f"{found} the first update", advice, refused=value)
+            if isinstance(value, str):
+                _refuse_one_nth(call, param, value)
             return level_of(CallSite(call, param.name), value)
         case "number":
             return checked_number(CallSite(call, param.name), param, value)
@@ -143,7 +138,7 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
             return whole_number(CallSite(call, param.name), value, param.marker("ge") or 0)
         case "length":
             length = Duration.of(value)
-            return length if param.marker("gt") is None else positive_length(CallSite(call, param.name), length)
+            return length if param.gt is None else positive_length(CallSite(call, param.name), length)
         case "choice":
             site = CallSite(call, param.name)
             require_choice(site, value, Literal[param.choices], f"unknown {param.marker('what') or param.name}")
@@ -155,6 +150,14 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
             site = CallSite(call, param.name, repr(value))
             raise InvalidArgument(site, "expected True or False", example=f"{param.name}=True")
     return value
+
+
+def _refuse_one_nth(call: str, param: Param, text: str) -> None:
+    """Raise for the level "1/n", by which users mean the value of the first update."""
+    if text.replace(" ", "") == "1/n":
+        site = CallSite(call, param.name, shown(text))
+        message = "a level is a number; index defines the value of the first update"
+        raise InvalidArgument(site, message, 'To begin at 1/n write index="(t+1)/n"', refused=text)
 
 
 @final

@@ -204,13 +204,7 @@ def checked_times(t: Any) -> Array:
     if isinstance(t, (bool, str, bytes)):
         raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
     if isinstance(t, (int, float)):
-        if not 0 <= t < inf:
-            raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
-        if isinstance(t, int) and t > MAX_LENGTH:
-            raise InvalidTime(
-                f"time {t:.6g}" if t < 10**300 else "time", "must be at most 1e18 updates", _INSTEAD_OF_TIME
-            )
-        return np.asarray(t)
+        return np.asarray(_checked_time(t))
     try:
         times = np.asarray(t)
     except ValueError:  # lists of different lengths
@@ -227,6 +221,16 @@ def checked_times(t: Any) -> Array:
     if last > MAX_LENGTH:
         raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", _INSTEAD_OF_TIME)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
+
+
+def _checked_time(t: float) -> float:
+    """Check one time that is a Python number."""
+    if not 0 <= t < inf:
+        raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
+    if isinstance(t, int) and t > MAX_LENGTH:
+        site = f"time {t:.6g}" if t < 10**300 else "time"
+        raise InvalidTime(site, "must be at most 1e18 updates", _INSTEAD_OF_TIME)
+    return t
 
 
 def checked_base(base: Any) -> Any:

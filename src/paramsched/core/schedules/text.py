@@ -55,17 +55,17 @@ def fits(param: Param, value: Any) -> bool:
         return param.none or param.kind == "any"
     match param.kind:
         case "schedule":
-            return isinstance(value, (Schedule, Absolute)) or is_number(value)
+            return isinstance(value, Schedule) or _is_level(value)
         case "level":
-            return isinstance(value, Absolute) or is_number(value)
+            return _is_level(value)
         case "number":
             return is_number(value)
         case "count":
             return is_number(value) and value == int(value)
         case "length":
-            return isinstance(value, (str, Real, Duration)) and not isinstance(value, bool)
+            return _is_length(value)
         case "curve":
-            return isinstance(value, (Curve, str)) or (callable(value) and not isinstance(value, Schedule))
+            return _is_curve(value)
         case "text":
             return isinstance(value, str)
         case "choice":
@@ -73,13 +73,28 @@ def fits(param: Param, value: Any) -> bool:
         case "bool":
             return isinstance(value, bool)
         case "list" | "pairs":
-            items = param.items if len(param.items) > 1 else param.items[:1] * len(value) if _is_list(value) else ()
-            return _is_list(value) and len(items) == len(value) and all(map(fits, items, value))
+            return _is_list_of(param, value)
     return True
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple))
+def _is_list_of(param: Param, value: Any) -> bool:
+    """Return whether a value is a list whose items have the type of the argument's items, one for all or one each."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    items = param.items if len(param.items) > 1 else param.items[:1] * len(value)
+    return len(items) == len(value) and all(map(fits, items, value))
+
+
+def _is_level(value: Any) -> bool:
+    return isinstance(value, Absolute) or is_number(value)
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, (str, Real, Duration)) and not isinstance(value, bool)
+
+
+def _is_curve(value: Any) -> bool:
+    return isinstance(value, (Curve, str)) or (callable(value) and not isinstance(value, Schedule))
 
 
 def is_number(value: Any) -> bool:
@@ -384,25 +399,12 @@ class _LineReader:
 
     def _value(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=str(value)):
-                if not re.compile(_LITERAL).fullmatch(self.text, *self.span(node)):
-                    raise self.at(node, "there is no comma or operator between two texts")
-                return value
-            case ast.Constant(value=value) if value is None or isinstance(value, (bool, int, float)):
-                if value == 0 and isinstance(value, int) and node.end_col_offset != node.col_offset + len(str(value)):
-                    raise self.at(node, "a number begins with a zero, or has a comma")  # 10,000 is 10 and 000
-                return value
+            case ast.Constant():
+                return self._constant(node)
             case ast.Name(id=name):
                 return self._word(node, name)
             case ast.Attribute(value=ast.Name(id=space), attr=name) if space in _SPACES:
-                constants, functions = _SPACES[space]
-                if name in self.curves:
-                    return self.curves[name]
-                if name in constants:
-                    return constants[name]
-                if name in functions:
-                    raise self.at(node, f"{space}.{name} needs arguments in brackets")
-                raise self.unknown(node, name, space.removesuffix("s"), [*constants, *functions])
+                return self._name_in_space(node, space, name)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return tuple(map(self.value, items))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -417,6 +419,30 @@ class _LineReader:
                 return self._call(node)
         raise self.at(node, _SYNTAX)
 
+    def _constant(self, node: ast.Constant) -> Any:
+        """Return a text, a number, True, False or None."""
+        value = node.value
+        if isinstance(value, str):
+            if not re.compile(_LITERAL).fullmatch(self.text, *self.span(node)):
+                raise self.at(node, "there is no comma or operator between two texts")
+            return value
+        if value is not None and not isinstance(value, (bool, int, float)):
+            raise self.at(node, _SYNTAX)
+        if value == 0 and isinstance(value, int) and node.end_col_offset != node.col_offset + len(str(value)):
+            raise self.at(node, "a number begins with a zero, or has a comma")  # 10,000 is 10 and 000
+        return value
+
+    def _name_in_space(self, node: ast.Attribute, space: str, name: str) -> Any:
+        """Return the value of a name such as `curves.sine`."""
+        constants, functions = _SPACES[space]
+        if name in self.curves:
+            return self.curves[name]
+        if name in constants:
+            return constants[name]
+        if name in functions:
+            raise self.at(node, f"{space}.{name} needs arguments in brackets")
+        raise self.unknown(node, name, space.removesuffix("s"), [*constants, *functions])
+
     def _word(self, node: ast.Name, name: str) -> Any:
         if name in self.names:
             write = example_call(self.names[name], name)
@@ -430,17 +456,13 @@ class _LineReader:
         return value
 
     def _operation(self, node: ast.BinOp) -> Any:
-        kind, rest, left = type(node.op), list[tuple[type, ast.expr]](), node.left
+        kind = type(node.op)
         if kind not in _PRECEDENCES:
             raise self.at(node, _OPERATOR)
-        rest.append((kind, node.right))
-        same = _PRECEDENCES[kind]  # a chain of operators that bind alike is not nested
-        while isinstance(left, ast.BinOp) and _PRECEDENCES.get(type(left.op)) == same and same != _PRECEDENCES[ast.Pow]:
-            rest.append((type(left.op), left.right))
-            left = left.left
-        total, rest = self._operand(left), rest[::-1]
+        first, rest = _chain_of(node)
+        total = self._operand(first)
         if kind is ast.RShift and is_number(total):
-            raise self.at(left, f"{shown(total)} is a number; every stage but the last needs a length")
+            raise self.at(first, f"{shown(total)} is a number; every stage but the last needs a length")
         operators, nodes = zip(*rest, strict=True)
         operands = [total, *map(self._operand, nodes)]
         if kind is ast.RShift:
@@ -464,28 +486,8 @@ class _LineReader:
         return found
 
     def _call(self, node: ast.Call) -> Any:
-        match node.func:
-            case ast.Name(id=name):
-                function, known, kind = self.names.get(name), iter(self.names), "schedule"
-            case ast.Attribute(value=ast.Name(id=space), attr=last) if space in _SPACES:
-                name, (_, functions) = f"{space}.{last}", _SPACES[space]
-                function, known, kind = functions.get(last), iter(functions), space.removesuffix("s")
-            case ast.Attribute(value=ast.Name() | ast.Attribute(), attr=name):
-                if name in self.names:
-                    raise self.at(node.func, f"names of schedules have no module in front: {name}(…)")
-                raise self.unknown(node.func, name, "schedule", self.names)
-            case _:
-                raise self.at(node.func, _SYNTAX)
-        if function is None or not (self.text.isascii() or self.text[slice(*self.span(node.func))].isascii()):
-            raise self.unknown(node.func, name.rpartition(".")[2], kind, known)
-        for argument in (*node.args, *node.keywords):
-            if isinstance(argument, ast.Starred) or getattr(argument, "arg", "") is None:
-                raise self.at(argument, _SYNTAX)
-        names = [str(key.arg) for key in node.keywords]
-        if len(set(names)) < len(names):
-            counts = Counter(names)
-            twice = next(key for key in reversed(node.keywords) if counts[str(key.arg)] > 1)
-            raise self.at(twice, f'the argument "{twice.arg}" is repeated')
+        name, function = self._called(node.func)
+        self._refuse_arguments(node)
         places: dict[str, Any] = dict(zip(params_of(function), node.args, strict=False))
         places |= {str(key.arg): key for key in node.keywords}
         args = [self.value(one) for one in node.args]
@@ -496,6 +498,50 @@ class _LineReader:
             refused = [one for one, value in zip(node.args, args, strict=True) if value is error.problem.refused]
             at = refused[0] if refused else places.get(error.problem.argument or "", node)
             raise error.at(self.text, *self.span(at)) from error.__cause__
+
+    def _called(self, node: ast.expr) -> tuple[str, Callable[..., Any]]:
+        """Return the function before the brackets of a call, after its name."""
+        match node:
+            case ast.Name(id=name):
+                function, known, kind = self.names.get(name), iter(self.names), "schedule"
+            case ast.Attribute(value=ast.Name(id=space), attr=last) if space in _SPACES:
+                name, (_, functions) = f"{space}.{last}", _SPACES[space]
+                function, known, kind = functions.get(last), iter(functions), space.removesuffix("s")
+            case ast.Attribute(value=ast.Name() | ast.Attribute(), attr=name):
+                if name in self.names:
+                    raise self.at(node, f"names of schedules have no module in front: {name}(…)")
+                raise self.unknown(node, name, "schedule", self.names)
+            case _:
+                raise self.at(node, _SYNTAX)
+        if function is None or not (self.text.isascii() or self.text[slice(*self.span(node))].isascii()):
+            raise self.unknown(node, name.rpartition(".")[2], kind, known)
+        return name, function
+
+    def _refuse_arguments(self, node: ast.Call) -> None:
+        """Raise if a call unpacks an argument with * or **, or repeats a keyword."""
+        for argument in (*node.args, *node.keywords):
+            if isinstance(argument, ast.Starred) or getattr(argument, "arg", "") is None:
+                raise self.at(argument, _SYNTAX)
+        names = [str(key.arg) for key in node.keywords]
+        if len(set(names)) < len(names):
+            counts = Counter(names)
+            twice = next(key for key in reversed(node.keywords) if counts[str(key.arg)] > 1)
+            raise self.at(twice, f'the argument "{twice.arg}" is repeated')
+
+
+def _chain_of(node: ast.BinOp) -> tuple[ast.expr, list[tuple[type, ast.expr]]]:
+    """Return the first operand of operators that bind alike, and each operator with its right operand.
+
+    Such a chain is not nested, so its length is not limited by the depth of a text. Powers bind to the right.
+    """
+    precedence = _PRECEDENCES[type(node.op)]
+    is_power = isinstance(node.op, ast.Pow)
+    rest = [(type(node.op), node.right)]
+    first = node.left
+    while not is_power and isinstance(first, ast.BinOp) and _PRECEDENCES.get(type(first.op)) == precedence:
+        rest.append((type(first.op), first.right))
+        first = first.left
+    return first, rest[::-1]
 
 
 def _is_plain(value: Any) -> bool:
@@ -532,24 +578,27 @@ def joined(function: Callable[..., Any], *values: Any) -> Any:
 
 
 def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call a registered function. Names, the number of arguments and their types are checked before.
+    """Call a registered function. A wrong name, number or type of arguments is reported before a wrong value.
 
     Raises:
         InvalidArgument: an argument is wrong; the error has an example of the call.
     """
     args = list(args)
-    bound = bound_arguments(function, name, args, kwargs).arguments
+    checks_its_types = str(function.__module__).partition(".")[0] == "paramsched"  # a doctest has no module
+    if not checks_its_types:
+        bound_arguments(function, name, args, kwargs)
     try:
         return function(*args, **kwargs)
     except InvalidArgument as error:
+        bound = bound_arguments(function, name, args, kwargs).arguments
         if error.problem.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
             error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
         raise (error if error.problem.advice else error.changed(example=example_call(function, name))) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
+        bound_arguments(function, name, args, kwargs)
         message = f"{type(error).__name__}: {error}"
-        is_of_user = function.__module__.partition(".")[0] != "paramsched"  # whose frames show the cause
         raise InvalidArgument(f"{name}(…)", message, example=example_call(function, name)) from (
-            shortened(error) if is_of_user else None
+            None if checks_its_types else shortened(error)  # whose frames show the cause
         )
 
 

@@ -414,25 +414,22 @@ def _example_near(number: float | str) -> str:
 
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
-
-    def refused(message: str, code: str | None = None, advice: str = "", *, example: str = '"5%"') -> InvalidArgument:
-        site = f'length "{shortened_text(text)}"'
-        return InvalidArgument(site, message, advice, example=example, refused=text, code=code)
-
     bare = text.strip()
     if len(text) > _MOST_TEXT:
-        raise refused(f"a text of {len(text)} characters is too long for a length")
+        raise _refused_text(text, f"a text of {len(text)} characters is too long for a length")
     words = bare.split(maxsplit=2)[:2]
     if words == ["until", "until"]:
-        raise refused('"until" is written twice')
+        raise _refused_text(text, '"until" is written twice')
     if until := words[:1] == ["until"]:
         bare = bare.removeprefix("until").strip()
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
         if bare[0] == "-":
-            raise refused(NEGATIVE)
-        raise refused("expected a unit after the number", example=_example_near(bare))
+            raise _refused_text(text, NEGATIVE)
+        raise _refused_text(text, "expected a unit after the number", example=_example_near(bare))
+    if not bare:
+        raise _refused_text(text, "the text is empty")
     amounts: dict[str, Fraction] = {}
     place = 0
     term = re.compile(_TERM, re.ASCII)
@@ -440,28 +437,45 @@ def _read_length(text: str) -> Duration:
         match = term.match(bare, place)
         if match is None or (place and not match["sign"]):
             meant = _meant_length(text)
-            raise refused("expected a number with a unit", advice=f'Write "{meant}"' if meant else "")
-        if match["unit"] not in UNIT_NAMES:
-            meant = _meant_length(text)
-            hint = "" if meant else f"; expected one of {_UNITS_LISTED}"
-            raise refused(f'unknown unit "{match["unit"]}"{hint}', UNKNOWN_NAME, f'Write "{meant}"' if meant else "")
-        unit, times = UNIT_NAMES[match["unit"]]
-        try:
-            number = Fraction(match["number"].replace("_", "")) / int((match["by"] or "1").replace("_", ""))
-        except (ValueError, ZeroDivisionError):
-            raise refused("expected a number with a unit") from None
-        amount = number * _SCALES[match["scale"]] * times * (-1 if match["sign"] == "-" else 1)
-        if abs(amount) > MOST_AMOUNT:
-            raise refused("an amount must be at most 1e18")
-        if 0 < abs(amount) < _LEAST:
-            raise refused("an amount must be 0 or at least 1e-18")
+            raise _refused_text(text, "expected a number with a unit", f'Write "{meant}"' if meant else "")
+        unit, amount = _read_term(match, text)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = match.end()
         while place < len(bare) and bare[place].isspace():
             place += 1
-    if not bare:
-        raise refused("the text is empty")
     return Duration(_duration_of(amounts, text).terms, until)
+
+
+def _read_term(match: re.Match[str], text: str) -> tuple[str, Fraction]:
+    """Return the unit and the amount of one term of a length, which is written as `text`."""
+    if match["unit"] not in UNIT_NAMES:
+        raise _unknown_unit(match["unit"], text)
+    unit, times = UNIT_NAMES[match["unit"]]
+    try:
+        number = Fraction(match["number"].replace("_", "")) / int((match["by"] or "1").replace("_", ""))
+    except (ValueError, ZeroDivisionError):
+        raise _refused_text(text, "expected a number with a unit") from None
+    amount = number * _SCALES[match["scale"]] * times * (-1 if match["sign"] == "-" else 1)
+    if abs(amount) > MOST_AMOUNT:
+        raise _refused_text(text, "an amount must be at most 1e18")
+    if 0 < abs(amount) < _LEAST:
+        raise _refused_text(text, "an amount must be 0 or at least 1e-18")
+    return unit, amount
+
+
+def _refused_text(text: str, message: str, advice: str = "", *, example: str = '"5%"', **data: Any) -> InvalidArgument:
+    """Return the error for a text that is not a length."""
+    site = f'length "{shortened_text(text)}"'
+    return InvalidArgument(site, message, advice, example=example, refused=text, **data)
+
+
+def _unknown_unit(unit: str, text: str) -> InvalidArgument:
+    """Return the error for a unit that is unknown, in the text of a length."""
+    meant = _meant_length(text)
+    if meant is None:
+        message = f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}'
+        return _refused_text(text, message, code=UNKNOWN_NAME)
+    return _refused_text(text, f'unknown unit "{unit}"', f'Write "{meant}"', code=UNKNOWN_NAME)
 
 
 def _meant_length(text: str) -> str | None:

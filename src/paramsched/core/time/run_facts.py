@@ -138,12 +138,7 @@ class RunFacts:
 
     def __post_init__(self) -> None:
         if any(getattr(self, name) is not None for name in Facts.__annotations__ if name != "total"):
-            for name, is_count, bound in _numeric_facts():
-                if (value := getattr(self, name)) is not None:
-                    if is_count:
-                        object.__setattr__(self, name, _checked_count(name, value, int(bound)))
-                    else:
-                        _check_amount(name, value, bound)
+            self._check_numbers()
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
@@ -158,27 +153,7 @@ class RunFacts:
                     "Pass only one of steps_per_epoch and batches_per_epoch",
                 )
         if self.total is not None:
-            if isinstance(self.total, Real) and self.total in (-1, 0):  # "no limit" in other programs
-                message = "a run must have at least 1 update"
-                instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
-                raise InvalidArgument(CallSite("RunFacts", "total", shown(self.total)), message, instead)
-            try:
-                total = Duration.of(self.total)
-            except InvalidArgument as error:
-                instead = {"example": "total=10_000"} if "%" in error.problem.advice else {}  # "5%" is no total
-                raise error.changed(site=CallSite("RunFacts", "total", shown(self.total)), **instead) from None
-            if total.until:
-                raise InvalidArgument(
-                    CallSite("RunFacts", "total", f'"{total}"'),
-                    "the length of a run does not take `until`",
-                    example='total="90 epochs"',
-                )
-            if any(unit == "percent" for unit, _ in total.terms):
-                raise InvalidArgument(
-                    CallSite("RunFacts", "total", f'"{total}"'),
-                    "a percentage is a share of the total, so it cannot specify the total",
-                    "For example: total=10000",
-                )
+            total = _checked_total(self.total)
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
             # that unit. `resolve` reports the missing fact otherwise.
@@ -189,6 +164,17 @@ class RunFacts:
                     "a run must have at least 1 update",
                     "For example: total=1",
                 )
+
+    def _check_numbers(self) -> None:
+        """Check all facts but the total, and convert counts to an int."""
+        for name, is_count, bound in _numeric_facts():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if is_count:
+                object.__setattr__(self, name, _checked_count(name, value, int(bound)))
+            else:
+                _check_amount(name, value, bound)
 
     @property
     def updates_per_epoch(self) -> int | None:
@@ -349,22 +335,31 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
         site, message = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
         raise InvalidArgument(site, message, "Pass all of them in RunFacts")
     if facts is not None and not isinstance(facts, RunFacts):
-        is_length = isinstance(facts, int) and not isinstance(facts, bool) and facts > 0
-        instead = f"Write total={facts}" if is_length else "For example: facts=ps.RunFacts(steps_per_epoch=100)"
-        message = "not RunFacts; the run facts must be known at this call"
-        raise InvalidArgument(CallSite(name, "facts", shown(facts)), message, instead)
+        raise _not_run_facts(name, facts)
     try:
         return RunFacts(**given) if given else facts
     except MissingFact as error:  # the caller passed facts to this call and has no RunFacts
-        arguments = [call.partition("(")[2][:-1], *(f"{fact}={value!r}" for fact, value in given.items())]
-        module = "" if name.startswith(("ps.", "plan.")) else "ps."
-        example = ", ".join([*filter(None, arguments), f"{error.fact}={error.example}"])
-        instead = f"For example: {module}{name}({example})"
-        raise MissingFact(
-            f"{name}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example
-        ) from None
+        raise _missing_fact_of_call(call, given, error) from None
     except InvalidArgument as error:  # it names the class, which the caller did not write
         raise error.changed(site=error.problem.site.replace("RunFacts(", f"{name}(", 1)) from None
+
+
+def _not_run_facts(name: str, facts: object) -> InvalidArgument:
+    """Return the error for an argument `facts` that is not RunFacts; an integer is probably a total."""
+    is_length = isinstance(facts, int) and not isinstance(facts, bool) and facts > 0
+    instead = f"Write total={facts}" if is_length else "For example: facts=ps.RunFacts(steps_per_epoch=100)"
+    message = "not RunFacts; the run facts must be known at this call"
+    return InvalidArgument(CallSite(name, "facts", shown(facts)), message, instead)
+
+
+def _missing_fact_of_call(call: str, passed: Mapping[str, Any], error: MissingFact) -> MissingFact:
+    """Return the error about a missing fact with the call to write: the facts that were passed, and the missing one."""
+    name, _, arguments = call.partition("(")
+    parts = [arguments[:-1], *(f"{fact}={value!r}" for fact, value in passed.items())]
+    module = "" if name.startswith(("ps.", "plan.")) else "ps."
+    example = ", ".join([*filter(None, parts), f"{error.fact}={error.example}"])
+    instead = f"For example: {module}{name}({example})"
+    return MissingFact(f"{name}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example)
 
 
 def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
@@ -375,6 +370,32 @@ def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
     # repr, because 0.1 means exactly one tenth, not the float nearest to it.
     exact = (Fraction(fact if isinstance(fact, int) else repr(float(fact))) for fact in factors)
     return prod(exact, start=Fraction(1))
+
+
+def _checked_total(total: Any) -> Duration:
+    """Return a total as a length: one with an end, and not in percent of itself."""
+    if isinstance(total, Real) and total in (-1, 0):  # "no limit" in other programs
+        message = "a run must have at least 1 update"
+        instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
+        raise InvalidArgument(CallSite("RunFacts", "total", shown(total)), message, instead)
+    try:
+        length = Duration.of(total)
+    except InvalidArgument as error:
+        example = {"example": "total=10_000"} if "%" in error.problem.advice else {}  # "5%" is no total
+        raise error.changed(site=CallSite("RunFacts", "total", shown(total)), **example) from None
+    if length.until:
+        raise InvalidArgument(
+            CallSite("RunFacts", "total", f'"{length}"'),
+            "the length of a run does not take `until`",
+            example='total="90 epochs"',
+        )
+    if any(unit == "percent" for unit, _ in length.terms):
+        raise InvalidArgument(
+            CallSite("RunFacts", "total", f'"{length}"'),
+            "a percentage is a share of the total, so it cannot specify the total",
+            "For example: total=10000",
+        )
+    return length
 
 
 def _checked_count(name: str, value: Any, least: int) -> int:
