@@ -212,7 +212,11 @@ class Plan:
     @property
     def text(self) -> str | None:
         """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
-        return self._text
+        try:
+            return self._text
+        except AttributeError:  # that of a resolved plan is seldom asked for
+            object.__setattr__(self, "_text", self._written_text())
+            return self._text
 
     def _written_text(self) -> str | None:
         return write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
