@@ -10,8 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
+from paramsched.base import messages
 from paramsched.base.words import closest, printable
-from paramsched.errors import InvalidArgument, shown
 
 try:
     import fcntl
@@ -39,8 +39,7 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
             raise ValueError
         return Path(path)
     except TypeError:
-        message = f"expected a path, got {type(path).__name__}"
-        raise InvalidArgument(f"the file {shown(path)}", message, 'For example: "plan.yaml"') from None
+        raise messages.not_a_path(path) from None
     except ValueError:
         raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
 
@@ -76,7 +75,7 @@ def near_file(path: Path) -> Path | None:
     other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
     try:
         # The missing file itself is listed if it is a link to nothing.
-        beside = [one.name for one in path.parent.iterdir() if one.name != path.name]
+        beside = [file.name for file in path.parent.iterdir() if file.name != path.name]
         same = path.with_suffix(other).name
     except (OSError, ValueError):
         return None

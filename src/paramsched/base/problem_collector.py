@@ -49,11 +49,13 @@ class ProblemCollector:
             span, at_key: as for `Problem`.
             code: the code of the rule.
         """
+        self.add_problem(Problem(path, message, advice, span, at_key, code=code))
+
+    def add_problem(self, problem: Problem) -> None:
+        """Add a problem that has its path."""
         self.count += 1
-        if self.full:
-            return
-        problem = Problem(path, message, advice, span, at_key, code=code)
-        self._found[problem] = None
+        if not self.full:
+            self._found[problem] = None
 
     @contextmanager
     def at(self, path: str, *, at_key: bool = False) -> Iterator[None]:
