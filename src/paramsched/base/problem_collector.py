@@ -108,10 +108,14 @@ class ProblemCollector:
             return listed
         return (*listed, Problem("", f"and {more} more", code=UNREADABLE))
 
+    def error(self, source: str) -> ConfigError:
+        """Return the error with the problems."""
+        return ConfigError(source, self.found())
+
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a problem."""
         if self.count:
-            raise ConfigError(source, self.found())
+            raise self.error(source)
 
 
 def short_json(value: object) -> str:

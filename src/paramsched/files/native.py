@@ -141,17 +141,16 @@ def to_plan(data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = ()) -> Pla
 def plan_of_plain(plain: Any, problems: ProblemCollector, names: ShapeNames) -> Plan:
     """Return the plan of a file's plain data; raise the problems if there are any."""
     if isinstance(plain, dict):
-        reader = _PlanReader(plain, problems, names)
-        plan = reader.read_plan()
-        problems.raise_any("config")
-        assert plan is not None
-        return plan
-    if isinstance(plain, BadValue):
+        plan = _PlanReader(plain, problems, names).read_plan()
+        if plan is not None and not problems.count:
+            return plan
+    elif isinstance(plain, BadValue):
         problems.report(ROOT, plain.problem)
+    elif plain is None:
+        problems.add_problem(messages.file_is_empty())
     else:
-        problems.add_problem(messages.file_is_empty() if plain is None else messages.not_a_mapping(plain))
-    problems.raise_any("config")
-    raise AssertionError
+        problems.add_problem(messages.not_a_mapping(plain))
+    raise problems.error("config")
 
 
 @final

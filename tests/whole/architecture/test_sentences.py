@@ -11,39 +11,42 @@ MOST_LONG_TEXTS = 80
 
 
 def text_of(node):
-    """Return the constant text of an expression; None if it is not a text."""
+    """Return the constant text of an expression, None if it is not a text, and the expressions inside of it."""
     match node:
         case ast.Constant(value=str(text)):
-            return text
+            return text, []
         case ast.JoinedStr(values=parts):
-            return "".join(part.value for part in parts if isinstance(part, ast.Constant))
+            texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+            return "".join(texts), [part for part in parts if isinstance(part, ast.FormattedValue)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            left, right = text_of(left), text_of(right)
-            return None if left is None and right is None else (left or "") + (right or "")
-        case ast.BinOp(left=left, op=ast.Mod()):
-            return text_of(left)
-        case ast.Call(func=ast.Attribute(value=text, attr="format")):
-            return text_of(text)
+            parts = [left, right]
+        case ast.BinOp(left=left, op=ast.Mod(), right=right):
+            text, inside = text_of(left)
+            return text, [*inside, right]
+        case ast.Call(func=ast.Attribute(value=text, attr="format"), args=args, keywords=keywords):
+            text, inside = text_of(text)
+            return text, [*inside, *args, *keywords]
         case ast.Call(func=ast.Attribute(value=separator, attr="join"), args=[ast.List() | ast.Tuple() as items]):
-            texts = [text_of(item) for item in items.elts]
-            return None if text_of(separator) is None or None in texts else text_of(separator).join(texts)
-    return None
+            parts = [separator, *items.elts]
+        case _:
+            return None, []
+    several = [(part, *text_of(part)) for part in parts]
+    texts = [text for _, text, _ in several if text is not None]
+    inside = [node for part, text, nodes in several for node in ([part] if text is None else nodes)]
+    return "".join(texts) if texts else None, inside
 
 
 def long_texts(tree):
-    """Yield the line and the text of each long one. A docstring, also of a variable, is an expression of its own."""
+    """Yield the line and the text of each long one. A docstring, also of a variable, is a statement of its own."""
     nodes = [tree]
     while nodes:
         node = nodes.pop()
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue
-        text = text_of(node)
-        if text is None:
-            nodes += ast.iter_child_nodes(node)
-            continue
-        if len(text) > LONG:
+        text, inside = text_of(node)
+        nodes += ast.iter_child_nodes(node) if text is None else inside
+        if text is not None and len(text) > LONG:
             yield node.lineno, text
-        nodes += (part.value for part in ast.walk(node) if isinstance(part, ast.FormattedValue))
 
 
 def is_of_messages(file):
@@ -73,8 +76,9 @@ def test_a_text_of_several_parts_is_counted_once():
         f'"{half}" + name + "{half}"',
         f'"{half} %s {half}" % name',
         f'"{half} {{}} {half}".format(name)',
-        f'" ".join(["{half}", "{half}"])',
+        f'" ".join(["{half}", name, "{half}"])',
     ]
 
     assert [len([*long_texts(ast.parse(f"raise E({source})"))]) for source in sources] == [1] * 6
+    assert len([*long_texts(ast.parse(f'f"{{name or {2 * half!r}}}" + name({2 * half!r}) % {2 * half!r}'))]) == 3
     assert [*long_texts(ast.parse(f'"""{half}{half}"""\nraise E("{half}", "{half}")'))] == []
