@@ -49,7 +49,10 @@ class ProblemCollector:
             span, at_key: as for `Problem`.
             code: the code of the rule.
         """
-        self.add_problem(Problem(path, message, advice, span, at_key, code=code))
+        if self.full:
+            self.count += 1
+        else:
+            self.add_problem(Problem(path, message, advice, span, at_key, code=code))
 
     def add_problem(self, problem: Problem) -> None:
         """Add a problem that has its path."""

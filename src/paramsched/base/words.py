@@ -115,7 +115,9 @@ def child_path(path: str, *keys: object) -> str:
     for key in keys:
         if isinstance(key, int):
             path += f"[{key}]" if abs(key) < _MOST_INDEX else "[…]"
-        elif _PLAIN_NAME.fullmatch(name := str(key)):
+            continue
+        name = str(key)
+        if _PLAIN_NAME.fullmatch(name):
             path += f".{name}"
         else:
             import json  # as above
@@ -287,7 +289,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"expected one of {', '.join(names)}" if len(names) > 1 else f"expected {names[0]}"
 
 
-_COLUMNS, _LINES = 100, 20
+_COLUMNS: Final = 100
+_LINES: Final = 20
 _LIST: Final = r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]"
 
 

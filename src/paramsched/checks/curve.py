@@ -239,7 +239,8 @@ class Part(NamedTuple):
         """True for a change with a length from one level to a higher one, such as a warmup."""
         if self.kind != "anneal" or self.written.args["over"] is None:
             return False
-        start, to = first_level(self.written), last_level(self.written)
+        start = first_level(self.written)
+        to = last_level(self.written)
         return isinstance(start, float) and isinstance(to, float) and start < to
 
 
@@ -380,10 +381,10 @@ class Curve:
         """The dependence on base: "all" if values are proportional to it, "none" if none depends on it, else "some"."""
         if not self.has_absolute or self.resolved is None:
             return "all"
-        single, double = self.multiples, self.values_of(2.0)
-        if np.array_equal(single, double):
+        double = self.values_of(2.0)
+        if np.array_equal(self.multiples, double):
             return "none"
-        return "all" if np.allclose(double, 2 * single, rtol=1e-9, atol=0) else "some"
+        return "all" if np.allclose(double, 2 * self.multiples, rtol=1e-9, atol=0) else "some"
 
     @property
     def is_real(self) -> bool:
@@ -403,11 +404,15 @@ class Curve:
     def first_time(self, place: int, holds: Callable[[float], bool]) -> int:
         """Return the update from which on `holds` is true, between an evaluated update and the one before."""
         assert self.resolved is not None
-        low, high = int(self.times[place - 1]) if place else -1, int(self.times[place])
+        low = int(self.times[place - 1]) if place else -1
+        high = int(self.times[place])
         while high - low > 1:
             middle = (low + high) // 2
             value = float(evaluate(self.resolved, np.array([middle]), 1.0 if self.base is None else self.base)[0])
-            low, high = (low, middle) if holds(value) else (middle, high)
+            if holds(value):
+                high = middle
+            else:
+                low = middle
         return high
 
     # ---------------------------------------------------------------- levels and stages
@@ -462,7 +467,8 @@ class Curve:
         if stage.has_absolute or not self.is_multiple:
             return None
         if is_anneal(stage):
-            first, last = first_level(stage), last_level(stage)
+            first = first_level(stage)
+            last = last_level(stage)
             assert isinstance(first, float)
             assert isinstance(last, float)
             return Levels(first, last, min(first, last), max(first, last))

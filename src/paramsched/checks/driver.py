@@ -76,9 +76,11 @@ def probable_mistakes(
         groups = _groups_of_line(binding, schedule, groups_of)
         in_run = planned.get(binding_key(binding)) if plan.clock == UPDATES else None
         if trial is not None and trial.known and in_run is not None:
-            run, resolved = trial, without_rules(in_run)
+            run = trial
+            resolved: Schedule | None = without_rules(in_run)
         elif id(binding) in broken:
-            run, resolved = trial or usual_run(), None
+            run = trial or usual_run()
+            resolved = None
         else:
             run, resolved = _resolved_somewhere(schedule, trial, plan)
         curves.append(Curve(binding, schedule, groups, situation, run, resolved, run is not usual_run()))

@@ -99,7 +99,8 @@ def _time_of_warmup(curve: Curve, high: float) -> Duration | None:
     if len(curve.stages) == 1:
         return ramps[0] if len(ramps) == 1 else None
     for stage in curve.stages:
-        levels, length = stage.levels, stage.written.known_length
+        levels = stage.levels
+        length = stage.written.known_length
         if levels is None or length is None:
             return None
         if levels.first >= high:

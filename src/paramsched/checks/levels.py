@@ -400,14 +400,14 @@ def outside_range(curve: Curve) -> Answer | None:
     if not curve.is_real:
         allowed = allowed._replace(below=inf)
     present = 1.0 if curve.base is None else curve.base
-    bases = dict.fromkeys((present, min(curve.bases, default=present), max(curve.bases, default=present)))
-    firsts = {
-        base: first_outside(curve.resolved, allowed, base, lambda updates: updates, 0, curve.end) for base in bases
-    }
-    outside = [(base, *first) for base, first in firsts.items() if first is not None]
+    outside = list[tuple[int, float, float]]()
+    for base in dict.fromkeys((present, min(curve.bases, default=present), max(curve.bases, default=present))):
+        first = first_outside(curve.resolved, allowed, base, lambda updates: updates, 0, curve.end)
+        if first is not None:
+            outside.append((*first, base))
     if not outside:
         return None
-    base, time, value = min(outside, key=itemgetter(1, 2))
+    time, value, base = min(outside, key=itemgetter(0, 1))
     group = whose(curve, base)
     if not isfinite(value):  # for one of the bases
         return messages.not_finite(group, value, when(curve, time), _advice_for(curve, value))

@@ -178,9 +178,9 @@ def _problems_in_run(plan: Plan, facts: RunFacts | None, groups_of: GroupsOf) ->
     broken = set[int]()
     followed_by = schedules_followed(plan.bindings)
     for binding in plan.bindings:
-        bases = (
-            [binding.field.initial] if isinstance(binding.field, Target) else [base for _, base in groups_of(binding)]
-        )
+        bases = [base for _, base in groups_of(binding)]
+        if isinstance(binding.field, Target):
+            bases = [binding.field.initial]
         errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, bases)]
         if errors:
             broken.add(id(binding))

@@ -60,7 +60,8 @@ class MetricRelay:
         self._event = {}
         try:
             yield self._event
-            metrics, evaluates = self._event, self._evaluates
+            metrics = self._event
+            evaluates = self._evaluates
         finally:
             self._event, self._evaluates = None, False
         self.report(scheduler, metrics, is_evaluation=evaluates)
@@ -333,7 +334,8 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
         return lambda _: 1
     if unit == "samples":
         return samples
-    facts, length = options.facts, options.tokens_per_sample
+    facts = options.facts
+    length = options.tokens_per_sample
     if length is None and facts is not None and facts.tokens_per_step is None:
         length = facts.sequence_length
     if unit != "tokens" or length is None or length != int(length):  # a fraction such as 371.5 is an average

@@ -194,8 +194,12 @@ def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Probl
 
 def place_at_path(root: Place, path: str) -> Place:
     """Return the place of the entry at a config path, or of the closest enclosing entry."""
-    place, rest = root, path_from_root(path)
-    while rest and (step := _next_place(place, rest)) is not None:
+    place = root
+    rest = path_from_root(path)
+    while rest:
+        step = _next_place(place, rest)
+        if step is None:
+            break
         place, rest = step
     return place
 

@@ -150,8 +150,8 @@ def _document(text: str, source: str) -> Place:
     for event in _plan_events(text, source):
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            begin, end = event.start_mark.index, event.end_mark.index
-            pieces.append(Place(begin, end, text=event.value, value=_plan_scalar(event)))
+            place = Place(event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event))
+            pieces.append(place)
             values += 1 + event.value.count(",")
         elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
             if depth == MOST_DEPTH:
