@@ -10,8 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
-from paramsched.base.words import closest, printable
-from paramsched.errors import InvalidArgument, shown
+from paramsched.base import messages
+from paramsched.base.words import closest
 
 try:
     import fcntl
@@ -39,10 +39,9 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
             raise ValueError
         return Path(path)
     except TypeError:
-        message = f"expected a path, got {type(path).__name__}"
-        raise InvalidArgument(f"the file {shown(path)}", message, 'For example: "plan.yaml"') from None
+        raise messages.not_a_path(path) from None
     except ValueError:
-        raise FileNotFoundError(errno.ENOENT, "invalid file name", printable(str(path))) from None
+        raise messages.invalid_file_name(path) from None
 
 
 def _is_of_system(file: Path) -> bool:
@@ -64,9 +63,9 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
     with naming_errors(file):
         mode = path_of_file(file).stat().st_mode
         if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            raise messages.is_a_folder()
         if not stat.S_ISREG(mode) and not (bounded and _is_of_system(file)):
-            raise OSError(errno.EINVAL, f"expected a regular file, got {kind_of_file(mode)}")
+            raise messages.not_a_regular_file(kind_of_file(mode))
         with file.open("rb") as stream:
             yield stream
 
@@ -76,7 +75,7 @@ def near_file(path: Path) -> Path | None:
     other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
     try:
         # The missing file itself is listed if it is a link to nothing.
-        beside = [one.name for one in path.parent.iterdir() if one.name != path.name]
+        beside = [file.name for file in path.parent.iterdir() if file.name != path.name]
         same = path.with_suffix(other).name
     except (OSError, ValueError):
         return None
@@ -125,7 +124,7 @@ def write_whole_file(file: Path, data: bytes) -> None:
 def _check_folder(target: Path, file: Path) -> None:
     """Raise an error if the folder of a file to write does not exist."""
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
+        raise messages.no_such_folder(file)
 
 
 @contextmanager
@@ -204,10 +203,10 @@ def _hidden_name(target: Path) -> str:
 
 def _remove_leftovers(target: Path) -> None:
     """Remove the temporary files of processes that were killed: those that no process has locked."""
-    begin, end = re.escape(_hidden_name(target)), "[0-9a-f]{16}"
+    name_of_leftover = re.compile(re.escape(_hidden_name(target)) + "[0-9a-f]{16}")
     with suppress(OSError):  # a folder whose files must not be listed
         for name in os.listdir(target.parent):  # noqa: PTH208  # a Path for each file takes ten times as long
-            if re.fullmatch(begin + end, name):
+            if name_of_leftover.fullmatch(name):
                 _remove_unlocked(target.with_name(name))
 
 

@@ -201,14 +201,18 @@ def with_own_units(text: str, names: Collection[str]) -> str:
     """
 
     def with_own_unit(match: re.Match[str]) -> str:
-        number, word, unit = match["number"], match["scale"] or "", match["unit"]
+        number = match["number"]
+        word = match["scale"] or ""
+        unit = match["unit"]
         if {f"{word}{unit}", f"{word}{unit}".lower()} & {*names, *FOREIGN_UNITS}:  # "10 batches" has no scale
-            word, unit = "", f"{word}{unit}"
+            unit = f"{word}{unit}"
+            word = ""
         if unit == "dur":  # of Composer, a share of the run
-            number, unit = f"{(Decimal(number) * 100).normalize():f}", "%"
-        known = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in names if len(name) > 3]) or unit
+            number = f"{(Decimal(number) * 100).normalize():f}"
+            unit = "%"
+        unit = FOREIGN_UNITS.get(unit.lower()) or closest(unit, [name for name in names if len(name) > 3]) or unit
         scale = FOREIGN_SCALES.get(word.lower(), word)
-        return f"{number}{scale}{'' if known == '%' else ' '}{known}"
+        return f"{number}{scale}{'' if unit == '%' else ' '}{unit}"
 
     return _LOOSE_TERM.sub(with_own_unit, " ".join(text.split()))
 
@@ -287,9 +291,10 @@ def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError
     message = f"module {module!r} has no attribute {bounded(name, _LONGEST_NAME)!r}"
     if name.startswith("_"):  # Python, pickle and inspect ask for such names
         return AttributeError(message)
-    if (here := _ATTRIBUTES.get(name.lower())) is not None:
-        return AttributeError(f"{message}. Write {here}")
-    if (answer := answer_to_name(name)) is not None:
+    if name.lower() in _ATTRIBUTES:
+        return AttributeError(f"{message}. Write {_ATTRIBUTES[name.lower()]}")
+    answer = answer_to_name(name)
+    if answer is not None:
         return AttributeError(f"{message}; {answer}")
     near = closest(name, known)
     return AttributeError(message if near is None else f'{message}; did you mean "{near}"?')
@@ -305,9 +310,9 @@ def answer_to_name(name: str) -> str | None:
     """
     if name in _RATE_FINDERS:
         return f"{name} is ps.find_lr here"
-    found = [library for library in _LIBRARIES if name in NAMES_OF_LIBRARIES[library.title]]
-    if not found:
+    libraries = [library for library in _LIBRARIES if name in NAMES_OF_LIBRARIES[library.title]]
+    if not libraries:
         return None
-    ways = [f"from paramsched.{one.package} import {name}" for one in found if one.package is not None]
-    ways.append("see the page " + " or ".join(f'"Coming from {one.title}"' for one in found))
-    return f"{name} is a name of {' and of '.join(one.title for one in found)}: {', or '.join(ways)}"
+    ways = [f"from paramsched.{library.package} import {name}" for library in libraries if library.package is not None]
+    ways.append("see the page " + " or ".join(f'"Coming from {library.title}"' for library in libraries))
+    return f"{name} is a name of {' and of '.join(library.title for library in libraries)}: {', or '.join(ways)}"

@@ -83,9 +83,9 @@ _PLAIN: Final[dict[Any, str]] = {float: "number", int: "count", str: "text", boo
 def argument_kind(kind: str) -> Callable[[_Class], _Class]:
     """Return a class decorator: arguments annotated with the class, alone or in a union, are of this kind."""
 
-    def keep(made: _Class) -> _Class:
-        _KINDS[made] = kind
-        return made
+    def keep(decorated: _Class) -> _Class:
+        _KINDS[decorated] = kind
+        return decorated
 
     return keep
 
@@ -146,7 +146,8 @@ class Param:
 
     def marker(self, name: str) -> Any:
         """Return the attribute of the marker that has it, such as `ge` or `example`; None if no marker has it."""
-        return next((value for one in self.meta if (value := getattr(one, name, None)) is not None), None)
+        values = (getattr(marker, name, None) for marker in self.meta)
+        return next((value for value in values if value is not None), None)
 
 
 @lru_cache(maxsize=1024)
@@ -158,8 +159,8 @@ def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
     >>> params_of(step)["gamma"].kind, params_of(step)["gamma"].meta, params_of(step)["every"].required
     ('number', (Gt(gt=0),), True)
     """
-    own = getattr(function, "__annotations__", {}) if hasattr(function, "__signature__") else {}
-    if own.keys() - {"return"}:  # a signature to read, whose annotations are texts
+    annotations = getattr(function, "__annotations__", {})
+    if hasattr(function, "__signature__") and annotations.keys() - {"return"}:  # to read: its annotations are texts
         signature = inspect.signature(function)
         hints = get_type_hints(function, include_extras=True)
         return {
@@ -181,27 +182,41 @@ def params_of(function: Callable[..., Any]) -> Mapping[str, Param]:
 def _param(
     name: str, annotation: Any, default: Any = inspect.Parameter.empty, form: Any = inspect.Parameter.KEYWORD_ONLY
 ) -> Param:
-    several = [member for member in union_members(annotation) if member is not NoneType]
+    members = [member for member in union_members(annotation) if member is not NoneType]
     none = default is None or NoneType in union_members(annotation)
     meta = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    named = next((kind for base, kind in _KINDS.items() for element in several if _is_subclass(element, base)), None)
-    if named is not None:
-        return Param(name, named, default, form, none, meta)
-    if len(several) == 2 and any(_is_array(element) for element in several):  # a list or a NumPy array
-        several = [element for element in several if not _is_array(element)]
-    only = several[0] if len(several) == 1 else None
-    if get_origin(only) is Literal:
-        return Param(name, "choice", default, form, none, meta, get_args(only))
-    if (items := item_annotations(only)) is not None:
-        if len(items) == 2 and items[1] is ...:
-            item = _param(name, items[0])
-            return Param(name, "pairs" if len(item.items) > 1 else "list", default, form, none, meta, (), (item,))
-        return Param(name, "list", default, form, none, meta, (), tuple(_param(name, one) for one in items))
-    choices = tuple(choice for member in several if get_origin(member) is Literal for choice in get_args(member))
-    if len(several) == 1:
-        return Param(name, _PLAIN.get(only, "any"), default, form, none, meta)
-    members = tuple(_param("", element) for element in several if not _is_array(element) and not _is_function(element))
-    return Param(name, "any", default, form, none, meta, choices, (), members)
+    registered = _registered_kind(members)
+    if registered is not None:
+        return Param(name, registered, default, form, none, meta)
+    if len(members) == 2:  # a list or a NumPy array
+        members = [member for member in members if not _is_array(member)]
+    if len(members) == 1:
+        kind, choices, items = _kind_of_one(name, members[0])
+        return Param(name, kind, default, form, none, meta, choices, items)
+    choices = tuple(choice for member in members if get_origin(member) is Literal for choice in get_args(member))
+    inner = tuple(_param("", member) for member in members if not _is_array(member) and not _is_function(member))
+    return Param(name, "any", default, form, none, meta, choices, (), inner)
+
+
+def _registered_kind(members: Sequence[Any]) -> str | None:
+    """Return the kind of the first registered class that is a base of a member of a union; None if there is none."""
+    for base, kind in _KINDS.items():
+        if any(_is_subclass(member, base) for member in members):
+            return kind
+    return None
+
+
+def _kind_of_one(name: str, annotation: Any) -> tuple[str, tuple[Any, ...], tuple[Param, ...]]:
+    """Return the kind, the choices and the items of an annotation that is not a union."""
+    if get_origin(annotation) is Literal:
+        return "choice", get_args(annotation), ()
+    items = item_annotations(annotation)
+    if items is None:
+        return _PLAIN.get(annotation, "any"), (), ()
+    if len(items) == 2 and items[1] is ...:
+        item = _param(name, items[0])
+        return ("pairs" if len(item.items) > 1 else "list"), (), (item,)
+    return "list", (), tuple(_param(name, item) for item in items)
 
 
 def _is_subclass(annotation: Any, base: type) -> bool:
@@ -226,13 +241,14 @@ def union_members(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) is Annotated:
         return union_members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return tuple(one for member in get_args(annotation) for one in union_members(member))
+        return tuple(inner for member in get_args(annotation) for inner in union_members(member))
     return (annotation,)
 
 
 def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
     """Return the item annotations of a list: one per item, or (item, ...) for any length; None if it is not a list."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
+    origin = get_origin(annotation)
+    arguments = get_args(annotation)
     if isinstance(origin, type) and issubclass(origin, tuple):
         return arguments
     if isinstance(origin, type) and len(arguments) == 1 and issubclass(origin, Sequence):
@@ -270,8 +286,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def short_name(name: str, union: Any) -> None:
     """Write a union by its name in every signature that is made later. The module that defines the union calls this."""
     _NAMES[name] = frozenset(union_members(union))
-    for one in sorted(_NAMES, key=lambda known: -len(_NAMES[known])):
-        _NAMES[one] = _NAMES.pop(one)
+    for union_name in sorted(_NAMES, key=lambda union_name: -len(_NAMES[union_name])):
+        _NAMES[union_name] = _NAMES.pop(union_name)
 
 
 @final
@@ -320,7 +336,8 @@ def annotation_text(annotation: Any) -> str:
         return annotation_text(get_args(annotation)[0])
     if isinstance(annotation, str):
         return annotation
-    members, words = list(union_members(annotation)), list[str]()
+    members = list(union_members(annotation))
+    words = list[str]()
     for name, union in _NAMES.items():
         if not union.isdisjoint(members) and union <= {*members}:
             words.append(name)

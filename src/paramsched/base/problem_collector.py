@@ -49,11 +49,16 @@ class ProblemCollector:
             span, at_key: as for `Problem`.
             code: the code of the rule.
         """
-        self.count += 1
         if self.full:
-            return
-        problem = Problem(path, message, advice, span, at_key, code=code)
-        self._found[problem] = None
+            self.count += 1
+        else:
+            self.add_problem(Problem(path, message, advice, span, at_key, code=code))
+
+    def add_problem(self, problem: Problem) -> None:
+        """Add a problem that has its path."""
+        self.count += 1
+        if not self.full:
+            self._found[problem] = None
 
     @contextmanager
     def at(self, path: str, *, at_key: bool = False) -> Iterator[None]:
@@ -106,10 +111,14 @@ class ProblemCollector:
             return listed
         return (*listed, Problem("", f"and {more} more", code=UNREADABLE))
 
+    def error(self, source: str) -> ConfigError:
+        """Return the error with the problems."""
+        return ConfigError(source, self.found())
+
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a problem."""
         if self.count:
-            raise ConfigError(source, self.found())
+            raise self.error(source)
 
 
 def short_json(value: object) -> str:

@@ -84,9 +84,9 @@ def names_listed(names: Iterable[str], most: int = 20) -> str:
     >>> names_listed(["lr", "a\x1b"]), names_listed("abc", most=2)
     ('lr, a\\x1b', 'a, b and 1 more')
     """
-    known = [printable(name) for name in names]
-    rest = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + rest
+    shown = [printable(name) for name in names]
+    rest = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(shown[:most]) + rest
 
 
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
@@ -115,7 +115,9 @@ def child_path(path: str, *keys: object) -> str:
     for key in keys:
         if isinstance(key, int):
             path += f"[{key}]" if abs(key) < _MOST_INDEX else "[…]"
-        elif _PLAIN_NAME.fullmatch(name := str(key)):
+            continue
+        name = str(key)
+        if _PLAIN_NAME.fullmatch(name):
             path += f".{name}"
         else:
             import json  # as above
@@ -168,10 +170,13 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     """
     from difflib import get_close_matches  # only messages need it, so it is not imported with the module
 
-    if (same := next((text for text in known if text.lower() == name.lower()), None)) is not None:
-        return same
-    close = get_close_matches(name, known, n=5, cutoff=_SIMILAR)
-    return next((text for text in close if _is_typing_error(_words(name), _words(text))), None)
+    for text in known:
+        if text.lower() == name.lower():
+            return text
+    for text in get_close_matches(name, known, n=5, cutoff=_SIMILAR):
+        if _is_typing_error(_words(name), _words(text)):
+            return text
+    return None
 
 
 _WORD: Final = r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\w\s]+"
@@ -188,25 +193,29 @@ def _words(name: str) -> list[str]:
 
 def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
     """Return whether the words differ by a few letters, an abbreviation, one word too many, or their separation."""
+    if len(typed) == len(meant):
+        return all(map(_is_near, typed, meant))
+    whole = "".join(meant)
+    letters = iter(whole)
+    is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(text in letters for text in typed[0])  # invsqrt
+    has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
+    is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
+    return is_short or has_more or is_part or _similarity("".join(typed), whole) > 0.9
+
+
+def _is_near(word: str, other: str) -> bool:
+    """Return whether a word is another one with a typing error or an abbreviation of it."""
+    is_letter = len(word) == len(other) == 1 and word.isalpha() and other.isalpha()  # t/m for t/n
+    is_begin = other.startswith(word) and (len(word) > 2 or len(other) - len(word) == 1)  # l for lr
+    is_doubled = word.startswith(other) and len(word) - len(other) == 1
+    return is_letter or is_begin or is_doubled or _similarity(word, other) >= _NEAR
+
+
+def _similarity(word: str, other: str) -> float:
+    """Return the similarity of two words, from 0 to 1."""
     from difflib import SequenceMatcher
 
-    def ratio(word: str, other: str) -> float:
-        return SequenceMatcher(None, word, other).ratio()
-
-    if len(typed) != len(meant):
-        whole, letters = "".join(meant), iter("".join(meant))
-        is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(text in letters for text in typed[0])  # invsqrt
-        has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
-        is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
-        return is_short or has_more or is_part or ratio("".join(typed), whole) > 0.9
-
-    def is_near(word: str, other: str) -> bool:
-        is_letter = len(word) == len(other) == 1 and word.isalpha() and other.isalpha()  # t/m for t/n
-        is_begin = other.startswith(word) and (len(word) > 2 or len(other) - len(word) == 1)  # l for lr
-        is_doubled = word.startswith(other) and len(word) - len(other) == 1
-        return is_letter or is_begin or is_doubled or ratio(word, other) >= _NEAR
-
-    return all(map(is_near, typed, meant))
+    return SequenceMatcher(None, word, other).ratio()
 
 
 _SEPARATED = re.compile(r"\d{1,3}(?:[,\u2009 ']\d{3})+(?!\d)")
@@ -269,7 +278,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     if not names:
         return "no names are defined"
-    if (near := closest(name, names)) is not None:
+    near = closest(name, names)
+    if near is not None:
         return f'did you mean "{near}"?'
     if len(names) > _MOST_LISTED:
         from difflib import get_close_matches  # only messages need it
@@ -279,7 +289,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"expected one of {', '.join(names)}" if len(names) > 1 else f"expected {names[0]}"
 
 
-_COLUMNS, _LINES = 100, 20
+_COLUMNS: Final = 100
+_LINES: Final = 20
 _LIST: Final = r"\[((?:[-+.\w]+, ){3})(?:[-+.\w]+, ){5,}((?:[-+.\w]+, ){2}[-+.\w]+)\]"
 
 

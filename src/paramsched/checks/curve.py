@@ -63,9 +63,8 @@ class TrialRun:
 
 def trial_run(plan: Plan, facts: RunFacts | None) -> TrialRun | None:
     """Return a trial run for a plan; None if its lengths cannot be compared."""
-    if facts is not None and (known := _known_run(plan, facts)) is not None:
-        return known
-    return _run_of_one_unit(plan)
+    run = None if facts is None else _known_run(plan, facts)
+    return _run_of_one_unit(plan) if run is None else run
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -117,10 +116,9 @@ _SIZES: Final = tuple({fact for sizes in SIZES.values() for size in sizes for fa
 @cache
 def _sized_units(facts: tuple[str, ...]) -> frozenset[str]:
     """Return the units that can be converted with some run facts, besides epochs."""
-    known = {*facts, *ASSUMED_SIZES}
-    return frozenset(
-        ["updates", "percent", *(unit for unit, sizes in SIZES.items() if any(map(known.issuperset, sizes)))]
-    )
+    known_sizes = {*facts, *ASSUMED_SIZES}
+    sized = [unit for unit, sizes in SIZES.items() if any(map(known_sizes.issuperset, sizes))]
+    return frozenset(["updates", "percent", *sized])
 
 
 def run_of_assumed_epochs(plan: Plan) -> TrialRun | None:
@@ -241,7 +239,8 @@ class Part(NamedTuple):
         """True for a change with a length from one level to a higher one, such as a warmup."""
         if self.kind != "anneal" or self.written.args["over"] is None:
             return False
-        start, to = first_level(self.written), last_level(self.written)
+        start = first_level(self.written)
+        to = last_level(self.written)
         return isinstance(start, float) and isinstance(to, float) and start < to
 
 
@@ -306,31 +305,48 @@ class Curve:
         resolved: Schedule | None,
         is_timed: bool = True,
     ) -> None:
-        self.binding, self.schedule, self.groups, self.situation = binding, schedule, groups, situation
-        self.run, self.resolved, self.is_timed, self.name = run, resolved, is_timed, binding.name
+        self.binding = binding
+        self.schedule = schedule
+        self.groups = groups
+        self.situation = situation
+        self.run = run
+        self.resolved = resolved
+        self.is_timed = is_timed
+        self.name = binding.name
         self.target = binding.field if isinstance(binding.field, Target) else None
         self.key = self.name.partition("[")[0]
-        self.is_rate, self.is_for_all = self.name == "lr" and self.target is None, binding.groups is None
+        self.is_rate = self.name == "lr" and self.target is None
+        self.is_for_all = binding.groups is None
         self.bases = [base for _, base in groups]
         self.base = next(filter(None, self.bases), *self.bases[:1] or (None,))
-        self.parts, self.is_multiple = list[Part](), not binding.schedule.has_likes
+        self.parts = list[Part]()
+        self.is_multiple = not binding.schedule.has_likes
         self._read(schedule, resolved, over_run=schedule.args.get("of") is None, hidden=False)
         self.rules = binding.schedule.metric_rules
-        self.has_absolute, self.end = schedule.has_absolute, ceil(run.end)
+        self.has_absolute = schedule.has_absolute
+        self.end = ceil(run.end)
         # Integers are compared ten times as fast as fractions.
         self.total = self.end if run.end == self.end else run.end
         self.times: Integers = _NO_TIMES
         self.multiples: Floats = _NO_VALUES
         self.values: Floats = _NO_VALUES
-        if resolved is not None and (known := _values_at_some_times(resolved, self.end)) is None:
+        if resolved is not None:
+            self._evaluate(resolved)
+
+    def _evaluate(self, resolved: Schedule) -> None:
+        """Compute the values at some times of the run; without them, the schedule in the run is unknown too."""
+        times = times_to_look_at(resolved, self.end)
+        multiples = values_of(resolved, times)
+        if multiples is None:
             self.resolved = None
-        elif resolved is not None and known is not None:
-            self.times, self.multiples = known
-            self.values = self.multiples
-            if self.base is not None and self.base != 1:
-                is_factor = not self.has_absolute and schedule.affine
-                with np.errstate(over="ignore", invalid="ignore"):
-                    self.values = self.multiples * self.base if is_factor else self.values_of(self.base)
+            return
+        self.times = times
+        self.multiples = multiples
+        self.values = multiples
+        if self.base is not None and self.base != 1:
+            is_factor = not self.has_absolute and self.schedule.affine
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.values = multiples * self.base if is_factor else self.values_of(self.base)
 
     def _read(self, written: Schedule, resolved: Schedule | None, *, over_run: bool, hidden: bool) -> None:
         """Append a schedule and those in it to `parts`; the numbers in a hidden one are no multiples of base."""
@@ -342,7 +358,8 @@ class Curve:
         levels = [] if hidden else _written_levels(written)
         kind = "anneal" if kind == "warmup" else kind
         self.parts.append(Part(written, resolved, kind, over_run, levels, _written_times(written, resolved)))
-        inside, in_run = written.parts(), () if resolved is None else resolved.parts()
+        inside = written.parts()
+        in_run = () if resolved is None else resolved.parts()
         over_run = over_run and kind not in _OWN_TIME
         for place, schedule in enumerate(inside):
             same = in_run[place] if len(in_run) == len(inside) else None
@@ -364,10 +381,10 @@ class Curve:
         """The dependence on base: "all" if values are proportional to it, "none" if none depends on it, else "some"."""
         if not self.has_absolute or self.resolved is None:
             return "all"
-        single, double = self.multiples, self.values_of(2.0)
-        if np.array_equal(single, double):
+        double = self.values_of(2.0)
+        if np.array_equal(self.multiples, double):
             return "none"
-        return "all" if np.allclose(double, 2 * single, rtol=1e-9, atol=0) else "some"
+        return "all" if np.allclose(double, 2 * self.multiples, rtol=1e-9, atol=0) else "some"
 
     @property
     def is_real(self) -> bool:
@@ -387,11 +404,15 @@ class Curve:
     def first_time(self, place: int, holds: Callable[[float], bool]) -> int:
         """Return the update from which on `holds` is true, between an evaluated update and the one before."""
         assert self.resolved is not None
-        low, high = int(self.times[place - 1]) if place else -1, int(self.times[place])
+        low = int(self.times[place - 1]) if place else -1
+        high = int(self.times[place])
         while high - low > 1:
             middle = (low + high) // 2
             value = float(evaluate(self.resolved, np.array([middle]), 1.0 if self.base is None else self.base)[0])
-            low, high = (low, middle) if holds(value) else (middle, high)
+            if holds(value):
+                high = middle
+            else:
+                low = middle
         return high
 
     # ---------------------------------------------------------------- levels and stages
@@ -429,9 +450,11 @@ class Curve:
     def stages(self) -> list[Stage]:
         """The stages of the line, or of the sequence in it if it is a product."""
         top = self._top
-        written, in_run = stages_of(top.written), () if top.resolved is None else stages_of(top.resolved)
+        written = stages_of(top.written)
+        in_run = () if top.resolved is None else stages_of(top.resolved)
         several = in_run if len(in_run) == len(written) else (None,) * len(written)
-        stages, begin = list[Stage](), 0
+        stages = list[Stage]()
+        begin = 0
         for stage, resolved in zip(written, several, strict=True):
             length = None if resolved is None or resolved.length is None else resolved.length.number
             levels = None if resolved is None else self._levels(resolved, begin, length)
@@ -444,7 +467,8 @@ class Curve:
         if stage.has_absolute or not self.is_multiple:
             return None
         if is_anneal(stage):
-            first, last = first_level(stage), last_level(stage)
+            first = first_level(stage)
+            last = last_level(stage)
             assert isinstance(first, float)
             assert isinstance(last, float)
             return Levels(first, last, min(first, last), max(first, last))
@@ -476,7 +500,8 @@ def _written_times(schedule: Schedule, resolved: Schedule | None) -> list[Time]:
     """Return the lengths and times of a shape, with the same in the run."""
     times = list[Time]()
     for name, role in schedule.shape.roles.items():
-        value, in_run = schedule.args[name], None if resolved is None else resolved.args.get(name)
+        value = schedule.args[name]
+        in_run = None if resolved is None else resolved.args.get(name)
         if isinstance(value, tuple):
             several = in_run if isinstance(in_run, tuple) else (None,) * len(value)
             times += [Time(role, *pair) for pair in zip(value, several, strict=True)]
@@ -495,12 +520,6 @@ def values_of(schedule: Schedule, times: Integers) -> Floats | None:
         return evaluate(schedule, times, 1.0)
     except (ParamschedError, ArithmeticError, MemoryError, ValueError):
         return None
-
-
-def _values_at_some_times(schedule: Schedule, end: int) -> tuple[Integers, Floats] | None:
-    times = times_to_look_at(schedule, end)
-    values = values_of(schedule, times)
-    return None if values is None else (times, values)
 
 
 def binding_path(binding: Binding) -> str:

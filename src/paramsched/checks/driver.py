@@ -9,8 +9,6 @@ import numpy as np
 
 from paramsched.base import codes
 from paramsched.base.problem import Problem
-from paramsched.base.words import TOTAL
-from paramsched.checks.answer import updates_text
 from paramsched.checks.curve import (
     Curve,
     GroupBase,
@@ -21,6 +19,7 @@ from paramsched.checks.curve import (
     trial_run,
     usual_run,
 )
+from paramsched.checks.messages import plans as messages
 from paramsched.checks.table import LONG_RUN, QUESTIONS, Subject
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
@@ -66,7 +65,7 @@ def probable_mistakes(
     # The length of an engine's run may be another one than that of the plan, which a start reports itself.
     epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
     situation = Situation(facts, epochs, counted is not None, bool(of_run), trial)
-    schedules = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
+    planned = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
     followed_by = schedules_followed(plan.bindings)
     curves = list[Curve]()
     for binding in plan.bindings:
@@ -74,18 +73,28 @@ def probable_mistakes(
             schedule = without_rules(followed_by(binding))
         except PlanError:
             continue
-        groups = [(binding.name, binding.field.initial)] if isinstance(binding.field, Target) else groups_of(binding)
-        if stage_from_base(schedule) is not None:  # a base that is not above 0 is an error
-            groups = [(label, base) for label, base in groups if base > 0]
-        run, resolved = trial or usual_run(), None
-        if trial is not None and trial.known and plan.clock == UPDATES:
-            resolved = schedules.get(binding_key(binding))
-        if resolved is not None:
-            resolved = without_rules(resolved)
-        elif id(binding) not in broken:
+        groups = _groups_of_line(binding, schedule, groups_of)
+        in_run = planned.get(binding_key(binding)) if plan.clock == UPDATES else None
+        if trial is not None and trial.known and in_run is not None:
+            run = trial
+            resolved: Schedule | None = without_rules(in_run)
+        elif id(binding) in broken:
+            run = trial or usual_run()
+            resolved = None
+        else:
             run, resolved = _resolved_somewhere(schedule, trial, plan)
         curves.append(Curve(binding, schedule, groups, situation, run, resolved, run is not usual_run()))
     yield from _problems_of_lines(curves)
+
+
+def _groups_of_line(binding: Binding, schedule: Schedule, groups_of: GroupsOf) -> Sequence[GroupBase]:
+    """Return the groups of a line with their bases; that of a target is its initial value."""
+    if isinstance(binding.field, Target):
+        return [(binding.name, binding.field.initial)]
+    groups = groups_of(binding)
+    if stage_from_base(schedule) is None:
+        return groups
+    return [(label, base) for label, base in groups if base > 0]  # a base that is not above 0 is an error
 
 
 def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) -> tuple[TrialRun, Schedule | None]:
@@ -94,7 +103,8 @@ def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) 
     A function of the user is not called for the updates of another run.
     """
     for run in (trial, run_of_assumed_epochs(plan)):
-        if run is not None and run.end >= 1 and (resolved := resolved_in_run(schedule, run)) is not None:
+        resolved = resolved_in_run(schedule, run) if run is not None and run.end >= 1 else None
+        if run is not None and resolved is not None:
             return run, resolved
     return usual_run(), None if has_own_shape(schedule) else resolved_in_run(schedule, usual_run())
 
@@ -139,27 +149,30 @@ def problems_of_line(curve: Curve) -> list[Problem]:
     something. Stages count only if levels and lengths are right.
     """
     problems = list(problems_about("metrics", curve)) if curve.rules else []
-    if text := _first("text", curve):
-        return [*problems, *text]
+    return problems + (_first("text", curve) or _problems_of_values(curve))
+
+
+def _problems_of_values(curve: Curve) -> list[Problem]:
+    """Return the problems of the levels, the lengths and the stages of a line."""
     is_finite = bool(np.isfinite(curve.values).all())
     levels = _first("levels", curve) if is_finite else []
     # A line with an error has the run of the plan, and the error reports its lengths.
     if curve.resolved is None and (levels or curve.is_timed):
-        return [*problems, *levels]
+        return levels
     refused = _first("range", curve) if curve.is_timed and not curve.situation.is_start else []
     lengths = [] if refused else _first("lengths", curve)
     reported = [level.code for level in levels]
-    problems += [*levels, *(problem for problem in refused if problem.code not in reported), *lengths]
+    problems = [*levels, *(problem for problem in refused if problem.code not in reported), *lengths]
     if levels or refused or lengths or not is_finite:
         return problems
-    return [*problems, *_first("stages", curve)]
+    return _first("stages", curve)
 
 
 def problems_about(subject: Subject, curve: Curve) -> Iterator[Problem]:
     """Yield the problems that the questions about a part of a line find, as far as it is known."""
-    known = ["text"] + ["values"] * (curve.resolved is not None) + ["run"] * curve.has_times
+    is_known = {"text": True, "values": curve.resolved is not None, "run": curve.has_times}
     for question in QUESTIONS[subject]:
-        answer = question.ask(curve) if question.needs in known else None
+        answer = question.ask(curve) if is_known[question.needs] else None
         if answer is not None:
             code = answer.code or question.code
             yield Problem(curve.path, answer.found, answer.advice, code=code, as_info=answer.as_info)
@@ -188,24 +201,27 @@ def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) 
     run of a thousand updates or more is one of pretraining, which may be shorter than an epoch. And a total in another
     unit that one update takes, such as 1,000 tokens at 4,096 tokens an update.
     """
-    length = plan.total or (None if facts is None else facts.total)
-    total = None if length is None else Duration.of(length)
-    if total is not None and total.is_resolved:
-        epoch = None if facts is None or plan.clock != UPDATES else facts.updates_per_epoch
-        if epoch is not None and total.updates < min(epoch, LONG_RUN):
-            message = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
-            after = f"{message}: after update {total} the last values are kept"
-            advice = f'For {total} epochs write total="{total} epochs"'
-            yield Problem(TOTAL, after, advice, code=codes.UPDATES_FOR_EPOCHS)
-        if plan.clock in _AMOUNTS and total.updates > _MOST_UPDATES and not (trial is not None and trial.known):
-            message = f"expected a length in {plan.clock}, got {total}, which counts updates"
-            advice = f'Write "{Duration.of(f"{total} {plan.clock}")}"'
-            yield Problem(TOTAL, message, advice, code=codes.UPDATES_FOR_AMOUNT)
-    elif total is not None and trial is not None and trial.known and trial.end <= 1:
-        message = f"total={total} is one update, so the run has no schedule"
-        yield Problem(TOTAL, message, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
-    if (unused := accumulation_unused(plan, facts)) is not None:
+    total = plan.total or (None if facts is None else facts.total)
+    if total is not None:
+        yield from _problems_of_total(Duration.of(total), plan, facts, trial)
+    unused = accumulation_unused(plan, facts)
+    if unused is not None:
         yield unused
+
+
+def _problems_of_total(
+    total: Duration, plan: Plan, facts: RunFacts | None, trial: TrialRun | None
+) -> Iterator[Problem]:
+    known_run = trial if trial is not None and trial.known else None
+    if not total.is_resolved:
+        if known_run is not None and known_run.end <= 1:
+            yield messages.total_of_one_update(total)
+        return
+    epoch = None if facts is None or plan.clock != UPDATES else facts.updates_per_epoch
+    if epoch is not None and total.updates < min(epoch, LONG_RUN):
+        yield messages.shorter_than_an_epoch(total, epoch)
+    if plan.clock in _AMOUNTS and total.updates > _MOST_UPDATES and known_run is None:
+        yield messages.updates_for_amount(total, plan.clock)
 
 
 def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
@@ -213,23 +229,21 @@ def accumulation_unused(plan: Plan, facts: RunFacts | None) -> Problem | None:
 
     Reason: `steps_per_epoch=len(loader), accumulation=4` is a usual slip, which makes the plan four times too long.
     """
-    accumulation = None if facts is None else facts.accumulation
-    if facts is None or accumulation is None or accumulation < 2 or facts.batches_per_epoch is not None:
+    if facts is None or facts.accumulation is None or facts.accumulation < 2 or facts.batches_per_epoch is not None:
         return None
-    epoch = facts.steps_per_epoch
-    if epoch is None or plan.clock != UPDATES or any(target.name in PLANNED_SIZES for target in plan.targets):
+    if facts.steps_per_epoch is None or _uses_accumulation(plan, facts):
         return None
+    return messages.accumulation_unused(facts.steps_per_epoch, facts.accumulation)
+
+
+def _uses_accumulation(plan: Plan, facts: RunFacts) -> bool:
+    """Return whether a conversion of the plan uses the accumulation, or nothing uses the length of an epoch."""
+    if plan.clock != UPDATES or any(target.name in PLANNED_SIZES for target in plan.targets):
+        return True
     totals = [Duration.of(total) for total in (plan.total, facts.total) if total is not None]
     written = [*totals, *(length for line in plan.bindings for length in lengths_of_line(line))]
     units = {unit for length in written for unit, _ in length.terms}
-    if "epochs" not in units or units & _OF_BATCHES:
-        return None
-    message = (
-        f"steps_per_epoch={epoch} counts updates, so an epoch has {updates_text(epoch)} of {accumulation} batches: "
-        f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
-    )
-    advice = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
-    return Problem(TOTAL, message, advice, code=codes.ACCUMULATION_UNUSED)
+    return "epochs" not in units or bool(units & _OF_BATCHES)
 
 
 def _epochs_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Fraction | None:

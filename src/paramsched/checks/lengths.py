@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.base import codes
-from paramsched.checks.answer import Answer, in_unit, number_text, percent_text
+from paramsched.checks.answer import Answer
 from paramsched.checks.curve import Curve, Part, Time, TrialRun
+from paramsched.checks.messages import lengths as messages
 from paramsched.core.feedback import Plateau, better_mode
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.schedule import Schedule
@@ -28,9 +28,7 @@ def target_of_field(curve: Curve, fields: Container[str]) -> Answer | None:
     target = curve.target
     if target is None or target.name not in fields or target.write is not None:
         return None
-    name = target.name
-    found = f"the target {name} is a value outside of the optimizer, whose own {name} does not follow it"
-    return Answer(found, f"Rename it, or write it outside of targets, for example {name}: cosine()")
+    return messages.target_of_field(target.name)
 
 
 def milestones_mixed(curve: Curve) -> Answer | None:
@@ -40,11 +38,10 @@ def milestones_mixed(curve: Curve) -> Answer | None:
         repeated = [milestone for milestone, count in Counter(milestones).items() if count > 1]
         counts = [length.terms[0][1] for length in milestones if len(length.terms) == 1]
         units = {length.terms[0][0] for length in milestones if len(length.terms) == 1}
-        advice = "Keep each milestone once, in order"
         if repeated:
-            return Answer(f'milestone "{repeated[0]}" is repeated, so its factor is applied twice', advice)
+            return messages.milestone_repeated(repeated[0])
         if len(counts) == len(milestones) and len(units) == 1 and counts != sorted(counts):
-            return Answer(f"milestones are not in order: {', '.join(map(str, milestones))}", advice)
+            return messages.milestones_not_in_order(milestones)
     return None
 
 
@@ -53,9 +50,7 @@ def last_stage_empty(curve: Curve) -> Answer | None:
     for part in curve.parts:
         last: Schedule | None = part.written.args["stages"][-1] if part.kind == "sequence" else None
         if last is not None and last.known_length == Duration.of(0) and not holds_when_empty(last):
-            return Answer(
-                f"the last stage, {last}, has 0 updates and is skipped", "Remove it, or write a longer length"
-            )
+            return messages.last_stage_empty(last)
     return None
 
 
@@ -67,8 +62,7 @@ def mode_of_metric(curve: Curve) -> Answer | None:
     for rule in _plateaus(curve):
         mode = better_mode(rule.metric)
         if mode is not None and mode != rule.mode:
-            found = f'the best {rule.metric} is probably its {mode}imum, but mode="{rule.mode}"'
-            return Answer(found, f'Write mode="{mode}"')
+            return messages.mode_of_metric(rule, mode)
     return None
 
 
@@ -90,11 +84,11 @@ def counts_in_warmup(curve: Curve, at_peak: float, high: float) -> Answer | None
     written = _time_of_warmup(curve, peak)
     reached = curve.first_time(place, lambda value: value >= at_peak * float(curve.values.max()))
     epochs = _in_epochs(curve, written, reached)
-    for rule in rules if epochs is not None else ():
-        if epochs is not None and epochs >= rule.patience + 2:
-            after = Duration.of(f"{float(epochs):.3g} epochs") if written is None else written
-            found = f"{rule} counts during the warmup of {float(epochs):.3g} epochs, and may cut it"
-            return Answer(found, f"Write after={after.written()}")
+    if epochs is None:
+        return None
+    for rule in rules:
+        if epochs >= rule.patience + 2:
+            return messages.counts_in_warmup(rule, epochs, written)
     return None
 
 
@@ -105,7 +99,8 @@ def _time_of_warmup(curve: Curve, high: float) -> Duration | None:
     if len(curve.stages) == 1:
         return ramps[0] if len(ramps) == 1 else None
     for stage in curve.stages:
-        levels, length = stage.levels, stage.written.known_length
+        levels = stage.levels
+        length = stage.written.known_length
         if levels is None or length is None:
             return None
         if levels.first >= high:
@@ -142,9 +137,7 @@ def epochs_for_updates(curve: Curve, least: int, runs: int, runs_of_warmup: int)
         limit = max(Fraction(least), (runs_of_warmup if part.is_ramp else runs) * epochs)
         for time in part.times:
             if dict(time.written.terms).get("epochs", 0) >= limit:
-                found = f'the length "{time.written}" exceeds the run of {number_text(epochs)} epochs'
-                lengths = [other.written for other in part.times]
-                return Answer(found, f"For updates write {in_unit(lengths, 'epochs', 'updates')}")
+                return messages.epochs_for_updates(time.written, epochs, [other.written for other in part.times])
     return None
 
 
@@ -157,7 +150,8 @@ def updates_for_epochs(curve: Curve, fewest: int, short_warmup: int, short_epoch
 
     A warmup of as many epochs would take the run.
     """
-    epochs, run = curve.situation.epochs, curve.run
+    run = curve.run
+    epochs = curve.situation.epochs
     if epochs is None or epochs < fewest:
         return None
     if curve.is_timed and run.known and run.epoch is not None and run.epoch < short_epoch:
@@ -169,17 +163,16 @@ def updates_for_epochs(curve: Curve, fewest: int, short_warmup: int, short_epoch
         fills = part.is_ramp and longest >= epochs
         if not fills and longest <= (min(epochs, Fraction(short_warmup)) if part.is_ramp else epochs):
             lengths += written
-    if not lengths:
-        return None
-    numbers = ", ".join(number_text(length.number) for length in lengths)
-    verb = "counts" if len(lengths) == 1 else "count"
-    found = f"{numbers} {verb} updates, but the run has {number_text(epochs)} epochs"
-    return Answer(found, f"For epochs write {in_unit(lengths, 'updates', 'epochs')}")
+    return messages.updates_for_epochs(lengths, epochs) if lengths else None
 
 
 def _lengths_like_epochs(part: Part) -> list[Duration]:
     """Return the lengths of a shape that are above 1 update; nothing if one of its lengths has a unit."""
-    roles = ("time", "period") if part.kind in _TIMED else _OWN_LENGTH if part.kind == "anneal" else ()
+    roles: tuple[str, ...] = ()
+    if part.kind in _TIMED:
+        roles = ("time", "period")
+    elif part.kind == "anneal":
+        roles = _OWN_LENGTH
     written = [time.written for time in part.times if time.role in roles]
     if not all(length.is_resolved for length in written):
         return []
@@ -196,27 +189,28 @@ def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
     to them.
     """
     run = curve.run if curve.has_times else curve.situation.run
-    for part in curve.parts if run is not None else ():
+    if run is None:
+        return None
+    for part in curve.parts:
         schedule = part.resolved if curve.has_times else part.written
         stages = () if schedule is None or not part.over_run else stages_of(schedule)
-        if run is None or (len(stages) > 1 and stages[-1].kind == "skip"):  # a run that ends early, as that of OLMo 3
+        if len(stages) > 1 and stages[-1].kind == "skip":  # a run that ends early, as that of OLMo 3
             continue
         taken = _taken_by(stages, run, curve.has_times)
         if taken > longest * run.end:
-            found = f"{part.written} takes {percent_text(taken / run.end)} of the total"
             # A sum has values before its operand without a length is out of time, so it is resolved.
             if curve.has_times or not part.written.fills:
-                return Answer(f"{found}, so the run ends first")
-            advice = "Shorten a stage, or increase the total"
-            return Answer(f"{found}, so no updates remain for the rest", advice, code=codes.NOTHING_LEFT)
-        if (answer := _beyond_cycle(part, run, longest)) is not None:
+                return messages.run_ends_first(part.written, taken / run.end)
+            return messages.nothing_left_of_run(part.written, taken / run.end)
+        answer = _beyond_cycle(part, run, longest)
+        if answer is not None:
             return answer
     return None
 
 
 def _taken_by(stages: Sequence[Schedule], run: TrialRun, has_times: bool) -> Fraction:
     """Return the updates of the stages whose length is known."""
-    lengths = [length for stage in stages if (length := stage.known_length) is not None]
+    lengths = [stage.known_length for stage in stages if stage.known_length is not None]
     return sum((run.exact(length) for length in lengths if has_times or run.converts([length])), Fraction(0))
 
 
@@ -224,22 +218,21 @@ def _beyond_cycle(part: Part, run: TrialRun, longest: Fraction) -> Answer | None
     """Find stages that are longer than the cycle of `restarts` that they are in, or that leave nothing for the rest."""
     if part.kind != "restarts" or part.resolved is None or part.resolved.kind != "restarts":
         return None
-    stages, every = stages_of(part.resolved.args["schedule"]), part.resolved.args["every"]
-    cycle, taken = run.exact(Duration.of(every)), _taken_by(stages, run, has_times=True)
+    stages = stages_of(part.resolved.args["schedule"])
+    cycle = run.exact(Duration.of(part.resolved.args["every"]))
+    taken = _taken_by(stages, run, has_times=True)
     written = part.written.args["schedule"]
-    found = f"{written} takes {percent_text(taken / cycle)} of its cycle"
     if taken > longest * cycle:
-        return Answer(f"{found}, so the cycle ends first", "Shorten a stage, or lengthen the cycle")
+        return messages.cycle_ends_first(written, taken / cycle)
     if taken == cycle and written.fills and stages[-1].length == Duration.of(0):
-        return Answer(f"{found}, so no updates remain for the rest", "Shorten a stage, or lengthen the cycle")
+        return messages.nothing_left_of_cycle(written, taken / cycle)
     return None
 
 
 def milestone_after_end(curve: Curve) -> Answer | None:
     """Find the first milestone after the end of the run."""
     for time, share in _beyond(curve, "time"):
-        found = f'milestone "{time.written}" is after the end of the run, at {float(share):.0%} of it'
-        return Answer(found, "Remove it, or write a time within the run")
+        return messages.milestone_after_end(time.written, share)
     return None
 
 
@@ -248,8 +241,7 @@ def period_beyond_run(curve: Curve) -> Answer | None:
     for time, share in _beyond(curve, "period"):
         # CosineAnnealingLR of torch is half of a wave, which ends with the run.
         if share != 2 or not any(part.kind == "cosine_wave" for part in curve.parts):
-            found = f'the period "{time.written}" is {percent_text(share)} of the run, so it never completes'
-            return Answer(found, "Shorten it, or remove it")
+            return messages.period_beyond_run(time.written, share)
     return None
 
 
@@ -277,15 +269,21 @@ def stage_of_one_update(curve: Curve, small_share: Fraction, short_run: int, lon
         written = time.written
         if written.is_resolved or not run.converts([written]):
             continue
-        length = run.exact(time.resolved if time.resolved is not None and time.resolved.is_resolved else written)
+        length = _length_in_run(time, run)
         share = dict(written.terms).get("percent")
         is_small = share is not None and share <= small_share and len(written.terms) == 1
         if length <= 1 and curve.end >= (short_run if is_small else long_run):
             # A builder such as `one_cycle` may have added an update to the share that is written.
             quoted = written if share is None else Duration((("percent", share),))
-            found = f'"{quoted}" is only {number_text(length)} of {number_text(curve.end)} updates'
-            return Answer(found, 'Use a longer length, such as "5%"')
+            return messages.stage_of_one_update(quoted, length, curve.end)
     return None
+
+
+def _length_in_run(time: Time, run: TrialRun) -> Fraction:
+    """Return a length in updates of a run: the resolved one if it has no other unit."""
+    if time.resolved is not None and time.resolved.is_resolved:
+        return run.exact(time.resolved)
+    return run.exact(time.written)
 
 
 def decay_in_percent(curve: Curve, long_run: int, most: int, longest: int) -> Answer | None:
@@ -299,8 +297,7 @@ def decay_in_percent(curve: Curve, long_run: int, most: int, longest: int) -> An
         return None
     if 100 * over.number >= curve.end:
         return None
-    found = f"the decay takes {over} of {number_text(curve.end)} updates, less than 1% of the run"
-    return Answer(found, f'For a share of the run write "{over}%"' if over.number <= longest else "")
+    return messages.decay_in_percent(over, curve.end, is_share=over.number <= longest)
 
 
 _CYCLES: Final = {"restarts": "every", "cosine_restarts": "first"}
@@ -319,7 +316,5 @@ def many_cycles(curve: Curve, most: int) -> Answer | None:
             continue
         number = length.number
         if 2 <= number <= most and number == int(number) and curve.end > most * number:
-            found = f"{part.written} has {float(curve.end / number):.4g} cycles of {length} updates"
-            fragment = f"times={length}" if part.kind == "restarts" else f'"{100 / number:.6g}%"'
-            return Answer(found, f"For {length} cycles write {fragment}")
+            return messages.many_cycles(part.written, float(curve.end / number), length)
     return None

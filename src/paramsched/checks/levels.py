@@ -3,14 +3,16 @@
 from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 from math import inf, isfinite
+from operator import itemgetter
 
 import numpy as np
 
-from paramsched.base import codes
-from paramsched.checks.answer import Answer, absolute_levels, when, whose
+from paramsched.checks.answer import Answer
 from paramsched.checks.curve import Curve, Levels, Stage, values_of
+from paramsched.checks.fragments import absolute_levels, when, whose
+from paramsched.checks.messages import levels as messages
 from paramsched.core.feedback import Plateau
-from paramsched.core.plan.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE, first_outside, limit_advice, range_of
+from paramsched.core.plan.lines import FLOOR_ADVICE, first_outside, limit_advice, range_of
 from paramsched.core.plan.usual import is_round_share
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.own import has_own_shape, is_own
@@ -30,14 +32,13 @@ def base_is_zero(curve: Curve, below_one: Container[str]) -> Answer | None:
     if curve.resolved is not None and (curve.values.any() or not curve.multiples.any()):
         return None
     if curve.target is not None:
-        return Answer(f"the initial value of {curve.name} is 0, so every multiple of it is 0", "Write initial: 1.0")
+        return messages.initial_is_zero(curve.name)
+    if curve.has_absolute:
+        return messages.base_is_zero(curve.name)
     # Levels below 1 of a momentum are values. Those of a rate are multiples, also if a value is written.
     is_value = curve.key in below_one and max(map(abs, curve.levels), default=1.0) < 1
     fragment = absolute_levels(curve, curve.levels) if is_value else "0.01 * absolute(cosine())"
-    other = "" if curve.has_absolute else f", or write {fragment}"
-    return Answer(
-        f"{curve.name} of the optimizer is 0, so every multiple of it is 0", f"Set it in the optimizer{other}"
-    )
+    return messages.base_is_zero(curve.name, fragment)
 
 
 # ---------------------------------------------------------------------- is a number probably a value?
@@ -106,9 +107,7 @@ def low_start(curve: Curve, rates: Container[str], of_all: float) -> Answer | No
             continue
         top = _level_before(before)
         if stage.levels is not None and top is not None and top > start:
-            higher = "base" if top == 1 else f"{top:g} × base"
-            found = _in_values(curve, "falls from", start, 0.0, because=f"start is {start:g}")
-            return Answer(found, f"To fall from {higher} to {start:g} × base write start={top!r}, to={start!r}")
+            return messages.low_start(_field_base(curve), start, top)
     return None
 
 
@@ -127,10 +126,22 @@ def stage_near_zero(curve: Curve, rates: Container[str], of_all: float, of_group
     """
     if not _may_be_values(curve) or curve.key not in rates or not curve.levels:
         return None
-    limit, near = of_all if curve.is_for_all else of_group, list[Levels]()
+    near = _levels_near_zero(curve, of_all if curve.is_for_all else of_group, step)
+    low = min((levels.low for levels in near), default=0.0)
+    high = max((levels.high for levels in near), default=0.0)
+    if not high:
+        return None
+    written = [level for level in curve.levels if level <= high]
+    return _as_values(curve, written, low, high, falls=near[0].first == high)
+
+
+def _levels_near_zero(curve: Curve, limit: float, step: float) -> list[Levels]:
+    """Return the levels of the stages that are below a limit, except warmups and steps of a staircase."""
+    near = list[Levels]()
     end: float | None = None  # of the stage before, if that is not near 0
     for place, stage in enumerate(curve.stages, 1):
-        levels, before = stage.levels, end
+        levels = stage.levels
+        before = end
         end = None if levels is None else abs(levels.last)
         if levels is None or levels.low < 0 or levels.high > limit:
             continue
@@ -138,11 +149,7 @@ def stage_near_zero(curve: Curve, rates: Container[str], of_all: float, of_group
         if not is_warmup and (before is None or before > step * levels.first):
             near.append(levels)
             end = None
-    low, high = min((levels.low for levels in near), default=0.0), max((levels.high for levels in near), default=0.0)
-    if not high:
-        return None
-    written = [level for level in curve.levels if level <= high]
-    return _as_values(curve, written, low, high, falls=near[0].first == high)
+    return near
 
 
 def small_peak(curve: Curve, of_all: float) -> Answer | None:
@@ -164,15 +171,21 @@ def small_end(curve: Curve, trains_nothing: float, of_unknown: float, of_one_cyc
     if not curve.is_rate or not _may_be_values(curve):
         return None
     base = curve.base
+    most = of_unknown if base is None else base
+    ends = _ends_of_decays(curve, of_one_cycle)
+    small = [level for level in ends if 0 < level <= most and (base or 0) * level < trains_nothing]
+    return _one_level(curve, max(small), is_hint=base is None) if small else None
+
+
+def _ends_of_decays(curve: Curve, of_one_cycle: Container[float]) -> list[float]:
+    """Return the written levels at which a line may end, without the usual ones of one cycle."""
     sequences = [part.written for part in curve.parts if part.kind == "sequence"]
     is_one_cycle = any(stages_of(each)[0].args.get("start") not in (None, 0.0) for each in sequences)
     ends = [rule.min for rule in curve.rules if isinstance(rule, Plateau) and isinstance(rule.min, float)]
     for part in curve.parts:
         levels = [level for name, level in part.levels if name != "start"]
         ends += [level for level in levels if not (is_one_cycle and level in of_one_cycle)]
-    most = of_unknown if base is None else base
-    small = [level for level in ends if 0 < level <= most and (base or 0) * level < trains_nothing]
-    return _one_level(curve, max(small), is_hint=base is None) if small else None
+    return ends
 
 
 def sum_above_base(curve: Curve) -> Answer | None:
@@ -184,12 +197,7 @@ def sum_above_base(curve: Curve) -> Answer | None:
             continue
         if not _are_below_base(curve, stage):
             continue
-        because = "a sum adds all of its schedules"
-        found = f"{curve.name} rises above base, because {because}"
-        if curve.is_timed:
-            found = _in_values(curve, "rises to", float(f"{stage.levels.high:.3g}"), because=because)
-        advice = "For one after the other write >>, such as warmup(500) >> cosine()"
-        return Answer(found, f"{advice}; for the largest of them write maximum(cosine(), linear())")
+        return messages.sum_above_base(_field_base(curve), stage.levels.high if curve.is_timed else None)
     return None
 
 
@@ -213,39 +221,26 @@ def _one_level(curve: Curve, level: float, *, is_hint: bool = False, base: float
         is_hint: True if the answer is information.
         base: the base whose value the sentence has; None for the one that describes the line.
     """
-    base = curve.base if base is None else base
     last = curve.stages[-1].levels
-    verb = "ends at" if last is not None and last.last == level else "has the level"
-    found = f"numbers are multiples of the group's own {curve.name}, so the {curve.name} {verb} {level:g} × base"
-    if base is not None:
-        found = f"the {curve.name}{whose(curve, base)} {verb} {level * base:g} ({level:g} × base {base:g})"
-    fragment = absolute_levels(curve, [level])
-    if not fragment:  # of a plateau
-        fragment = f"min=absolute({level!r})"
-    return Answer(found, f"For the value {level:g} write {fragment}", is_hint)
+    is_last = last is not None and last.last == level
+    fragment = absolute_levels(curve, [level]) or f"min=absolute({level!r})"  # `min` of a plateau
+    return messages.one_level(_field_base(curve, base), level, fragment, is_last=is_last, is_hint=is_hint)
 
 
 def _as_values(curve: Curve, levels: Sequence[float], low: float, high: float, *, falls: bool | None = None) -> Answer:
     """Return the answer for multiples that were probably meant as values."""
-    falls = bool(curve.multiples[0] > curve.multiples[-1]) if falls is None else falls
-    ends = (low,) if low == high else (high, low) if falls else (low, high)
-    values = " to ".join(f"{end:.4g}" for end in ends)
+    if falls is None:
+        falls = bool(curve.multiples[0] > curve.multiples[-1])
+    ends = (low,) if low == high else (low, high)
     functions = [f"absolute({part.written})" for part in curve.parts if is_own(part.written)]
     fragments = absolute_levels(curve, levels) or ", ".join(functions)
-    found = _in_values(curve, "is" if len(ends) == 1 else "goes from", *ends)
-    return Answer(
-        found, f"For the value{'s' * (len(ends) > 1)} {values} write {fragments}", not levels and not curve.bases
-    )
+    is_hint = not levels and not curve.bases
+    return messages.several_levels(_field_base(curve), ends[::-1] if falls else ends, fragments, is_hint=is_hint)
 
 
-def _in_values(curve: Curve, verb: str, *multiples: float, because: str = "") -> str:
-    """Return the clause of a sentence with the values of some multiples of base, or with the multiples alone."""
-    written = " to ".join(f"{multiple:.4g}" for multiple in multiples)
-    if curve.base is None:
-        return f"{curve.name} {verb} {written} × base, because {because or 'numbers are multiples of base'}"
-    values = " to ".join(f"{float(f'{multiple:.4g}') * curve.base:g}" for multiple in multiples)
-    clause = f"{curve.name} {verb} {values} ({written} × base {curve.base:g})"
-    return f"{clause}, because {because}" if because else clause
+def _field_base(curve: Curve, base: float | None = None) -> messages.FieldBase:
+    """Return the field of a line with a base of it; by default with the one that describes the line."""
+    return messages.FieldBase(curve.name, curve.base if base is None else base, whose(curve, base))
 
 
 def target_at_its_own_number(curve: Curve, lowest_start: float) -> Answer | None:
@@ -254,20 +249,24 @@ def target_at_its_own_number(curve: Curve, lowest_start: float) -> Answer | None
     A line that reaches 1 before that level is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)`
     of a size of 2. So is a line with a peak of 1: `warmup(10, 0.1) >> cosine()` of a weight of 0.1.
     """
-    initial, ramps = curve.base, [part for part in curve.parts if part.is_ramp]
+    initial = curve.base
     if curve.target is None or not initial or initial == 1 or initial not in curve.levels or curve.has_absolute:
         return None
     if curve.parts[0].kind == "product" or not curve.is_multiple:
         return None
-    starts = [level for ramp in ramps for _, level in ramp.levels if ramp.written.args["to"] in (None, 1.0)]
-    if initial <= lowest_start and initial in starts:
+    if initial <= lowest_start and _begins_ramp(curve, initial):
         return None
-    high = curve.extremes.high
     last = curve.stages[-1].levels
-    if _first_at(curve, 1.0) < _first_at(curve, initial) or (high == 1 and last is not None and last.last < 1):
+    ends_below = curve.extremes.high == 1 and last is not None and last.last < 1
+    if ends_below or _first_at(curve, 1.0) < _first_at(curve, initial):
         return None
-    found = f"{curve.name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
-    return Answer(found, f"For values write {absolute_levels(curve, curve.levels)}")
+    return messages.target_at_its_own_number(curve.name, initial, absolute_levels(curve, curve.levels))
+
+
+def _begins_ramp(curve: Curve, level: float) -> bool:
+    """Return whether a warmup to base has a written level."""
+    ramps = [part for part in curve.parts if part.is_ramp and part.written.args["to"] in (None, 1.0)]
+    return any(level == other for ramp in ramps for _, other in ramp.levels)
 
 
 def _first_at(curve: Curve, level: float) -> float:
@@ -291,8 +290,7 @@ def far_above_base(curve: Curve, times: float, default_rate: float) -> Answer | 
     is_usual = curve.base == default_rate if curve.is_rate else peak < 1
     if is_usual or not times * highest * (1 + _SAME) < peak < inf:
         return None
-    found = f"{curve.name} is {peak:g}, {peak / highest:.3g} times the optimizer's own {highest:g}"
-    return Answer(found, f"Set {curve.name} in the optimizer, or for multiples of {highest:g} omit absolute(…)")
+    return messages.far_above_base(curve.name, peak, highest)
 
 
 _FACTORS = ("as_factor", "followed_target")
@@ -310,19 +308,19 @@ def level_far_above_base(curve: Curve, times: float) -> Answer | None:
         reached = max(reached, highest)
     if min(highest, reached) < times:
         return None
-    found = f"numbers are multiples of the group's own lr, so the lr rises to {reached:.4g} × base"
-    return Answer(found, _length_or_value(curve))
+    return _length_or_value(curve, reached)
 
 
-def _length_or_value(curve: Curve) -> str:
-    """Return what to write in place of the largest level: a length, if its stage has none, or an absolute value."""
+def _length_or_value(curve: Curve, reached: float) -> Answer:
+    """Return the answer for the largest level of a line: a length, if its stage has none, or an absolute value."""
     written = [(abs(level), name, part.written) for part in curve.parts for name, level in part.levels]
     _, name, schedule = max(written, key=lambda level: level[0])
     if schedule.args.get("over", 0) is None:
-        return "For a length write over=…; for an absolute value write absolute(…)"
-    if isinstance(level := schedule.args.get(name), float):
-        return f"{name}={level:g} is a level, not a length; for an absolute value write {name}=absolute({level:g})"
-    return "For an absolute value write absolute(…)"
+        return messages.length_or_value(reached)
+    level = schedule.args.get(name)
+    if isinstance(level, float):
+        return messages.level_beside_length(reached, name, level)
+    return messages.multiple_of_rate(reached)
 
 
 def grows(curve: Curve, of_all: float, of_group: float) -> Answer | None:
@@ -332,8 +330,7 @@ def grows(curve: Curve, of_all: float, of_group: float) -> Answer | None:
     if not _is_multiple_of_rate(curve) or peak <= limit or not curve.is_timed:
         return None
     multiple = f"{peak:.3g}" if curve.run.to_scale else f"more than {limit:g}"
-    found = f"it grows to {multiple} × base at {when(curve, int(curve.times[np.argmax(curve.multiples)]))}"
-    return Answer(found, "Use a ratio below 1, or a smaller multiple of base")
+    return messages.grows(multiple, when(curve, int(curve.times[np.argmax(curve.multiples)])))
 
 
 def _is_multiple_of_rate(curve: Curve) -> bool:
@@ -353,9 +350,7 @@ def groups_made_equal(curve: Curve) -> Answer | None:
         return None
     if curve.target is not None:
         return None
-    several = [f"{base:g} in group {label!r}" for base, label in bases.items()]
-    found = f"{curve.name} is {', '.join(several[:3])} of the optimizer, and an absolute value has no base"
-    return Answer(f"{found}: the plan makes them equal", "To keep their ratio write multiples of base: cosine(to=0.01)")
+    return messages.groups_made_equal(curve.name, [(label, base) for base, label in bases.items()])
 
 
 def decay_of_group_without(curve: Curve) -> Answer | None:
@@ -366,10 +361,7 @@ def decay_of_group_without(curve: Curve) -> Answer | None:
     if curve.share == "all" or not values.any():
         return None
     name = next(label for label, base in curve.groups if base == 0)
-    value = values[np.flatnonzero(values)[0]]
-    found = f"weight_decay of group {name!r} is 0 in the optimizer, and an absolute value has no base: the plan "
-    advice = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={name!r})'
-    return Answer(f"{found}gives it {value:g}", advice)
+    return messages.decay_of_group_without(name, values[np.flatnonzero(values)[0]])
 
 
 # ---------------------------------------------------------------------- can the optimizer use the values?
@@ -382,10 +374,12 @@ def not_finite(curve: Curve) -> Answer | None:
         return None
     place = int(np.argmax(bad))
     time = curve.first_time(place, lambda value: not np.isfinite(value))
-    return Answer(f"the value is {curve.values[place]} at {when(curve, time)}", _limit_of(curve, curve.values[place]))
+    value = curve.values[place]
+    return messages.not_finite("", value, when(curve, time), _advice_for(curve, value))
 
 
-def _limit_of(curve: Curve, value: float) -> str:
+def _advice_for(curve: Curve, value: float) -> str:
+    """Return what to do about a value that is not finite."""
     return FLOOR_ADVICE if value < 0 else limit_advice(curve.binding.schedule, value)
 
 
@@ -395,8 +389,7 @@ def may_reach_one(curve: Curve) -> Answer | None:
     peak = float(curve.values.max())
     if allowed is None or allowed.below != 1 or peak <= 1 or curve.base is not None or curve.share != "all":
         return None
-    least = f"{peak:.3g} × base, which is 1 or more for a base of {1 / peak:.3g} or more"
-    return Answer(f"{curve.name} reaches {least}", BELOW_ONE_ADVICE)
+    return messages.may_reach_one(curve.name, peak)
 
 
 def outside_range(curve: Curve) -> Answer | None:
@@ -406,21 +399,17 @@ def outside_range(curve: Curve) -> Answer | None:
         return None
     if not curve.is_real:
         allowed = allowed._replace(below=inf)
-    own = 1.0 if curve.base is None else curve.base
-    firsts = {
-        base: first
-        for base in dict.fromkeys((own, min(curve.bases, default=own), max(curve.bases, default=own)))
-        if (first := first_outside(curve.resolved, allowed, base, lambda updates: updates, 0, curve.end)) is not None
-    }
-    if not firsts:
+    present = 1.0 if curve.base is None else curve.base
+    outside = list[tuple[int, float, float]]()
+    for base in dict.fromkeys((present, min(curve.bases, default=present), max(curve.bases, default=present))):
+        first = first_outside(curve.resolved, allowed, base, lambda updates: updates, 0, curve.end)
+        if first is not None:
+            outside.append((*first, base))
+    if not outside:
         return None
-    base = min(firsts, key=firsts.__getitem__)
-    time, value = firsts[base]
+    time, value, base = min(outside, key=itemgetter(0, 1))
+    group = whose(curve, base)
     if not isfinite(value):  # for one of the bases
-        found = f"the value{whose(curve, base)} is {value} at {when(curve, time)}"
-        return Answer(found, _limit_of(curve, value), code=codes.NOT_FINITE)
-    written = f"{value:.3g}" if curve.is_real else f"{value:.3g} × base"
-    found = f"{curve.name}{whose(curve, base)} {allowed.problem(value)}: it is {written} at {when(curve, time)}"
-    if value < 0:
-        return Answer(found, FLOOR_ADVICE, code=codes.NEGATIVE)
-    return Answer(found, BELOW_ONE_ADVICE)
+        return messages.not_finite(group, value, when(curve, time), _advice_for(curve, value))
+    unit = "" if curve.is_real else " × base"
+    return messages.outside_range(f"{curve.name}{group}", allowed.problem(value), value, unit, when(curve, time))

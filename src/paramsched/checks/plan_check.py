@@ -1,16 +1,18 @@
 """`check`: every likely mistake of a plan, before training."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from math import ceil, isfinite
 from typing import Any, Final, Unpack
 
 from paramsched.base import codes
-from paramsched.base.codes import OTHERS_NAME, REFUSED_VALUE, SAID_TWICE, CheckRule, check_rules
+from paramsched.base.codes import REFUSED_VALUE, CheckRule, check_rules
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
-from paramsched.base.words import TOTAL, did_you_mean
+from paramsched.base.words import TOTAL
 from paramsched.checks.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
-from paramsched.checks.driver import accumulation_unused, probable_mistakes
+from paramsched.checks.driver import GroupsOf, accumulation_unused, probable_mistakes
+from paramsched.checks.messages import plans as messages
 from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
@@ -26,7 +28,7 @@ from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import ClockName, Facts, RunFacts, facts_if_passed
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, PlanError, Unresolved, shown
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
 
 
 def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
@@ -37,16 +39,13 @@ def field_name_problems(binding: Binding, path: str) -> Iterator[Problem]:
     """
     if isinstance(binding.field, Target):
         return
-    if (known := known_field(binding.name) or ELSEWHERE.get(binding.name.lower())) is not None:
-        message = f'torch\'s optimizers have no field "{binding.name}"'
-        yield Problem(path, message, f'Did you mean "{known}"?', code=OTHERS_NAME, at_key=True)
+    field = known_field(binding.name) or ELSEWHERE.get(binding.name.lower())
+    if field is not None:
+        yield messages.misspelled_field(path, binding.name, field)
     elif binding.name == "betas":
-        yield Problem(path, '"betas" is a pair of numbers', "For example: betas[0]", code=OTHERS_NAME, at_key=True)
+        yield messages.pair_of_numbers(path)
     elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
-        message = f'torch\'s optimizers have no field "{binding.name}"; a group without it raises an error'
-        target = f"{{{binding.name}: {{initial: 1.0, schedule: cosine()}}}}"
-        instead = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
-        yield Problem(path, message, instead, code=OTHERS_NAME, at_key=True)
+        yield messages.unknown_field(path, binding.name)
 
 
 def note_of_first_update(plan: Plan) -> str:
@@ -62,7 +61,7 @@ def note_of_first_update(plan: Plan) -> str:
     over = ramps[0].args["over"]
     if over is None or over.exact is None or not 1 < over.exact <= _SHORT:
         return ""
-    return 'the lr of the first update is 0. To begin the warmup above 0 write index="(t+1)/n"'
+    return messages.first_update_is_zero()
 
 
 _SHORT: Final = 10
@@ -81,21 +80,16 @@ def _ramp_from_zero(schedule: Schedule) -> Schedule | None:
     return next(filter(None, map(_ramp_from_zero, parts)), None)
 
 
-def rule_of_code(given: str) -> CheckRule:
+def rule_of_code(text: str) -> CheckRule:
     """Return a rule by its code or its name, in upper or lower case.
 
     >>> rule_of_code("ps201").name
     'beyond-total'
     """
     for rule in check_rules().values():
-        if given.lower() in (rule.code.lower(), rule.name):
+        if text.lower() in (rule.code.lower(), rule.name):
             return rule
-    names = [name for rule in check_rules().values() for name in (rule.code, rule.name)]
-    near = did_you_mean(given, names) if len(given) > 5 else "codes are PS101, PS205 and so on"
-    code = f"PS{given}"
-    is_code = code in check_rules()
-    write = code if is_code else "PS205"
-    raise InvalidArgument(f'check rule "{given}"', f"unknown rule; {near}", example=write)
+    raise messages.unknown_rule(text)
 
 
 def codes_given(selection: str | Collection[str]) -> frozenset[str]:
@@ -108,8 +102,8 @@ def codes_given(selection: str | Collection[str]) -> frozenset[str]:
     ['PS201', 'PS502']
     """
     if not isinstance(selection, str):
-        if not isinstance(selection, Collection) or not all(isinstance(one, str) for one in selection):
-            raise InvalidArgument(f"ignore={shown(selection)}", "expected codes", 'For example: ignore="PS201"')
+        if not isinstance(selection, Collection) or not all(isinstance(text, str) for text in selection):
+            raise messages.not_codes(selection)
         selection = ",".join(selection)
     selected: set[str] = set()
     for text in selection.replace(",", " ").split():
@@ -153,38 +147,48 @@ def check(
     """
     ignored = codes_given(ignore)
     if bases is not None and groups:
-        raise InvalidCall("ps.check(plan, …)", "expected bases or groups, got both", example='bases={"lr": 0.1}')
-    of_all = None if bases is None else group_of_bases("check", bases)
+        raise messages.bases_and_groups()
+    in_all_groups = bases is not None
+    if bases is not None:
+        groups = [group_of_bases("check", bases)]
     facts = facts_if_passed("ps.check(plan)", facts, run_facts)
     plan = plan_in_run(plan, "ps.check", facts)
-    problems = [*_two_totals(plan, facts)]
-    run: tuple[Plan, RunFacts | None] = (plan, facts)
-    if problems:  # the length of the run is unknown
-        problems += filter(None, [accumulation_unused(plan, facts)])
-        run = (Plan(*plan.bindings, clock=plan.clock), None)
-    trial = None if problems else trial_run(plan, facts)
-
-    def known(binding: Binding) -> list[tuple[str | int, float]]:
-        return groups_of_binding(binding, groups if of_all is None else [of_all], of_all=of_all is not None)
-
-    broken = set[int]()
-    followed_by = schedules_followed(plan.bindings)
-    for binding in plan.bindings:
-        own = [binding.field.initial] if isinstance(binding.field, Target) else [base for _, base in known(binding)]
-        errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, own)]
-        if errors:
-            broken.add(id(binding))
-        problems += errors
-        if codes.NOT_FOLLOWED not in [error.code for error in errors]:
-            problems += field_name_problems(binding, binding_path(binding))
-    several = probable_mistakes(*run, known, broken=broken)
-    problems += [problem for _, problem in several]
-    problems += check_groups(plan, groups if of_all is None else [of_all])
-    problems += check_field_names(plan)
+    problems = [
+        *_problems_in_run(plan, facts, partial(groups_of_binding, groups=groups, of_all=in_all_groups)),
+        *check_groups(plan, groups),
+        *check_field_names(plan),
+    ]
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {path: place for place, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
     problems = [problem for problem in problems if problem.code not in ignored]
     return tuple(sorted(problems, key=lambda problem: places.get(problem.path, len(places))))
+
+
+def _problems_in_run(plan: Plan, facts: RunFacts | None, groups_of: GroupsOf) -> Iterator[Problem]:
+    """Yield the errors of the lines and the likely mistakes of a plan, in the run that the facts describe."""
+    two_totals = [*_two_totals(plan, facts)]
+    yield from two_totals
+    trial = None
+    if not two_totals:
+        trial = trial_run(plan, facts)
+    else:  # the length of the run is unknown
+        yield from filter(None, [accumulation_unused(plan, facts)])
+        plan = Plan(*plan.bindings, clock=plan.clock)
+        facts = None
+    broken = set[int]()
+    followed_by = schedules_followed(plan.bindings)
+    for binding in plan.bindings:
+        bases = [base for _, base in groups_of(binding)]
+        if isinstance(binding.field, Target):
+            bases = [binding.field.initial]
+        errors = [*_errors_of_line(binding, followed_by, trial, plan.clock, bases)]
+        if errors:
+            broken.add(id(binding))
+        yield from errors
+        if codes.NOT_FOLLOWED not in [error.code for error in errors]:
+            yield from field_name_problems(binding, binding_path(binding))
+    for _, problem in probable_mistakes(plan, facts, groups_of, broken=broken):
+        yield problem
 
 
 def _two_totals(plan: Plan, facts: RunFacts | None) -> Iterator[Problem]:
@@ -218,8 +222,7 @@ def _errors_of_line(
     yield from _errors_in_run(schedule, trial, bases, path)
     off_progress = [length for length in durations_in(schedule) if {unit for unit, _ in length.terms} - {"percent"}]
     if off_progress and clock == PROGRESS:
-        message = f'the length "{off_progress[0]}" must be in percent, because the clock is the progress of the run'
-        yield Problem(path, message, 'For example: "5%"', code=REFUSED_VALUE)
+        yield messages.not_in_percent(path, off_progress[0])
 
 
 def _problem_of(refusal: InvalidArgument, path: str, code: str) -> Problem:
@@ -265,14 +268,12 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]]) -> Iterator[Pr
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or Field.of(binding.name).key != "betas":
             continue
-        mine = [group for index, group in enumerate(groups) if is_selected(binding.groups, group, index)]
-        lacking = [one for one in mine if "betas" not in one and "momentum" in one]
+        selected = [group for index, group in enumerate(groups) if is_selected(binding.groups, group, index)]
+        lacking = [group for group in selected if "betas" not in group and "momentum" in group]
         if lacking:
             numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
-            there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
-            message = f"the optimizer has no betas; it has {', '.join(there)}"
-            instead = "Remove it, or write betas under targets if it is outside the optimizer"
-            yield Problem(binding_path(binding), message, instead, code=codes.NO_SUCH_FIELD)
+            fields = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
+            yield messages.no_betas(binding_path(binding), fields)
 
 
 def groups_of_binding(
@@ -306,5 +307,4 @@ def check_field_names(plan: Plan) -> Iterator[Problem]:
             fields_of.setdefault(binding.groups, set()).add(binding.field)
     for binding in plan.bindings:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
-            message = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
-            yield Problem(binding_path(binding), message, "Schedule only one of them", code=SAID_TWICE, at_key=True)
+            yield messages.momentum_and_betas(binding_path(binding))

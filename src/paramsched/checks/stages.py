@@ -5,8 +5,10 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.checks.answer import Answer, in_unit, updates_text, when, whose
+from paramsched.checks.answer import Answer, in_unit
 from paramsched.checks.curve import Curve, Part, Stage, values_of
+from paramsched.checks.fragments import unit_of_values, when, whose
+from paramsched.checks.messages import stages as messages
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.own import is_own
@@ -27,12 +29,13 @@ def jump(curve: Curve, near: float) -> Answer | None:
         end = before.levels.last
         if _goes_on(before, stage) or max(end, 1.0) <= min(end, 1.0) * near:
             continue
-        found = f"stage {place + 1}, {stage.written}, begins at 1 × base, but stage {place} ends at {end:.3g} × base"
+        values = None
         if curve.base and curve.target is None:
-            found += f": {curve.name} jumps from {end * curve.base:.4g} to {curve.base:.4g}"
+            values = (end * curve.base, curve.base)
+        found = messages.Jump(place + 1, stage.written, end, curve.name, values)
         if not end or stage.written.kind == "sum":
-            return Answer(found, "Write a factor before this stage, for example 0.1 * exponential(0.99)")
-        return Answer(found, f"To begin at the level before write {end:.3g} * before this stage")
+            return messages.jump_without_factor(found)
+        return messages.jump_from_level(found)
     return None
 
 
@@ -42,9 +45,6 @@ def _goes_on(before: Stage, stage: Stage) -> bool:
     return any(
         schedule.kind == "skip" and schedule.args["by"] == over for schedule in (stage.written, *stage.written.parts())
     )
-
-
-_OTHER_LEVEL: Final = "Write another level or ratio, such as 0.1, or constant()"
 
 
 def idle_stage(curve: Curve) -> Answer | None:
@@ -57,10 +57,7 @@ def idle_stage(curve: Curve) -> Answer | None:
         level = last_level(resolved)
         if not opens or level != first_level(resolved):
             continue
-        text = str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
-        found = f"stage {place}, {stage.written}, begins and ends at {text}, so it changes nothing"
-        verb = "end" if opens[0] == "to" else "begin"
-        return Answer(found, _OTHER_LEVEL if level == 1.0 else f"To {verb} at base write {opens[0]}=1.0")
+        return messages.idle_stage(place, stage.written, level, opens[0])
     return None
 
 
@@ -81,13 +78,11 @@ def idle_shape(curve: Curve) -> Answer | None:
             continue
         values = values_of(part.resolved, _TIMES_OF_IDLE)
         if values is not None and (values == 1.0).all():
-            return Answer(f"{written} begins and ends at 1 × base, so it changes nothing", _OTHER_LEVEL)
+            return messages.idle_shape(written)
     return None
 
 
 # ---------------------------------------------------------------------- does the rate fall, and late enough?
-
-_SHORTER: Final = 'Shorten the warmup, for example warmup("5%")'
 
 
 def falling_warmup(curve: Curve, near: float) -> Answer | None:
@@ -96,11 +91,10 @@ def falling_warmup(curve: Curve, near: float) -> Answer | None:
         length = warmup.length
         if length is None or not 1 < length < curve.end:
             continue
-        first, place = float(curve.values[0]), int(np.searchsorted(curve.times, float(length)))
-        after, unit = float(curve.values[place]), " × base" * (curve.base is None)
-        if first > near * abs(after):
-            found = f"{warmup.written} falls from {first:.3g} to {after:.3g}{unit}"
-            return Answer(found, f"To rise to the higher level write start=0.0, to={warmup.written.args['start']}")
+        first = float(curve.values[0])
+        last = float(curve.values[np.searchsorted(curve.times, float(length))])
+        if first > near * abs(last):
+            return messages.falling_warmup(warmup.written, first, last, unit_of_values(curve))
     return None
 
 
@@ -135,8 +129,8 @@ def rises_to_the_end(curve: Curve, late: float, high: float, at_peak: float, tin
         if curve.end < tiny_run and longest < curve.end:
             return None
         top = when(curve, int(curve.times[np.argmax(values)]), of_all=True)
-        found = f"the learning rate{whose(curve, base)} rises until {top}"
-        return Answer(found, _SHORTER) if _has_warmup(curve) else _swapped(curve, found, float(values[0]))
+        rise = messages.Rise(whose(curve, base), top)
+        return messages.rises_in_warmup(rise) if _has_warmup(curve) else _swapped(curve, rise, float(values[0]))
     return None
 
 
@@ -147,19 +141,17 @@ def _has_warmup(curve: Curve) -> bool:
     return (is_cycle or any(part.is_ramp for part in curve.parts)) and not ends_above
 
 
-def _swapped(curve: Curve, found: str, first: float) -> Answer:
+def _swapped(curve: Curve, rise: messages.Rise, first: float) -> Answer:
     """Return the answer for a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
     last = curve.stages[-1].written
     to = last.args.get("to")
     if isinstance(to, Absolute) and first > 0:
-        advice = f"To fall to a level below {first:.3g} write to=absolute({float(f'{first / 10:.3g}')!r})"
-        return Answer(f"{found}, from {first:.3g} to the level {to}", advice)
+        return messages.rises_to_value(rise, first, to)
     if curve.base == 0 and curve.share == "some":  # its levels are multiples of 0 and values
-        return Answer(f"{found}, from the optimizer's own 0", "Set lr in the optimizer")
-    advice = "Use a ratio below 1"
+        return messages.rises_from_base_of_zero(rise)
     if is_anneal(last):
-        advice = f"To fall write start={last_level(last)}, to={first_level(last)}"
-    return Answer(f"{found}, without a warmup", advice)
+        return messages.ends_swapped(rise, first_level(last), last_level(last))
+    return messages.ratio_above_one(rise)
 
 
 def long_warmup(curve: Curve, longest: float, tiny_run: int) -> Answer | None:
@@ -168,7 +160,7 @@ def long_warmup(curve: Curve, longest: float, tiny_run: int) -> Answer | None:
         return None
     for warmup in _warmups(curve):
         if warmup.length is not None and warmup.is_ramp and longest * curve.end < warmup.length <= curve.end:
-            return Answer(f"{warmup.written} takes {float(warmup.length / curve.end):.0%} of the run", _SHORTER)
+            return messages.long_warmup(warmup.written, float(warmup.length / curve.end))
     return None
 
 
@@ -177,15 +169,15 @@ def warmup_last(curve: Curve, near: float, high: float) -> Answer | None:
     if not curve.is_rate or len(curve.stages) < 2 or curve.parts[0].kind != "sequence":
         return None
     *others, last = curve.stages
-    rise, before = last.levels, others[-1].levels
+    rise = last.levels
+    before = others[-1].levels
     if not is_anneal(last.written) or last.written.args["over"] is None or rise is None or before is None:
         return None
     is_rise = rise.last > rise.first * near and rise.last >= high * before.first
     is_repeated = any(stage.levels is not None and stage.levels[:2] == rise[:2] for stage in others)
     if not is_rise or before.last >= before.first / near or is_repeated:
         return None
-    found = f"the last stage, {last.written}, rises to {rise.last:.3g} × base at the end of the run"
-    return Answer(found, f"A warmup comes first: {last.written} >> cosine()")
+    return messages.warmup_last(last.written, rise.last)
 
 
 def restart_at_the_end(curve: Curve, high: float, short_cycle: float, tiny_run: int) -> Answer | None:
@@ -193,7 +185,7 @@ def restart_at_the_end(curve: Curve, high: float, short_cycle: float, tiny_run: 
 
     A period that divides the run has none.
     """
-    values, times = curve.values, curve.times
+    values = curve.values
     least = high * float(values.max())
     if not _is_rate_of_all(curve) or values[-1] < least or curve.end < tiny_run:
         return None
@@ -203,12 +195,11 @@ def restart_at_the_end(curve: Curve, high: float, short_cycle: float, tiny_run: 
     if not len(ups):
         return None
     begin = curve.first_time(int(ups[-1]), lambda value: value >= least)
-    before = int(times[ups[-2]]) if len(ups) > 1 else 0
+    before = int(curve.times[ups[-2]]) if len(ups) > 1 else 0
     left = curve.end - begin
     if left > short_cycle * (begin - before):
         return None
-    found = f"the rate restarts at {when(curve, begin)}, {updates_text(left)} before the end, and ends high"
-    return Answer(found, "Choose a period that divides the run, such as restarts(cosine(), times=4)")
+    return messages.restart_at_the_end(when(curve, begin), left)
 
 
 # ---------------------------------------------------------------------- does it end too early?
@@ -219,8 +210,7 @@ def never_above_zero(curve: Curve) -> Answer | None:
     is_frozen = bool(curve.bases) and not curve.base
     if not curve.is_rate or curve.values.any() or (is_frozen and not curve.is_for_all):
         return None
-    advice = "Set lr in the optimizer, and use lr: cosine()" if is_frozen else "Use lr: cosine(), or remove the line"
-    return Answer("the learning rate is 0 during the entire run", advice)
+    return messages.never_above_zero(is_frozen=is_frozen)
 
 
 def zero_at_the_end(
@@ -240,7 +230,7 @@ def zero_at_the_end(
     is_meant = has_few_steps or (bool(others) and stage.is_constant and stage.written.args["value"] == 0)
     if 1 - (curve.times[above[-1]] + 1) / curve.end < (longest_meant if is_meant else longest):
         return None
-    return _ends_early(curve, int(above[-1]), limit, "nearly 0", "End it above 0, or extend")
+    return messages.zero_at_the_end(_last_level(curve, int(above[-1]), limit))
 
 
 def last_level_early(curve: Curve, high: float, early: float, counted_run: int, tiny_run: int) -> Answer | None:
@@ -252,32 +242,31 @@ def last_level_early(curve: Curve, high: float, early: float, counted_run: int, 
         return None
     if curve.end < counted_run or curve.times[above[-1]] + 1 > early * curve.end:
         return None
-    level = f"{curve.values[-1]:.3g}" + " × base" * (curve.base is None)
-    return _ends_early(curve, int(above[-1]), limit, level, "Extend")
+    last = _last_level(curve, int(above[-1]), limit)
+    return messages.last_level_early(last, float(curve.values[-1]), unit_of_values(curve))
 
 
 def _is_used_rate(curve: Curve, tiny_run: int) -> bool:
     return curve.is_rate and curve.is_comparable and curve.end >= tiny_run
 
 
-def _ends_early(curve: Curve, last: int, limit: float, level: str, first: str) -> Answer:
-    """Return the answer for a rate that keeps its last level from an update on."""
+def _last_level(curve: Curve, last: int, limit: float) -> messages.LastLevel:
+    """Return when a rate reaches the level that it keeps, after the last evaluated update above a limit."""
     begin = int(curve.times[last]) + 1
     if last + 1 < len(curve.times):
         begin = curve.first_time(last + 1, lambda value: abs(value) <= limit)
-    found = f"the learning rate is {level} from {when(curve, begin)} on, for {1 - begin / curve.end:.0%} of the run"
-    return Answer(found, f"{first} the decay to the end of the run{_longer(curve)}")
+    return messages.LastLevel(when(curve, begin), 1 - begin / curve.end, _longer(curve))
 
 
 def _longer(curve: Curve) -> str:
-    """Return what to write for a decay that ends later; empty if that is not known."""
+    """Return the fragment to write for a decay that ends later; empty if that is not known."""
     decays = [stage.written for stage in curve.stages if not stage.is_constant]
     if decays and is_anneal(decays[-1]) and decays[-1].args["over"] is not None:
-        return f": omit its length, {decays[-1].args['over'].written()}"
+        return messages.omit_length(decays[-1].args["over"])
     for part in reversed(curve.parts):
         lengths = [time.written for time in part.times]
         if part.kind == "table":
-            return f': every="{100 // max(1, len(part.written.args["values"]) - 1)}%"'
+            return f'every="{100 // max(1, len(part.written.args["values"]) - 1)}%"'
         if part.kind == "multistep" and all(length.is_resolved and length.number < 100 for length in lengths):
-            return f": {in_unit(lengths, 'updates', 'percent')}"
+            return in_unit(lengths, "updates", "percent")
     return ""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
+from paramsched.base import messages
 from paramsched.base.params import Param, params_of
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
@@ -19,10 +20,14 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
     >>> example_call(cosine, "cosine")
     'cosine(to=0.1, over=100)'
     """
-    documented, last = inspect.getdoc(builder) or "", name.rpartition(".")[2]
-    for _, _, line in (line.partition(">>> ") for line in documented.splitlines() if line.startswith(">>> ")):
-        begin = line.find(f"{last}(")
-        if begin >= 0 and (end := _closing_bracket(line, begin)) is not None:
+    documentation = inspect.getdoc(builder) or ""
+    last = name.rpartition(".")[2]
+    for line in documentation.splitlines():
+        if not line.startswith(">>> ") or f"{last}(" not in line:
+            continue
+        begin = line.index(f"{last}(")
+        end = _closing_bracket(line, begin)
+        if end is not None:
             return name + line[begin + len(last) : end]
     required = (param for param in params_of(builder).values() if param.required)
     return f"{name}({', '.join(_example_argument(param) for param in required)})"
@@ -63,6 +68,16 @@ def refused_call(name: str, builder: Callable[..., Any], error: Exception) -> In
     return InvalidCall(f"{name}(…)", str(error), example=example_call(builder, name))
 
 
+def _not_a_function(builder: object) -> InvalidArgument:
+    message = f"expected a function, got {type(builder).__name__}"
+    return InvalidArgument(f"shape {shown(builder)}", message, "Write @ps.extend.shape above a def")
+
+
+def _not_annotated(name: str) -> InvalidArgument:
+    example = f"def {name}(…) -> Schedule:"
+    return InvalidArgument(f"shape {name!r}", "its return annotation is missing", example=example)
+
+
 def register_builder(builder: Builder) -> Builder:
     """Register a builder of schedules by its name.
 
@@ -73,13 +88,11 @@ def register_builder(builder: Builder) -> Builder:
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
     if not inspect.isfunction(builder):
-        message = f"expected a function, got {type(builder).__name__}"
-        raise InvalidArgument(f"shape {shown(builder)}", message, "Write @ps.extend.shape above a def")
+        raise _not_a_function(builder)
     name = builder.__name__
     require_free_name(SHAPES, builder, kind="shape")
     if not isinstance(built_class(builder), type):
-        example = f"def {name}(…) -> Schedule:"
-        raise InvalidArgument(f"shape {name!r}", "its return annotation is missing", example=example)
+        raise _not_annotated(name)
     SHAPES[name] = builder
     return builder
 
@@ -88,12 +101,13 @@ def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callabl
     """Raise InvalidArgument if a name is taken by another function than this one before it was defined again."""
     name = function.__name__
     if name in table and not _is_defined_again(table[name], function):
-        raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
+        raise messages.name_is_taken(f"{kind} {name!r}")
 
 
 def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:
     """Return whether two functions come from the same `def`: of one module, or of one file that is two modules."""
-    first, second = cast(Any, inspect.unwrap(before)), cast(Any, inspect.unwrap(now))
+    first = cast(Any, inspect.unwrap(before))
+    second = cast(Any, inspect.unwrap(now))
     if not (inspect.isfunction(first) and first.__qualname__ == second.__qualname__):
         return False
     return first.__module__ == second.__module__ or bool(first.__code__.co_filename == second.__code__.co_filename)
@@ -108,21 +122,24 @@ def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Par
     def build(*positional: _Parameters.args, **named: _Parameters.kwargs) -> _Built:
         return kind(*positional, **named)
 
-    made, known = cast(Any, build), cast(Any, kind)
-    made.__name__ = made.__qualname__ = name
-    made.__module__, made.__doc__ = known.__module__, known.__doc__
-    made.__annotations__ = {**known.__init__.__annotations__, "return": known}
-    signature, own = inspect.signature(known), known.__annotations__
+    built: Any = kind
+    signature = inspect.signature(built)
     parameters = sorted(
         signature.parameters.values(),
-        key=lambda parameter: parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in own,
+        key=lambda parameter: parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in built.__annotations__,
     )
-    made.__signature__ = signature.replace(parameters=parameters, return_annotation=known)
+    function = cast(Any, build)
+    function.__name__ = name
+    function.__qualname__ = name
+    function.__module__ = built.__module__
+    function.__doc__ = built.__doc__
+    function.__annotations__ = {**built.__init__.__annotations__, "return": built}
+    function.__signature__ = signature.replace(parameters=parameters, return_annotation=built)
     return build
 
 
 def builder_like(
-    function: Callable[..., Any], build: Callable[..., Any], parameters: Sequence[inspect.Parameter], made: type
+    function: Callable[..., Any], build: Callable[..., Any], parameters: Sequence[inspect.Parameter], built: type
 ) -> Any:
     """Give a builder the name, the documentation and the arguments of the function from which it builds values.
 
@@ -130,11 +147,11 @@ def builder_like(
         function: the function, whose first arguments are not passed by users.
         build: the builder.
         parameters: the arguments that users pass.
-        made: the class of the values.
+        built: the class of the values.
     """
     builder = cast(Any, wraps(function)(build))
-    builder.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": made}
-    builder.__signature__ = inspect.Signature(parameters, return_annotation=made)
+    builder.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": built}
+    builder.__signature__ = inspect.Signature(parameters, return_annotation=built)
     return builder
 
 

@@ -39,8 +39,8 @@ def warnings_of(*plan: Any, **counted: Any) -> Iterable[Any]:
     """Return the probable mistakes in a plan, with the arguments of `probable_mistakes`; none without the checks."""
     if not is_entry_installed("checks"):
         return ()
-    found: Iterable[Any] = load_entry("checks").probable_mistakes(*plan, **counted)
-    return found
+    problems: Iterable[Any] = load_entry("checks").probable_mistakes(*plan, **counted)
+    return problems
 
 
 def notebook_display(value: object, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG001
@@ -72,7 +72,7 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
         for alias in node.names
     }
 
-    def found(name: str) -> object:
+    def attribute_of_package(name: str) -> object:
         if name not in homes:
             raise no_attribute(package, name, homes)
         module, attribute = homes[name]
@@ -86,4 +86,4 @@ def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], list[s
             raise MissingDependency(f"{package}.{name}", absent.name) from None
 
     public = sorted(name for name in homes if not name.startswith("_"))
-    return found, public, lambda: public
+    return attribute_of_package, public, lambda: public

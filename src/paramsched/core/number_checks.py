@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache, partial
 from numbers import Integral, Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from paramsched.base.params import Param
 from paramsched.base.words import did_you_mean, number_in
@@ -52,12 +52,17 @@ def number_to_write(value: object, argument: str = "", kind: NumberKind = "numbe
     return "Write .item() after it" if has_number else ""
 
 
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number of Python or NumPy; a bool is not one."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def finite_number(site: str | CallSite, number: object, kind: NumberKind = "number") -> float:
     """Return a finite number as a float; booleans and text raise InvalidArgument, whose advice is for the `kind`."""
-    if isinstance(number, bool) or not isinstance(number, Real):
+    if not is_number(number):
         raise _refusal(site, number, f"expected a number, got {type(number).__name__}", kind)
     try:
-        value = float(number)
+        value = float(cast(Real, number))
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):

@@ -23,9 +23,10 @@ from paramsched.engines.engine_facts import (
     options_of,
     with_named_options,
 )
+from paramsched.engines.messages import adapters as messages
 from paramsched.engines.reporting import BatchAmounts
 from paramsched.engines.writes import warn_of_other_schedulers
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import CallSite
 
 __all__ = ["batch_counter", "facts", "log", "scheduler"]
 
@@ -60,13 +61,13 @@ def scheduler(
     """
     check_kinds("accelerate.scheduler", accelerator=accelerator, optimizer=optimizer, plan=plan, loader=loader)
     chosen = options_of("accelerate.scheduler", scheduler, options)
-    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, chosen, drive=drive)
+    attached = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, chosen, drive=drive)
     prepared = getattr(accelerator, "_schedulers", [])  # private: a version without it warns of the first write
-    # A Scheduler that `made` has replaced, as after a second run of a notebook's cell, has no state to save.
-    prepared[:] = [one for one in prepared if not _is_replaced(one.scheduler)]
-    warn_of_other_schedulers(made, (one.scheduler for one in prepared), "accelerator.prepare")
-    accelerator.prepare_scheduler(made)  # registers it for checkpoints
-    return made
+    # A Scheduler that this one has replaced, as after a second run of a notebook's cell, has no state to save.
+    prepared[:] = [wrapper for wrapper in prepared if not _is_replaced(wrapper.scheduler)]
+    warn_of_other_schedulers(attached, (wrapper.scheduler for wrapper in prepared), "accelerator.prepare")
+    accelerator.prepare_scheduler(attached)  # registers it for checkpoints
+    return attached
 
 
 def _is_replaced(scheduler: Any) -> bool:
@@ -85,11 +86,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
 
     epochs = None if epochs is None else whole_number(CallSite("accelerate.scheduler", "epochs"), epochs)
     if accelerator.num_processes > 1 and not isinstance(loader, DataLoaderStateMixin):
-        raise InvalidArgument(
-            "accelerate.scheduler(…, loader)",
-            f"the loader is not prepared: its length is that of all {accelerator.num_processes} processes together",
-            "Use loader = accelerator.prepare(loader) first",
-        )
+        raise messages.loader_not_prepared(accelerator.num_processes)
     batches = length_of(loader)
     accumulation = accelerator.gradient_accumulation_steps
     whole = accelerator.gradient_state.sync_with_dataloader
@@ -101,6 +98,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
     total = None
     if batches is not None and epochs is not None:
         total = epochs * -(-batches // accumulation) if whole else epochs * batches // accumulation
+    has_no_length = "the loader has no length"
     return EngineFacts(
         call="accelerate.scheduler",
         batches=batches,
@@ -109,13 +107,10 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
         processes=replicas(accelerator),
         total=total,
         whole=whole,
-        counter="count = batch_counter(accelerator, scheduler, {}), and count(batch) before the step",
+        counter=messages.BATCH_COUNTER,
         why={
-            "steps_per_epoch": "the loader has no length"
-            if batches is None
-            else f"an epoch of {batches} batches is not a multiple of accumulation={accumulation}, and "
-            "sync_with_dataloader is off",
-            "total": "epochs= was not passed" if epochs is None else "the loader has no length",
+            "steps_per_epoch": has_no_length if batches is None else messages.no_whole_updates(batches, accumulation),
+            "total": "epochs= was not passed" if epochs is None else has_no_length,
             "batch_size": "the loader has no batch size",
         },
     )

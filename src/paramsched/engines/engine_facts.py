@@ -7,15 +7,13 @@ from functools import partial, wraps
 from inspect import Parameter, signature
 from itertools import permutations
 from math import ceil, inf
-from numbers import Real
 from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.base import codes
-from paramsched.base.problem import Problem
 from paramsched.core.answering import refused_keyword
+from paramsched.core.number_checks import is_number
 from paramsched.core.plan import (
     FORMS,
     SIZES_OF_BATCHES,
@@ -39,15 +37,13 @@ from paramsched.core.run import (
 )
 from paramsched.core.time import DurationLike, Facts, RunFacts, facts_if_passed
 from paramsched.core.tracebacks import shortened
+from paramsched.engines.messages import facts as messages
 from paramsched.errors import (
-    CallSite,
     InvalidArgument,
-    InvalidCall,
     MissingFact,
     ParamschedError,
     PlanError,
     Unresolved,
-    shown,
 )
 
 _Adapter = TypeVar("_Adapter", bound=Callable[..., Any])
@@ -65,8 +61,7 @@ def without_optimizer(line: str, *, most: int) -> Callable[[_Adapter], _Adapter]
         @wraps(adapter)
         def called(*args: Any, **options: Any) -> Any:
             if len(args) > most:
-                message = "too many arguments; the Trainer has the optimizer"
-                raise InvalidCall(f"{line.partition('(')[0]}(…)", message, f"Write {line}")
+                raise messages.too_many_arguments(line)
             try:
                 return adapter(*args, **options)
             except ParamschedError as error:
@@ -98,20 +93,20 @@ def check_kinds(call: str, **arguments: Any) -> None:
         return
     for values in permutations(arguments.values()):
         if all(_KINDS[name][0](value) for name, value in zip(arguments, values, strict=True)):
-            texts = map(_text, arguments, values)
-            message = f"the order of the arguments is {', '.join(arguments)}"
-            raise InvalidArgument(f"{call}(…)", message, example=f"{call}({', '.join(texts)})")
+            raise messages.wrong_order(call, arguments, map(_text, arguments, values))
     name = wrong[0]
     if name == "optimizer":
         unwrapped_optimizers(arguments[name])  # raises
     if name == "plan":
         check_plan(call, arguments[name])  # raises
-    message = f"expected {_KINDS[name][1]}, got {type(arguments[name]).__name__}"
-    raise InvalidArgument(CallSite(call, name, shown(arguments[name])), message)
+    raise messages.wrong_kind(call, name, arguments[name], _KINDS[name][1])
 
 
 def _text(name: str, value: Any) -> str:
-    return repr(value) if isinstance(value, str) else value.__name__ if isinstance(value, type) else name
+    """Return the text of an argument in a call."""
+    if isinstance(value, str):
+        return repr(value)
+    return value.__name__ if isinstance(value, type) else name
 
 
 def _is_optimizer(argument: Any) -> bool:
@@ -132,20 +127,18 @@ def _is_loader(argument: Any) -> bool:
 
 
 _KINDS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "accelerator": (lambda given: hasattr(given, "num_processes"), "an Accelerator"),
+    "accelerator": (lambda value: hasattr(value, "num_processes"), "an Accelerator"),
     "loader": (_is_loader, "a loader"),
     "optimizer": (_is_optimizer, "an optimizer"),
     "plan": (_is_plan, "a plan"),
-    "scheduler": (lambda given: isinstance(given, Scheduler), "a Scheduler"),
-    "trainer": (lambda given: isinstance(given, type), "a class, such as transformers.Trainer"),
+    "scheduler": (lambda value: isinstance(value, Scheduler), "a Scheduler"),
+    "trainer": (lambda value: isinstance(value, type), "a class, such as transformers.Trainer"),
 }
 """The requirement for an argument with a name: a test, and the description for messages."""
 
 
 _COMPARED: Final = 65_536
 """Updates whose sizes are compared one by one. A size that still changes after them differs from that of the engine."""
-
-_PAGE: Final = "docs/how-to/growing-batch.md"
 
 
 def refuse_untrained_sizes(call: str, plan: Plan, facts: RunFacts, fixed: Collection[str]) -> None:
@@ -168,35 +161,33 @@ def refuse_untrained_sizes(call: str, plan: Plan, facts: RunFacts, fixed: Collec
     names = [name for name in targets if name in fixed]
     if not names:
         return
-    if (resolved := _resolved(plan, facts)) is not None:
-        for name in names:
-            _compare(call, resolved, name, getattr(facts, name))
+    resolved = _resolved(plan, facts)
+    if resolved is None:
+        return
+    for name in names:
+        size = getattr(facts, name)
+        planned = _planned_size(resolved, name)
+        if planned.low == planned.high == size and not planned.follows_metric:
+            continue
+        if size is None:
+            raise messages.size_unknown(call, planned)
+        raise messages.size_not_trained(call, planned, size)
 
 
 def _resolved(plan: Plan, facts: RunFacts) -> ResolvedPlan | None:
     """Resolve a plan, with the length of the engine only if it has none; None if the Scheduler will refuse the plan."""
-    for known in (facts, replace(facts, total=None)):
+    for facts_of_run in (facts, replace(facts, total=None)):
         with suppress(PlanError):
-            return ResolvedPlan(plan, plan.resolve(facts=known), known)
+            return ResolvedPlan(plan, plan.resolve(facts=facts_of_run), facts_of_run)
     return None
 
 
-def _compare(call: str, resolved: ResolvedPlan, name: str, size: int | None) -> None:
-    """Raise if a planned size differs from the engine's at an update of the run; None if that is unknown."""
+def _planned_size(resolved: ResolvedPlan, name: str) -> messages.PlannedSize:
+    """Return the values of a size that a plan schedules."""
     target = resolved.batch_sizes[name]
     assert target is not None  # because the plan is resolved
-    planned, rules = _sizes(resolved, target), target.schedule.metric_rules
-    low, high = float(planned.min()), float(planned.max())
-    if low == high == size and not rules:
-        return
-    sizes = f"{low:g} to {high:g}" if low < high else f"{low:g}"
-    message = f"the plan schedules {name}={sizes}{' until a metric changes it' if rules else ''}"
-    advice = f"Omit the target {name}, or train the planned sizes in a loop of your own, as in {_PAGE}"
-    if size is not None:
-        raise InvalidArgument(call, f"{message}, but the engine trains {name}={size} at every update", advice)
-    if low == high and not rules:
-        advice = f"Omit the target {name}, or pass the run fact {name}={low:g} if the loader has this size"
-    raise InvalidArgument(call, f"{message}, but the engine trains one {name}, which is unknown here", advice)
+    sizes = _sizes(resolved, target)
+    return messages.PlannedSize(name, float(sizes.min()), float(sizes.max()), bool(target.schedule.metric_rules))
 
 
 def _sizes(resolved: ResolvedPlan, target: SizeTarget) -> Any:
@@ -275,10 +266,8 @@ class PlanOptions:
 
     def __post_init__(self) -> None:
         tokens: Any = self.tokens_per_sample
-        is_number = isinstance(tokens, Real) and tokens is not True
-        if tokens is not None and not (is_number and 0 < tokens < inf):
-            site = f"tokens_per_sample={shown(tokens)}"
-            raise InvalidArgument(site, "expected a number greater than 0", "For example: tokens_per_sample=1024")
+        if tokens is not None and not (is_number(tokens) and 0 < tokens < inf):
+            raise messages.tokens_not_positive(tokens)
         check_option("strict", self.strict)
 
     @property
@@ -290,18 +279,18 @@ class PlanOptions:
 def with_named_options(adapter: _Adapter) -> _Adapter:
     """Show the options of an adapter as parameters in its signature, which notebooks and the pages read."""
     written = signature(adapter)
-    *own, options = written.parameters.values()
+    *parameters, options = written.parameters.values()
     (kind,) = get_args(options.annotation)
     defaults = {field.name: field.default for field in fields(PlanOptions)}
     named = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=type_)
         for name, type_ in get_type_hints(kind).items()
     ]
-    adapter.__signature__ = written.replace(parameters=[*own, *named])  # type: ignore[attr-defined]  # read by inspect
+    adapter.__signature__ = written.replace(parameters=[*parameters, *named])  # type: ignore[attr-defined]  # read by inspect
     return adapter
 
 
-def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> PlanOptions:
+def options_of(call: str, adapter: Callable[..., Any], keywords: EngineOptions) -> PlanOptions:
     """Return the options of a call of an adapter.
 
     Raises:
@@ -309,11 +298,12 @@ def options_of(call: str, adapter: Callable[..., Any], given: EngineOptions) -> 
         InvalidArgument: an option has a wrong type, or run facts are invalid or passed twice.
     """
     # The annotation of `**options` is checked by type checkers only.
-    if (error := refused_keyword(call, adapter, given)) is not None:
+    error = refused_keyword(call, adapter, keywords)
+    if error is not None:
         raise error
-    options: dict[str, Any] = {name: value for name, value in given.items() if name not in Facts.__annotations__}
-    facts = cast(Facts, {name: value for name, value in given.items() if name in Facts.__annotations__})
-    return PlanOptions(**options | {"facts": facts_if_passed(f"{call}(…)", given.get("facts"), facts)})
+    options: dict[str, Any] = {name: value for name, value in keywords.items() if name not in Facts.__annotations__}
+    facts = cast(Facts, {name: value for name, value in keywords.items() if name in Facts.__annotations__})
+    return PlanOptions(**options | {"facts": facts_if_passed(f"{call}(…)", keywords.get("facts"), facts)})
 
 
 @final
@@ -373,15 +363,13 @@ class EngineFacts:
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
         )
-        total, user_facts = source.plan.total, options.facts or RunFacts()
-        by_amount, facts = amount_clock(source.plan.clock) is not None, self.facts_for(source.plan, options)
+        total = source.plan.total
+        user_facts = options.facts or RunFacts()
+        facts = self.facts_for(source.plan, options)
         self._check_epoch(user_facts, processes)
         if user_facts.total is None:
             source = replace(source, engine_total=facts.total)
-        fixed = self.fixed_sizes
-        if fixed is None:
-            fixed = SIZES_OF_BATCHES if self.batch_size is not None else ("accumulation",)
-        refuse_untrained_sizes(self.call, source.plan, facts, fixed)
+        refuse_untrained_sizes(self.call, source.plan, facts, self._fixed_sizes)
         attach_with = partial(
             Scheduler, optimizer, drive=drive, on_change=options.on_change, on_base=options.on_base,
             strict=options.strict,
@@ -389,46 +377,47 @@ class EngineFacts:
         is_longer = False  # the plan than the run; reported at the start, and not at the end again
         try:
             if total is not None and user_facts.total is None:
-                engine = facts.total if isinstance(facts.total, int) else None
+                engine_total = facts.total
                 facts = replace(facts, total=None)
-                # A plan by samples or tokens may itself determine the number of updates, so totals are not compared.
-                own = None if by_amount else ceil(facts.exact(total, site=f'total "{total}"'))
-                is_longer = own is not None and engine is not None and own > _LONGER * engine
-                if is_longer:
-                    message = f'total "{total}" of the plan is {own} updates, but {self.call} counts {engine}'
-                    advice = "Omit the total, to take that of the engine"
-                    processes.warn(
-                        Problem(code=codes.BEYOND_TOTAL, found=f"{message}: the run ends first", advice=advice)
-                    )
-                elif own is not None and engine is not None and engine != own:
-                    processes.log(
-                        'total "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
-                        total, own, self.call, engine,
-                    )  # fmt: skip
-            try:
-                made = attach_with(source, facts=facts)
-                EngineHandle(made).set_end_known(is_longer)
-                return made
-            except MissingFact:
-                # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update
-                # are unknown, and does not need it if the plan specifies all of its lengths.
-                if by_amount and facts.total is not None:
-                    with suppress(Unresolved):  # a stage depends on the length of the run: report the missing fact
-                        own_length = replace(source, engine_total=None)
-                        return attach_with(own_length, facts=replace(facts, total=None))
-                raise
+                is_longer = self._reports_longer_plan(source.plan, facts, engine_total, processes)
+            scheduler = _attached(attach_with, source, facts)
         except MissingFact as error:
-            raise self._missing_fact(
-                error.problem.site, f"{error.problem.found}; {self._reason_for(error.fact)}", error.fact, error.example
-            ) from None
+            raise self._missing_fact(error) from None
         except Unresolved as error:
             if facts.total_updates is not None or total is not None:
                 raise
-            raise self._missing_fact(error.problem.site, self._reason_for("total"), "total", "10_000") from None
+            raise messages.length_unknown(self.call, error.problem.site, self._reason_for("total")) from None
+        EngineHandle(scheduler).set_end_known(is_longer)
+        return scheduler
+
+    @property
+    def _fixed_sizes(self) -> Collection[str]:
+        """The sizes that the engine does not change in a run."""
+        if self.fixed_sizes is not None:
+            return self.fixed_sizes
+        return SIZES_OF_BATCHES if self.batch_size is not None else ("accumulation",)
+
+    def _reports_longer_plan(
+        self, plan: Plan, facts: RunFacts, engine_total: DurationLike | None, processes: Processes
+    ) -> bool:
+        """Compare the total of a plan with that of the engine. Return whether a warning was given of a longer plan."""
+        assert plan.total is not None
+        # A plan by samples or tokens may itself determine the number of updates, so totals are not compared.
+        if amount_clock(plan.clock) is not None:
+            return False
+        updates = ceil(facts.exact(plan.total, site=f'total "{plan.total}"'))
+        if not isinstance(engine_total, int) or updates == engine_total:
+            return False
+        if updates > _LONGER * engine_total:
+            processes.warn(messages.longer_than_run(plan.total, updates, self.call, engine_total))
+            return True
+        processes.log(messages.TOTALS_DIFFER, plan.total, updates, self.call, engine_total)
+        return False
 
     def facts_for(self, plan: Plan, options: PlanOptions) -> RunFacts:
         """Return the run facts of the engine and the user for a plan; the user's take precedence."""
-        user_facts, length = options.facts or RunFacts(), options.tokens_per_sample
+        user_facts = options.facts or RunFacts()
+        length = options.tokens_per_sample
         by_amount = amount_clock(plan.clock) is not None
         if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
             return self.merged(replace(user_facts, sequence_length=int(length)))  # a run fact of its own
@@ -437,26 +426,19 @@ class EngineFacts:
     def merged(self, user_facts: RunFacts | None = None, *, tokens_per_sample: float | None = None) -> RunFacts:
         """Return the run facts of the engine and the user; the user's take precedence."""
         user_facts = user_facts or RunFacts()
-        facts = {field.name: getattr(user_facts, field.name) for field in fields(user_facts)}
-        given = {name: fact for name, fact in facts.items() if fact is not None}
+        of_user = {field.name: getattr(user_facts, field.name) for field in fields(user_facts)}
+        of_user = {name: fact for name, fact in of_user.items() if fact is not None}
         # The batch size of RunFacts is the sum over all processes.
         samples = None if self.batch_size is None else self.batch_size * self.processes
-        known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples}
-        known["total"] = self.total
+        of_engine: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
         # If accumulation continues into the next epoch, an epoch rarely has an integer number of updates.
         whole = self.batches is not None and (self.whole or self.batches % self.accumulation == 0)
-        if whole and not given.keys() & {"steps_per_epoch", "batches_per_epoch"}:
-            known["batches_per_epoch"] = self.batches
-        merged = known | given
-        if tokens_per_sample is not None and "tokens_per_step" not in given:
+        if whole and not of_user.keys() & {"steps_per_epoch", "batches_per_epoch"}:
+            of_engine["batches_per_epoch"] = self.batches
+        merged = of_engine | of_user
+        if tokens_per_sample is not None and "tokens_per_step" not in of_user:
             if merged["batch_size"] is None:
-                raise MissingFact(
-                    f"{self.call}(..., tokens_per_sample={tokens_per_sample})",
-                    self._reason_for("batch_size"),
-                    f"For example: {self.call}(..., tokens_per_step=4096)",
-                    fact="tokens_per_step",
-                    example="4096",
-                )
+                raise messages.batch_size_unknown(self.call, tokens_per_sample, self._reason_for("batch_size"))
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
         return RunFacts(**merged)
 
@@ -465,21 +447,28 @@ class EngineFacts:
         batches = facts.steps_per_epoch
         if batches is None or batches != self.batches or self.accumulation == 1 or facts.accumulation is not None:
             return
-        message = (
-            f"steps_per_epoch={batches} counts updates, but {self.call} has {batches} batches in an epoch, and "
-            f"{self.accumulation} of them are one update"
-        )
-        instead = f"Omit it, or write steps_per_epoch={-(-batches // self.accumulation)}"
-        processes.warn(Problem(code=codes.ACCUMULATION_UNUSED, found=message, advice=instead))
+        processes.warn(messages.batches_as_updates(self.call, batches, self.accumulation))
 
     def _reason_for(self, fact: str) -> str:
         same = "steps_per_epoch" if fact == "batches_per_epoch" else fact  # both are the length of an epoch
-        return self.why.get(same, f"{self.call.partition('.')[0]} does not provide {fact}")
+        return self.why.get(same, messages.not_provided(self.call, fact))
 
-    def _missing_fact(self, site: str, message: str, fact: str, example: str) -> MissingFact:
-        takes_samples = fact == "tokens_per_step" and self.has_tokens_per_sample
-        line = "tokens_per_sample=1024" if takes_samples else f"{fact}={example}"
-        return MissingFact(site, message, f"For example: {self.call}(..., {line})", fact=fact, example=example)
+    def _missing_fact(self, error: MissingFact) -> MissingFact:
+        reason = self._reason_for(error.fact)
+        return messages.missing_fact(self.call, error, reason, has_tokens_per_sample=self.has_tokens_per_sample)
+
+
+def _attached(attach_with: Callable[..., Scheduler], source: PlanSource, facts: RunFacts) -> Scheduler:
+    """Attach a plan, if need be without the length of the run in the engine."""
+    try:
+        return attach_with(source, facts=facts)
+    except MissingFact:
+        # The engine's length of the run is in updates. A plan by tokens cannot use it if the tokens per update are
+        # unknown, and does not need it if the plan specifies all of its lengths.
+        if amount_clock(source.plan.clock) is not None and facts.total is not None:
+            with suppress(Unresolved):  # a stage depends on the length of the run: report the missing fact
+                return attach_with(replace(source, engine_total=None), facts=replace(facts, total=None))
+        raise
 
 
 def length_of(loader: Any) -> int | None:

@@ -21,10 +21,10 @@ from paramsched.engines.engine_facts import (
     with_named_options,
     without_optimizer,
 )
+from paramsched.engines.messages import adapters as messages
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, callbacks_on_demand
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.writes import TargetWrites, TrainedOptimizers, Write, warn_of_other_schedulers
-from paramsched.errors import InvalidArgument
 
 
 class _LightningPlan:
@@ -72,30 +72,25 @@ class _LightningPlan:
     ) -> None:
         super().__init__()
         if observe not in ("validation", "epoch"):
-            raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'expected "validation" or "epoch"')
+            raise messages.unknown_time_of_metrics(observe)
         refuse_several_plans("PlanCallback", plan, optimizers or (), "PlanCallback({plan}, optimizers={names})")
         if optimizers is None and drive != "optimizer":
-            site = f"PlanCallback(drive={drive!r})"
-            raise InvalidArgument(
-                site, "the optimizers have no names", 'For example: optimizers=("critic", "generator")'
-            )
+            raise messages.drive_without_names(drive)
         if isinstance(optimizers, str):
-            raise InvalidArgument(
-                f"PlanCallback(optimizers={optimizers!r})", "expected several names, got str",
-                f"Write optimizers=({optimizers!r},)",
-            )  # fmt: skip
-        self._plan, self._names, self._drive = plan, None if optimizers is None else tuple(optimizers), drive
+            raise messages.one_name(optimizers)
+        self._plan = plan
+        self._names = None if optimizers is None else tuple(optimizers)
+        self._drive = drive
         if self._names is not None:
             check_names("Scheduler", dict.fromkeys(self._names))
             if len(set(self._names)) < len(self._names):
-                raise InvalidArgument(
-                    f"PlanCallback(optimizers={self._names!r})", "two optimizers have the same name",
-                    'For example: optimizers=("critic", "generator")',
-                )  # fmt: skip
+                raise messages.name_twice(self._names)
         check_plan("PlanCallback", plan, self._names or ())
         self._options = options_of("PlanCallback", _LightningPlan, options)
-        self._observe, self._log = observe, log
-        self._metrics, self._columns = MetricRelay("PlanCallback"), PlannedColumns("PlanCallback")
+        self._observe = observe
+        self._log = log
+        self._metrics = MetricRelay("PlanCallback")
+        self._columns = PlannedColumns("PlanCallback")
         self._loaded: list[dict[str, Any]] = []
         self._new_metrics = _NewMetrics()
         self._unreported: dict[str, Any] = {}  # metrics of a checkpoint, or of an ended fit
@@ -106,23 +101,15 @@ class _LightningPlan:
         self.schedulers: list[Scheduler] = []
         self._fits = 0
         self._finetunes = False
-        self._ending, self._trained = RunEnd(()), TrainedOptimizers("PlanCallback", ())
+        self._ending = RunEnd(())
+        self._trained = TrainedOptimizers("PlanCallback", ())
         self._writes = TargetWrites("PlanCallback", "module", {} if write is None else write)
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Attach the plans: the optimizers exist now, and their checkpoints are loaded later."""
-        optimizers: list[Any] = trainer.optimizers
-        if self._names is not None:
-            if len(self._names) != len(optimizers):
-                names = tuple(f"optimizer_{index}" for index, _ in enumerate(optimizers))
-                raise InvalidArgument(
-                    f"PlanCallback(optimizers={self._names!r})",
-                    f"the module has {len(optimizers)} optimizers",
-                    f"Write optimizers={names!r}",
-                )
-            optimizers = [dict(zip(self._names, optimizers, strict=True))]
+        optimizers = self._named_optimizers(trainer)
         self._fits += 1
-        known = _facts_of_trainer(trainer, pl_module)
+        facts = _facts_of_trainer(trainer, pl_module)
         present = [config.scheduler for config in trainer.lr_scheduler_configs]
         _refuse_other_plans(present, trainer.optimizers)
         finetuning = [index for index, callback in enumerate(trainer.callbacks) if _is_finetuning(callback)]
@@ -131,15 +118,24 @@ class _LightningPlan:
         # were added: the bases of the code are unknown.
         is_restored = bool(finetuning and self._loaded) and finetuning[0] < trainer.callbacks.index(self)
         if is_restored:
-            for group in (group for optimizer in trainer.optimizers for group in optimizer.param_groups):
-                remove_entries([group])
-                group["lr"] = group.pop("initial_lr", group["lr"])  # the checkpoint has the values, and is loaded later
-        self.schedulers = [known.attach(one, self._plan, self._options, drive=self._drive) for one in optimizers]
-        for one in self.schedulers:
-            EngineHandle(one).set_known_bases(of_code=not is_restored, of_added=not (finetuning and self._loaded))
+            _restore_rates(trainer.optimizers)
+        self.schedulers = [
+            facts.attach(optimizer, self._plan, self._options, drive=self._drive) for optimizer in optimizers
+        ]
+        for scheduler in self.schedulers:
+            EngineHandle(scheduler).set_known_bases(of_code=not is_restored, of_added=not (finetuning and self._loaded))
         self._metrics.warn_of_patience(self.schedulers[0], _evaluations_of(trainer, pl_module, self._observe))
         for scheduler in self.schedulers:
             warn_of_other_schedulers(scheduler, present, "configure_optimizers")
+
+    def _named_optimizers(self, trainer: Any) -> list[Any]:
+        """Return the optimizers of a Trainer, or a dict of all of them if they have names."""
+        optimizers: list[Any] = trainer.optimizers
+        if self._names is None:
+            return optimizers
+        if len(self._names) != len(optimizers):
+            raise messages.other_number_of_optimizers(self._names, len(optimizers))
+        return [dict(zip(self._names, optimizers, strict=True))]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
@@ -148,16 +144,16 @@ class _LightningPlan:
         alone = len(trainer.optimizers) == 1  # with several, Lightning counts the steps of all together
         if not self._loaded and alone and done and self.schedulers[0].t == 0:
             why = "of an earlier fit" if self._fits > 1 else "of a run without a plan"
-            EngineHandle(self.schedulers[0]).processes.log(
-                "the Trainer has made %d updates %s: the plan starts at update %d", done, why, done
-            )
+            EngineHandle(self.schedulers[0]).processes.log(messages.UPDATES_BEFORE, done, why, done)
             self.schedulers[0].seek(done)
         if not self._loaded:
-            self._unreported, self._is_due = {}, False  # of an earlier fit
+            self._unreported = {}  # of an earlier fit
+            self._is_due = False
         if self._is_due:  # a callback before this one saved at the end of a validation, which is not repeated
             self._report(self._unreported)
         self._loaded = []
-        self._fitting, self._new_metrics = trainer, _NewMetrics()
+        self._fitting = trainer
+        self._new_metrics = _NewMetrics()
         self._amounts = [
             BatchAmounts(scheduler, self._options, _replicas(trainer), partial(_sum_by_trainer, trainer))
             for scheduler in self.schedulers
@@ -215,22 +211,27 @@ class _LightningPlan:
         self._end_fit()
 
     def state_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
+        state: dict[str, Any] = {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
         # Lightning does not save its metrics, so a resumed run would not report those that the plan has not observed.
         metrics = self._unreported if self._fitting is None else self._metrics_to_report(self._fitting)
         watched = {rule.metric for scheduler in self.schedulers for rule in scheduler.plan.metric_rules}
-        if unreported := {name: float(metrics[name]) for name in watched if metrics.get(name) is not None}:
-            found["metrics"] = unreported
-        return {**found, "is_due": True} if self._is_due else found
+        unreported = {name: float(metrics[name]) for name in watched if metrics.get(name) is not None}
+        if unreported:
+            state["metrics"] = unreported
+        if self._is_due:
+            state["is_due"] = True
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before it creates optimizers
-        self._unreported, self._is_due = dict(state_dict.get("metrics", {})), state_dict.get("is_due", False)
+        self._unreported = dict(state_dict.get("metrics", {}))
+        self._is_due = state_dict.get("is_due", False)
 
     def _end_fit(self) -> None:
         """Keep the metrics that the plan has not observed, because `trainer.validate()` would replace them."""
         if self._fitting is not None:
-            self._unreported, self._fitting = self._metrics_to_report(self._fitting), None
+            self._unreported = self._metrics_to_report(self._fitting)
+            self._fitting = None
 
     def _metrics_to_report(self, trainer: Any) -> dict[str, Any]:
         """Return the metrics that were logged since the last report, also by the fit that saved the checkpoint."""
@@ -242,9 +243,17 @@ class _LightningPlan:
         self._report(metrics)
 
     def _report(self, metrics: dict[str, Any]) -> None:
-        self._unreported, self._is_due = {}, False
+        self._unreported = {}
+        self._is_due = False
         for scheduler in self.schedulers:
             self._metrics.report(scheduler, metrics, is_evaluation=True)
+
+
+def _restore_rates(optimizers: Sequence[Any]) -> None:
+    """Remove the entries of a plan from the groups of a save; the checkpoint has them too, and is loaded later."""
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        remove_entries([group])
+        group["lr"] = group.pop("initial_lr", group["lr"])
 
 
 @final
@@ -285,7 +294,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     """Return the run facts of a Trainer whose optimizers exist."""
     trainer.fit_loop.setup_data()  # Lightning would call it after the callbacks; its second call has no effect
     if not module.automatic_optimization:
-        reason = "with manual optimization only the module knows when it steps"
+        reason = messages.MANUAL_OPTIMIZATION
         size = batch_size_of(trainer.train_dataloader)
         return EngineFacts(
             call="PlanCallback",
@@ -298,9 +307,11 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
     why_epoch = "the training loader has no length"
-    if (updates := _updates_of_changing_accumulation(trainer)) is not None:
-        batches, total = 0, updates
-        why_epoch = "GradientAccumulationScheduler changes the accumulation; use percent, updates, or clock: batches"
+    updates = _updates_of_changing_accumulation(trainer)
+    if updates is not None:
+        batches = 0
+        total = updates
+        why_epoch = messages.ACCUMULATION_CHANGES
     return EngineFacts(
         call="PlanCallback",
         batches=int(batches) if 0 < batches < float("inf") else None,
@@ -310,7 +321,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         total=int(total) if 0 < total < float("inf") else None,
         why={
             "steps_per_epoch": why_epoch,
-            "total": "the Trainer has neither max_steps nor max_epochs with a loader that has a length",
+            "total": messages.NO_LENGTH_OF_RUN,
             "batch_size": "the training loader has no batch size",
         },
         warns_of_metrics=True,
@@ -324,10 +335,11 @@ def _updates_of_changing_accumulation(trainer: Any) -> float | None:
         for callback in trainer.callbacks
         if type(callback).__name__ == "GradientAccumulationScheduler"
     ]
-    batches, epochs = trainer.num_training_batches, trainer.max_epochs
+    batches = trainer.num_training_batches
+    epochs = trainer.max_epochs
     if not plans or len(set(plans[0].values())) < 2 or not (0 < batches < float("inf") and epochs and epochs > 0):
         return None
-    factors = [plans[0][max(one for one in plans[0] if one <= epoch)] for epoch in range(epochs)]
+    factors = [plans[0][max(begin for begin in plans[0] if begin <= epoch)] for epoch in range(epochs)]
     total: float = sum(-(-batches // factor) for factor in factors)
     return min(total, float(trainer.max_steps)) if trainer.max_steps > 0 else total
 
@@ -338,12 +350,11 @@ def _refuse_other_plans(present: Sequence[Any], optimizers: Sequence[Any]) -> No
     Raises:
         InvalidArgument: it returns one.
     """
-    for one in present:
-        if isinstance(one, Scheduler) and any(
-            optimizer is other for optimizer in one.optimizers.values() for other in optimizers
+    for scheduler in present:
+        if isinstance(scheduler, Scheduler) and any(
+            optimizer is other for optimizer in scheduler.optimizers.values() for other in optimizers
         ):
-            message = "it returns a ps.Scheduler, and the plan of PlanCallback would replace its plan"
-            raise InvalidArgument("configure_optimizers", message, "Remove the Scheduler, or PlanCallback")
+            raise messages.plan_of_module()
 
 
 def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
@@ -356,8 +367,12 @@ def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
     """
     if observe == "validation" and not trainer.enable_validation:
         return 0
-    batches, interval, every = trainer.num_training_batches, trainer.val_check_batch, trainer.check_val_every_n_epoch
-    epochs, accumulation, rest = trainer.max_epochs, trainer.accumulate_grad_batches, 0
+    batches = trainer.num_training_batches
+    interval = trainer.val_check_batch
+    every = trainer.check_val_every_n_epoch
+    epochs = trainer.max_epochs
+    accumulation = trainer.accumulate_grad_batches
+    rest = 0
     if not 0 < batches < float("inf"):
         return None
     if trainer.max_steps > 0:
@@ -365,7 +380,8 @@ def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
             return None
         whole, left = divmod(trainer.max_steps, -(-batches // accumulation))
         if not 0 < epochs <= whole:
-            epochs, rest = whole, left * accumulation  # the batches of the last epoch, which is not complete
+            epochs = whole
+            rest = left * accumulation  # the batches of the last epoch, which is not complete
     elif epochs < 0:
         return None
     if observe == "epoch":
@@ -374,8 +390,10 @@ def _evaluations_of(trainer: Any, module: Any, observe: str) -> int | None:
         return None
     if every is None:
         return int((epochs * batches + rest) // interval)
-    found = epochs // every * (batches // interval)
-    return int(found + (rest // interval if (epochs + 1) % every == 0 else 0))
+    count = epochs // every * (batches // interval)
+    if (epochs + 1) % every == 0:
+        count += rest // interval
+    return int(count)
 
 
 def _is_out_of_time(trainer: Any) -> bool:

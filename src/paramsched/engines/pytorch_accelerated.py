@@ -22,8 +22,9 @@ from paramsched.engines.engine_facts import (
     options_of,
     with_named_options,
 )
+from paramsched.engines.messages import adapters as messages
 from paramsched.engines.reporting import BatchAmounts, callbacks_on_demand
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.errors import MissingDependency
 
 
 @with_named_options
@@ -83,7 +84,8 @@ class _AmountCallback:
     def on_train_step_end(self, trainer: Any, batch: Any, step: int, **keywords: Any) -> None:
         """Count the batch after its loss was computed, and before the optimizer steps."""
         assert self._amounts is not None
-        window, batches = trainer.run_config.gradient_accumulation_steps, len(trainer._train_dataloader)
+        window = trainer.run_config.gradient_accumulation_steps
+        batches = len(trainer._train_dataloader)
         self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
@@ -112,7 +114,7 @@ class _ResumeCallback:
         The Trainer of pytorch-accelerated 0.1.61 registers its scheduler at each load and each save.
         """
         registered = self._accelerator._custom_objects
-        registered[:] = {id(one): one for one in registered}.values()
+        registered[:] = {id(item): item for item in registered}.values()
 
 
 def _scheduler_of(trainer: Any) -> Scheduler:
@@ -121,11 +123,10 @@ def _scheduler_of(trainer: Any) -> Scheduler:
     Raises:
         InvalidArgument: it created another scheduler, or none.
     """
-    found: Any = getattr(trainer.scheduler, "scheduler", trainer.scheduler)  # inside of Accelerate's wrapper
-    if not isinstance(found, Scheduler):
-        other = "no scheduler" if found is None else f"another scheduler, {type(found).__name__}"
-        raise InvalidArgument("AmountCallback", f"the Trainer has {other}", "Write create_scheduler_fn=scheduler(plan)")
-    return found
+    scheduler: Any = getattr(trainer.scheduler, "scheduler", trainer.scheduler)  # inside of Accelerate's wrapper
+    if not isinstance(scheduler, Scheduler):
+        raise messages.other_class_of_scheduler(scheduler)
+    return scheduler
 
 
 def _attach_to(
@@ -133,16 +134,16 @@ def _attach_to(
 ) -> Scheduler:
     """Attach the plan. The Trainer calls this function, with numbers in place of its placeholders."""
     smallest = -(-batches // steps_per_epoch)  # the smallest accumulation with this number of updates
-    known = EngineFacts(
+    facts = EngineFacts(
         call="pytorch_accelerated.scheduler",
         batches=batches,
         accumulation=next(n for n in range(smallest, batches + 1) if -(-batches // n) == steps_per_epoch),
         total=epochs * steps_per_epoch,
-        why={"batch_size": "the Trainer has no placeholder for its batch size"},
-        counter="Trainer(…, callbacks=[AmountCallback({})])",
+        why={"batch_size": messages.NO_BATCH_SIZE},
+        counter=messages.AMOUNT_CALLBACK,
         fixed_sizes=SIZES_OF_BATCHES,
     )
-    return known.attach(optimizer, plan, options)
+    return facts.attach(optimizer, plan, options)
 
 
 if TYPE_CHECKING:

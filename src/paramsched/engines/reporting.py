@@ -10,15 +10,13 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.base import codes
-from paramsched.base.problem import Problem
-from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import Plateau
 from paramsched.core.plan import Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
 from paramsched.core.run import EngineHandle, Processes, Scheduler, checked_amount
 from paramsched.core.time import PROGRESS, SIZES
 from paramsched.engines.engine_facts import PlanOptions
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.engines.messages import events as messages
+from paramsched.errors import MissingDependency
 
 _OTHER_NUMBERS = ("_runtime", "_per_second", "_time", "epoch", "step")
 """The ends of names of numbers that are not metrics."""
@@ -62,7 +60,8 @@ class MetricRelay:
         self._event = {}
         try:
             yield self._event
-            metrics, evaluates = self._event, self._evaluates
+            metrics = self._event
+            evaluates = self._evaluates
         finally:
             self._event, self._evaluates = None, False
         self.report(scheduler, metrics, is_evaluation=evaluates)
@@ -77,22 +76,16 @@ class MetricRelay:
             evaluations: the number of evaluations in the run; None if it is unknown.
             prefix: the beginning of the names of metrics that evaluations report; others come at other times.
         """
-        for rule in scheduler.plan.metric_rules if evaluations is not None else ():
-            if (
-                not isinstance(rule, Plateau)
-                or not rule.metric.startswith(prefix)
-                or rule.patience < (evaluations or 0)
-            ):
+        if evaluations is None:
+            return
+        for rule in scheduler.plan.metric_rules:
+            if not isinstance(rule, Plateau) or not rule.metric.startswith(prefix) or rule.patience < evaluations:
                 continue
             if evaluations:
-                message = f"its patience is not less than the number of evaluations in the run, {evaluations}"
-                advice = f"For example: patience={min(5, evaluations // 4)}"
+                problem = messages.patience_beyond_run(self._call, rule, evaluations)
             else:
-                message, advice = "it never acts, because the run has no evaluation", "Evaluate during the run"
+                problem = messages.no_evaluation(self._call, rule)
                 self._warned.add(rule.metric)
-            problem = Problem(
-                code=codes.PATIENCE_BEYOND_RUN, found=message, site=f"{self._call}, {rule}", advice=advice
-            )
             EngineHandle(scheduler).processes.warn(problem)
 
     def report(self, scheduler: Scheduler, metrics: Mapping[str, Any], *, is_evaluation: bool = False) -> None:
@@ -105,10 +98,10 @@ class MetricRelay:
         """
         self._reported |= metrics.keys()
         watched = {rule.metric for rule in scheduler.plan.metric_rules}
-        found = {name: metrics[name] for name in watched if metrics.get(name) is not None}  # TRL logs None for NaN
-        if found:
-            self._observed |= found.keys()
-            scheduler.observe(**found)
+        observed = {name: metrics[name] for name in watched if metrics.get(name) is not None}  # TRL logs None for NaN
+        if observed:
+            self._observed |= observed.keys()
+            scheduler.observe(**observed)
         if is_evaluation and not self._has_looked:
             self._evaluations += 1
             missed = sorted(watched - self._observed - self._reported)
@@ -121,13 +114,8 @@ class MetricRelay:
         """Warn of metrics that the first evaluation has not reported, with the names that it has."""
         self._warned |= set(missed)
         EngineHandle(scheduler).take_over_metrics()  # it would report them again at the end
-        names = sorted(one for one in self._reported if not one.endswith(_OTHER_NUMBERS))
-        message = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
-        near = did_you_mean(missed[0], names) if names else ""
-        problem = Problem(
-            code=codes.METRIC_NOT_LOGGED, found=message, site=self._call, advice=f"{near[:1].upper()}{near[1:]}"
-        )
-        EngineHandle(scheduler).processes.warn(problem)
+        names = sorted(name for name in self._reported if not name.endswith(_OTHER_NUMBERS))
+        EngineHandle(scheduler).processes.warn(messages.not_in_evaluation(self._call, missed, names))
 
     def finish(self, scheduler: Scheduler) -> None:
         """Warn about metrics that a rule watches but that were never reported, also not by other code."""
@@ -135,12 +123,7 @@ class MetricRelay:
         handle.take_over_metrics()
         missed = sorted({rule.metric for rule in handle.idle_rules()} - self._warned)
         if missed:
-            message = (
-                f"the plan watches {', '.join(missed)}, which {'were' if missed[1:] else 'was'} never reported; "
-                f"reported metrics: {', '.join(sorted(self._reported)) or 'none'}"
-            )
-            advice = "Use one of these names in plateau(…)" if self._reported else "Evaluate during the run"
-            EngineHandle(scheduler).processes.warn(Problem(site=self._call, found=message, advice=advice))
+            handle.processes.warn(messages.never_reported(self._call, missed, self._reported))
 
 
 @final
@@ -167,12 +150,7 @@ class PlannedColumns:
         taken -= self._taken
         if taken:
             self._taken |= taken
-            renamed = ", ".join(f"{name} as planned/{name}" for name in sorted(taken))
-            message = (
-                "the engine logs other values under the names of planned ones, which are logged under another name: "
-                f"{renamed}"
-            )
-            processes.warn(Problem(site=self._call, found=message, advice="Rename the targets"))
+            processes.warn(messages.renamed_columns(self._call, sorted(taken)))
         return {f"planned/{name}" if name in self._taken else name: value for name, value in values.items()}
 
 
@@ -274,7 +252,8 @@ class BatchAmounts:
         self._refresh_plan()
         if self._measure is not None:
             self._sum_over_processes()
-            amount, self._pending = self._pending, 0
+            amount = self._pending
+            self._pending = 0
             self.report(amount, self._unit)
 
     def report(self, amount: float, unit: str | None) -> None:
@@ -293,13 +272,7 @@ class BatchAmounts:
             now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()
             if after - now != amount:
                 self._has_warned = True
-                message = (
-                    f"the plan schedules {after - now} {unit} for it, but the engine's batches contain {amount}; "
-                    "the plan's number is counted"
-                )
-                instead = "Draw batches of the planned sizes, as on the page how-to/growing-batch"
-                problem = Problem(site=f"update {t}", found=message, advice=instead)
-                EngineHandle(self.scheduler).processes.warn(problem)
+                EngineHandle(self.scheduler).processes.warn(messages.other_amount(t, after - now, unit, amount))
 
     def saved_state(self) -> dict[str, float]:
         """Return the consumption that is counted but not reported yet, summed over all processes, as a dict by unit.
@@ -321,7 +294,10 @@ class BatchAmounts:
         plan = self.scheduler.plan
         if self._plan is plan:
             return
-        self._plan, self._unit, self._planned, self._measure = plan, amount_clock(plan.clock), None, None
+        self._plan = plan
+        self._unit = amount_clock(plan.clock)
+        self._planned = None
+        self._measure = None
         if self._unit is not None:
             sizes = {name for product in SIZES[self._unit] for name in product}
             if any(target.name in sizes for target in plan.targets):
@@ -329,11 +305,14 @@ class BatchAmounts:
                 # Unknown if a factor such as sequence_length is missing.
                 self._planned = None if isinstance(planned, UnknownAmounts) else planned
             self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
-        self._counted, self._pending, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
+        self._counted = 0
+        self._pending = self._loaded.get(str(self._unit), 0)
+        self._loaded = {}
 
     def _sum_over_processes(self) -> None:
         """Add the counts of all processes to the pending sum."""
-        counted, self._counted = self._counted, 0
+        counted = self._counted
+        self._counted = 0
         if self._shares > 1 and self.summed is not None:
             kind = torch.int64 if isinstance(counted, int) else torch.float64
             counted = self.summed(torch.tensor(counted, dtype=kind)).item()
@@ -355,7 +334,8 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
         return lambda _: 1
     if unit == "samples":
         return samples
-    facts, length = options.facts, options.tokens_per_sample
+    facts = options.facts
+    length = options.tokens_per_sample
     if length is None and facts is not None and facts.tokens_per_step is None:
         length = facts.sequence_length
     if unit != "tokens" or length is None or length != int(length):  # a fraction such as 371.5 is an average
@@ -375,9 +355,7 @@ def samples_in(batch: Any) -> int:
     """
     sizes = set(_sizes_in(batch))
     if len(sizes) != 1:
-        message = f"its tensors and lists have the lengths {sorted(sizes)}" if sizes else "it contains no tensor"
-        site = f"the number of samples in a {type(batch).__name__}"
-        raise InvalidArgument(site, message, "Use amount_of=lambda batch: … in the call with the plan")
+        raise messages.samples_unknown(batch, sizes)
     return sizes.pop()
 
 

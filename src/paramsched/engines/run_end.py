@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, final
+from typing import final
 
 from paramsched.core.run import EngineHandle, Scheduler
-
-_UNMOVED: Final = (
-    "The plan follows the step of the optimizer that the engine had at its start. Construct the optimizer once, and do "
-    "not replace its step"
-)
+from paramsched.engines.messages.events import NOT_MOVED
 
 
 @final
@@ -32,5 +28,5 @@ class RunEnd:
         """
         for scheduler in self.schedulers:
             handle = EngineHandle(scheduler)
-            for problem in handle.problems_of_end(early=early, unmoved_advice=_UNMOVED):
+            for problem in handle.problems_of_end(early=early, unmoved_advice=NOT_MOVED):
                 handle.processes.warn(problem.changed(site=call))

@@ -7,6 +7,7 @@ Do not pass `optimizers=(optimizer, None)` to the plain Trainer, which then crea
 the plan. Pass it to the class of `planned`, which refuses another scheduler.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import MISSING, fields, replace
 from functools import cache
@@ -31,10 +32,11 @@ from paramsched.engines.engine_facts import (
     with_named_options,
     without_optimizer,
 )
+from paramsched.engines.messages import adapters as messages
 from paramsched.engines.reporting import BatchAmounts, MetricRelay, PlannedColumns, is_value
 from paramsched.engines.run_end import RunEnd
 from paramsched.engines.writes import TargetWrites, TrainedOptimizers, Write
-from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
+from paramsched.errors import MissingDependency, MissingFact
 
 __all__ = ["planned"]
 
@@ -75,7 +77,7 @@ def planned(
     """
     check_kinds("planned", trainer=trainer, plan=plan)
     check_plan("planned", plan)
-    chosen = options_of("planned", planned, options)
+    plan_options = options_of("planned", planned, options)
     writes = TargetWrites("transformers.planned", "trainer", {} if write is None else write)
 
     try:
@@ -83,54 +85,41 @@ def planned(
     except ModuleNotFoundError:
         raise MissingDependency("engines.transformers.planned", "transformers") from None
     if issubclass(trainer, _HasPlan):
-        message = "it has a plan already"
-        raise InvalidArgument(f"planned({trainer.__name__}, …)", message, "Pass the Trainer without its plan")
+        raise messages.planned_twice(trainer.__name__)
 
     class Planned(trainer, _HasPlan):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         lr_scheduler: Any
-        _paramsched_known: EngineFacts | None = None
+        _paramsched_facts: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
         _paramsched_begin = 0  # the update of the checkpoint from which a `train()` resumes
-        _paramsched_made: list[Scheduler] | None = None  # the Schedulers of a `train()`
+        _paramsched_schedulers: list[Scheduler] | None = None  # those of a `train()`
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            self._paramsched_made = []  # shared with the copy of the Trainer with which DeepSpeed makes the Scheduler
-            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values[-1], _replicas(self))
+            # Shared with the copy of the Trainer with which DeepSpeed makes the Scheduler.
+            self._paramsched_schedulers = []
+            self._paramsched_facts = _facts_of_arguments(args, length_of(dataloader), values[-1], _replicas(self))
             sampler = getattr(dataloader, "batch_sampler", None)
             if sampler is not None and batch_size_of(dataloader) is None:  # of an overridden get_train_dataloader
-                self._paramsched_known = replace(self._paramsched_known, fixed_sizes=("accumulation",))
+                self._paramsched_facts = replace(self._paramsched_facts, fixed_sizes=("accumulation",))
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is not None:
                 _refuse_other_scheduler(self, "Write optimizers=(optimizer, None)")
             else:
-                known = self._paramsched_known or _facts_of_arguments(
-                    self.args, None, num_training_steps, _replicas(self)
-                )
-                _log_replaced_arguments(self.args)
-                drive = "manual" if self.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
-                used = self.optimizer if optimizer is None else optimizer
-                made = known.attach(used, plan, chosen, drive=drive)
-                if made.last_epoch:  # an earlier train() used this optimizer
-                    made.seek(0)
-                self.lr_scheduler, self._created_lr_scheduler = made, True
-                if self._paramsched_made is None:
-                    self._paramsched_made = []
-                self._paramsched_made.append(made)
-                _add_callback(self, made, chosen, writes, num_training_steps)
+                scheduler = _attached(self, optimizer, plan, plan_options, num_training_steps)
+                _use_created(self, scheduler)
+                _add_callback(self, scheduler, plan_options, writes, num_training_steps)
             return self.lr_scheduler
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *args: Any, **keywords: Any) -> Any:
             # A subclass or a callback may set one.
             _refuse_other_scheduler(self, "Set it to ps.Scheduler(optimizer, plan)")
-            found = super().get_batch_samples(epoch_iterator, num_batches, *args, **keywords)
-            batches = found[0]
+            samples = super().get_batch_samples(epoch_iterator, num_batches, *args, **keywords)
             if self._paramsched_amounts is not None:
-                for index, batch in enumerate(batches):
-                    self._paramsched_amounts.count_batch(batch, ends_update=index + 1 == len(batches))
-            return found
+                _count_batches(self._paramsched_amounts, samples[0])
+            return samples
 
         def _evaluate(self, *args: Any, **keywords: Any) -> Any:
             # The loop's own evaluation: a subclass may override `evaluate` and evaluate several data sets in it.
@@ -149,20 +138,58 @@ def planned(
             if not (isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs):
                 super().log(logs, *args, **keywords)
                 return
-            scheduler, columns = self.lr_scheduler, self._paramsched_columns
-            values, processes = _logged_values(scheduler, logs["learning_rate"]), EngineHandle(scheduler).processes
+            columns = self._paramsched_columns
+            values = _logged_values(self.lr_scheduler, logs["learning_rate"])
+            processes = EngineHandle(self.lr_scheduler).processes
             logs = logs | columns.beside(logs, values, processes)  # of the update whose loss is in `logs`
             with _metric_event(self, is_evaluation=False) as collected:
                 present = len(self.state.log_history)
                 super().log(logs, *args, **keywords)
                 for row in self.state.log_history[present:]:
                     if "learning_rate" in row:  # TRL's trainers add their metrics after this method
-                        found = columns.beside(row, values, processes)
-                        row |= {name: one for name, one in found.items() if name not in row}
+                        planned_values = columns.beside(row, values, processes)
+                        row |= {name: value for name, value in planned_values.items() if name not in row}
                         collected |= row
 
-    Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
+    Planned.__name__ = f"Planned{trainer.__name__}"
+    Planned.__qualname__ = Planned.__name__
     return Planned
+
+
+def _attached(trainer: Any, optimizer: Any, plan: PlanLike, options: PlanOptions, updates: int) -> Scheduler:
+    """Attach a plan to the optimizer that a planned Trainer passes to `create_scheduler`, or else to its own.
+
+    Args:
+        trainer: the planned Trainer.
+        optimizer: the optimizer; None for that of the Trainer.
+        plan: the plan.
+        options: the options of the call.
+        updates: the length of the run.
+    """
+    facts: EngineFacts | None = trainer._paramsched_facts
+    if facts is None:
+        facts = _facts_of_arguments(trainer.args, None, updates, _replicas(trainer))
+    _log_replaced_arguments(trainer.args)
+    drive = "manual" if trainer.is_deepspeed_enabled else "optimizer"  # ZeRO steps once per group
+    scheduler = facts.attach(trainer.optimizer if optimizer is None else optimizer, plan, options, drive=drive)
+    if scheduler.last_epoch:  # an earlier train() used this optimizer
+        scheduler.seek(0)
+    return scheduler
+
+
+def _use_created(trainer: Any, scheduler: Scheduler) -> None:
+    """Let a planned Trainer use the Scheduler that it has created."""
+    trainer.lr_scheduler = scheduler
+    trainer._created_lr_scheduler = True
+    if trainer._paramsched_schedulers is None:
+        trainer._paramsched_schedulers = []
+    trainer._paramsched_schedulers.append(scheduler)
+
+
+def _count_batches(amounts: BatchAmounts, batches: Sequence[Any]) -> None:
+    """Count the batches of one update."""
+    for index, batch in enumerate(batches, 1):
+        amounts.count_batch(batch, ends_update=index == len(batches))
 
 
 class _HasPlan:
@@ -179,7 +206,8 @@ def _add_callback(trainer: Any, scheduler: Scheduler, options: PlanOptions, writ
         writes: where the values of targets are written.
         updates: the length of the run.
     """
-    metrics = trainer._paramsched_metrics = MetricRelay(_CALL)
+    metrics = MetricRelay(_CALL)
+    trainer._paramsched_metrics = metrics
     evaluations = _evaluations_of(trainer.args, updates, scheduler.facts.updates_per_epoch)
     metrics.warn_of_patience(scheduler, evaluations, prefix="eval_")
     trainer._paramsched_columns = PlannedColumns(_CALL)
@@ -187,8 +215,9 @@ def _add_callback(trainer: Any, scheduler: Scheduler, options: PlanOptions, writ
     specified = options.amount_of or options.tokens_per_sample or (facts and facts.tokens_per_step)
     counts = getattr(trainer.args, "include_num_input_tokens_seen", "no") not in ("no", False)
     by_trainer = counts and not specified
-    own = replace(options, facts=None) if by_trainer else options
-    amounts = batch_amounts(trainer.accelerator, scheduler, own, shards=_replicas(trainer))
+    if by_trainer:
+        options = replace(options, facts=None)
+    amounts = batch_amounts(trainer.accelerator, scheduler, options, shards=_replicas(trainer))
     trainer._paramsched_amounts = amounts
     copies = _processes_of_one_batch(trainer, "tp", "cp") if by_trainer else 0
     trainer.remove_callback(plan_callback_class())
@@ -235,9 +264,8 @@ def plan_callback_class() -> type[Any]:
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             if self._copies:
-                counted = (
-                    state.num_input_tokens_seen - self._reported
-                )  # each of the processes that share a batch counts it
+                # Each of the processes that share a batch counts it.
+                counted = state.num_input_tokens_seen - self._reported
                 self._amounts.report(counted // self._copies, "tokens")
                 self._reported = state.num_input_tokens_seen
 
@@ -275,7 +303,7 @@ def plan_callback_class() -> type[Any]:
 
 def _use_scheduler(trainer: Any, scheduler: Scheduler) -> None:
     """Let a planned Trainer use the Scheduler that has replaced its own."""
-    trainer._paramsched_made.append(scheduler)
+    trainer._paramsched_schedulers.append(scheduler)
     present = trainer.lr_scheduler
     if getattr(present, "scheduler", present) is present:
         trainer.lr_scheduler = trainer.callback_handler.lr_scheduler = scheduler
@@ -294,26 +322,16 @@ def _continue_at(state: Any, scheduler: Scheduler, copies: int) -> None:
     """
     if not state.global_step or scheduler.t:
         return
-    unit, amount = scheduler.plan.clock, dict[str, int]()
+    unit = scheduler.plan.clock
+    amount = dict[str, int]()
     if unit == "tokens" and copies and state.num_input_tokens_seen:
         amount = {unit: state.num_input_tokens_seen // copies}
-    message = (
-        f"the run continues after update {state.global_step:,} from a checkpoint without optimizer.pt or "
-        "scheduler.pt, as with save_only_model"
-    )
     try:
         scheduler.seek(state.global_step, **amount)
     except MissingFact as error:  # a measured or reported amount
-        instead = (
-            "Resume from a checkpoint with these files. To begin the plan again, load the weights and train "
-            "without resume_from_checkpoint"
-        )
-        message = f"{message}, and the number of {unit} consumed so far is unknown"
-        raise MissingFact(_CALL, message, instead, fact=error.fact, example=error.example) from None
-    EngineHandle(scheduler).processes.log(
-        "%s: %s. The plan continues at this update, with new states of the optimizer and of metric rules",
-        _CALL, message,
-    )  # fmt: skip
+        raise messages.amount_not_saved(_CALL, state.global_step, unit, error) from None
+    sentence = messages.checkpoint_without_plan(state.global_step)
+    EngineHandle(scheduler).processes.log(messages.CONTINUED, _CALL, sentence)
 
 
 def _metric_event(trainer: Any, *, is_evaluation: bool) -> AbstractContextManager[dict[str, Any]]:
@@ -346,9 +364,10 @@ def _logged_values(scheduler: Scheduler, rate: Any) -> dict[str, float]:
     first: dict[str, tuple[Any, ...]] = {}
     rates = []
     for line in EngineHandle(scheduler).lines():
-        field, name, mine = line.field.slot, line.field.slot + line.group, (line.schedule, line.clock, line.base)
-        first_name, *others = first.setdefault(field, (name, *mine))
-        if name != first_name and tuple(others) == mine:
+        name = line.field.slot + line.group
+        values_of_line = (line.schedule, line.clock, line.base)
+        first_name, *values_of_first = first.setdefault(line.field.slot, (name, *values_of_line))
+        if name != first_name and tuple(values_of_first) == values_of_line:
             del values[name]
         elif line.field == Field.of("lr"):
             rates.append(name)
@@ -377,14 +396,16 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
         updates: the number of updates in the run.
         epoch: the number of updates in an epoch; None if unknown.
     """
-    kind, delay = str(getattr(args.eval_strategy, "value", args.eval_strategy)), args.eval_delay or 0
+    kind = str(getattr(args.eval_strategy, "value", args.eval_strategy))
+    delay = args.eval_delay or 0
     every: float
     if kind == "no":
         return 0
     if kind == "steps":
         every = ceil(updates * args.eval_steps) if args.eval_steps < 1 else args.eval_steps
     elif kind == "epoch" and epoch is not None:
-        every, delay = epoch, delay * epoch
+        every = epoch
+        delay *= epoch
     else:
         return None
     if updates < delay:
@@ -404,13 +425,11 @@ def _refuse_other_scheduler(trainer: Any, advice: str) -> None:
     """
     present = trainer.lr_scheduler
     present = getattr(present, "scheduler", present)  # DeepSpeed's wrapper has the Scheduler inside
-    if any(one is present for one in trainer._paramsched_made or ()):
+    if any(scheduler is present for scheduler in trainer._paramsched_schedulers or ()):
         return
     if trainer.is_deepspeed_enabled:
-        message, advice = "the config of DeepSpeed has a scheduler", 'Remove "scheduler" from this config'
-    else:
-        message = f"expected the Scheduler of the plan as trainer.lr_scheduler, got {type(present).__name__}"
-    raise InvalidArgument("transformers.planned", message, advice)
+        raise messages.scheduler_of_deepspeed(_CALL)
+    raise messages.other_scheduler(_CALL, present, advice)
 
 
 _REPLACED: Final = ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio")
@@ -426,7 +445,7 @@ def _log_replaced_arguments(args: Any) -> None:
         if field.name in _REPLACED and value != default and (value or default):
             changed.append(f"{field.name}={getattr(value, 'value', value)!r}")
     if changed:
-        WORLD.log("transformers.planned: the plan replaces %s of the Trainer's arguments", ", ".join(changed))
+        WORLD.log(messages.REPLACED_ARGUMENTS, _CALL, ", ".join(changed))
 
 
 def _facts_of_arguments(args: Any, batches: int | None, total: DurationLike | None, replicas: int) -> EngineFacts:

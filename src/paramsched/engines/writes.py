@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from operator import is_
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.base.problem import Problem
-from paramsched.base.words import did_you_mean
 from paramsched.core.fields import Field
+from paramsched.core.number_checks import is_number
 from paramsched.core.run import EngineHandle, PlanHooks, Scheduler, hooks_on
-from paramsched.errors import InvalidArgument, shown
+from paramsched.engines.messages import events as messages
 
 
 @final
@@ -23,22 +21,23 @@ class Writer(NamedTuple):
     field: Field = Field.of("lr")
 
 
-def warn_of_other_schedulers(made: Scheduler, present: Iterable[Any], site: str) -> None:
+def warn_of_other_schedulers(attached: Scheduler, present: Iterable[Any], site: str) -> None:
     """Warn of each scheduler of torch that writes the lr of a group whose lr the plan writes.
 
     Another class may write any field, so it is reported when it has written a scheduled one.
 
     Args:
-        made: the Scheduler of the plan.
+        attached: the Scheduler of the plan.
         present: the schedulers of the engine.
         site: where the engine got them.
     """
     of_torch = [
-        Writer(type(one).__name__, getattr(vars(one).get("optimizer"), "param_groups", ()))  # a wrapper may have none
-        for one in present
-        if isinstance(one, torch.optim.lr_scheduler.LRScheduler) and not isinstance(one, Scheduler)
+        # A wrapper may have no optimizer.
+        Writer(type(scheduler).__name__, getattr(vars(scheduler).get("optimizer"), "param_groups", ()))
+        for scheduler in present
+        if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler) and not isinstance(scheduler, Scheduler)
     ]
-    warn_of_writers(made.optimizers.values(), of_torch, site)
+    warn_of_writers(attached.optimizers.values(), of_torch, site)
 
 
 def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: str) -> None:
@@ -51,21 +50,18 @@ def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: 
     """
     planned: dict[tuple[int, Field], PlanHooks] = {}
     for optimizer in optimizers:
-        if (hooks := hooks_on(optimizer)) is not None:
-            groups = optimizer.param_groups
-            planned |= {
-                (id(groups[index]), line.field): hooks for line in hooks.member.rows.lines for index in line.groups
-            }
+        hooks = hooks_on(optimizer)
+        if hooks is None:
+            continue
+        for line in hooks.member.rows.lines:
+            planned |= {(id(optimizer.param_groups[index]), line.field): hooks for index in line.groups}
     for name, groups, written in writers:
-        found = [hooks for group in groups if (hooks := planned.get((id(group), written))) is not None]
-        if any(str(written) not in hooks.member.written_fields for hooks in found):
-            for hooks in found:
+        places = [(id(group), written) for group in groups]
+        overwritten = [planned[place] for place in places if place in planned]
+        if any(str(written) not in hooks.member.written_fields for hooks in overwritten):
+            for hooks in overwritten:
                 hooks.member.written_fields.add(str(written))  # so that its writes are not reported again
-            text = (
-                f"{name} also writes this optimizer. Remove it and its step(), because the plan writes the {written} "
-                "of every update."
-            )
-            found[0].run.processes.warn(Problem(site=site, found=text))
+            overwritten[0].run.processes.warn(messages.other_writer(site, name, written))
 
 
 _INSIDE = ("optimizer", "_optimizer", "base_optimizer", "_base_optimizer")
@@ -94,41 +90,42 @@ class TrainedOptimizers:
         """
         if self._has_warned:
             return
-        trained = [one for wrapper in present for one in _inside(wrapper)]  # a wrapper may get another optimizer
+        trained = [item for wrapper in present for item in _inside(wrapper)]  # a wrapper may get another optimizer
         if len(trained) == len(self._seen) and all(map(is_, trained, self._seen)):
             return
         self._seen = trained
-        groups = {id(group) for one in trained for group in getattr(one, "param_groups", ())}
-        other = [one for one in trained if isinstance(one, torch.optim.Optimizer) and hooks_on(one) is None]
+        other = [item for item in trained if isinstance(item, torch.optim.Optimizer) and hooks_on(item) is None]
+        if not other:
+            return
         for scheduler in self._schedulers:
             for optimizer in scheduler.optimizers.values():
-                is_trained = any(one is optimizer for one in trained) or any(
-                    id(group) in groups for group in optimizer.param_groups
-                )
-                if not is_trained and other and not EngineHandle(scheduler).is_manual:
+                if not _is_trained(optimizer, trained) and not EngineHandle(scheduler).is_manual:
                     self._warn(scheduler, optimizer, other[0])
                     return
 
-    def _warn(self, scheduler: Scheduler, groups: Any, other: Any) -> None:
-        self._has_warned, handle = True, EngineHandle(scheduler)
+    def _warn(self, scheduler: Scheduler, planned: Any, trained: Any) -> None:
+        self._has_warned = True
+        handle = EngineHandle(scheduler)
         handle.take_over_unmoved()  # that the plan does not move is a consequence
-        one, planned = type(other).__name__, type(groups).__name__
-        message = (
-            f"from update {scheduler.t} on the engine trains another optimizer, {one}, than the plan's {planned}: no "
-            "plan writes its values"
-        )
-        advice = f"Where it is constructed, write ps.Scheduler(optimizer, plan, t={scheduler.t})"
-        handle.processes.warn(Problem(site=self._call, found=message, advice=advice))
+        handle.processes.warn(messages.other_optimizer(self._call, scheduler.t, trained, planned))
+
+
+def _is_trained(optimizer: Any, trained: Sequence[Any]) -> bool:
+    """Return whether an optimizer, or one with a group of it, is one of those that an engine trains."""
+    if any(item is optimizer for item in trained):
+        return True
+    groups = {id(group) for item in trained for group in getattr(item, "param_groups", ())}
+    return any(id(group) in groups for group in optimizer.param_groups)
 
 
 def _inside(wrapper: Any) -> Iterator[Any]:
     """Yield a wrapper, and what is inside of it."""
     seen: list[Any] = []
-    while wrapper is not None and not any(wrapper is one for one in seen):
+    while wrapper is not None and not any(wrapper is item for item in seen):
         yield wrapper
         seen.append(wrapper)
-        own = getattr(wrapper, "__dict__", {})
-        wrapper = next((own[name] for name in _INSIDE if own.get(name) is not None), None)
+        attributes = getattr(wrapper, "__dict__", {})
+        wrapper = next((attributes[name] for name in _INSIDE if attributes.get(name) is not None), None)
 
 
 Write: TypeAlias = Mapping[str, str | Sequence[str]]
@@ -180,16 +177,8 @@ class TargetWrites:
     _has_warned: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        given = self.paths
-        if not isinstance(given, Mapping) or not all(
-            isinstance(name, str) and (isinstance(element, str) or (isinstance(element, Sequence) and element and all(
-                isinstance(path, str) for path in element)))
-            for name, element in given.items()
-        ):  # fmt: skip
-            message = "expected a dict from names of targets to paths"
-            raise InvalidArgument(
-                f"{self.call}(write={shown(given)})", message, 'For example: write={"entropy_coef": "entropy_coef"}'
-            )
+        if not isinstance(self.paths, Mapping) or not all(map(_are_paths, self.paths.items())):
+            raise messages.not_paths(self.call, self.paths)
 
     def begin(self, root: Any, scheduler: Scheduler) -> None:
         """Find the attributes when training begins. All are checked before one is written.
@@ -199,24 +188,22 @@ class TargetWrites:
                 cannot be written, or the trainer has a copy of the argument.
         """
         targets = [name for name, group in EngineHandle(scheduler).values() if group == ""]
-        listed = [path for _, path in self._pairs()]
+        paths = [path for _, path in self._pairs()]
         attributes: list[Attribute] = []
         for target, path in self._pairs():
             site = f"{self.call}(write={{{target!r}: {path!r}}})"
             if target not in targets:
-                text = f"{target!r} is not a target of the plan; {did_you_mean(target, targets)}"
-                raise InvalidArgument(site, text)
-            if listed.count(path) > 1:
-                raise InvalidArgument(site, "the path is listed twice")
+                raise messages.unknown_target(site, target, targets)
+            if paths.count(path) > 1:
+                raise messages.path_twice(site)
             attribute = self._attribute(site, target, path, root)
             arguments, _, name = path.rpartition(".")
             copy = getattr(root, name, _NONE) if arguments == "args" else _NONE
-            if name not in listed and _is_number(copy) and copy == attribute.written:
-                both = f"write={{{target!r}: ({name!r}, {path!r})}}"
-                text = f"the {self.root} has a copy of this argument, {self.root}.{name}, which would keep its value"
-                raise InvalidArgument(site, text, f"Write {both}")
+            if name not in paths and is_number(copy) and copy == attribute.written:
+                raise messages.copied_argument(site, self.root, name, target, path)
             attributes.append(attribute)
-        self._attributes, self._has_warned = attributes, False
+        self._attributes = attributes
+        self._has_warned = False
 
     def write(self, scheduler: Scheduler) -> None:
         """Write the values of the next update, before its forward pass."""
@@ -228,13 +215,10 @@ class TargetWrites:
             present = getattr(attribute.owner, attribute.name)
             if present != attribute.written and not self._has_warned:
                 self._has_warned = True
-                message = (
-                    f"{self.root}.{attribute.path} is {shown(present)}, "
-                    f"but the plan has written {shown(attribute.written)}. "
-                    f"The value of the target {attribute.target!r} is written before each update"
+                problem = messages.written_by_others(
+                    self.call, self.root, attribute.path, present, attribute.written, attribute.target
                 )
-                advice = f"Delete the other write, or omit {attribute.path!r} in write="
-                EngineHandle(scheduler).processes.warn(Problem(site=self.call, found=message, advice=advice))
+                EngineHandle(scheduler).processes.warn(problem)
             attribute.written = int(value) if attribute.whole and value.is_integer() else value
             setattr(attribute.owner, attribute.name, attribute.written)
 
@@ -246,25 +230,38 @@ class TargetWrites:
 
     def _attribute(self, site: str, target: str, path: str, root: Any) -> Attribute:
         """Return the attribute at a path, or raise."""
-        owner, value, where = root, root, self.root
+        owner = value = root
+        where = self.root
         for name in path.split("."):
-            owner, value = value, getattr(value, name, _NONE)
+            owner = value
+            value = getattr(owner, name, _NONE)
             if value is _NONE:
-                text = f"{where} has no attribute {name!r}"
-                near = [one for one in dir(owner) if not one.startswith("_")]
-                if name == path.rpartition(".")[2]:  # the attribute itself, which is a number
-                    own = getattr(owner, "__dict__", {})
-                    near = [one for one in near if _is_number(own.get(one))]
-                raise InvalidArgument(site, f"{text}; {did_you_mean(name, near)}" if name and near else text)
+                is_last = name == path.rpartition(".")[2]
+                raise messages.no_attribute(site, where, name, _names_like_attribute(owner, are_numbers=is_last))
             where = f"{where}.{name}"
-        if not _is_number(value):
-            raise InvalidArgument(site, f"expected {where} to be a number, got {shown(value)}")
+        if not is_number(value):
+            raise messages.attribute_not_a_number(site, where, value)
         try:
             setattr(owner, name, value)
         except (AttributeError, TypeError) as error:
-            raise InvalidArgument(site, f"{where} cannot be written: {error}") from None
+            raise messages.attribute_not_writable(site, where, error) from None
         return Attribute(target, path, owner, name, isinstance(value, int), value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def _are_paths(write: tuple[object, object]) -> bool:
+    """Return whether an entry is a name with a path or with several paths."""
+    name, paths = write
+    if not isinstance(name, str):
+        return False
+    if isinstance(paths, str):
+        return True
+    return isinstance(paths, Sequence) and bool(paths) and all(isinstance(path, str) for path in paths)
+
+
+def _names_like_attribute(owner: Any, *, are_numbers: bool) -> list[str]:
+    """Return the public attributes of an object; with `are_numbers` those of its own that are numbers."""
+    names = [name for name in dir(owner) if not name.startswith("_")]
+    if not are_numbers:
+        return names
+    attributes = getattr(owner, "__dict__", {})
+    return [name for name in names if is_number(attributes.get(name))]

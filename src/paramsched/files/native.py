@@ -4,15 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, final
 
 from paramsched.base.codes import (
-    NOTHING_PLANNED,
-    REFUSED_VALUE,
-    SAID_TWICE,
-    TOTAL_NOT_POSITIVE,
     UNKNOWN_FIELD,
-    WRONG_ARGUMENT,
-    WRONG_TYPE,
 )
-from paramsched.base.problem_collector import ProblemCollector, short_json, type_name_of
+from paramsched.base.messages import name_is_taken
+from paramsched.base.problem import Problem
+from paramsched.base.problem_collector import ProblemCollector, short_json
 from paramsched.base.words import (
     CLOCK,
     GROUPS,
@@ -38,19 +34,19 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import Schedule, line_of
-from paramsched.core.schedules.text import EXAMPLE_LINE, calls_function, read_line
+from paramsched.core.schedules.text import calls_function, read_line
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
+from paramsched.files.messages import calls
+from paramsched.files.messages import entries as messages
 from paramsched.files.reading import BadValue, plain_or_bad
 
 
 def within_float(value: Any) -> float:
     """Return the value. Raise InvalidArgument for an integer that is too large for a float."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
-        raise InvalidArgument(
-            f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "For example: 0.1"
-        )
+        raise messages.too_large_for_float(value)
     return value  # type: ignore[no-any-return]  # other types are checked by the caller
 
 
@@ -72,15 +68,13 @@ class ShapeNames:
     def __init__(self, shapes: Iterable[ShapeLike] = ()) -> None:
         self.own: dict[str, ShapeLike] = {}
         if not isinstance(shapes, Iterable):
-            message = f"expected a list of functions, got {type(shapes).__name__}"
-            raise InvalidArgument(f"shapes={shown(shapes)}", message, "For example: shapes=[my_shape]")
+            raise calls.shapes_are_not_a_list(shapes)
         for builder in shapes:
             name = getattr(builder, "__name__", "")  # a partial or an instance has none
             if not callable(builder) or not name.isidentifier():
-                message = "expected a function with a name"
-                raise InvalidArgument(f"shapes=[{builder!r}]", message, "For example: def my_shape(…): …")
+                raise calls.shape_without_a_name(builder)
             if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
-                raise InvalidArgument(f"shapes=[{name}]", "the name is taken", "Choose another name")
+                raise name_is_taken(f"shapes=[{name}]")
             self.own[name] = builder
 
 
@@ -98,11 +92,11 @@ def schedule_from_text(text: str, source: str) -> Schedule:
     with problems.at(""):
         return read_line(text)
     line = " ".join(text.splitlines())
-    found = problems.found()
-    raise ConfigError(
-        source,
-        [problem.changed(column=problem.span[0] + 1, text=line) if problem.span else problem for problem in found],
-    )
+    placed = [
+        problem.changed(column=problem.span[0] + 1, text=line) if problem.span else problem
+        for problem in problems.found()
+    ]
+    raise ConfigError(source, placed)
 
 
 def _schedule(value: Any, names: ShapeNames) -> Schedule:
@@ -115,31 +109,15 @@ def _schedule(value: Any, names: ShapeNames) -> Schedule:
         case str():
             return read_line(value, names.own)
         case BadValue():
-            raise _refusal_of(value)
+            raise messages.invalid_value(value.problem)
         case int() | float() if not isinstance(value, bool):
             return line_of(within_float(value), lambda: short_json(value))
-    raise _wrong_type(value, "a line of text or a number", f"For example: {EXAMPLE_LINE}")
-
-
-def _refusal(message: str, advice: str = "", *, code: str = REFUSED_VALUE) -> InvalidArgument:
-    """Return the error of an entry, to which its place is added."""
-    return InvalidArgument("", message, advice, code=code)
-
-
-def _wrong_type(value: Any, wanted: str, advice: str) -> InvalidArgument:
-    return _refusal(f"expected {wanted}, got {short_json(value)}", advice, code=WRONG_TYPE)
-
-
-def _refusal_of(value: BadValue) -> InvalidArgument:
-    """Return the error of a value that a config cannot contain."""
-    return _refusal(value.problem.summary, value.problem.advice, code=value.problem.code)
+    raise messages.not_a_schedule(value)
 
 
 # - a schedule is a line of text, or a number (a constant)
 # - under `groups` and `later`, text is the name of a group; an integer key or the text `[0]` is an index
 # - a name similar to a field of torch's optimizers is an error; other names are allowed
-
-_A_PLAN: Final = "For example: lr: cosine(to=0.1)"
 
 
 def to_plan(data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = ()) -> Plan:
@@ -163,18 +141,16 @@ def to_plan(data: Mapping[str, Any], *, shapes: Iterable[ShapeLike] = ()) -> Pla
 def plan_of_plain(plain: Any, problems: ProblemCollector, names: ShapeNames) -> Plan:
     """Return the plan of a file's plain data; raise the problems if there are any."""
     if isinstance(plain, dict):
-        reader = _PlanReader(plain, problems, names)
-        plan = reader.read_plan()
-        problems.raise_any("config")
-        assert plan is not None
-        return plan
-    if isinstance(plain, BadValue):
+        plan = _PlanReader(plain, problems, names).read_plan()
+        if plan is not None and not problems.count:
+            return plan
+    elif isinstance(plain, BadValue):
         problems.report(ROOT, plain.problem)
+    elif plain is None:
+        problems.add_problem(messages.file_is_empty())
     else:
-        message = "the file is empty" if plain is None else f"expected a plan, got {short_json(plain)}"
-        problems.add(ROOT, message, _A_PLAN, code=REFUSED_VALUE)
-    problems.raise_any("config")
-    raise AssertionError
+        problems.add_problem(messages.not_a_mapping(plain))
+    raise problems.error("config")
 
 
 @final
@@ -193,14 +169,14 @@ class _PlanReader:
         with self.problems.at(TOTAL):
             total = _total(self.data["total"]) if "total" in self.data else None
         for key, value in self.data.items():
-            if read := _READERS.get(key):
-                read(self, value)
+            if key in _READERS:
+                _READERS[key](self, value)
             elif key not in ("clock", "total"):
                 self.read_field(key, value, entry_path(key), None)
         if self.problems.count:
             return None
         if not self.bindings:
-            self.problems.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
+            self.problems.add_problem(messages.no_field())
             return None
         with self.problems.at(TOTAL if clock == PROGRESS and total is not None else ROOT):
             return plan_of_lines(self.bindings, total, clock)
@@ -222,8 +198,7 @@ class _PlanReader:
             for key, schedule in self.entries_of(fields, path, "fields", example).items():
                 place = child_path(path, key)
                 if key in RESERVED:
-                    once = f"{key} applies to the entire plan; it belongs to the top level"
-                    self.problems.add(place, once, at_key=True, code=WRONG_ARGUMENT)
+                    self.problems.add_problem(messages.applies_to_entire_plan(place, key))
                 else:
                     self.read_field(key, schedule, place, selector, optional=root == LATER)
 
@@ -231,19 +206,19 @@ class _PlanReader:
         """Return a mapping that is not empty; otherwise add a problem with an example of the entry."""
         if isinstance(value, dict) and value:
             return value
-        message, code = f"{short_json(value)} is {type_name_of(value)}, not {what}", WRONG_TYPE
         if isinstance(value, BadValue):
-            message, code = value.problem.found, REFUSED_VALUE
+            problem = messages.invalid_entries(path, value.problem, example)
         elif value == {}:
-            message, code = "it is empty", NOTHING_PLANNED
-        self.problems.add(path, message, f"For example: {example}", code=code)
+            problem = messages.empty_entries(path, example)
+        else:
+            problem = messages.not_entries(path, value, what, example)
+        self.problems.add_problem(problem)
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
         """Return the name of a group, or its index from an integer or a text such as `[0]`."""
         if name == "" or (isinstance(name, int) and name < 0):
-            message = f"expected the name of a group or its index, got {shown(name)}"
-            self.problems.add(path, message, at_key=True, code=WRONG_ARGUMENT)
+            self.problems.add_problem(messages.not_a_group(path, name))
             return f"[{name}]"  # the name of no group, so that its fields are read without another problem
         index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
@@ -257,20 +232,20 @@ class _PlanReader:
     ) -> None:
         """Read the schedule of a field, for all groups or for a selected group."""
         if selector is None and _is_group(key, value):
-            message = f"it has fields, as a group has: {', '.join(value)}"
-            self.problems.add(path, message, "Write it under groups", at_key=True, code=WRONG_TYPE)
+            self.problems.add_problem(messages.group_at_top_level(path, value))
             return
         name = self.name_of_field(key if isinstance(key, str) else shown(key), value, path)
         if name is None and not (isinstance(value, str) and _may_be_field(str(key), value)):
             return
-        is_second = name is not None and (before := self.places.setdefault((name, selector), path)) != path
         schedule = self.schedule_at(path, value)
-        if name is not None and schedule is not None and not is_second:
+        if name is None:
+            return
+        first_path = self.places.setdefault((name, selector), path)
+        if first_path != path:
+            self.problems.add_problem(messages.scheduled_twice(path, name, first_path))
+        elif schedule is not None:
             with self.problems.at(path):
                 self.bindings.append(Binding(name, schedule, selector, optional))
-        if is_second:
-            message = f"{name} of the same groups is scheduled at {before} too"
-            self.problems.add(path, message, at_key=True, code=SAID_TWICE)
 
     def schedule_at(self, path: str, value: Any) -> Schedule | None:
         """Return the schedule of a field or a target; None if it is invalid, or if no more problems are listed."""
@@ -282,69 +257,62 @@ class _PlanReader:
 
     def name_of_field(self, key: str, value: Any, path: str) -> str | None:
         """Return the canonical name of a field; None if it is invalid, misspelled, or a run fact."""
-        if key in PAIRS and isinstance(value, list):
-            message = f'each element of "{key}" is a field of its own: "{key}[0]"'
-            self.problems.add(path, message, at_key=True, code=WRONG_TYPE)
-            return None
-        if key in KNOWN:
+        if key in KNOWN and not (key in PAIRS and isinstance(value, list)):
             return key
-        if is_foreign_entry(key, value):
-            message = f'"{key}" is not a field'
-            self.problems.add(path, message, entry_here(key, value), at_key=True, code=UNKNOWN_FIELD)
+        problem = _problem_of_name(key, value, path)
+        if problem is not None:
+            self.problems.add_problem(problem)
             return None
-        message = advice = ""
-        if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
-            message = f'"{key}" is a run fact, not a field'
-            option = f"--{key.replace('_', '-')} {shown(value)}"
-            advice = f"Pass {key}={shown(value)} to the Scheduler, or {option} to a command"
-        elif is_of_schedule(key) and isinstance(value, (int, float)):
-            message = f'"{key}" is not a field; it belongs to a schedule, such as lr: warmup(100) >> cosine()'
-        elif key in UNIT_NAMES and not isinstance(value, dict):
-            message = f'"{key}" is not a field; the length of the run is total, such as total: 90 {key}'
-        elif (near := _near_reserved(key)) is not None:
-            message = f'unknown field "{key}"; did you mean "{near}"?'
-        if message:
-            self.problems.add(path, message, advice, at_key=True, code=UNKNOWN_FIELD)
-            return None
-        name = None
         with self.problems.at(path, at_key=True):
             name = str(Field.of(key))
-        if name is None:
-            return None
-        if (slip := known_field(name)) is not None:
-            message = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
-            self.problems.add(path, message, at_key=True, code=UNKNOWN_FIELD)
-            return None
-        return name
+            field = known_field(name)
+            if field is None:
+                return name
+            self.problems.add_problem(messages.misspelled_field(path, key, field))
+        return None
 
     def read_targets(self, value: Any) -> None:
         """Read the targets, each with its initial value."""
-        example = "targets: {temperature: {initial: 1.0, schedule: cosine()}}"
-        for name, entries in self.entries_of(value, TARGETS, "targets by name", example).items():
+        for name, entries in self.entries_of(value, TARGETS, "targets by name", messages.TARGETS_EXAMPLE).items():
             path = child_path(TARGETS, name)
             if not isinstance(name, str) or not name.isidentifier():
-                message = f"expected an identifier, got {short_json(name)}"
-                self.problems.add(path, message, at_key=True, code=WRONG_ARGUMENT)
-            given = self.entries_of(entries, path, "a target", f"{name}: {{initial: 1.0, schedule: cosine()}}")
-            if given:
-                self.read_target(str(name), given, path)
+                self.problems.add_problem(messages.not_an_identifier(name))
+            target = self.entries_of(entries, path, "a target", f"{name}: {messages.TARGET_EXAMPLE}")
+            if target:
+                self.read_target(str(name), target, path)
 
     def read_target(self, name: str, entry: dict[Any, Any], path: str) -> None:
         before = self.problems.count
-        self.problems.refuse_unknown(entry, TARGET_ENTRIES, path, "unknown entry of a target", code=UNKNOWN_FIELD)
+        self.problems.refuse_unknown(entry, TARGET_ENTRIES, path, messages.UNKNOWN_ENTRY, code=UNKNOWN_FIELD)
         for key in TARGET_ENTRIES:
             if key not in entry:
-                self.problems.add(path, f'"{key}" is missing', code=WRONG_ARGUMENT)
+                self.problems.add_problem(messages.missing_entry(path, key))
         schedule = None
         if "schedule" in entry:
             schedule = self.schedule_at(child_path(path, "schedule"), entry["schedule"])
         with self.problems.at(child_path(path, "initial")):
             first = entry.get("initial", 1.0)
             if isinstance(first, bool) or not isinstance(first, (int, float)):
-                raise _wrong_type(first, "a number", "For example: 1.0")
+                raise messages.initial_is_not_a_number(first)
             initial = finite_number("initial", first)
             if self.problems.count == before and schedule is not None and name.isidentifier():
                 self.bindings.append(Binding(Target(name, initial), schedule))
+
+
+def _problem_of_name(key: str, value: Any, path: str) -> Problem | None:
+    """Return the problem of an entry that is probably not a field; None if it may be one."""
+    if key in PAIRS and isinstance(value, list):
+        return messages.list_for_a_pair(path, key)
+    if is_foreign_entry(key, value):
+        return messages.foreign_entry(path, key, entry_here(key, value))
+    if key in Facts.__annotations__ and not isinstance(value, (str, dict, list)):
+        return messages.run_fact(path, key, value)
+    if is_of_schedule(key) and isinstance(value, (int, float)):
+        return messages.argument_of_schedule(path, key)
+    if key in UNIT_NAMES and not isinstance(value, dict):
+        return messages.unit_of_total(path, key)
+    near = _near_reserved(key)
+    return None if near is None else messages.misspelled_entry(path, key, near)
 
 
 def _clock(value: Any) -> ClockName:
@@ -354,7 +322,7 @@ def _clock(value: Any) -> ClockName:
         InvalidArgument: the value is no such name.
     """
     if not isinstance(value, str):
-        raise _wrong_type(value, "the name of one clock for all fields", "For example: tokens")
+        raise messages.clock_is_not_text(value)
     return known_clock(value, "")
 
 
@@ -364,23 +332,21 @@ def _total(value: Any) -> Duration:
     Raises:
         InvalidArgument: the value is not such a length.
     """
-    example = "For example: 90 epochs"
     if isinstance(value, BadValue):
-        raise _refusal(value.problem.found, example)
+        raise messages.total_is_invalid(value.problem)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise _wrong_type(value, "a length", example)
+        raise messages.total_is_not_a_length(value)
     is_negative = not isinstance(value, str) and value < 0
     try:
         length = Duration.of(0 if is_negative else value)
     except InvalidArgument as error:
-        raise error.changed(advice=example) if "%" in error.problem.advice else error from None  # "5%" is no total
+        raise messages.total_without_percent(error) from None
     if not length.terms:
-        message = f"the total must be greater than 0, got {short_json(value)}"
-        raise _refusal(message, "For example: 1000", code=TOTAL_NOT_POSITIVE)
+        raise messages.total_is_not_positive(value)
     if "percent" in dict(length.terms):
-        raise _refusal(f"{short_json(value)} would refer to the total itself")
+        raise messages.total_in_percent(value)
     if length.until:
-        raise _refusal(f"{short_json(value)} is a position, but the total is a length")
+        raise messages.total_is_a_position(value)
     return length
 
 
@@ -458,8 +424,8 @@ def _has_other_names(entry: tuple[Any, Any]) -> bool:
     key, inside = entry
     if not isinstance(key, str) or not isinstance(inside, dict) or not inside:
         return False
-    known = (*KNOWN, *RESERVED, *SHAPES)
-    is_like = (not isinstance(one, str) or closest(one, known) is not None for one in (key, *inside))
+    names = (*KNOWN, *RESERVED, *SHAPES)
+    is_like = (not isinstance(name, str) or closest(name, names) is not None for name in (key, *inside))
     return not any(is_like) and not calls_function(str(inside))
 
 
@@ -482,14 +448,13 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     later: dict[str, dict[str, Any]] = {}
     targets: dict[str, Any] = {}
     for binding in plan.as_written():
-        schedule, selected = str(binding.schedule), later if binding.optional else groups
+        schedule = str(binding.schedule)
+        selected = later if binding.optional else groups
         if isinstance(binding.field, Target):
             targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}
         elif binding.groups is None:
             if binding.name in RESERVED:
-                raise PlanError(
-                    f"dump(plan): field {binding.name!r}", "plan files reserve this name", "Schedule it in code"
-                )
+                raise calls.name_is_reserved(binding.name)
             data[binding.name] = schedule
         elif isinstance(binding.groups, int):
             selected.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule

@@ -1,7 +1,6 @@
 """Reading and writing plans in files and texts, in every format."""
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from errno import ENAMETOOLONG, ENOENT
@@ -9,18 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, final, overload
 
-from paramsched.base.codes import NOTHING_PLANNED
 from paramsched.base.files import near_file, path_of_file, write_whole_file
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.problem_collector import ProblemCollector
-from paramsched.base.words import did_you_mean, names_listed, printable, shortened_text
 from paramsched.core.answering import answering
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import ConfigError, InvalidArgument, shown
+from paramsched.errors import ConfigError
 from paramsched.files import native
+from paramsched.files.messages import calls as messages
 from paramsched.files.native import ShapeLike, ShapeNames
 from paramsched.files.reading import (
     Place,
@@ -70,8 +68,7 @@ def load(
     except OSError as error:
         is_text = isinstance(path, str) and ("\n" in path or ": " in path or path.rstrip().endswith(")"))
         if is_text and error.errno in (ENOENT, ENAMETOOLONG):
-            message = "no file has this name; for the text of a plan, write ps.loads(text)"
-            raise FileNotFoundError(ENOENT, message, shortened_text(str(path))) from None
+            raise messages.text_as_path(str(path)) from None
         raise
     return text.loaded(shapes).plan
 
@@ -102,11 +99,9 @@ def loads(
     if isinstance(text, Mapping):
         plan_text = open_plan(text, format)
     elif not isinstance(text, str):
-        message = f"expected text or a mapping, got {type(text).__name__}"
-        raise InvalidArgument(f"loads({text!r:.40})", message, "Write ps.load(path)")
+        raise messages.neither_text_nor_mapping(text)
     elif ": " not in text and is_path(text):
-        message = "expected the text of a plan, got a path"
-        raise InvalidArgument(f"loads({text!r})", message, f"Write ps.load({text!r})")
+        raise messages.path_as_text(text)
     elif format == "yaml" and text.strip() and ": " not in text and not is_plan_text(text):  # a schedule, or a recipe
         if not shapes:
             return plan_of(text, "ps.loads")
@@ -175,41 +170,32 @@ def formats() -> tuple[str, ...]:
 def _known_format(name: str) -> str:
     """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     if not isinstance(name, str) or name not in formats():
-        raise InvalidArgument(
-            f"format={shown(name)}",
-            f"unknown format; {did_you_mean(str(name), formats())}",
-            example='format="yaml"',
-        )
+        raise messages.unknown_format(name, formats())
     return name
 
 
 def _format_to_write(file: Path) -> str:
     """Return the format that a file's suffix implies, or raise an error with those that can be written."""
     written = [suffix for suffix, syntax in SUFFIXES.items() if syntax in WRITERS]
-    if (suffix := file.suffix.lower()) in written:
+    suffix = file.suffix.lower()
+    if suffix in written:
         return SUFFIXES[suffix]
-    problem = f"a plan cannot be written as {suffix}" if suffix else "the name has no suffix"
-    is_other = suffix in SUFFIXES or any(suffix in suffixes for suffixes in _COMMANDS_FOR_OTHER_FILES)
-    advice = f"For example: {file.with_suffix('.yaml').name}" if is_other else 'For example: format="yaml"'
-    raise InvalidArgument(str(file), f"{problem}; expected one of {', '.join(written)}", advice)
+    has_other_suffix = suffix in SUFFIXES or suffix in _COMMANDS_OF_OTHER_FILES
+    raise messages.cannot_be_written(file, written, has_other_suffix=has_other_suffix)
 
 
 def format_of(file: Path, format: str | None = None) -> str:
     """Return the format of a file: `format`, or the one that its suffix implies if that is None."""
     if format is not None:
         return _known_format(format)
-    if (found := SUFFIXES.get(file.suffix.lower())) is not None:
-        return found
-    problem = f"unknown suffix {file.suffix!r}" if file.suffix else "the name has no suffix"
-    problem = f"{problem}; expected one of {', '.join(SUFFIXES)}"
-    for suffixes, command in _COMMANDS_FOR_OTHER_FILES.items():
-        if file.suffix.lower() in suffixes:
-            raise InvalidArgument(str(file), problem, f"Write paramsched {command} {shlex.quote(str(file))}")
-    raise InvalidArgument(str(file), problem, 'For example: format="yaml"')
+    suffix = file.suffix.lower()
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    raise messages.unknown_suffix(file, SUFFIXES, _COMMANDS_OF_OTHER_FILES.get(suffix))
 
 
-_COMMANDS_FOR_OTHER_FILES: Final = {(".csv", ".jsonl"): "audit"}
-"""A dict from suffixes of logs to the command that reads them."""
+_COMMANDS_OF_OTHER_FILES: Final = {".csv": "audit", ".jsonl": "audit"}
+"""A dict from the suffix of a log to the command that reads it."""
 
 
 @final
@@ -268,13 +254,12 @@ class PlanText:
 
 def _with_comma_in_braces(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return one problem in place of all of a line in which a comma inside of braces has ended a text."""
-    found = dict[int | None, Problem]()
+    ended = dict[int | None, Problem]()
     for problem in problems:
         is_ended = problem.found.endswith("the bracket is not closed") and "{" in (problem.text or "")[: problem.column]
-        if is_ended and problem.line not in found:
-            message, advice = "inside of { } a comma ends a text", 'Write quotes around it: {lr: "linear(1, 0)"}'
-            found[problem.line] = problem.changed(found=message, advice=advice)
-    return tuple(dict.fromkeys(found.get(problem.line, problem) for problem in problems))
+        if is_ended and problem.line not in ended:
+            ended[problem.line] = messages.comma_in_braces(problem)
+    return tuple(dict.fromkeys(ended.get(problem.line, problem) for problem in problems))
 
 
 def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
@@ -284,8 +269,8 @@ def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
     try:
         return Loaded(native.plan_of_plain(plain, problems, ShapeNames(shapes)))
     except ConfigError:
-        if (other := _not_a_plan(plain)) is not None:
-            raise ConfigError("config", [other]) from None
+        if _has_no_entry_of_a_plan(plain):
+            raise ConfigError("config", [messages.no_entry_of_a_plan(plain)]) from None
         raise
 
 
@@ -318,19 +303,15 @@ def _open_file(file: Path, format: str | None) -> PlanText:
     try:
         text = read_bounded_text(file)
     except FileNotFoundError:
-        message = f"expected the path of a plan file; no file in {file.absolute().parent} has this name"
-        near = near_file(file)
-        advice = "" if near is None else f'; did you mean "{near}"?'
-        raise FileNotFoundError(ENOENT, printable(f"{message}{advice}"), str(file)) from None
+        raise messages.no_such_file(file, near_file(file)) from None
     return PlanText(str(file), text, format_of(file, format))
 
 
-def _not_a_plan(plain: Any) -> Problem | None:
-    """Return the problem of data of which no entry belongs to a plan; None for a plan with a mistake."""
-    if not isinstance(plain, Mapping) or not plain or native.has_schedule(plain) or native.may_be_plan(plain):
-        return None
-    message = f"no entry belongs to a plan; found {names_listed(map(str, plain), 4)}"
-    return Problem("", message, 'For example: lr: warmup("5%") >> cosine()', code=NOTHING_PLANNED)
+def _has_no_entry_of_a_plan(plain: Any) -> bool:
+    """Return whether data are not a plan with a mistake, but something else."""
+    if not isinstance(plain, Mapping) or not plain:
+        return False
+    return not native.has_schedule(plain) and not native.may_be_plan(plain)
 
 
 def read_data(text: str, format: str, source: str) -> Any:
@@ -348,11 +329,9 @@ def text_of(plan: Plan, format: str) -> str:
     try:
         same = written.loaded().plan == plan
     except ConfigError as error:
-        advice = "Make the plan smaller, or register its shapes"
-        raise InvalidArgument("dump(plan)", "; ".join(error.lines), advice) from None
+        raise messages.text_cannot_be_read(error.lines) from None
     if not same:
-        message = "reading the text gives another plan, because a name in the plan is also the name of something else"
-        raise InvalidArgument("dump(plan)", message, "Rename the function, shape or group")
+        raise messages.text_gives_another_plan()
     return text
 
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.base.files import open_to_read
 from paramsched.base.problem import Problem
 from paramsched.base.problem import TextLines as TextLines
-from paramsched.base.problem_collector import ProblemCollector, short_json, type_name_of
+from paramsched.base.problem_collector import ProblemCollector
 from paramsched.base.words import ROOT, child_path, path_from_root, printable
-from paramsched.core.schedules.text import MOST_BYTES, MOST_DEPTH, MOST_WORDS, has_many_words
-from paramsched.errors import ConfigError, shown
+from paramsched.core.schedules.text import MOST_BYTES, MOST_DEPTH, has_many_words
+from paramsched.errors import ConfigError
+from paramsched.files.messages import texts as messages
 
 MOST_VALUES = 100_000
 """The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
@@ -25,41 +25,23 @@ MOST_VALUES = 100_000
 MOST_ENTRIES = 4_000
 """The maximum number of entries in all mappings of a plan: fields, groups and arguments of schedules."""
 
-_HALF = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def refuse_long_text(text: str, source: str) -> None:
     """Raise ConfigError if a text is too large, or no file can contain it."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
-        raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
-    if not text.isascii() and (half := _HALF.search(text)):
-        message = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
-        raise ConfigError(source, [TextLines(text).problem_at(half.start(), message, "Leave it out")])
+        raise messages.too_long(source, size)
+    surrogate = None if text.isascii() else _SURROGATE.search(text)
+    if surrogate is not None:
+        raise messages.half_a_character(source, text, surrogate.start())
 
 
 def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
     """Raise ConfigError if the schedules of a plan would take seconds to read."""
     if has_many_words(texts):
-        message = f"more than {MOST_WORDS:,} names and operators in its schedules; a plan is a short text"
-        raise ConfigError(source, [message])
-
-
-def too_many_values(source: str) -> ConfigError:
-    """Return the error of a text with more values than a plan may have."""
-    return ConfigError(source, [f"more than {MOST_VALUES:,} values; a plan is a short text"])
-
-
-def nested_too_deep(text: str, source: str) -> ConfigError:
-    """Return the error of a text whose brackets are nested too deep, at the first such bracket."""
-    depth = place = 0
-    while depth <= MOST_DEPTH and place < len(text):
-        depth += (text[place] in "[{") - (text[place] in "]}")
-        place += 1
-    message = f"nested more than {MOST_DEPTH} deep"
-    return ConfigError(
-        source, [TextLines(text).problem_at(place - 1, message, "Use one line of text for the schedule")]
-    )
+        raise messages.too_many_words(source)
 
 
 def read_bounded_text(file: Path) -> str:
@@ -72,25 +54,21 @@ def read_bounded(file: Path) -> bytes:
     with open_to_read(file, bounded=True) as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
+        raise messages.file_too_long(str(file))
     return data
 
 
 def decoded_text(data: bytes, file: Path) -> str:
     """Return the text of a file's content, without a byte order mark."""
     if data[3:8] == bytes(5) and data[8:9] == b"{":  # the size of the header that follows
-        raise ConfigError(str(file), [Problem("", "this is a file of safetensors, not a plan", code=UNREADABLE)])
+        raise messages.is_safetensors(str(file))
     is_pickle = data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     if is_pickle or (data[:4] == b"PK\x03\x04" and b"data.pkl" in data[:256]):  # as torch.save begins
-        raise ConfigError(str(file), [Problem("", "this is a checkpoint, not a plan", code=UNREADABLE)])
+        raise messages.is_checkpoint(str(file))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        line, column = TextLines(before).of(len(before))
-        message = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
-        problem = Problem("", message, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)
-        raise ConfigError(str(file), [problem]) from None
+        raise messages.not_utf8(str(file), data, error.start) from None
 
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -170,11 +148,12 @@ def nested_places(pieces: Iterable[Place | Bracket]) -> Place:
             around.value.append(place.value)
         elif is_key:
             around.awaited = place
-        elif isinstance(around.parts, dict) and (key := around.awaited) is not None:
-            name = key.value
+        elif isinstance(around.parts, dict) and around.awaited is not None:
+            name = around.awaited.value
             around.parts[name if isinstance(name, (str, int)) else str(name)] = place
             around.value.append((name, place.value))
-            place.key, around.awaited = key.begin, None
+            place.key = around.awaited.begin
+            around.awaited = None
     first = document.parts
     return first[0] if isinstance(first, list) and first else Place(0, 0)
 
@@ -215,8 +194,12 @@ def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Probl
 
 def place_at_path(root: Place, path: str) -> Place:
     """Return the place of the entry at a config path, or of the closest enclosing entry."""
-    place, rest = root, path_from_root(path)
-    while rest and (step := _next_place(place, rest)) is not None:
+    place = root
+    rest = path_from_root(path)
+    while rest:
+        step = _next_place(place, rest)
+        if step is None:
+            break
         place, rest = step
     return place
 
@@ -270,7 +253,7 @@ def _skip_blanks(raw: str, at: int) -> int:
     return at
 
 
-_MOST_GIVEN = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
+_MOST_IN_CODE = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
 _MOST_DIGITS = 400  # no float has more digits before its decimal point
 
 
@@ -282,16 +265,13 @@ class BadValue:
     problem: Problem
 
 
-def _bad_value(path: str, message: str, advice: str) -> BadValue:
-    return BadValue(Problem(path, message, advice, code=REFUSED_VALUE))
-
-
 def values_in(data: Any) -> Iterator[Any]:
     """Yield data and every value in it, at any depth, in the order of the text."""
     rest = [data]
     while rest:
-        yield (one := rest.pop())
-        items = [value for _, value in one] if isinstance(one, Pairs) else one
+        value = rest.pop()
+        yield value
+        items = [entry for _, entry in value] if isinstance(value, Pairs) else value
         if isinstance(items, (list, dict)):
             rest += reversed([*(items.values() if isinstance(items, dict) else items)])
 
@@ -318,7 +298,7 @@ def refuse_large_plan(data: Any, source: str) -> None:
     """Raise ConfigError if a plan has more or longer schedules than can be read and drawn in seconds."""
     values = [*values_in(data)]
     if sum(len(value) for value in values if isinstance(value, (Pairs, dict))) > MOST_ENTRIES:
-        raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
+        raise messages.too_many_entries(source, MOST_ENTRIES)
     refuse_many_schedules([value for value in values if isinstance(value, str)], source)
 
 
@@ -335,7 +315,7 @@ class _PlainReader:
     """
 
     problems: ProblemCollector
-    left: int = _MOST_GIVEN
+    left: int = _MOST_IN_CODE
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
         """Return one plain value; `depth` is the number of nested lists and mappings that are still allowed."""
@@ -344,31 +324,24 @@ class _PlainReader:
         if isinstance(raw, (int, float, np.number)):
             return self.read_number(raw, path)
         if depth == 0:
-            message = f"nested more than {MOST_DEPTH} deep"
-            return _bad_value(path, message, "Use one line of text")
+            return BadValue(messages.value_nested_too_deep(path))
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
         if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
             self.count_values(len(raw))
             return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
         if type(raw).__module__ == "datetime":
-            return _bad_value(path, f"{raw} is a date or a time", "Use text in quotes, or a number")
-        message = f"a file cannot contain {type(raw).__name__}"
-        return _bad_value(path, message, "Use numbers, text, lists and mappings")
+            return BadValue(messages.date_or_time(path, raw))
+        return BadValue(messages.not_in_files(path, raw))
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
         """Return a finite number."""
         number = raw.item() if isinstance(raw, np.number) else raw
         if not isinstance(number, (int, float)):
-            return _bad_value(path, f"expected a real number, got {number!r}", "For example: 1")
+            return BadValue(messages.not_a_real_number(path, number))
         if abs(number) <= sys.float_info.max:
             return number
-        found = (
-            f"the number must be finite, got {number}"
-            if isinstance(number, float)
-            else "the number is too large for any schedule"
-        )
-        return _bad_value(path, found, "For example: 1")  # which is a length too
+        return BadValue(messages.not_finite(path, number))
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """Return a mapping whose keys are unique texts or integers."""
@@ -376,16 +349,14 @@ class _PlainReader:
         mapping: dict[str | int, Any] = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
-                message = f"the key {short_json(key)} is {type_name_of(key)}"
-                self.problems.add(path, message, "Use text, or the index of a group", code=WRONG_TYPE)
+                self.problems.add_problem(messages.key_of_wrong_type(path, key))
                 continue
-            if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group, and maybe too long to be printed
-                message = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
-                self.problems.add(path, message, "Use text, or the index of a group", code=REFUSED_VALUE)
+            if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group
+                self.problems.add_problem(messages.key_too_large(path, key))
                 continue
             place = child_path(path, key)
             if key in mapping:
-                self.problems.add(place, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
+                self.problems.add_problem(messages.key_twice(place))
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)
         return mapping
@@ -393,10 +364,7 @@ class _PlainReader:
     def count_values(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
-            raise ConfigError(
-                "config",
-                [Problem(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text", code=UNREADABLE)],
-            )
+            raise messages.too_many_values_in_code(_MOST_IN_CODE)
 
 
 def number_from_text(text: str) -> int | float:

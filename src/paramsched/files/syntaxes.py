@@ -5,18 +5,16 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any, Final
 
-from paramsched.base.problem import TextLines
 from paramsched.base.words import json_text
 from paramsched.core.schedules.text import MOST_DEPTH
 from paramsched.errors import ConfigError
+from paramsched.files.messages import texts as messages
 from paramsched.files.reading import (
     MOST_VALUES,
     Bracket,
     Place,
     nested_places,
-    nested_too_deep,
     number_from_text,
-    too_many_values,
 )
 
 
@@ -81,7 +79,8 @@ def _yaml_of_json_token(token: re.Match[str]) -> str:
 
 
 def _escaped_character(pair: re.Match[str]) -> str:
-    high, low = int(pair[1], 16), int(pair[2], 16)
+    high = int(pair[1], 16)
+    low = int(pair[2], 16)
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
@@ -134,15 +133,12 @@ def _plan_events(text: str, source: str) -> Iterator[Any]:
 def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     import yaml
 
+    place = event.start_mark.index
     if isinstance(event, yaml.AliasEvent):
-        return _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
+        return messages.alias(source, text, place, event.anchor)
     if event.anchor is not None:
-        return _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
-    return _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
-
-
-def _yaml_error(text: str, source: str, event: Any, message: str, instead: str) -> ConfigError:
-    return ConfigError(source, [TextLines(text).problem_at(event.start_mark.index, message, instead)])
+        return messages.anchor(source, text, place, event.anchor)
+    return messages.tag(source, text, place, event.tag)
 
 
 def _document(text: str, source: str) -> Place:
@@ -154,13 +150,12 @@ def _document(text: str, source: str) -> Place:
     for event in _plan_events(text, source):
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            begin, end = event.start_mark.index, event.end_mark.index
-            pieces.append(Place(begin, end, text=event.value, value=_plan_scalar(event)))
+            place = Place(event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event))
+            pieces.append(place)
             values += 1 + event.value.count(",")
         elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
             if depth == MOST_DEPTH:
-                message = f"nested more than {MOST_DEPTH} deep"
-                raise _yaml_error(text, source, event, message, "Use one line of text for the schedule")
+                raise messages.nested_too_deep(source, text, event.start_mark.index)
             sign = "[" if kind is yaml.SequenceStartEvent else "{"
             pieces.append(Bracket(sign, event.start_mark.index))
             depth += 1
@@ -171,9 +166,9 @@ def _document(text: str, source: str) -> Place:
         elif kind is yaml.DocumentStartEvent:
             documents += 1
             if documents > 1:
-                raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
+                raise messages.second_document(source, text, event.start_mark.index)
         if values > MOST_VALUES:
-            raise too_many_values(source)
+            raise messages.too_many_values(source, MOST_VALUES)
     return nested_places(pieces)
 
 
@@ -207,20 +202,30 @@ def _invalid_text(error: Any, text: str, source: str, format: str) -> ConfigErro
     import yaml
 
     if "nesting depth" in str(error):  # of a C library with a limit, which reads a line before its first bracket
-        return nested_too_deep(text, source)
+        return messages.nested_too_deep(source, text, _first_too_deep(text))
     if len(text) <= _MOST_READ_TWICE and text.count("[") + text.count("{") <= _MOST_BRACKETS:
         try:
             list(yaml.parse(text, Loader=yaml.SafeLoader))
         except yaml.YAMLError as of_python:
             error = of_python  # it names the characters, and is the same without the C library
-    lines = TextLines(text)
     mark = getattr(error, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow, whose place the C library counts in bytes
         control = _CONTROL.search(text)
-        offset, said = control.start() if control else 0, str(error).partition("\n")[0]
+        place = control.start() if control else 0
+        sentence = str(error).partition("\n")[0]
     else:
-        offset, said = mark.index, str(error.problem)
-    return ConfigError(source, [lines.problem_at(min(offset, len(text)), f"{format.upper()}: {said}")])
+        place = mark.index
+        sentence = str(error.problem)
+    return messages.invalid_syntax(source, text, min(place, len(text)), format, sentence)
+
+
+def _first_too_deep(text: str) -> int:
+    """Return the place of the first bracket that is nested too deep."""
+    depth = place = 0
+    while depth <= MOST_DEPTH and place < len(text):
+        depth += (text[place] in "[{") - (text[place] in "]}")
+        place += 1
+    return place - 1
 
 
 def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:
@@ -247,7 +252,8 @@ def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:
 def _folded_line(line: str, width: int) -> list[str]:
     margin = len(line) - len(line.lstrip(" ")) + 2
     first, *stages = line.split(" >> ")
-    lines, depth = [first], first.count("(") - first.count(")")
+    lines = [first]
+    depth = first.count("(") - first.count(")")
     for stage in stages:
         if len(lines[-1]) + len(stage) + 4 <= width:
             lines[-1] += f" >> {stage}"
@@ -257,6 +263,6 @@ def _folded_line(line: str, width: int) -> list[str]:
     indent = " " * (margin + 4)
     return [
         row
-        for one in lines
-        for row in wrap(one, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for long in lines
+        for row in wrap(long, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     ]

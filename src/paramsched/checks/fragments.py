@@ -1,0 +1,63 @@
+"""What a sentence says about a line: the fragments to write, and the words for a group and for a time."""
+
+from collections.abc import Container
+
+from paramsched.checks.curve import Curve, Part
+
+
+def absolute_levels(curve: Curve, levels: Container[float]) -> str:
+    """Return the arguments or numbers with which some written levels of a line are values.
+
+    `to=absolute(1e-05)` for the end of a decay without a length, else `absolute(0.0003)` for each number. A `geometric`
+    has two values or none, and a product at most one factor with values. 0 is the same value as multiple.
+    """
+    written = [(part, name, level) for part in curve.parts for name, level in part.levels if level and level in levels]
+    parts = {id(part) for part, _, _ in written}
+    if curve.parts[0].kind in ("product", "chain") and len(parts) > 1:
+        return "absolute(…) around the line"
+    are_ends = {name for _, name, _ in written} == {"to"}
+    fragments = list[str]()
+    for part, _, level in written:
+        if curve.base is not None and part.kind == "geometric" and part.written.args["start"] is None:
+            fragments.append(f"start=absolute({curve.base!r})")
+        fragments.append(_level_as_value(part, level, is_end=are_ends))
+    return ", ".join(dict.fromkeys(fragments))
+
+
+def _level_as_value(part: Part, level: float, *, is_end: bool) -> str:
+    """Return the argument or the number with which a written level of a part is a value."""
+    if part.kind == "table":
+        return "absolute=True"
+    if is_end and part.written.args.get("over") is None:
+        return f"to=absolute({level!r})"
+    return f"absolute({level!r})"
+
+
+def whose(curve: Curve, base: float | None = None) -> str:
+    """Return the words for the group of a base; empty if all groups have it.
+
+    Args:
+        curve: the line.
+        base: the base; None for the one that describes the line.
+    """
+    base = curve.base if base is None else base
+    if len(set(curve.bases)) < 2:
+        return ""
+    return next((f" of group {label!r}" for label, other in curve.groups if other == base), "")
+
+
+def when(curve: Curve, time: int, *, of_all: bool = False) -> str:
+    """Return a time of a run in words, with the length of the run if `of_all`."""
+    run = curve.run
+    if not run.to_scale:
+        return "a time that depends on steps_per_epoch"
+    if run.known or (run.epoch is None and "updates" in run.units):
+        return f"update {time}" + f" of {curve.end}" * of_all
+    if run.epoch is not None:
+        return f"epoch {time / run.epoch:.3g}" + f" of {curve.end / run.epoch:g}" * of_all
+    return f"{time / curve.end:.0%} of the run"
+
+
+def unit_of_values(curve: Curve) -> str:
+    """Return what follows a value of a line: nothing, or that it is a multiple of an unknown base."""
+    return " × base" if curve.base is None else ""
