@@ -102,6 +102,7 @@ _register_entries(
         "notebook": "paramsched.show._notebook",
         "checks": "paramsched.checks.driver",
         "files of plans": "paramsched.files.plan_files",
+        "diagnosis": "paramsched.core.diagnosis",
         "pickles of schedules": "paramsched.core.schedules.pickled",
         "recipes": "paramsched.tools.recipes",
     }

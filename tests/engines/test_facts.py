@@ -290,7 +290,7 @@ def test_arguments_in_another_order_are_refused_with_the_call_to_write(given, ex
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
     columns, values = PlannedColumns("engine.scheduler"), {"lr": 0.1, "beta": 0.5}
-    processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", total=9))._resume.processes
+    processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", total=9))._run.processes
 
     with pytest.warns(UserWarning, match="lr as planned/lr") as first:
         renamed = columns.beside({"lr": torch.tensor([1.0, 2.0]), "beta": torch.tensor(0.5)}, values, processes)

@@ -38,8 +38,9 @@ def test_the_step_of_an_optimizer_of_torch_is_called_by_its_wrapper():
 
     assert code.co_name == "wrapper"
     assert code.co_filename.endswith(steps._STEP_WRAPPER)
-    assert "self" in code.co_varnames
-    assert {"wrapper", "self"} <= {*steps.is_nested.__code__.co_consts}
+    assert {"self", "post_hook"} <= {*code.co_varnames}
+    assert "wrapper" in steps._step_frames.__code__.co_consts
+    assert "self" in steps.is_nested.__code__.co_consts
 
 
 @pytest.mark.parametrize(("module", "name"), STATE_MAKERS)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run.short import unmoved
 from paramsched.errors import InvalidArgument, MissingFact
+from support.diagnosed import diagnosis_of
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Used, in_one, optimizer_of, planned, recorded
 from support.spread import spread
 from support.tables import table
@@ -433,4 +433,4 @@ def test_a_scheduler_beside_a_trainer_that_constructs_its_own_optimizer_is_repor
     args = runs.arguments(str(tmp_path), Case("transformers", 4), optim=optim, num_train_epochs=15)
     transformers.Trainer(model, args, train_dataset=runs.Rows()).train()
 
-    assert unmoved(scheduler._run) is not None
+    assert diagnosis_of(scheduler._run).unmoved() is not None

@@ -64,7 +64,9 @@ def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first
     config = [{name: value for name, value in element.items() if element["type"] != "PolyLR" or name != "start_factor"}
               for element in config]  # fmt: skip
     reported = []
-    monkeypatch.setattr("paramsched.core.run.state.warn_user", lambda problem: reported.append((problem, len(used))))
+    monkeypatch.setattr(
+        "paramsched.core.run.processes.warn_user", lambda problem: reported.append((problem, len(used)))
+    )
     used = []
 
     class Count(Hook):

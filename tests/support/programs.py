@@ -100,7 +100,7 @@ def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list
     """Run the program in the new process."""
     weakref.finalize._registry.clear()  # what the modules of the server would clean up, which takes 20 ms
     if sys.version_info >= (3, 13):  # whose new processes forget what the modules of the server have registered
-        from paramsched.core.run.short import _log_ends
+        from paramsched.core.diagnosis.ends import _log_ends
 
         atexit.register(_log_ends)
     opened = [os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for file in outputs]

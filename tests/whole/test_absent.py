@@ -79,6 +79,50 @@ def test_without_torch_each_module_names_the_extra_to_install(name):
     assert "needs torch, which is not installed: pip install torch" in reported.stdout + reported.stderr
 
 
+HISTORY = """
+import copy, logging, warnings, torch, paramsched as ps
+logging.disable()
+warnings.simplefilter("ignore")
+def optimizer(lr):
+    parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    for parameter in parameters:
+        parameter.grad = torch.ones(1)
+    return torch.optim.SGD([{"params": [parameter], "lr": lr} for parameter in parameters], lr=lr, momentum=0.5)
+def seen():
+    print(scheduler.t, scheduler.amount, scheduler.scalars(), scheduler.history, scheduler.state_dict())
+plan = ps.Plan(lr="warmup(2) >> cosine() * 0.5", momentum="linear(1.0, 0.5)", total=12)
+optimizers = {"a": optimizer(0.1), "b": optimizer(0.2)}
+scheduler = ps.Scheduler(optimizers, plan)
+def train(updates):
+    for _ in range(updates):
+        for each in optimizers.values():
+            each.step()
+        seen()
+train(4)
+saved = copy.deepcopy([each.state_dict() for each in optimizers.values()])
+optimizers["a"].param_groups[0]["lr"] = 0.7
+train(2)
+for each, state in zip(optimizers.values(), saved):
+    each.load_state_dict(state)
+train(1)
+scheduler.seek(9)
+scheduler = ps.Scheduler(optimizers, plan.scale(9, lr=0.5), on_base="code")
+train(5)
+optimizers, scheduler = copy.deepcopy((optimizers, scheduler))
+train(1)
+"""
+
+
+def test_without_the_diagnosis_every_value_and_state_is_the_same(tmp_path):
+    shutil.rmtree(copy_library(tmp_path) / "core" / "diagnosis")
+
+    printed = LibraryCopy(tmp_path).run("-c", HISTORY)
+    expected = subprocess.run([sys.executable, "-c", HISTORY], capture_output=True, text=True)
+
+    assert (printed.returncode, expected.returncode) == (0, 0), printed.stderr
+    assert printed.stdout == expected.stdout != ""
+
+
 USE = """
 import torch, paramsched as ps
 def optimizer():

@@ -117,6 +117,8 @@ def _imported(name: str) -> bool:
 _CORE: Final = "paramsched.core"
 _ACCELERATED: Final = "paramsched.compat.pytorch_accelerated"
 
+_OBJECT: Final = f"{_CORE}.run.pickles_of_rc6:ObjectOfRC6"  # of a class whose fields are others now
+
 NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     "paramsched.base.problem": {"CallSite": "", "PlanWarning": "", "Problem": ""},
     "paramsched.compat.gradual_warmup.scheduler": {"GradualWarmupScheduler": ""},
@@ -149,11 +151,17 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     f"{_CORE}.plan.binding": {"Binding": "", "Target": ""},
     f"{_CORE}.plan.plan": {"Plan": ""},
     f"{_CORE}.plan.traces": {"LrLambda": "", "Trace": "", "TraceBase": "", "TracedTimes": "", "_Curve": ""},
-    f"{_CORE}.run.record": {"BasePolicy": ""},
+    f"{_CORE}.run.record": {"BasePolicy": _OBJECT},
     f"{_CORE}.run.scheduler": {"Scheduler": ""},
-    f"{_CORE}.run.several": {"Loads": ""},
-    f"{_CORE}.run.start": {"PlanSource": ""},
-    f"{_CORE}.run.state": {"Entry": "", "History": "", "Processes": "", "RunPosition": "", "SavedRun": ""},
+    f"{_CORE}.run.several": {"Loads": _OBJECT},
+    f"{_CORE}.run.start": {"PlanSource": _OBJECT},
+    f"{_CORE}.run.state": {
+        "Entry": f"{_CORE}.run.pickles_of_rc6:EntryOfRC6",
+        "History": _OBJECT,
+        "Processes": _OBJECT,
+        "RunPosition": _OBJECT,
+        "SavedRun": _OBJECT,
+    },
     f"{_CORE}.schedules.level": {"Absolute": ""},
     f"{_CORE}.schedules.schedule": {"Schedule": "", "shape_of_name": ""},
     f"{_CORE}.time.duration": {"Duration": ""},

@@ -35,6 +35,14 @@ def is_entry_installed(name: str) -> bool:
     return is_installed(_ENTRIES[name])
 
 
+def is_installed_entry(name: str) -> bool:
+    """Return whether the module of an entry exists."""
+    try:
+        return find_spec(_ENTRIES[name]) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
+
+
 def warnings_of(*plan: Any, **counted: Any) -> Iterable[Any]:
     """Return the probable mistakes in a plan, with the arguments of `probable_mistakes`; none without the checks."""
     if not is_entry_installed("checks"):

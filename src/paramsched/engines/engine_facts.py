@@ -26,10 +26,10 @@ from paramsched.core.plan import (
     amount_clock,
 )
 from paramsched.core.run import (
+    Arguments,
     EngineHandle,
     OnBase,
     OnChange,
-    PlanSource,
     Processes,
     Scheduler,
     check_option,
@@ -78,7 +78,7 @@ def check_plan(call: str, plan: PlanLike, names: Collection[str] = ()) -> None:
     Raises:
         InvalidArgument, ConfigError, FileNotFoundError: as `ps.Scheduler`.
     """
-    PlanSource.of(plan, call, names)
+    Arguments.of(plan, call, names)
 
 
 def check_kinds(call: str, **arguments: Any) -> None:
@@ -359,7 +359,7 @@ class EngineFacts:
         names = tuple(optimizer) if isinstance(optimizer, Mapping) else ()
         processes = options.processes
         source = replace(
-            PlanSource.of(plan, self.call, names, processes),
+            Arguments.of(plan, self.call, names),
             counted_by=self.counter or f"{self.call}(…, {{}})",
             warns_of_metrics=self.warns_of_metrics,
         )
@@ -458,7 +458,7 @@ class EngineFacts:
         return messages.missing_fact(self.call, error, reason, has_tokens_per_sample=self.has_tokens_per_sample)
 
 
-def _attached(attach_with: Callable[..., Scheduler], source: PlanSource, facts: RunFacts) -> Scheduler:
+def _attached(attach_with: Callable[..., Scheduler], source: Arguments, facts: RunFacts) -> Scheduler:
     """Attach a plan, if need be without the length of the run in the engine."""
     try:
         return attach_with(source, facts=facts)

@@ -53,14 +53,14 @@ def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: 
         hooks = hooks_on(optimizer)
         if hooks is None:
             continue
-        for line in hooks.member.rows.lines:
+        for line in hooks.attached.table.lines:
             planned |= {(id(optimizer.param_groups[index]), line.field): hooks for index in line.groups}
     for name, groups, written in writers:
         places = [(id(group), written) for group in groups]
         overwritten = [planned[place] for place in places if place in planned]
-        if any(str(written) not in hooks.member.written_fields for hooks in overwritten):
+        if any(str(written) not in hooks.attached.written_fields for hooks in overwritten):
             for hooks in overwritten:
-                hooks.member.written_fields.add(str(written))  # so that its writes are not reported again
+                hooks.attached.written_fields.add(str(written))  # so that its writes are not reported again
             overwritten[0].run.processes.warn(messages.other_writer(site, name, written))
 
 

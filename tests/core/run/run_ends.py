@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paramsched.core.run import short
+from paramsched.core.diagnosis import ends
 
 
 class _Lines(logging.Handler):
@@ -25,7 +25,7 @@ def lines_logged(code: str, folder: Path) -> list[str]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.chdir(folder)
-        patch.setattr(short, "_runs", [])
+        patch.setattr(ends, "_runs", [])
         patch.setattr(sys, "last_value", None, raising=False)
         names = {"__name__": "__main__"}
         log.addHandler(handler)
@@ -34,6 +34,6 @@ def lines_logged(code: str, folder: Path) -> list[str]:
         except (ValueError, KeyboardInterrupt) as error:
             patch.setattr(sys, "last_value", error)
         finally:
-            short._log_ends()
+            ends._log_ends()
             log.removeHandler(handler)
     return handler.lines

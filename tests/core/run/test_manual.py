@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.fields import flat_groups
-from paramsched.core.run import state
-from paramsched.core.run.history import Entry, History, read_history
+from paramsched.core.run import history as histories
+from paramsched.core.run.history import History, HistoryEntry, read_history
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, probe, run, used
@@ -128,7 +128,7 @@ def test_detaching_after_groups_were_removed_or_reordered():
     assert [one["lr"].untyped_storage().nbytes() for one in optimizer.param_groups] == [4, 4]
 
 
-A, B, C = Entry(0, None, "a"), Entry(5, None, "b"), Entry(9, None, "c")
+A, B, C = HistoryEntry(0, None, "a"), HistoryEntry(5, None, "b"), HistoryEntry(9, None, "c")
 
 
 AT = ("lr", "0")
@@ -151,24 +151,24 @@ def resumed(changes, *, rewind=0):
     history, update = History((A,)), 0
     for more, text, base in changes:
         update += more
-        history = history.with_plan(Entry(update, None, text))
+        history = history.with_plan(HistoryEntry(update, None, text))
         if base is not None:
-            history = history.with_bases(Entry(update, None, text), {AT: base}, {AT: 0.3})
-    return history.with_plan(Entry(update - rewind, None, "d")) if 0 < rewind < update else history
+            history = history.with_bases(HistoryEntry(update, None, text), {AT: base}, {AT: 0.3})
+    return history.with_plan(HistoryEntry(update - rewind, None, "d")) if 0 < rewind < update else history
 
 
 @given(CHANGES)
 def test_a_long_history_keeps_its_first_and_last_plans_and_the_bases_in_force(changes):
     bounded = resumed(changes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state, "_LAST", 10**6)
+        patch.setattr(histories, "_LAST", 10**6)
         whole = resumed(changes)
 
     entries = bounded.entries
     assert len(entries) == min(MOST, len(whole.entries))
     assert entries[:10] == whole.entries[:10]
     assert entries[-89:] == whole.entries[-89:]
-    assert state._last_of(entries) == state._last_of(whole.entries)
+    assert histories._last_of(entries) == histories._last_of(whole.entries)
     assert read_history(json.loads(json.dumps(bounded.as_data()))) == bounded
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run import values
+from paramsched.core.run import EngineHandle, values
 from support.tables import table
 from support.updates import probe, used
 
@@ -110,7 +110,7 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
 
 
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "_measured"], repeat=2)))
+@pytest.mark.parametrize("calls", list(itertools.product(["consumed", "measured"], repeat=2)))
 def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_run(calls, several):
     plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1000 tokens"), clock="tokens")
 
@@ -139,14 +139,14 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
     for resume in (uninterrupted, from_state, from_optimizers, copied):
         optimizers, scheduler = new()
         for amount, call in zip((30, 20), calls, strict=True):
-            getattr(scheduler, call)(tokens=amount)
+            getattr(scheduler if call == "consumed" else EngineHandle(scheduler), call)(tokens=amount)
             optimizers, scheduler = resume(optimizers, scheduler)
         for optimizer in optimizers.values():
             optimizer.step()
         actual.add(scheduler.amount)
         assert optimizers["a"].param_groups[0]["lr"] == scheduler.value("lr")
-        scheduler._measured(tokens=3)
-        scheduler._measured(tokens=4)
+        EngineHandle(scheduler).measured(tokens=3)
+        EngineHandle(scheduler).measured(tokens=4)
         for optimizer in optimizers.values():
             optimizer.step()
         actual.add(scheduler.amount - 7)

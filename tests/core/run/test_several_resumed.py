@@ -304,7 +304,7 @@ SAMPLES = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", total="64 
         *({"bases": {"lr": bases}} for bases in ([0.1], [0.1, 0.2, 0.3], [None, None], [0.1, "x"])),
         *({"history": history} for history in (
             [[0, None, SAMPLES.text]], [[0, None, "x"], [0, None, PLAN.text]], [[0, -1, PLAN.text]], [[0, None, 5]],
-            [[0, None, PLAN.text, {"who": "ann"}]], [[0, None, PLAN.text, {}]], [[0, None]],
+            [[0, None, PLAN.text, {"who": "ann"}]], [[0, None]],
         )),
     ],
 )  # fmt: skip

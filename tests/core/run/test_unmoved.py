@@ -16,8 +16,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import paramsched as ps
 from core.run.run_ends import lines_logged
-from paramsched.core.run.short import unmoved
 from support import programs
+from support.diagnosed import diagnosis_of
 
 TOTAL = 50
 ENOUGH = 10  # writes, and queries
@@ -180,11 +180,11 @@ STILL = (
 @pytest.mark.parametrize("begin", STILL, ids=lambda value: value.__name__)
 def test_a_run_without_an_update_whose_parameters_are_trained_is_reported(begin):
     scheduler, optimizer = begin()
-    before = unmoved(scheduler._run)
+    before = diagnosis_of(scheduler._run).unmoved()
     train(optimizer, 20)
 
     assert before is None
-    assert unmoved(scheduler._run) is not None
+    assert diagnosis_of(scheduler._run).unmoved() is not None
 
 
 def trained_by_the_other():
@@ -337,7 +337,7 @@ SILENT = (
 
 @pytest.mark.parametrize("make", SILENT, ids=lambda value: value.__name__)
 def test_a_run_that_moves_or_does_not_train_is_not_reported(make):
-    assert unmoved(make()._run) is None
+    assert diagnosis_of(make()._run).unmoved() is None
 
 
 STEPS = st.lists(
@@ -373,7 +373,7 @@ def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_positio
         else:
             copy.deepcopy(scheduler)
 
-        assert (unmoved(scheduler._run) is not None) == (writes >= ENOUGH and not has_moved)
+        assert (diagnosis_of(scheduler._run).unmoved() is not None) == (writes >= ENOUGH and not has_moved)
 
 
 def loop(scheduler, step):
@@ -463,7 +463,7 @@ def counted_alone(drive):
 @pytest.mark.parametrize("drive", ["optimizer", "manual", "g"])
 def test_a_run_keeps_nothing_of_the_parameters_after_its_first_update(make, drive):
     if (make, drive) != (counted_alone, "g"):
-        assert make(drive)._run.writes is None
+        assert diagnosis_of(make(drive)._run).training is None
 
 
 def test_a_hook_of_the_user_for_all_optimizers_may_count_the_first_update():

@@ -37,5 +37,5 @@ def test_only_the_core_uses_private_names_of_a_scheduler():
         if name in names - OF_OTHERS
     ]
 
-    assert {"_run", "_members"} <= names
+    assert {"_run", "_attached"} <= names
     assert actual == []

@@ -1,9 +1,9 @@
 """The consumption of each update on a clock of amounts, and reported progress."""
 
 from collections.abc import Mapping
-from math import inf, isfinite
+from math import isfinite
 from numbers import Integral, Real
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
 import numpy as np
 import torch
@@ -15,11 +15,11 @@ from paramsched.core.plan.run_amounts import (
     MAX_CONSUMED,
     Amount,
     PlannedAmounts,
-    ReportedProgress,
     UnknownAmounts,
     missing_amounts,
     missing_progress,
 )
+from paramsched.core.run.position import RunPosition
 from paramsched.core.time.duration import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
 from paramsched.errors import InvalidArgument, MissingFact, shown
@@ -31,149 +31,171 @@ _COUNTER_ARGUMENTS = {
 """The arguments with which engines count a unit; they count samples and batches without one."""
 
 
-class CountingRun(Protocol):
-    """The part of a run that its consumption reads and changes, as in `Run`."""
-
-    t: int
-    amount: Amount | None
-    last_amount: Amount | None
-    reported: Amount | None
-    is_measured: bool
-    needs_check: bool
-    not_finite_at: int
-    counted_by: str
-
-    @property
-    def restored_from(self) -> str | None:
-        """The name of the checkpoint from which the count was read."""
-
-
 _AHEAD: Final = 32  # amounts that are computed together if no rows of values need more
 
 
 @final
-class Consumption:
-    """The consumption of each update of a run, or its reported progress; constructed again when a run resumes.
+class AmountCounter:
+    """The amounts of a run: what its updates have consumed, or its reported progress.
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
     engine's count of its batches. If the step is skipped, the next update counts it. A reported progress is a position,
     which no update changes. A new run has none until its first report, a resumed one has that of its checkpoint.
 
+    Attributes:
+        unit: the unit of the clock.
+        amount: the amount before the next update.
+        last_amount: the amount before the last update.
+        reported: consumption that was reported and that no update has counted yet.
+        is_measured: True if an engine measured it, and False after a report of the loop.
+        last_report: what the last update has consumed, if the loop reported it.
+        no_end_below: no amount below it is at the end of the plan.
+
     Args:
         in_force: the plan in force, whose clock counts an amount.
-        run: the run.
     """
 
-    def __init__(self, in_force: ResolvedPlan, run: CountingRun) -> None:
+    amount: Amount | None = None
+    last_amount: Amount | None = None
+    reported: Amount | None = None
+    is_measured = False
+    last_report: Amount | None = None
+
+    def __init__(self, in_force: ResolvedPlan) -> None:
         assert in_force.amounts is not None
-        self._amounts, self._run, self.unit = in_force.amounts, run, in_force.amounts.clock
-        self._is_unknown = isinstance(self._amounts, UnknownAmounts)  # here, because it takes long for an abstract type
+        self._amounts = in_force.amounts
+        self.unit = in_force.amounts.clock
+        # Here, because `isinstance` takes long for an abstract type.
+        self._is_unknown = isinstance(self._amounts, UnknownAmounts)
         self._is_planned = isinstance(self._amounts, PlannedAmounts)
-        self._is_position = isinstance(self._amounts, ReportedProgress)
-        self.last_report: Amount | None = None  # of the loop, for the last update
         self.no_end_below = min(in_force.no_end_below, largest_on(self.unit))
+        self.begin(0, has_progress=False)
+
+    def move(self, position: RunPosition) -> None:
+        """Come to a position without an update."""
+        self.amount = self.last_amount = position.amount
+        self.reported = position.reported
+        self.is_measured = position.is_measured
+
+    def continue_from(self, before: "AmountCounter") -> None:
+        """Take the amounts of another plan on the same clock."""
+        self.amount = before.amount
+        self.last_amount = before.last_amount
+        self.reported = before.reported
+        self.is_measured = before.is_measured
+
+    def begin(self, t: int, *, has_progress: bool) -> None:
+        """Discard what was expected of the updates from `t` on, and what was reported of the last one.
+
+        Args:
+            t: the next update.
+            has_progress: True if its progress was reported, if the clock is the progress.
+        """
         # The amounts before the updates from `_first` on, if each consumes what is expected: a cache.
-        self._first, self._ahead = run.t, list[Amount | None]([run.amount])
+        self._first = t
+        self._ahead = list[Amount | None]([self.amount])
         self._each: Amount | None = None  # what each of these updates consumes, if that is not planned
-        self._is_reported = run.t > 0 or bool(run.amount) or run.restored_from is not None  # the progress
-        if self._is_position:
-            run.reported = None
-        self._set_needs_check()
+        self._has_progress = has_progress
+        self.last_report = None
+        if self.is_progress:
+            self.reported = None
 
-    def _set_needs_check(self) -> None:
-        """Note whether the consumption of the next update must be checked before that update."""
-        run = self._run
-        if self._is_position:
-            run.needs_check = not self._is_reported or run.not_finite_at == run.t
-        else:
-            is_open = self._is_unknown or (self._is_planned and self._expected(run.t + 1) is None)
-            run.needs_check = (is_open and run.reported is None) or run.not_finite_at == run.t
+    @property
+    def is_progress(self) -> bool:
+        """True if the clock is the progress of the run."""
+        return self.unit == PROGRESS
 
-    def checked(self, call: str, amount: Mapping[str, Any]) -> Amount:
-        """Validate the keyword of a call, such as `scheduler.consumed(`, and return the amount."""
-        return checked_amount(call, self.unit, amount)
+    @property
+    def may_be_unknown(self) -> bool:
+        """True if the loop may have to report what an update consumes."""
+        return self._is_unknown or self._is_planned
 
-    def checked_progress(self, progress: Mapping[str, Any]) -> float:
-        """Validate the keyword of `scheduler.report`, and return the progress, which may be more than 1."""
-        return checked_progress("scheduler.report(", self.unit, progress, most=inf)
+    def is_unknown_at(self, t: int) -> bool:
+        """Return whether the consumption of the next update must be checked before that update, which is `t`."""
+        if self.is_progress:
+            return not self._has_progress
+        is_open = self._is_unknown or (self._is_planned and self._expected(t + 1) is None)
+        return is_open and self.reported is None
 
     def report(self, amount: Amount) -> None:
         """Add consumption that the loop reports for the next update."""
-        run = self._run
-        before = None if run.is_measured else run.reported
-        run.reported, run.is_measured = (before or 0) + amount, False
-        self._set_needs_check()
+        before = None if self.is_measured else self.reported
+        self.reported = (before or 0) + amount
+        self.is_measured = False
 
-    def add_measured(self, amount: Amount) -> None:
-        """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
-        run = self._run
-        if run.reported is None or run.is_measured:
-            run.reported, run.is_measured = (run.reported or 0) + amount, True
-            self._set_needs_check()
+    def add_measured(self, amount: Amount) -> bool:
+        """Add consumption that an engine measured for the next update; return False if the loop reported its own."""
+        if self.reported is not None and not self.is_measured:
+            return False
+        self.reported = (self.reported or 0) + amount
+        self.is_measured = True
+        return True
 
     def note_progress(self) -> None:
         """Note that the progress of the next update was reported."""
-        self._is_reported = True
-        self._set_needs_check()
+        self._has_progress = True
 
-    def check(self) -> None:
+    def check(self, t: int, counted_by: str) -> None:
         """Check the consumption of the next update before that update.
+
+        Args:
+            t: the update.
+            counted_by: the call that counts the batches of an engine, for the message.
 
         Raises:
             MissingFact: the consumption is unknown. Nothing has changed: report it and repeat the step.
             PlanError: the update is planned to consume nothing.
         """
-        run, amounts = self._run, self._amounts
-        assert run.amount is not None
-        if self._is_position:
-            if not self._is_reported:
-                raise missing_progress(f"update {run.t}")
-        elif run.reported is None:
+        amounts = self._amounts
+        assert self.amount is not None
+        if self.is_progress:
+            if not self._has_progress:
+                raise missing_progress(f"update {t}")
+        elif self.reported is None:
             if isinstance(amounts, PlannedAmounts):
-                amounts.require_some(run.t, run.amount)
+                amounts.require_some(t, self.amount)
             else:
-                raise self._missing()
-        run.needs_check = False
+                raise self._missing(t, counted_by)
 
-    def _missing(self) -> MissingFact:
+    def _missing(self, t: int, counted_by: str) -> MissingFact:
         error = missing_amounts(self.unit, "")
         call = f"scheduler.consumed({self.unit}=n)"
         instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
-        if counted_by := self._run.counted_by:
+        if counted_by:
             counted = counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
             instead = f"For example: {counted.replace(', )', ')')}"
         return MissingFact(
-            f"update {self._run.t}",
+            f"update {t}",
             f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
             instead,
             fact=error.fact,
             example=error.example,
         )
 
-    def count(self) -> None:
-        """Count the consumption of an update of the run, after its number was counted."""
-        run, t = self._run, self._run.t
-        amount, reported = run.amount, run.reported
+    def count(self, t: int) -> None:
+        """Count the consumption of an update, after which `t` is the next one."""
+        amount = self.amount
+        reported = self.reported
         assert amount is not None
-        self.last_report = None if run.is_measured else reported
-        run.reported, run.is_measured = None, False
-        following = amount if self._is_position else self._expected(t)
+        self.last_report = None if self.is_measured else reported
+        self.reported = None
+        self.is_measured = False
+        following = amount if self.is_progress else self._expected(t)
         if reported is not None:
             # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
-            is_repeated = following is None and run.last_amount is not None and reported == amount - run.last_amount
+            is_repeated = following is None and self.last_amount is not None and reported == amount - self.last_amount
             if amount + reported != following:
                 following = amount + reported
                 self._compute(t, following, reported if is_repeated and self._is_unknown else None, _AHEAD)
         elif following is None:
             self._compute(t - 1, amount, None, _AHEAD)
             following = self._ahead[1] if len(self._ahead) > 1 else amount
-        run.last_amount, run.amount = amount, following
-        if self._is_unknown or self._is_planned:
-            self._set_needs_check()
+        self.last_amount = amount
+        self.amount = following
 
     def times_from(self, t: int, amount: Amount | None, count: int) -> UpdateTimes:
         """Return the times of up to `count` updates from update `t` on, before which the run has this amount."""
-        if self._is_position:
+        if self.is_progress:
             return UpdateTimes(t, amount, count)
         if amount is None or self._expected(t) != amount:  # of an optimizer that has not stepped in the last update
             return UpdateTimes(t, amount)
@@ -188,7 +210,8 @@ class Consumption:
 
     def _compute(self, t: int, amount: Amount, each: Amount | None, count: int) -> None:
         """Compute the amounts before `count` updates from update `t` on, fewer if they are unknown or not possible."""
-        self._first, self._each = t, each
+        self._first = t
+        self._each = each
         if self._is_unknown:
             if each is None or amount + each * count >= MAX_CONSUMED:
                 self._ahead = [amount]
@@ -197,8 +220,9 @@ class Consumption:
             self._ahead = guesses.tolist()
             return
         amounts = self._amounts.amounts_from(t, amount, count + 1)
-        if self._is_planned and (empty := np.flatnonzero(np.diff(amounts) < 1)).size:
-            amounts = amounts[: int(empty[0]) + 1]  # an update that is planned to consume nothing is checked
+        if self._is_planned:
+            empty = np.flatnonzero(np.diff(amounts) < 1)  # an update that is planned to consume nothing is checked
+            amounts = amounts[: int(empty[0]) + 1] if empty.size else amounts
         self._ahead = amounts.tolist()
 
 

@@ -1,19 +1,21 @@
 """EngineHandle: what the adapter of an engine asks a Scheduler, beside the methods for its user."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isclose
 from typing import Any, Final, NamedTuple, final
 
 from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field
-from paramsched.core.plan.lines import by_group
+from paramsched.core.plan.lines import Line, by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.plan.traces import Key
+from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.processes import Processes
+from paramsched.core.run.reported import measure
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.short import ShortRun, unmoved
-from paramsched.core.run.state import COUNT
+from paramsched.core.run.state import COUNT, Group
 from paramsched.core.run.values import LR
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.schedule import Schedule
@@ -65,17 +67,17 @@ class EngineHandle:
     @property
     def processes(self) -> Processes:
         """The processes that train together, which warn and log for all of them."""
-        return self._scheduler._resume.processes
+        return self._scheduler._run.processes
 
     @property
     def is_attached(self) -> bool:
         """False after the Scheduler was detached."""
-        return not self._scheduler._run.released
+        return not self._scheduler._run.has_ended
 
     @property
     def is_manual(self) -> bool:
         """True if the user's code counts the updates."""
-        return self._scheduler._run.drive == "manual"
+        return self._scheduler._run.arguments.drive == "manual"
 
     def values(self) -> dict[Key, float]:
         """Return the planned values of the next update by field and group; targets have the group ""."""
@@ -86,29 +88,32 @@ class EngineHandle:
         names = flat_optimizers(
             {name: optimizer.param_groups for name, optimizer in self._scheduler.optimizers.items()}
         )
-        for (_, member), its_names in zip(self._scheduler._members(), names.values(), strict=True):
-            for index, line, base in by_group(member.rows.lines):
-                yield GroupLine(line.field, its_names[index], line.schedule, line.clock, base)
+        for name, attached in self._scheduler._attached.items():
+            for index, line, base in by_group(attached.table.lines):
+                yield GroupLine(line.field, names[name][index], line.schedule, line.clock, base)
 
     def measured(self, **amount: Any) -> None:
         """Report the consumption of the next update, measured from its batches; that of the user takes precedence."""
-        self._scheduler._measured(**amount)
+        measure(self._scheduler._run, amount)
 
     def set_end_known(self, known: bool = True) -> None:
         """Note whether the end of the run was reported, or needs no report."""
-        self._scheduler._run.end_is_known = known
+        for observer in self._observers:
+            observer.set_end_known(known)
 
     def take_over_metrics(self) -> None:
         """Note that the engine itself reports metrics that never arrive."""
-        self._scheduler._run.warns_of_metrics = False
+        for observer in self._observers:
+            observer.take_over("metrics")
 
     def take_over_unmoved(self) -> None:
         """Note that the engine itself reports why the plan does not move."""
-        self._scheduler._run.end_writes()
+        for observer in self._observers:
+            observer.take_over("training")
 
     def idle_rules(self) -> list[MetricRule[Any]]:
         """Return the metric rules that have not observed their metric."""
-        return self._scheduler._run.idle_rules(self._scheduler._run.t)
+        return [rule for observer in self._observers for rule in observer.idle_rules()]
 
     def problems_of_end(self, *, early: bool, unmoved_advice: str) -> list[Problem]:
         """Return the problems of a run at its end. None is reported again when the process ends.
@@ -119,22 +124,22 @@ class EngineHandle:
             early: True if the user's code ended the run on purpose, so that only a plan that has not moved is reported.
             unmoved_advice: the advice for a plan that has not moved.
         """
-        run = self._scheduler._run
-        message = "" if early else ShortRun(run).problem()
-        missing = None if early or run.released or not run.has_moved else run.missing_groups()
-        run.end_is_known, run.warns_of_groups = True, False
-        problems = [] if (still := unmoved(run)) is None else [still.changed(advice=unmoved_advice)]
-        if still is not None:
-            self.take_over_unmoved()
-        problems += [Problem(found=message)] if message else []
-        return problems if missing is None else [*problems, missing]
+        return [
+            problem
+            for observer in self._observers
+            for problem in observer.problems_of_end(early=early, unmoved_advice=unmoved_advice)
+        ]
+
+    @property
+    def _observers(self) -> list[RunObserver]:
+        return self._scheduler._run.state.observers
 
     def set_known_bases(self, *, of_code: bool, of_added: bool) -> None:
         """Note whether the groups have the bases of the user's code, now and if groups are added later."""
-        for _, member in self._scheduler._members():
-            member.knows_added_bases = of_added
+        for attached in self._scheduler._attached.values():
+            attached.bases.has_added = of_added
             if not of_code:
-                member.code_bases = {}
+                attached.bases.values = {}
 
     def keep_added_rates(self) -> None:
         """Write the base of each group that was added with a tenth of the lr of the first group.
@@ -142,30 +147,38 @@ class EngineHandle:
         This lr was computed from that of the first group, whose line therefore has changed it already. An lr that was
         written is the base, and so is that of a group with a line of its own.
         """
-        run = self._scheduler._run
-        for groups, member in self._scheduler._members():
+        for name, attached in self._scheduler._attached.items():
+            groups = self._scheduler._optimizers[name].param_groups
             added = [index for index, group in enumerate(groups) if COUNT not in group and "initial_lr" not in group]
-            lines = member.lines(groups) if added else ()
+            lines = attached.lines(groups) if added else ()
             first = next((line for line in lines if line.field == LR and 0 in line.groups), None)
-            if first is None or stage_from_base(first.schedule) is not None:
+            if first is not None and stage_from_base(first.schedule) is None:
+                optional = {id(line.schedule) for line in attached.run.in_force.counted.bindings if line.optional}
+                lines_of_lr = [line for line in lines if line.field == LR and id(line.schedule) not in optional]
+                indices = [index for line in lines_of_lr for index in line.only(added).groups]
+                self._keep_rates(attached, groups, first, indices)
+
+    def _keep_rates(
+        self, attached: AttachedOptimizer, groups: list[Group], first: Line, indices: Sequence[int]
+    ) -> None:
+        """Write the base of each of these groups whose lr is a tenth of that of the first group, with its line."""
+        run = attached.run
+        # A value is a multiple of the base plus what absolute levels add.
+        (by_levels,) = first.values_of_one(run.times, 0.0, run.states)
+        factor = first.values_of_one(run.times, 1.0, run.states)[0] - by_levels
+        rate = float(groups[0]["lr"])
+        labels = attached.scope.labels(groups)
+        for index in indices:
+            lr = groups[index]["lr"]
+            if not isclose(lr, rate / _DIVISOR, rel_tol=1e-6):
                 continue
-            optional = {id(line.schedule) for line in run.in_force.counted.bindings if line.optional}
-            # A value is a multiple of the base plus what absolute levels add.
-            (by_levels,) = first.values_of_one(run.times, 0.0, run.states)
-            factor = first.values_of_one(run.times, 1.0, run.states)[0] - by_levels
-            rate, labels = float(groups[0]["lr"]), member.labels(groups)
-            for line in (line.only(added) for line in lines if line.field == LR and id(line.schedule) not in optional):
-                for index in line.groups:
-                    lr = groups[index]["lr"]
-                    if not isclose(lr, rate / _DIVISOR, rel_tol=1e-6):
-                        continue
-                    if lr > by_levels and factor > 0:
-                        groups[index]["initial_lr"] = (lr - by_levels) / factor
-                    elif lr == 0:  # before a warmup
-                        groups[index]["initial_lr"] = first.bases[first.groups.index(0)] / _DIVISOR
-                    else:
-                        continue  # its lr does not determine a base, so it is the base
-                    self.processes.log(
-                        "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
-                        labels[index], run.t, lr, groups[index]["initial_lr"],
-                    )  # fmt: skip
+            if lr > by_levels and factor > 0:
+                groups[index]["initial_lr"] = (lr - by_levels) / factor
+            elif lr == 0:  # before a warmup
+                groups[index]["initial_lr"] = first.bases[first.groups.index(0)] / _DIVISOR
+            else:
+                continue  # its lr does not determine a base, so it is the base
+            self.processes.log(
+                "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
+                labels[index], run.t, lr, groups[index]["initial_lr"],
+            )  # fmt: skip

@@ -1,6 +1,6 @@
 """The plans of a run, in the order in which they were in force."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
@@ -9,7 +9,7 @@ from paramsched.errors import StateError, shown
 
 
 @final
-class Entry(NamedTuple):
+class HistoryEntry(NamedTuple):
     """A plan with the bases that changed, and the update from which it was in force.
 
     Args:
@@ -44,14 +44,14 @@ class History:
     A job that resumes with another plan each time would add an entry to each of its checkpoints, without an end.
     Therefore only the first 10 and the last 90 plans are kept.
 
-    >>> history = History((Entry(0, None, "a"),)).with_plan(Entry(8000, None, "b"))
+    >>> history = History((HistoryEntry(0, None, "a"),)).with_plan(HistoryEntry(8000, None, "b"))
     >>> history.as_data(), history.resumed_at(7000, None).as_data()
     ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[HistoryEntry, ...]
 
-    def with_plan(self, new: Entry) -> "History":
+    def with_plan(self, new: HistoryEntry) -> "History":
         """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound.
 
         Their bases remain in force.
@@ -64,7 +64,7 @@ class History:
         return History(_bounded((*kept, new._replace(bases=tuple(bases.items())))))
 
     def with_bases(
-        self, now: Entry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
+        self, now: HistoryEntry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
     ) -> "History":
         """Return the history of a run whose bases may change at the update of `now`, the last one of the history.
 
@@ -102,7 +102,7 @@ _FIRST = 10  # plans that a history keeps
 _LAST = 90  # and those after them
 
 
-def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _bounded(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
     """Leave out the middle of a long history; the bases that were changed there remain in force."""
     more = len(entries) - _FIRST - _LAST
     if more <= 0:
@@ -111,7 +111,7 @@ def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     return (*first, after._replace(bases=tuple(_last_of((*dropped, after)).items())), *last)
 
 
-def _last_of(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
+def _last_of(entries: Iterable[HistoryEntry]) -> dict[tuple[str, str], float]:
     """Return the last base of each place in some entries."""
     return {place: base for entry in entries for place, base in entry.bases}
 
@@ -124,7 +124,7 @@ def read_history(data: Any) -> History:
     """Validate the history in a scheduler's state."""
     if not isinstance(data, (list, tuple)) or not data:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
-    entries: list[Entry] = []
+    entries: list[HistoryEntry] = []
     for index, found in enumerate(data):
         if not isinstance(found, (list, tuple)) or len(found) not in (3, 4):
             raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
@@ -139,7 +139,7 @@ def read_history(data: Any) -> History:
         if not details.keys() <= _DETAILS:
             raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases")
         bases = _read_bases(index, details["bases"]) if "bases" in details else ()
-        entries.append(Entry(update, amount, plan, bases))
+        entries.append(HistoryEntry(update, amount, plan, bases))
     return History(_bounded(tuple(entries)))
 
 
@@ -155,3 +155,38 @@ def _read_bases(index: int, data: Any) -> Bases:
         if not is_finite_number(base):
             raise StateError(f"state: {name} has {shown(base)}, which is not a finite number")
     return tuple(found.items())
+
+
+@final
+class RunHistory:
+    """The plans of a run that goes on.
+
+    Args:
+        begin: returns the first entry, which is made when it is needed, because the text of a plan takes time.
+    """
+
+    def __init__(self, begin: Callable[[], HistoryEntry]) -> None:
+        self._begin = begin
+        self._plans: History | None = None
+        self._before_seek = -1, History(())  # the update of the last jump, and the plans before it
+
+    @property
+    def plans(self) -> History:
+        """The plans, the earliest first."""
+        if self._plans is None:
+            self._plans = History((self._begin(),))
+        return self._plans
+
+    @plans.setter
+    def plans(self, plans: History) -> None:
+        self._plans = plans
+
+    def before_seek(self, t: int) -> History:
+        """Return the plans before a jump from update `t`; a jump that no update followed is undone."""
+        sought, before = self._before_seek
+        return before if sought == t else self.plans
+
+    def seek(self, t: int, amount: float | None, before: History) -> None:
+        """Note a jump to update `t`, and the plans before it."""
+        self._before_seek = t, before
+        self.plans = before.resumed_at(t, amount)

@@ -3,21 +3,24 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
+from paramsched.base.pickles import names_in_pickles
 from paramsched.base.words import names_listed
-from paramsched.core.fields import RECORD, json_or_none, recorded_bases
-from paramsched.core.plan.lines import Line, Place, RuleStates, Values, bases_of, by_group
+from paramsched.core.fields import RECORD, json_or_none
+from paramsched.core.plan.lines import (
+    Line,
+    RuleStates,
+    Values,
+)
 from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.history import Entry, History, read_history
+from paramsched.core.run.history import History, HistoryEntry, read_history
 from paramsched.core.run.position import BEGIN, RunPosition
-from paramsched.core.run.reports import OtherBase
-from paramsched.core.run.run import Member, Run
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.state import (
     Group,
@@ -29,10 +32,9 @@ from paramsched.core.run.state import (
     mapping_in,
     read_entries,
     restored_states,
-    saved_states,
 )
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import InvalidArgument, PlanChanged, StateError, shown
+from paramsched.errors import InvalidArgument, StateError, shown
 
 # It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan
 # with other fields or rules has the same keys.
@@ -50,7 +52,7 @@ _OF_ALL = {"groups", "bases"}
 
 @final
 @dataclass(frozen=True, slots=True)
-class State:
+class Record:
     """A validated record.
 
     Args:
@@ -105,61 +107,9 @@ class State:
         return self.text, self.facts
 
 
-def record_of(run: Run) -> dict[str, Any]:
-    """Return the record of a run: its plan and its position."""
-    position, in_force, history = run.position, run.in_force, run.history
-    is_single = history == _single_plan_history(in_force.text, position.amount, in_force)
-    found = {
-        "t": position.t,
-        "amount": position.amount,  # None on the clock of updates
-        "last_amount": run.last_amount,
-        "reported_amount": position.reported,  # and not counted yet
-        "measured": position.is_measured,
-        "rules": saved_states(run.states),
-        "history": [] if is_single else history.as_data(),
-        "counts": {name: count for name, count in run.counts.items() if count != position.t},
-    }
-    absent: tuple[Any, ...] = (None, [], {})
-    position_of_run = {name: entry for name, entry in found.items() if entry is not False and entry not in absent}
-    return record_of_plan(in_force) | position_of_run
-
-
-def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Return the state of a Scheduler: the record with the bases of all groups; equal ones are stored once.
-
-    Args:
-        run: the run.
-        sizes: the number of groups of each optimizer, by name.
-    """
-    record, counts = record_of(run), list(sizes.values())
-    record["groups"] = counts[0] if len(set(counts)) == 1 else counts
-    record["bases"] = _by_field({name: _all_bases(member) for name, member in run.members.items()}, sizes)
-    return {RECORD: json.dumps(record)}
-
-
-def _all_bases(member: Member) -> Values:
-    """Return the bases in the groups of an optimizer, also those of fields that its plan no longer has."""
-    recorded = {
-        (index, slot): base for index, group in enumerate(member.bound) for slot, base in recorded_bases(group).items()
-    }
-    return recorded | bases_of(member.rows.lines)
-
-
-def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
-    """Return a dict from field to its values in the groups of all optimizers, or one number if these are equal."""
-    found: dict[str, list[float | None]] = {}
-    first = 0  # the place of the optimizer's first group among those of all optimizers
-    for name, size in sizes.items():
-        for (index, slot), value in values.get(name, {}).items():
-            if index < size:  # the optimizer of a detached scheduler may have lost groups
-                found.setdefault(slot, [None] * sum(sizes.values()))[first + index] = value
-        first += size
-    return {name: one[0] if len(set(one)) == 1 else one for name, one in found.items()}
-
-
-def _single_plan_history(text: str | None, amount: Amount | None, in_force: ResolvedPlan | None) -> History:
+def single_plan_history(text: str | None, amount: Amount | None) -> History:
     """Return the history of a run whose only plan started at update 0; records omit this history."""
-    return History((Entry(0, None if amount is None else 0, text),))
+    return History((HistoryEntry(0, None if amount is None else 0, text),))
 
 
 @final
@@ -176,27 +126,16 @@ class SavedOptimizer:
     """
 
     count: int | None
-    state: State | None
+    state: Record | None
     position: RunPosition | None
     bases: Values
     is_in_groups: bool = True
 
     @staticmethod
-    def in_state(state: State, name: str) -> "SavedOptimizer":
+    def in_state(state: Record, name: str) -> "SavedOptimizer":
         """Return what the state of a Scheduler has for one optimizer, as if its groups saved it."""
         position = state.position_at(state.counts.get(name, state.position.t))
         return SavedOptimizer(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
-
-    @staticmethod
-    def in_run(member: Member) -> "SavedOptimizer":
-        """Return what the groups of an optimizer carry that an earlier Scheduler drives."""
-        run, in_force = member.run, member.run.in_force
-        state = State(
-            in_force.text, in_force, None, in_force.facts, {member.name: len(member.bound)}, {},
-            saved_states(run.states), run.position, run.history,
-            last_amount=run.last_amount, owner="that of the previous Scheduler", is_loaded=False,
-        )  # fmt: skip
-        return SavedOptimizer(member.position.t, state, member.position, bases_of(member.rows.lines))
 
     @property
     def completeness(self) -> tuple[bool, int]:
@@ -220,7 +159,7 @@ NOTHING: Final = SavedOptimizer(None, None, None, {})
 """The entries of the groups of a new optimizer: none."""
 
 
-def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
+def rule_states(state: Record | None, in_force: ResolvedPlan) -> RuleStates:
     """Return the states of the metric rules of a plan: those of a record, else the initial ones.
 
     Raises:
@@ -234,13 +173,44 @@ def rule_states(state: State | None, in_force: ResolvedPlan) -> RuleStates:
     return restored_states(state.feedback, rules)
 
 
+CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OtherBase:
+    """A base in another source that differs from the one in the code.
+
+    Args:
+        field: the field.
+        group: the label of the group.
+        code: the number in the code.
+        base: the number in the other source.
+        source: the other source.
+        code_applies: True if the code's applies.
+        own: what `code` is: the number in the code, or the one that the group has.
+    """
+
+    field: str
+    group: str | int
+    code: Any
+    base: float
+    source: str = CHECKPOINT
+    code_applies: bool = False
+    own: str = "the code"
+
+    def text(self) -> str:
+        """Return both numbers."""
+        return f"{self.base!r} in {self.source}, {self.code!r} in {self.own}"
+
+
 LogCall: TypeAlias = tuple[Any, ...]
 """The arguments of `Processes.log`."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoredOptimizer:
     """The state with which an optimizer continues at a start or after a load, computed before anything is written.
 
     Args:
@@ -308,7 +278,7 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
     return SavedOptimizer(count, None, RunPosition(count), bases)
 
 
-def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> State:
+def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> Record:
     """Validate the state of a Scheduler, without side effects; `known` as for `read_groups`."""
     if not isinstance(state, Mapping):
         raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
@@ -333,7 +303,7 @@ def _entry_with_state(checkpoint: Mapping[Any, Any]) -> object | None:
     return next(states, None)
 
 
-def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> State:
+def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Record:
     """Validate a record, key by key; `bases` is True if it must have the bases of all groups."""
     _check_keys(data, bases=bases)
     optimizers, text = _read_sizes(data), data["plan"]
@@ -354,7 +324,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Stat
         in_force, unreadable = _resolved_or_why(text, facts, names)
     position = _read_position(data, in_force)
     entries = data.get("history") or None
-    history = _single_plan_history(text, position.amount, in_force)
+    history = single_plan_history(text, position.amount)
     if entries is not None:
         history = read_history(entries)
         if history.entries[-1].text != text:
@@ -362,7 +332,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Stat
     found = _read_by_field("bases", data["bases"], groups) if bases else {}
     feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
     counts = _read_counts(data.get("counts", {}), optimizers, position.t)
-    return State(
+    return Record(
         text, in_force, unreadable, facts, optimizers, _by_optimizer(found, optimizers),
         feedback, position, history, counts, data.get("last_amount"),
         external=_read_external(data.get("external", [])),
@@ -542,70 +512,6 @@ OnChange: TypeAlias = Literal["new", "checkpoint", "error"]
 OnBase: TypeAlias = Literal["checkpoint", "code", "error"]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class BasePolicy:
-    """Chooses between the bases of a checkpoint and those of the code; `on_base` as in `ps.Scheduler`."""
-
-    on_base: OnBase = "checkpoint"
-
-    def require_code(self) -> None:
-        """Raise for groups that hold a checkpoint already, if the choice needs the bases of the code."""
-        if self.on_base != "checkpoint":
-            raise InvalidArgument(
-                f"Scheduler(on_base={self.on_base!r})",
-                "the groups hold a checkpoint already, so the bases of the code are lost",
-                "Construct the Scheduler before optimizer.load_state_dict(…). If the checkpoint has your base already, "
-                "omit on_base",
-            )
-
-    def applied(self, restored: Restored, member: Member, groups: list[Group]) -> Restored:
-        """Return what an optimizer continues with, with the bases that apply.
-
-        Args:
-            restored: its lines have the bases of the checkpoint.
-            member: the optimizer, with the bases of the code.
-            groups: the groups, for their names.
-
-        Raises:
-            PlanChanged: a base differs, and the choice is "error".
-        """
-        labels, uses_code = member.labels(groups), self.on_base == "code"
-        changes: list[OtherBase] = []
-        replaced: dict[tuple[str, str], float] = {}
-        applied: dict[Place, float] = {}
-        for index, line, base in by_group(restored.lines):
-            code = member.code_bases.get((index, line.field.slot), base)
-            if code != base:
-                changes.append(OtherBase(str(line.field), labels[index], code, base, code_applies=uses_code))
-                if uses_code:
-                    replaced[line.name, str(labels[index])] = base
-                    applied[index, line.field.slot] = code
-        if changes and self.on_base == "error":
-            raise PlanChanged(
-                "bases differ from the checkpoint's; on_base is 'error', so nothing was written.\n"
-                + "\n".join(f"base of {change.field} in group {change.group}: {change.text()}" for change in changes)
-                + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
-            )
-        if not changes:
-            return restored
-        lines = tuple(line.with_bases(applied) for line in restored.lines)
-        return replace(restored, lines=lines, changes=tuple(changes), replaced=replaced)
-
-
-BASES_OF_CHECKPOINT: Final = BasePolicy()
-
-
-def record_bases(run: Run, replaced: Mapping[tuple[str, str], float]) -> None:
-    """Record in the history that the bases in force may have changed at the present update."""
-    bases: dict[tuple[str, str], float] = {}
-    for member in run.members.values():
-        if member.bound:
-            labels = member.labels(member.bound)
-            bases |= {(line.name, str(labels[index])): base for index, line, base in by_group(member.rows.lines)}
-    run.history = run.history.with_bases(run.entry(), bases, replaced)
-
-
 VERSION: Final = 5
 """The version of a record."""
 
@@ -614,3 +520,7 @@ def record_of_plan(in_force: ResolvedPlan) -> dict[str, Any]:
     """Return the part of a record that has the plan."""
     record = {"version": VERSION, "plan": in_force.plan.text, "facts": facts_as_data(in_force.facts)}
     return record | ({"optimizers": list(in_force.optimizers)} if in_force.optimizers else {})
+
+
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)

@@ -1,10 +1,8 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
-from math import inf
-from numbers import Integral, Real
+from numbers import Integral
 from types import MappingProxyType
 from typing import (
     TYPE_CHECKING,
@@ -30,43 +28,32 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean, text_on_screen
 from paramsched.core.answering import answering_class
 from paramsched.core.entries import load_entry
-from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
-from paramsched.core.fields import Field
-from paramsched.core.plan.forms import PlanLike, without_total
-from paramsched.core.plan.lines import bases_of, by_group
-from paramsched.core.plan.optimizers import find_group, flat_optimizers, unique_labels
+from paramsched.core.feedback import MetricRule
+from paramsched.core.plan.forms import PlanLike
+from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import resolved_rules
-from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
+from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.plan.traces import Key
-from paramsched.core.run.parameter_writes import ParameterWrites
-from paramsched.core.run.position import RunPosition
-from paramsched.core.run.processes import WORLD, Processes
-from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state, state_of
-from paramsched.core.run.resume import Resume
-from paramsched.core.run.run import Member, Run, counter, planned_values, sync, sync_for_checkpoint
-from paramsched.core.run.short import MovesAfterLoad, note_run, unmoved
-from paramsched.core.run.start import (
-    Drive,
-    PlanSource,
-    Settings,
-    checked_on_base,
-    checked_on_change,
-    checked_strict,
-    is_count_of_updates,
-    settings_of,
-    start,
-    unwrapped_optimizers,
-    with_location,
-)
-from paramsched.core.run.state import Group, remove_entries
+from paramsched.core.run.arguments import Arguments, Drive, check_option, is_count_of_updates
+from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.by_hand import counter
+from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state
+from paramsched.core.run.reported import consume, observe_metrics, report_progress, sought_position
+from paramsched.core.run.resume import load_record
+from paramsched.core.run.run import Run
+from paramsched.core.run.run_values import flat_values, key_of, planned_values
+from paramsched.core.run.saving import state_of
+from paramsched.core.run.start import Started, attach
+from paramsched.core.run.state import remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
-from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call, meant_clock
-from paramsched.errors import InvalidArgument, InvalidCall, InvalidTime, MissingFact, PlanError, shown
+from paramsched.core.run.torch_state import load_torch_state
+from paramsched.core.run.unwrapped import unwrapped_optimizers
+from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call
+from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 if TYPE_CHECKING:
-    from paramsched.core.run.amounts import Consumption
+    pass
 
 
 short_name("OnChange", OnChange)
@@ -146,15 +133,13 @@ class Scheduler(LRScheduler):
     optimizer: Any
     _optimizers: Mapping[str, Any]  # by name; a single one has the name `ALONE`
     _run: Run
-    _by_name: dict[str, Member]
-    _resume: Resume
+    _attached: dict[str, AttachedOptimizer]
     _count: Callable[[], object] | None = None  # what `step` calls, from its first call on
-    _warned: frozenset[str] = frozenset()  # the kinds of reports and metrics that have caused a warning
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
         optimizer: OptimizerLike | Mapping[str, OptimizerLike],
-        plan: PlanLike | PlanSource,
+        plan: PlanLike | Arguments,
         *,
         facts: RunFacts | None = None,
         drive: Drive | str = "optimizer",
@@ -167,39 +152,21 @@ class Scheduler(LRScheduler):
         several = isinstance(optimizer, Mapping)
         self._optimizers = MappingProxyType(unwrapped_optimizers(optimizer))
         self.optimizer = next(iter(self._optimizers.values()))
-        policy, names = checked_on_change(on_change), tuple(self._optimizers) if several else ()
-        processes = Processes(checked_strict(strict))
-        source = PlanSource.of(plan, names=names, processes=processes)
-        resume = Resume(policy, checked_on_base(on_base), processes)
-        settings = settings_of(source, drive, resume, t, names)
-        try:
-            self._attach(settings, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts))
-        except PlanError as refusal:
-            raise refusal if source.text is None else with_location(refusal, source.text)  # noqa: B904  # the same error, with its location
-        note_run(self._run)
+        names = tuple(self._optimizers) if several else ()
+        check_option("on_change", on_change)
+        check_option("strict", strict)
+        arguments = Arguments.of(plan, names=names).with_options(drive, on_change, on_base, t, strict, names)
+        self._take(attach(self._optimizers, arguments, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts)))
 
-    def _attach(self, settings: Settings, facts: RunFacts) -> None:
-        """Attach a plan to all optimizers."""
-        source = settings.source
-        if source.is_recipe and facts.total is not None:
-            settings = replace(settings, source=replace(source, plan=without_total(source.plan)))
-        self._start(settings, *start(self._optimizers, settings, facts))
-
-    def _start(self, settings: Settings, run: Run, members: dict[str, Member]) -> None:
-        """Store the run of an attached plan, and own its members."""
-        self._run, self._by_name, self._resume, self._source = run, members, settings.resume, settings.source
-        self._count, self._step_count = None, 1
-        run.scheduler = ref(self)
-        for ended in run.takes_over:
+    def _take(self, started: Started) -> None:
+        """Take a run that has begun, and own its optimizers."""
+        self._run = started.run
+        self._attached = started.attached
+        self._count = None
+        self._step_count = 1
+        started.run.scheduler = ref(self)
+        for ended in started.ended:
             ended.successor = self
-        run.takes_over = ()
-        run.warns_of_metrics = run.warns_of_groups = not settings.source.warns_of_metrics
-        if not run.released:
-            run.writes = ParameterWrites(
-                {name: one for name, one in self._optimizers.items() if members[name].can_start}
-            )
-            if run.drive == "manual":
-                MovesAfterLoad(run, self._optimizers.values())
 
     # ------------------------------------------------------------------ values
 
@@ -238,7 +205,8 @@ class Scheduler(LRScheduler):
     def states(self) -> dict[MetricRule[Any], Any]:
         """A dict from each metric rule of the plan to its state."""
         self._run.require_in_use("states")
-        in_force, states = self._run.in_force, self._run.states
+        in_force = self._run.in_force
+        states = self._run.state.states
         return {rule: states[same] for rule, same in resolved_rules(in_force.plan, in_force.resolved).items()}
 
     @property
@@ -247,10 +215,11 @@ class Scheduler(LRScheduler):
 
         The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
         which may be None. A fourth element, a dict, has `"bases"`, the bases from that update on, by field and group,
-        if `on_base` changed them. Only the first 10 and the last 90 plans of a run are kept. A plan that comes into force at an update replaces all entries from that update on.
+        if `on_base` changed them. Only the first 10 and the last 90 plans of a run are kept. A plan that comes into
+        force at an update replaces all entries from that update on.
         """
         self._run.require_in_use("history")
-        return self._run.history.as_data()
+        return self._run.history.plans.as_data()
 
     def value(self, field: str, group: int | str | None = None) -> float:
         """Return the planned value of a field in one group at the next update.
@@ -272,36 +241,7 @@ class Scheduler(LRScheduler):
         0.375
         """
         values = self._values()
-        return values[self._key(values, field, group)]
-
-    def _values(self) -> dict[Key, float]:
-        """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
-        run = self._synced()
-        found: dict[Key, float] = {}
-        for groups, member in self._members():
-            labels = member.labels(groups)
-            values = planned_values(member)
-            found |= {
-                (line.name, labels[index]): values[index, line.field.slot]
-                for index, line, _ in by_group(member.rows.lines)
-                if index < len(labels)  # the optimizer of a detached scheduler may have lost groups
-            }
-        return found | {(name, ""): value for name, value in run.target_values().items()}
-
-    def _key(self, keys: Collection[Key], field: str, group: int | str | None) -> Key:
-        """Return the key of a field in a group, or raise."""
-        if self._run.is_shared:
-            candidates: list[Any] = [find_group(keys, self._optimizers, field, group)]
-        else:
-            group = 0 if group is None else group
-            labels: dict[Any, Any] = dict(enumerate(unique_labels(self.optimizer.param_groups)))
-            candidates = [(field, ""), (field, group), (field, labels.get(group))]
-        key: Key | None = next((candidate for candidate in candidates if candidate in keys), None)
-        if key is not None:
-            return key
-        known = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in keys)
-        message = f"the plan does not schedule it (only {known})"
-        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", message)
+        return values[key_of(values, self._optimizers, field, group, is_shared=self._run.shared is not None)]
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
@@ -328,24 +268,7 @@ class Scheduler(LRScheduler):
         if update not in get_args(WhichUpdate):
             near = did_you_mean(str(update), get_args(WhichUpdate))
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Use scheduler.scalars("coming")')
-        run = self._synced()
-        last = update == "last" and run.t > 0
-        names = flat_optimizers({name: one.param_groups for name, one in self._optimizers.items()})
-        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
-        scalars: dict[str, float] = {}
-        for (_, member), its_names in zip(self._members(), names.values(), strict=True):
-            values = planned_values(member, last=last)
-            scalars |= {
-                Field.of(line.name).slot + its_names[index]: values[index, line.field.slot]
-                for index, line, _ in by_group(member.rows.lines)
-                if index < len(its_names)  # as above
-            }
-        for name, value in run.target_values(last=last).items():
-            scalars[name if name not in scalars else f"targets/{name}"] = value
-        amount = run.last_amount if last else run.amount
-        if amount is not None:
-            scalars[f"consumed_{run.in_force.unit}"] = float(amount)
-        return scalars
+        return flat_values(self._synced(), self._optimizers, last=update == "last")
 
     # ------------------------------------------------------------------ position, consumption and metrics
 
@@ -368,24 +291,7 @@ class Scheduler(LRScheduler):
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "For example: scheduler.seek(0)"
             )
         self._run.require_attached("seek(…)")
-        in_force, t = self._synced().in_force, int(t)
-        try:
-            if amount:
-                from paramsched.core.run.amounts import checked_amount, checked_progress
-
-                check = checked_progress if in_force.unit == PROGRESS else checked_amount
-                reached: Amount | None = check(f"scheduler.seek({t}, ", in_force.unit, amount)
-            else:
-                reached = in_force.amount_at(t)
-        except MissingFact as error:
-            instead = f"For example: scheduler.seek({t}, {in_force.unit}={error.example})"
-            message = f"the number of {in_force.unit} that these updates consumed is unknown"
-            if in_force.unit == PROGRESS:
-                message = "the progress of the run before this update is unknown"
-            raise MissingFact(
-                f"scheduler.seek({t})", message, instead, fact=error.fact, example=error.example
-            ) from None
-        self._run.seek(RunPosition(t, reached))
+        self._synced().seek(sought_position(self._run.in_force, int(t), amount))
 
     @readable
     def consumed(self, *misplaced: Never, **amount: Any) -> None:
@@ -413,10 +319,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount, optimizer.param_groups[0]["lr"]
         (50, 0.05)
         """
-        if misplaced:
-            raise self._misplaced("consumed", misplaced[0])
-        source, reported = self._checked_amount("scheduler.consumed(", amount)
-        source.report(reported)
+        consume(self._run, misplaced, amount)
 
     @readable
     def report(self, *misplaced: Never, **progress: Any) -> None:
@@ -441,94 +344,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]
         (0, 0.25, 0.07500000000000001)
         """
-        if misplaced:
-            raise self._misplaced("report", misplaced[0])
-        run, consumption = self._run, self._run.consumption
-        run.require_attached("report(…)")
-        if consumption is None:
-            from paramsched.core.run.amounts import checked_progress
-
-            checked_progress("scheduler.report(", None, progress)  # raises
-        assert consumption is not None
-        reached, before = consumption.checked_progress(progress), run.amount
-        assert before is not None
-        if reached > 1:
-            message = (
-                f"scheduler.report(progress={shown(progress[PROGRESS])}) counts as 1: the progress of a run is a "
-                "fraction: 0.37, not 37"
-            )
-            self._warn_once("above", Problem(found=message))
-            reached = 1.0
-        if reached < before:
-            message = (
-                f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
-                "there until a report exceeds it, so that no schedule goes back"
-            )
-            advice = f"To go back, call scheduler.seek({run.t}, progress={reached})"
-            self._warn_once("below", Problem(found=message, advice=advice))
-        elif reached > before:
-            self._synced().report(reached)
-        consumption.note_progress()
-
-    def _misplaced(self, method: Literal["consumed", "report"], value: Any) -> InvalidCall:
-        """Return the error for an amount without its unit; raise the one for an amount that is wrong beside that."""
-        from paramsched.core.run.amounts import checked_amount, checked_progress
-
-        consumption, call = self._run.consumption, f"scheduler.{method}("
-        unit = None if consumption is None else consumption.unit
-        if method == "report":
-            name, _ = PROGRESS, checked_progress(call, unit, {PROGRESS: value}, most=inf)
-        else:
-            name = unit or "tokens"
-            checked_amount(call, unit, {name: value})
-        return InvalidCall(f"{call}{shown(value)})", f"{name} must be named", f"Write {call}{name}={shown(value)})")
-
-    def _warn_once(self, kind: Literal["above", "below", "metric"], problem: Problem) -> None:
-        """Warn of one kind of reports or metrics, once in the life of the Scheduler."""
-        if kind not in self._warned:
-            self._warned |= {kind}
-            self._resume.processes.warn(problem)
-
-    def _measured(self, **amount: Any) -> None:
-        """Report the consumption of the next update that an engine measured from its batches.
-
-        Consumption that the loop reports with `consumed` takes precedence.
-
-        Args:
-            amount: as in `consumed`.
-
-        Raises:
-            InvalidArgument: as in `consumed`.
-
-        >>> import torch
-        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
-        >>> scheduler = Scheduler(optimizer, plan)
-        >>> scheduler._measured(tokens=30)
-        >>> scheduler.consumed(tokens=20)
-        >>> _ = optimizer.step()
-        >>> scheduler.amount
-        20
-        """
-        source, counted = self._checked_amount("scheduler.consumed(", amount)
-        source.add_measured(counted)
-
-    def _checked_amount(self, call: str, amount: dict[str, Any]) -> "tuple[Consumption, Amount]":
-        """Validate reported consumption; return it with the source that receives it. `call` is its start."""
-        source, run = self._run.consumption, self._run
-        if run.released:
-            run.require_attached(f"{call.removeprefix('scheduler.')}…)")
-        if source is None:
-            from paramsched.core.run.amounts import checked_amount
-
-            checked_amount(call, None, amount)  # raises
-        assert source is not None
-        reported = source.checked(call, amount)
-        assert run.amount is not None
-        if run.amount + (run.reported or 0) + reported >= MAX_CONSUMED:
-            site = f"{call}{source.unit}={reported})"
-            raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
-        return source, reported
+        report_progress(self._run, self._synced, misplaced, progress)
 
     @readable
     def observe(self, *misplaced: Never, **metrics: SupportsFloat) -> None:
@@ -551,31 +367,7 @@ class Scheduler(LRScheduler):
         >>> scheduler.value("lr")
         0.05
         """
-        if misplaced:
-            raise misplaced_metric("scheduler.observe", misplaced[0], self._run.states)
-        self._run.require_attached("observe(…)")
-        run = self._run
-        before, watched = run.states, {rule.metric for rule in run.states}
-        numbers = {}
-        for name, value in metrics.items():
-            if name not in watched:
-                site = f"observe({name}={value!r})"
-                if (unit := meant_clock(name)) is not None:
-                    call = f"scheduler.{'report' if unit == PROGRESS else 'consumed'}({unit}={value!r})"
-                    clock = run.in_force.unit
-                    advice = f"For example: {call}" if unit == clock else f"The plan's clock counts {clock or UPDATES}"
-                    raise InvalidArgument(site, f"{name} is an amount, not a metric", advice)
-                instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
-                raise InvalidArgument(site, f"no rule watches {name!r}; {instead}")
-            numbers[name] = _metric_as_float(name, value)
-        begun = run.in_force.rules_at(run.t, run.amount)
-        observed = {rule: rule.observe(before[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers}
-        run.observed |= numbers.keys()
-        run.change({**before, **observed})
-        if any(observed[rule] != before[rule] for rule in observed):
-            self._synced().rewrite()
-        for problem in ignored_metrics("scheduler.observe", observed, numbers, run.t, run.skipped):
-            WORLD.warn(problem)  # not an error with `strict`: one overflow must not end a run
+        observe_metrics(self._run, self._synced, misplaced, metrics)
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
@@ -589,21 +381,22 @@ class Scheduler(LRScheduler):
                 epochs was passed: use `seek`. Also if Accelerate calls it once per process, as it does with a prepared
                 scheduler.
         """
-        ignored = None if metrics is None and epoch is None else self._check_arguments_of_step(metrics, epoch)
+        ignored = None if metrics is None and epoch is None else self._observe_step(metrics, epoch)
         (self._count or self._chosen_count())()
         self._step_count += 1
         if ignored is not None:
-            self._warn_once("metric", ignored)
+            for observer in self._run.state.observers:
+                observer.warn_once("metric", ignored)
 
-    def _check_arguments_of_step(self, metrics: Any, epoch: Any) -> Problem | None:
+    def _observe_step(self, metrics: Any, epoch: Any) -> Problem | None:
         """Observe the metric that was passed to `step`, and refuse a number of updates.
 
         Returns a problem if the metric has no effect, because the plan has no metric rule.
         """
         self._run.require_in_use("step()")
-        states = self._run.states
+        states = self._run.state.states
         if metrics is not None and states:
-            if not self._is_attached:
+            if self._run.has_ended:
                 return None
             names = sorted(rule.metric for rule in states)
             if len(names) > 1:
@@ -628,21 +421,23 @@ class Scheduler(LRScheduler):
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
         run = self._run
-        if run.drive == "manual":
+        if run.arguments.drive == "manual":
             refuse_steps_of_processes('Scheduler(…, drive="manual")', "scheduler.step() after each update")
-            count = counter(run, [(member, self._optimizers[name]) for name, member in self._by_name.items()])
-            self._count = count
-            return count
-        self._count = partial(_acknowledge, run)  # without a reference to this Scheduler, which would be a circle
-        return self._count
+            count = counter(run, [(attached, self._optimizers[name]) for name, attached in self._attached.items()])
+        else:
+            count = partial(_acknowledge, run)  # without a reference to this Scheduler, which would be a circle
+        self._count = count
+        return count
 
     def detach(self) -> None:
         """Stop writing; remove the hooks and all entries of paramsched from the optimizers. Their values remain."""
-        if self._is_attached:
-            self._run.release()
-            for groups, member in self._members():
-                member.rows.remove_views(groups)
-                remove_entries(groups)
+        if self._run.has_ended:
+            return
+        self._run.release()
+        for name, attached in self._attached.items():
+            groups = self._optimizers[name].param_groups
+            attached.table.remove_views(groups)
+            remove_entries(groups)
 
     # ------------------------------------------------------------------ attributes that engines read
 
@@ -658,7 +453,7 @@ class Scheduler(LRScheduler):
 
         On the clock of progress it is the progress of the next update, a float from 0 to 1.
         """
-        amount = self._run.amount
+        amount = self._run.state.amount
         return self.t if amount is None else amount
 
     @property
@@ -678,13 +473,11 @@ class Scheduler(LRScheduler):
         >>> scheduler.t
         4
         """
-        t, run = self.t, self._run
-        if run.writes is not None and run.writes.note_query():
-            problem = unmoved(run)
-            run.end_writes()  # reported once
-            if problem is not None:
-                run.processes.warn(problem)
-        return run.in_force.is_over_at(t, run.amount)
+        t = self.t
+        state = self._run.state
+        for observer in state.observers:
+            observer.queried()
+        return state.in_force.is_over_at(t, state.amount)
 
     @property
     def last_epoch(self) -> int:
@@ -701,11 +494,12 @@ class Scheduler(LRScheduler):
     def base_lrs(self) -> list[Any]:
         """The base of each group's lr; its current value if the plan does not schedule it."""
         self._synced()
-        found: list[Any] = []
-        for groups, member in self._members():
-            bases = {index: base for (index, slot), base in bases_of(member.rows.lines).items() if slot == "lr"}
-            found += [bases.get(i, group["lr"]) for i, group in enumerate(groups)]
-        return found
+        base_lrs: list[Any] = []
+        for name, attached in self._attached.items():
+            bases = {index: base for (index, slot), base in bases_of(attached.table.lines).items() if slot == "lr"}
+            groups = self._optimizers[name].param_groups
+            base_lrs += [bases.get(index, group["lr"]) for index, group in enumerate(groups)]
+        return base_lrs
 
     @base_lrs.setter
     def base_lrs(self, value: Any) -> None:
@@ -725,16 +519,17 @@ class Scheduler(LRScheduler):
     def get_last_lr(self) -> list[Any]:
         """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
         run = self._synced()
-        now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
-        if run.acknowledged or run.t == 0:
-            return now
+        rates = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
+        if run.is_acknowledged or run.t == 0:
+            return rates
         first = 0
-        for groups, member in self._members():
-            for (index, slot), value in planned_values(member, last=True).items():
-                if slot == "lr" and index < len(groups):
-                    now[first + index] = value
-            first += len(groups)
-        return now
+        for name, attached in self._attached.items():
+            size = len(self._optimizers[name].param_groups)
+            for (index, slot), value in attached.planned_values(last=True).items():
+                if slot == "lr" and index < size:
+                    rates[first + index] = value
+            first += size
+        return rates
 
     @property
     def _last_lr(self) -> list[Any]:  # type: ignore[override]  # an attribute of LRScheduler, computed on access here
@@ -745,10 +540,11 @@ class Scheduler(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
         self._run.require_in_use("state_dict()")
-        if self._is_attached:
-            for groups, member in self._members():
-                sync_for_checkpoint(member, groups)
-        self._run.saved_at = self.t
+        if not self._run.has_ended:
+            for name, attached in self._attached.items():
+                attached.sync_for_checkpoint(self._optimizers[name].param_groups)
+        for observer in self._run.state.observers:
+            observer.saved(self.t)
         return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -762,32 +558,29 @@ class Scheduler(LRScheduler):
         """
         self._run.require_attached("load_state_dict(…)")
         run = self._synced()
-        at = None if run.is_shared else position_of_torch(state_dict)
+        at = position_of_torch(state_dict) if run.shared is None else None
         if at is not None:
-            self._resume.load_position(self._run, at, state_dict, self.optimizer)
+            load_torch_state(run, at, state_dict, self.optimizer)
             return
-        state = read_scheduler_state(state_dict, run.in_force)
-        self._resume.load(run, state, {name: one.param_groups for name, one in self._optimizers.items()})
+        record = read_scheduler_state(state_dict, run.in_force)
+        load_record(run, record, {name: one.param_groups for name, one in self._optimizers.items()})
 
     def __reduce__(self) -> Reduced:
         return pickled_object(self, "", self.__getstate__())
 
     def __getstate__(self) -> dict[str, Any]:
-        from paramsched.core.run.copied import plain_state
-        from paramsched.core.run.start import copied_state
+        from paramsched.core.run.copies import state_of_copy
 
-        copied = copied_state(self._run, self._resume, self._optimizers, self._source)
-        return plain_state(copied) | {"step_count": self._step_count}
+        return state_of_copy(self._run, self._optimizers) | {"step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from paramsched.core.run.copied import state_of_copy
-        from paramsched.core.run.start import run_of_copy
+        from paramsched.core.run.copies import started_copy
 
-        copied = state_of_copy(state)
-        self._optimizers = MappingProxyType(copied["optimizers"])
-        self.optimizer = next(iter(self._optimizers.values()))
-        self._start(*run_of_copy(self._optimizers, copied))
-        self._step_count = copied["step_count"]
+        optimizers = state["optimizers"]
+        self._optimizers = MappingProxyType(optimizers)
+        self.optimizer = next(iter(optimizers.values()))
+        self._take(started_copy(optimizers, state))
+        self._step_count = state["step_count"]
 
     if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
@@ -797,33 +590,31 @@ class Scheduler(LRScheduler):
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
-        state = "replaced " * self._run.replaced
+        state = "replaced " if self._run.end == "replaced" else ""
         return text_on_screen(f"<{state}Scheduler at update {self._run.t} of {plan}>")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return the picture of the plan in force that a notebook shows, with the values of the next update."""
-        optimizers = self._optimizers if self._run.is_shared else self.optimizer
-        notebook, values = load_entry("notebook"), self._values()
-        bundle: dict[str, str] = notebook.bundle_of_run(self.plan, optimizers, self.facts, self.last_epoch, values)
+        optimizers = self.optimizer if self._run.shared is None else self._optimizers
+        values = self._values()
+        bundle: dict[str, str] = load_entry("notebook").bundle_of_run(
+            self.plan, optimizers, self.facts, self.last_epoch, values
+        )
         return bundle
 
     # ------------------------------------------------------------------ inside
 
-    @property
-    def _is_attached(self) -> bool:
-        return not self._run.released
+    def _values(self) -> dict[Key, float]:
+        """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
+        return planned_values(self._synced(), self._optimizers)
 
     def _synced(self) -> Run:
         """Return the run, after binding groups that were added or replaced."""
         self._run.require_in_use("value(…), scalars(), …")
-        if self._is_attached:
-            for groups, member in self._members():
-                sync(member, groups)
+        if not self._run.has_ended:
+            for name, attached in self._attached.items():
+                attached.sync(self._optimizers[name].param_groups)
         return self._run
-
-    def _members(self) -> list[tuple[list[Group], Member]]:
-        """Return the group dicts of each optimizer, and its part of the run."""
-        return [(self._optimizers[name].param_groups, member) for name, member in self._by_name.items()]
 
 
 readable(Scheduler, Scheduler.__init__)
@@ -840,24 +631,3 @@ def _acknowledge(run: Run) -> None:
     """Note that an engine has seen the last update."""
     run.require_in_use("step()")
     run.acknowledged_at = run.t
-
-
-def _metric_as_float(name: str, value: Any) -> float:
-    """Convert a metric to a float: a real number, or a tensor without dimensions."""
-    if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
-        return float(value.detach())
-    if isinstance(value, Real) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise InvalidArgument(
-                f"observe({name}=…)",
-                "the integer is too large for a float",
-                f'For example: observe({name}=float("inf"))',
-            ) from None
-    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
-    raise InvalidArgument(
-        f"observe({name}=…)",
-        f"expected a number, got {type(value).__name__}{shape}",
-        f"For example: observe({name}=float(value))",
-    )

@@ -1,15 +1,19 @@
-"""Several optimizers under one plan: the counts that they carry and load."""
+"""Several optimizers under one plan: the updates that they share, and the counts that they carry and load."""
 
-from collections.abc import Iterable, Mapping
-from typing import final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
 
+from paramsched.base.pickles import names_in_pickles
 from paramsched.base.problem import Problem
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.reports import problems_of_bases
-from paramsched.core.run.run import Run
+from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.history import History
+from paramsched.core.run.run_state import RunState
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.state import saved_states
+from paramsched.core.run.steps import run_uncompiled
 from paramsched.errors import StateError
 
 
@@ -39,7 +43,8 @@ def starting_counts(names: Iterable[str], known: Mapping[str, int], start: int |
 
 
 @final
-class Loads:
+@dataclass(slots=True)
+class LoadedRuns:
     """The states that several optimizers have loaded since the last update of their run.
 
     The run is at the largest count. An optimizer that is one update behind it has not stepped in the last update, and
@@ -48,16 +53,23 @@ class Loads:
     the others move the run forward continues at the update of the run, too.
 
     Args:
-        run: the run, whose present state applies until a load changes it.
+        before: the update of the run before the loads.
+        saved: the state of each optimizer; those that were loaded come last, in their order.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.before = run.t
-        position, states = run.position, saved_states(run.states)
-        self.saved = {  # by the name of the optimizer; those that were loaded come last, in their order
-            name: SavedRun(count, position, run.last_amount, states, run.history, is_loaded=False)
-            for name, count in run.counts.items()
+    before: int
+    saved: dict[str, SavedRun]
+
+    @staticmethod
+    def of(run: RunState, history: History, counts: Mapping[str, int]) -> "LoadedRuns":
+        """Return the present state of a run, which applies until a load changes it."""
+        states = saved_states(run.states)
+        position = run.position
+        saved = {
+            name: SavedRun(count, position, run.last_amount, states, history, is_loaded=False)
+            for name, count in counts.items()
         }
+        return LoadedRuns(run.t, saved)
 
     def add(self, loaded: Mapping[str, SavedRun]) -> None:
         """Note the states that optimizers have loaded."""
@@ -65,29 +77,20 @@ class Loads:
             self.saved.pop(name, None)
             self.saved[name] = saved
 
-    def forget(self, name: str) -> None:
-        """Forget the state of an optimizer that has stepped, and is at the update of the run."""
-        self.saved.pop(name, None)
+    def counts(self, present: Mapping[str, int]) -> dict[str, int]:
+        """Return the count of each optimizer; `present` are those in the run."""
+        loaded = {name: saved.count for name, saved in self.saved.items() if saved.count is not None}
+        return {name: loaded.get(name, count) for name, count in present.items()}
 
-    def counts(self, run: Run) -> dict[str, int]:
-        """Return the count of each optimizer."""
-        saved = {name: saved_run.count for name, saved_run in self.saved.items()}
-        return {name: count if (known := saved.get(name)) is None else known for name, count in run.counts.items()}
-
-    def may_have_missed(self, run: Run, name: str, t: int) -> bool:
-        """Return whether an optimizer one update behind has not stepped in the last update, of a run moved to `t`."""
-        saved = self.saved.get(name)
-        return t == self.before or run.members[name].is_restored or (saved is not None and saved.is_loaded)
-
-    def of_run_at(self, run: Run, t: int) -> SavedRun | None:
+    def of_run_at(self, t: int, now: int) -> SavedRun | None:
         """Return the record of the run at an update, the last one that was loaded; None if that is the present one."""
         latest = list(reversed(self.saved.values()))
         of_run = next((saved for saved in latest if saved.is_loaded and saved.position.t == t), None)
-        if of_run is not None or t == run.t:
+        if of_run is not None or t == now:
             return of_run
         return next(saved for saved in latest if t in (saved.count, saved.position.t))
 
-    def amounts(self, run: Run) -> dict[int, Amount | None]:
+    def amounts(self, run: RunState) -> dict[int, Amount | None]:
         """Return the known amounts by update; those that were loaded last take precedence."""
         amounts = {run.t - 1: run.last_amount, run.t: run.amount}
         for saved in self.saved.values():
@@ -96,50 +99,136 @@ class Loads:
                 amounts[saved.position.t - 1] = saved.last_amount
         return amounts
 
-    def end(self, run: Run) -> None:
+
+@final
+class SharedUpdates:
+    """The updates of a run that several optimizers share.
+
+    Attributes:
+        loads: the states that they have loaded since the last update; None if there are none.
+        joined: by optimizer, the update after the last one in which it took part.
+        restored: those whose groups had a count at the start of the run.
+        without_count: those that have loaded a state without a count, with which they join the run.
+
+    Args:
+        run: the state of the run.
+        attached: returns the optimizers by name, without deleted ones.
+    """
+
+    def __init__(self, run: RunState, attached: Callable[[], Mapping[str, AttachedOptimizer]]) -> None:
+        self._run = run
+        self._attached = attached
+        self._starters = "", ""  # the optimizers whose steps started the last two updates
+        self._has_warned = False  # that one has missed a step
+        self.joined = dict[str, int]()
+        self.loads: LoadedRuns | None = None
+        self.restored = set[str]()
+        self.without_count = set[str]()
+
+    def before_update(self, starter: str) -> None:
+        """Move the optimizers that have not stepped in the last update to the next one."""
+        run = self._run
+        if self.loads is not None:
+            self._end_loads(self.loads)
+        attached = self._attached().values()
+        missed = [optimizer for optimizer in attached if optimizer.t < run.t]
+        before, last = self._starters
+        self._starters = last, starter
+        if missed:
+            # If another one steps several times in each iteration, the first that has missed the update ends them.
+            *_, other = (optimizer.name for optimizer in attached if optimizer.t == run.t)
+            for optimizer in missed:
+                optimizer.advance_without_step()
+            self._log_missed_step(_ended_without([one.name for one in missed], run.t), [missed[0].name, other])
+        # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
+        # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
+        elif before not in ("", last) and last == starter:
+            message = (
+                f"a step of {last} has started the updates from {run.t - 1} on, and one of {before} the update before"
+            )
+            self._log_missed_step(message, [last])
+
+    def join_update(self, name: str) -> None:
+        """Note that an optimizer steps in the last update, which another one has started."""
+        self.joined[name] = self._run.t
+        if self.loads is not None:
+            self.loads.saved.pop(name, None)
+
+    def after_update(self) -> None:
+        """Note that an update was counted: nothing."""
+
+    def after_driving_step(self, driver: AttachedOptimizer, optimizer: object) -> None:
+        """Count a step of the optimizer that drives the run, and write the next values of all optimizers."""
+        try:
+            driver.after_step(optimizer)
+        finally:
+            run_uncompiled(SharedUpdates._advance_others)(self, driver)
+
+    def _advance_others(self, driver: AttachedOptimizer) -> None:
+        for attached in self._attached().values():
+            if attached is not driver:
+                attached.advance_without_step()
+
+    def counts(self, present: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the count of each optimizer, with those that were loaded; `present` are those in the run."""
+        return present if self.loads is None else self.loads.counts(present)
+
+    def may_have_missed(self, name: str, t: int) -> bool:
+        """Return whether an optimizer one update behind has not stepped in the last update, of a run moved to `t`."""
+        saved = None if self.loads is None else self.loads.saved.get(name)
+        is_loaded = saved is not None and saved.is_loaded
+        return self.loads is None or t == self.loads.before or name in self.restored or is_loaded
+
+    def log_late(self, names: Iterable[str]) -> None:
+        """Log the optimizers that have not stepped in the last update, at the end of the run.
+
+        If one has skipped its first step, its later steps look like those of a loop in another order, up to here.
+
+        Args:
+            names: all optimizers.
+        """
+        t = self._run.t
+        starter = self._starters[1]
+        late = [name for name in names if name != starter and self.joined.get(name) != t]
+        if starter and late:
+            self._log_missed_step(_ended_without(late, t), [late[0], starter])
+
+    def _log_missed_step(self, message: str, choices: Iterable[str]) -> None:
+        """Log once that an optimizer misses updates; `choices` are those whose steps may be the updates."""
+        if not self._has_warned:
+            self._has_warned = True
+            self._run.processes.log(
+                "%s. On the shared clock, an optimizer that misses an update may use values that are one update old. "
+                "drive= names the optimizer whose steps are the updates: %s", message,
+                ", ".join(f'drive="{name}" for those of {name}' for name in choices),
+            )  # fmt: skip
+
+    def _end_loads(self, loads: LoadedRuns) -> None:
         """Warn of what differs in the checkpoints of the optimizers, before the next update of the run."""
-        for name, saved in self.saved.items():
-            if saved.is_loaded and saved.count is not None and saved.count < run.t - 1:
-                problem = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {run.t}"
-                advice = f"Load checkpoints of the same update. {name} continues at update {run.t}."
-                run.unreported.append(Problem(found=problem, advice=advice))
+        t = self._run.t
+        for name, saved in loads.saved.items():
+            if saved.is_loaded and saved.count is not None and saved.count < t - 1:
+                message = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {t}"
+                advice = f"Load checkpoints of the same update. {name} continues at update {t}."
+                self._run.unreported.append(Problem(found=message, advice=advice))
         left = [
             name
-            for name, saved in self.saved.items()
-            if not (saved.is_loaded or run.members[name].has_joined)
-            and (saved.count or 0) < run.t - self.may_have_missed(run, name, run.t)
+            for name, saved in loads.saved.items()
+            if not (saved.is_loaded or name in self.without_count)
+            and (saved.count or 0) < t - self.may_have_missed(name, t)
         ]
         if left:
-            sources = shown_names(name for name, saved in self.saved.items() if saved.is_loaded)
-            problem = (
-                f"the run is at update {run.t}, from the checkpoint of {sources}, and {shown_names(left)} loaded none"
-            )
-            advice = f"Load checkpoints of the same update. {shown_names(left)} continues at update {run.t}."
-            run.unreported.append(Problem(found=problem, advice=advice))
-        run.unreported += [problem for problem, _ in problems_of_bases(run.changed_bases, run.t)]
-        run.loads, run.changed_bases = None, []
+            sources = shown_names(name for name, saved in loads.saved.items() if saved.is_loaded)
+            message = f"the run is at update {t}, from the checkpoint of {sources}, and {shown_names(left)} loaded none"
+            advice = f"Load checkpoints of the same update. {shown_names(left)} continues at update {t}."
+            self._run.unreported.append(Problem(found=message, advice=advice))
+        self.loads = None
 
 
-def load_counts(run: Run, loaded: Mapping[str, SavedRun], source: str | None) -> bool:
-    """Continue from what some of several optimizers have loaded, as `Run.load`."""
-    counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
-    for name in loaded.keys() - counted.keys():
-        run.members[name].has_joined = True
-    if not counted:
-        return False
-    loads = run.loads if isinstance(run.loads, Loads) else Loads(run)
-    run.loads = loads
-    loads.add(counted)
-    counts, amounts, before = loads.counts(run), loads.amounts(run), run.position
-    t = max(counts.values())
-    saved = loads.of_run_at(run, t)
-    position = run.position_at(t) if saved is None else saved.position_at(t)
-    if position != before:
-        run.move(position, source)
-    run.last_amount = amounts.get(t - 1, position.amount)
-    if saved is not None:
-        run.continue_from(saved)
-    for name, member in run.members.items():
-        is_behind = run.drive == "optimizer" and counts[name] == t - 1
-        member.t = t - (is_behind and loads.may_have_missed(run, name, t))
-    return position != before
+def _ended_without(names: Iterable[str], t: int) -> str:
+    """Return the words for optimizers that have not stepped in the update before `t`."""
+    return f"update {t - 1} ended without a step of {shown_names(names)}"
+
+
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)

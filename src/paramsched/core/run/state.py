@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 
+from paramsched.base.pickles import names_in_pickles
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan.plan import Plan
@@ -170,3 +171,7 @@ def mapping_in(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StateError(f"state: {name} is {shown(value)}, not a mapping")
     return value
+
+
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)

@@ -1,6 +1,6 @@
 """The values of a run: rows of them, and those that others write."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
 from math import isfinite
 from typing import Any, Final, Protocol, TypeAlias, final
@@ -8,7 +8,6 @@ from typing import Any, Final, Protocol, TypeAlias, final
 import numpy as np
 import torch
 
-from paramsched.base.problem import Problem
 from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
 from paramsched.core.plan.binding import Target
 from paramsched.core.plan.lines import (
@@ -124,7 +123,6 @@ class FloatColumn:
         self.groups, self.bases = [groups[index] for index in self.indices], [b for line in lines for b in line.bases]
         self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
         self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
-        self.has_equal_entries = self._is_equal and field.index is None
         self._largest = 1.0 if self._is_equal else max(map(abs, self.bases))  # of what a factor multiplies
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
         self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
@@ -469,8 +467,6 @@ class ValueRows:
     size: int  # the number of rows
     amounts: list[Any] | None  # the amounts for which the rows were computed; None if the plan is by updates
     loops: list[tuple[Callable[[Any, Any], object], list[Any]]]  # the write and the rows of each column
-    # The field, its key, the groups and the rows of the only column, if a row is one value of all groups; else None.
-    equal: tuple[Field, str, list[Group], list[Any]] | None
 
     def __init__(
         self,
@@ -491,7 +487,6 @@ class ValueRows:
         tensors = [column for column in self._columns if isinstance(column, TensorColumn)]
         self.tuples = [float_column for float_column in floats if float_column.tuple_size is not None]
         self.tensors = Tensors(tensors) if tensors else None
-        self._width = sum(len(line.groups) for line in lines)
         self._is_short = not tensors and all(float_column.is_short for float_column in floats)
         self.seek(times, states)
 
@@ -524,9 +519,6 @@ class ValueRows:
         for column, rows in zip(self._columns, computed, strict=True):
             column.rows = rows
         self.loops = [(column.write, column.rows) for column in self._columns]
-        self.equal = None
-        if len(self.loops) == 1 and isinstance(column := self._columns[0], FloatColumn) and column.has_equal_entries:
-            self.equal = column.field, column.key, column.groups, column.rows
         self.first, self.size, self.amounts = first, size, amounts
 
     def put(self) -> None:
@@ -572,7 +564,8 @@ class ValueRows:
             return 1  # a function may have no value for an update that the run does not reach
         size = self._last_size
         if not self._is_short:
-            size = max(1, min(size, _MAX_ROW_VALUES // max(1, self._width)))
+            width = sum(len(line.groups) for line in self.lines)
+            size = max(1, min(size, _MAX_ROW_VALUES // max(1, width)))
         if self._end is None or t > self._end:
             return size
         return min(size, self._end - t) or 1  # alone, so that the first update after the end is computed first, too
@@ -658,35 +651,6 @@ def note_tensors(rows: ValueRows, tensors: Tensors, planned: Values) -> None:
         for index, (group, _) in zip(column.indices, column.views, strict=True):
             value = planned[index, column.field.slot]
             rows.overwritten.append((column.field, group, column.field.read(group), value))
-
-
-def external_problems(
-    rows: ValueRows, groups: Sequence[Group], labels: Sequence[str | int], reported: set[str], update: int
-) -> Iterator[Problem]:
-    """Yield a warning for each field with an external write, in groups that the optimizer still has.
-
-    The noted values may equal the plan, because the writes compare object identities.
-
-    Args:
-        rows: the rows that noted the writes.
-        groups: the groups of the optimizer.
-        labels: their labels.
-        reported: the fields that were reported; new ones are added.
-        update: the update that used the values.
-    """
-    indices = {id(group): index for index, group in enumerate(groups)}
-    for field, group, value, planned in rows.overwritten:
-        index = indices.get(id(group))
-        if index is None or _is_planned(value, planned) or str(field) in reported:
-            continue
-        reported.add(str(field))
-        text = (
-            f"{field} of group {labels[index]!r} was {value!r} at update {update} instead of the planned "
-            f"{planned!r}: other code wrote it, and the update used it. After each update the plan writes the value of "
-            "the next one"
-        )
-        advice = "Remove what writes it, such as the step() of another scheduler. For other values, change the plan"
-        yield Problem(found=text, advice=advice)
 
 
 def _is_planned(value: Any, planned: float) -> bool:

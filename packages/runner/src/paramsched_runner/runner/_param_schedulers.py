@@ -22,7 +22,7 @@ from paramsched.core.plan import (
     scopes_of,
     unique_labels,
 )
-from paramsched.core.run import EngineHandle, PlanSource, Scheduler
+from paramsched.core.run import Arguments, EngineHandle, Scheduler
 from paramsched.core.time import RunFacts
 from paramsched.engines.engine_facts import refuse_untrained_sizes
 from paramsched.engines.writes import Writer
@@ -133,7 +133,7 @@ def build_schedulers(
     names = list(wrappers)
     is_single = names == [""]
     if is_plan(config, names=() if is_single else names):
-        source = PlanSource.of(config)
+        source = Arguments.of(config)
         fastest = min(names, key=lambda name: facts.accumulation[name])
         optimizers = {name: wrapper.optimizer for name, wrapper in wrappers.items()}
         scheduler = _scheduler_of_plan(
@@ -157,7 +157,7 @@ def build_schedulers(
 
 
 def _scheduler_of_plan(
-    plan: PlanSource, optimizer: Optimizer | Mapping[str, Optimizer], facts: RunFacts, choices: Mapping[str, Any]
+    plan: Arguments, optimizer: Optimizer | Mapping[str, Optimizer], facts: RunFacts, choices: Mapping[str, Any]
 ) -> Scheduler:
     """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
     fixed = SIZES_OF_BATCHES if facts.batch_size is not None else ("accumulation",)  # None: a batch sampler of the user

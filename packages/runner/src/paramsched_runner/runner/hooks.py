@@ -602,7 +602,7 @@ class LoggerHook(Hook):
                 if unit is not None:
                     # Each of several optimizers has its own position.
                     hooks = hooks_on(stepped)
-                    consumed[unit] = one.amount if hooks is None else hooks.member.position.amount or 0
+                    consumed[unit] = one.amount if hooks is None else hooks.attached.position.amount or 0
             found.clear()
             for group in stepped.param_groups:
                 named = {field: field_of_group(group, field) for field in fields}

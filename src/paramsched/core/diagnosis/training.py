@@ -3,7 +3,7 @@
 Torch counts the writes to a tensor, but not those of a fused step: the steps of other optimizers are counted, too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from heapq import nsmallest
 from itertools import islice
@@ -14,10 +14,12 @@ import torch
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from paramsched.base.problem import Problem
+from paramsched.core.diagnosis.step_hook import STEP_HOOK
 from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
-from paramsched.core.run.step_observers import STEP_HOOK
-from paramsched.core.run.steps import updates_in_states
+from paramsched.core.run.steps import updates_in_state, updates_in_states
 
 _WATCHED: Final = 4  # parameters of an optimizer
 _ENOUGH: Final = (
@@ -59,6 +61,11 @@ class OptimizerWrites:
         state = self._state()
         self._was_filled, self._updates = _is_filled(state), _updates_of(state) or 0
         self._empty_state = None if self._was_filled else state
+
+    def has_parameter_of(self, optimizer: Any) -> bool:
+        """Return whether another optimizer has one of the parameters."""
+        is_own = self._optimizer is not None and self._optimizer() is optimizer
+        return not is_own and not self.parameters.isdisjoint(map(id, parameters_of(optimizer.param_groups)))
 
     def note_step(self, optimizer: Any) -> None:
         """Count a step of another optimizer, if it has trained one of the parameters."""
@@ -126,8 +133,12 @@ class ParameterWrites:
         """Count no more steps of other optimizers."""
         STEP_HOOK.remove(self)
 
+    def waits_for(self, optimizer: Any) -> bool:
+        """Return whether an optimizer has one of the parameters, and is another one."""
+        return any(writes.has_parameter_of(optimizer) for writes in self._optimizers.values())
+
     def after_step(self, optimizer: Any) -> None:
-        """Note a step of an optimizer of the process."""
+        """Note a step of such an optimizer."""
         for writes in self._optimizers.values():
             writes.note_step(optimizer)
 
@@ -166,6 +177,79 @@ class ParameterWrites:
             if text := writes.measured():
                 return text % ("the optimizer" if name == ALONE else f"the optimizer {name!r}")
         return ""
+
+
+def unmoved(run: Run, writes: ParameterWrites, observed: Collection[str]) -> Problem | None:
+    """Return the problem of a run whose parameters were written and that has counted no update; else None.
+
+    Args:
+        run: the run.
+        writes: the writes to its parameters.
+        observed: the metrics that it has observed.
+    """
+    state = run.state
+    if state.has_moved or run.in_force.is_over_at(state.t, state.amount):
+        return None
+    if observed and all(binding.schedule.piece.held == 0 for binding in run.in_force.counted.bindings):
+        return None  # the metrics alone move it
+    measured = writes.measured()
+    if not measured:
+        return None
+    advice = "Call scheduler.step() once for each update of the plan"
+    if run.arguments.drive != "manual":
+        advice = (
+            "If the optimizer was constructed again, write ps.Scheduler(optimizer, plan) after that. If its step was "
+            'replaced, or a wrapper has a step of its own, write ps.Scheduler(optimizer, plan, drive="manual") and '
+            "call scheduler.step() after each update. If another optimizer trains these parameters first, or if they "
+            "were only loaded, nothing is wrong"
+        )
+    return Problem(found=f"the plan is still at update {run.t}, although {measured}", advice=advice)
+
+
+@final
+class MovesAfterLoad:
+    """The updates of a plan by hand between a load and the first step of an optimizer.
+
+    A loop that moves a scheduler forward after a load moves one twice that the load has moved.
+
+    Args:
+        run: the run.
+        optimizers: its optimizers.
+    """
+
+    def __init__(self, run: Run, optimizers: Iterable[Any]) -> None:
+        self._run = ref(run)
+        self._optimizers = [ref(optimizer) for optimizer in optimizers if isinstance(optimizer, Optimizer)]
+        self._updates: dict[int, int | None] = {}  # in the state of each optimizer after the load
+
+    def begin(self) -> None:
+        """Wait for the first step after a load."""
+        self._updates = {
+            index: updates_in_state(optimizer)
+            for index, own in enumerate(self._optimizers)
+            if (optimizer := own()) is not None
+        }
+        STEP_HOOK.add(self)
+
+    def waits_for(self, optimizer: Any) -> bool:
+        """Return whether an optimizer is one of those of the run."""
+        return any(own() is optimizer for own in self._optimizers)
+
+    def after_step(self, optimizer: Any) -> None:
+        """Log the updates without a step, if this is the first step of one of the optimizers after the load."""
+        index = next((index for index, own in enumerate(self._optimizers) if own() is optimizer), None)
+        run = self._run()
+        if index is None or run is None:
+            return
+        STEP_HOOK.remove(self)
+        moves = run.t - run.state.came_from
+        if moves <= 1 or run.has_ended:
+            return
+        before = self._updates.get(index)
+        now = updates_in_state(optimizer)
+        if before is not None and now is not None and now > before + 1:
+            return  # steps that call no hook, such as those of a CUDA graph
+        run.processes.log("moved %d updates without a step of the optimizer", moves)
 
 
 def parameters_of(groups: Iterable[Group]) -> list[Any]:

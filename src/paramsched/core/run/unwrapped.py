@@ -1,0 +1,98 @@
+"""The optimizers that a user passes, without the wrappers of engines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch.optim import Optimizer
+
+from paramsched.core.fields import numeric
+from paramsched.core.plan.optimizers import ALONE, check_names, errors_of
+from paramsched.core.plan.plan import Plan
+from paramsched.core.run.state import Group
+from paramsched.core.schedules.schedule import Schedule
+from paramsched.errors import InvalidArgument
+
+
+def unwrapped_optimizers(given: Any) -> dict[str, Any]:
+    """Return the innermost optimizers of an optimizer, or of a mapping from names to optimizers, by their names.
+
+    Raises:
+        InvalidArgument: a name cannot be used, a value is not an optimizer, or two are the same.
+    """
+    if not isinstance(given, Mapping):
+        return {ALONE: _unwrapped(given)}
+    check_names("Scheduler", given)
+    optimizers: dict[str, Any] = {}
+    names: dict[int, str] = {}
+    for name, optimizer in given.items():
+        with errors_of(name):
+            optimizers[name] = inner = _unwrapped(optimizer)
+        if id(inner) in names:
+            site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
+            raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
+        names[id(inner)] = name
+    return optimizers
+
+
+_INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
+"""The attributes in which wrappers store their optimizer: of Accelerate and MMEngine, Lightning, Lookahead, and SAM."""
+
+
+def _unwrapped(optimizer: Any) -> Any:
+    """Return the innermost optimizer of nested wrappers."""
+    seen: list[int] = []
+    while id(optimizer) not in seen:
+        seen.append(id(optimizer))
+        attributes = getattr(optimizer, "__dict__", {})
+        names = (name for name in _INNER_NAMES if isinstance(getattr(attributes.get(name), "param_groups", None), list))
+        name = next(names, None)
+        if name is None:
+            break
+        optimizer = attributes[name]
+    _require_optimizer(optimizer)
+    return optimizer
+
+
+def _require_optimizer(optimizer: Any) -> None:
+    """Raise for an object that is no optimizer, or that only contains optimizers."""
+    groups = getattr(optimizer, "param_groups", None)
+    attributes = getattr(optimizer, "__dict__", {})
+    is_usable = isinstance(groups, list) and any(map(numeric, groups)) and not _has_idle_groups(attributes, groups)
+    if not is_usable:
+        _refuse_container(optimizer, attributes)
+    if not isinstance(groups, list) or not groups:
+        message = "it has no param_groups"
+        advice = "For example: ps.Scheduler(optimizer, plan)"
+        if isinstance(optimizer, Plan | Schedule):
+            message = "the optimizer comes first, and the plan after it"
+        elif isinstance(optimizer, str):
+            message = "expected an optimizer, got str; the plan comes after it"
+        raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", message, advice)
+
+
+def _refuse_container(optimizer: Any, attributes: Mapping[str, Any]) -> None:
+    """Raise for a list of optimizers, and for an object with such a list."""
+    contained = next((f"optimizer.{name}" for name, value in attributes.items() if _are_optimizers(value)), None)
+    kind = "container"
+    if _are_optimizers(optimizer):
+        contained = "optimizers"
+        kind = type(optimizer).__name__
+    if contained is not None:
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            f"this is a {kind} of optimizers; give the optimizers names",
+            f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({contained})}}, plan)',
+        )
+
+
+def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
+    """Return whether no step reads the groups of a container, because its optimizers have their own (torchtitan)."""
+    inner = own.get("optimizers")
+    if not _are_optimizers(inner):
+        return False
+    read = {id(group) for one in inner or () for group in one.param_groups}
+    return not any(id(group) in read for group in groups)
+
+
+def _are_optimizers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(element, Optimizer) for element in value)
