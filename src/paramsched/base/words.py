@@ -239,6 +239,15 @@ def number_in(text: str) -> int | float | None:
     return (int(plain) if plain.lstrip("+-").isdecimal() else number) if isfinite(number) else None
 
 
+def limit_text(limit: float) -> str:
+    """Return a power of ten as a message writes it.
+
+    >>> limit_text(10**18)
+    '1e18'
+    """
+    return f"{float(limit):.0e}".replace("e+", "e")
+
+
 def shortened_text(text: str) -> str:
     """Shorten a text for a message: to one line of at most 60 characters."""
     flat = " ".join(text[:400].split())

@@ -6,7 +6,8 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from paramsched.base.params import Param, params_of
-from paramsched.errors import InvalidArgument, InvalidCall, shown
+from paramsched.core.messages import calls as messages
+from paramsched.errors import InvalidCall
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
 _Parameters = ParamSpec("_Parameters")
@@ -73,13 +74,11 @@ def register_builder(builder: Builder) -> Builder:
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
     if not inspect.isfunction(builder):
-        message = f"expected a function, got {type(builder).__name__}"
-        raise InvalidArgument(f"shape {shown(builder)}", message, "Write @ps.extend.shape above a def")
+        raise messages.not_a_function(builder)
     name = builder.__name__
     require_free_name(SHAPES, builder, kind="shape")
     if not isinstance(built_class(builder), type):
-        example = f"def {name}(…) -> Schedule:"
-        raise InvalidArgument(f"shape {name!r}", "its return annotation is missing", example=example)
+        raise messages.without_return_annotation(name)
     SHAPES[name] = builder
     return builder
 
@@ -88,7 +87,7 @@ def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callabl
     """Raise InvalidArgument if a name is taken by another function than this one before it was defined again."""
     name = function.__name__
     if name in table and not _is_defined_again(table[name], function):
-        raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
+        raise messages.name_is_taken(kind, name)
 
 
 def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:

@@ -16,12 +16,12 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
 from paramsched.core.entries import notebook_display
+from paramsched.core.messages.numbers import number_to_write
 from paramsched.core.number_checks import (
     check_fields,
     checked,
     finite_number,
     not_negative,
-    number_to_write,
     one_of,
     positive_number,
     proper_share,

@@ -15,7 +15,8 @@ from paramsched.base.params import Positive, readable
 from paramsched.base.words import number_in
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
-from paramsched.core.number_checks import finite_number, number_to_write
+from paramsched.core.messages.numbers import number_to_write
+from paramsched.core.number_checks import finite_number
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import Check, What, of_each, of_one, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, always_above

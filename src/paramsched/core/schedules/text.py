@@ -26,7 +26,7 @@ from paramsched.base.words import closest, shortened_text
 from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
-from paramsched.core.number_checks import NumberKind, number_to_write
+from paramsched.core.messages.numbers import NumberKind, number_to_write
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
