@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import cache, partial
 from numbers import Integral, Real
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from paramsched.base.params import Param
 from paramsched.core.messages import numbers as messages
@@ -15,9 +15,24 @@ MOST_COUNT = 10**18
 """The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
+def is_real_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a real number. A bool is not a number."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_finite_number(value: object) -> bool:
+    """Return whether a value is a finite real number."""
+    if not is_real_number(value):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return False
+
+
 def finite_number(site: str | CallSite, number: object, kind: messages.NumberKind = "number") -> float:
     """Return a finite number as a float; booleans and text raise InvalidArgument, whose advice is for the `kind`."""
-    if isinstance(number, bool) or not isinstance(number, Real):
+    if not is_real_number(number):
         raise messages.not_a_number(site, number, kind)
     try:
         value = float(number)

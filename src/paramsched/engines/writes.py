@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from operator import is_
 from typing import Any, NamedTuple, TypeAlias, final
 
@@ -10,6 +9,7 @@ from paramsched.engines.torch_required import torch
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean
 from paramsched.core.fields import Field
+from paramsched.core.number_checks import is_real_number
 from paramsched.core.run import EngineHandle, PlanHooks, Scheduler, hooks_on
 from paramsched.errors import InvalidArgument, shown
 
@@ -211,7 +211,7 @@ class TargetWrites:
             attribute = self._attribute(site, target, path, root)
             arguments, _, name = path.rpartition(".")
             copy = getattr(root, name, _NONE) if arguments == "args" else _NONE
-            if name not in listed and _is_number(copy) and copy == attribute.written:
+            if name not in listed and is_real_number(copy) and copy == attribute.written:
                 both = f"write={{{target!r}: ({name!r}, {path!r})}}"
                 text = f"the {self.root} has a copy of this argument, {self.root}.{name}, which would keep its value"
                 raise InvalidArgument(site, text, f"Write {both}")
@@ -254,17 +254,13 @@ class TargetWrites:
                 near = [one for one in dir(owner) if not one.startswith("_")]
                 if name == path.rpartition(".")[2]:  # the attribute itself, which is a number
                     own = getattr(owner, "__dict__", {})
-                    near = [one for one in near if _is_number(own.get(one))]
+                    near = [one for one in near if is_real_number(own.get(one))]
                 raise InvalidArgument(site, f"{text}; {did_you_mean(name, near)}" if name and near else text)
             where = f"{where}.{name}"
-        if not _is_number(value):
+        if not is_real_number(value):
             raise InvalidArgument(site, f"expected {where} to be a number, got {shown(value)}")
         try:
             setattr(owner, name, value)
         except (AttributeError, TypeError) as error:
             raise InvalidArgument(site, f"{where} cannot be written: {error}") from None
         return Attribute(target, path, owner, name, isinstance(value, int), value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -16,11 +16,11 @@ from paramsched.base.words import number_in
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.messages.numbers import number_to_write
-from paramsched.core.number_checks import finite_number
+from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import Check, What, of_each, of_one, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, always_above
-from paramsched.core.schedules.registry import is_number, operator_builder
+from paramsched.core.schedules.registry import operator_builder
 from paramsched.core.schedules.schedule import (
     CALL,
     MOST_DEPTH,
@@ -346,7 +346,7 @@ def make_reciprocal(number: Any, schedule: Schedule) -> Any:
 
 def _joined_operands(name: str, *parts: Any) -> Any:
     """Combine all operands; NotImplemented for an operand of a foreign type."""
-    if not all(isinstance(one, (Schedule, Absolute)) or is_number(one) or isinstance(one, bool) for one in parts):
+    if not all(isinstance(one, (Schedule, Absolute)) or is_real_number(one) or isinstance(one, bool) for one in parts):
         return NotImplemented
     return OPERATORS[name].call(operands=tuple(schedule_of(one, one.__str__) for one in parts))
 
@@ -515,7 +515,7 @@ def absolute(x: float | Schedule) -> Absolute | Schedule:
     """
     if isinstance(x, Schedule):
         return OPERATORS["absolute"].call(schedule=x)  # which may have metric rules
-    if is_number(x):
+    if is_real_number(x):
         return Absolute(x)
     message = f"expected a number or a schedule, got {type(x).__name__}"
     number = number_in(x) if isinstance(x, str) else None

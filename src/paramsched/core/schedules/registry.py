@@ -4,13 +4,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
-from numbers import Real
 from typing import Any, Final, cast
 
 from paramsched.base.params import params_of, readable
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.curves.curve import Curve
+from paramsched.core.number_checks import is_real_number
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown
 
@@ -31,7 +31,7 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
         return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
     if levels is not None:
-        are_numbers = all(isinstance(level, Real) and not isinstance(level, bool) for level in levels)
+        are_numbers = all(is_real_number(level) for level in levels)
         are_both = are_numbers and len(levels) == 2 and not may_be_length(levels[1])
         advice = f"Write {', '.join(map(_text, levels))}" if are_both else ""
         message = f"expected a level, got {type(levels).__name__}"
@@ -171,11 +171,6 @@ def operator_builder(name: str) -> Callable[[Builder], Builder]:
 def combine_operands(name: str, *operands: Any) -> Any:
     """Apply the operator `name`. Return the schedule, or NotImplemented if an operand has an unknown type."""
     return _OPERATORS[name](*operands)
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a real number."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def builder_name(value: Any) -> str:

@@ -18,8 +18,9 @@ from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
 from paramsched.core.entries import load_entry, notebook_display
+from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands, is_number
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands
 from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
 from paramsched.core.time.duration import Duration
 from paramsched.core.tracebacks import shortened
@@ -711,7 +712,7 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
             message = f"schedules nested more than {MOST_DEPTH} deep"
             raise InvalidArgument(short_line(value), message, "Merge nested calls: shift(s, 2), not two shifts by 1")
         return value
-    if isinstance(value, Absolute) or is_number(value):
+    if isinstance(value, Absolute) or is_real_number(value):
         level: Schedule = SHAPES["constant"](value)
         return level
     name = getattr(value, "__name__", "")
@@ -732,7 +733,7 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
     `constant()`, because the value 1 beside a base is never meant.
     """
     schedule = schedule_of(value, site)
-    if is_number(value) and value not in (0, 1):
+    if is_real_number(value) and value not in (0, 1):
         number: Any = value
         text = str(number) if isinstance(number, int) and abs(number) < _MOST_WRITTEN else repr(float(number))
         raise InvalidArgument(

@@ -14,7 +14,6 @@ from functools import cached_property, lru_cache, partial, reduce
 from inspect import BoundArguments, signature
 from itertools import chain, islice, repeat
 from keyword import iskeyword
-from math import isfinite
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
@@ -27,6 +26,7 @@ from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.messages.numbers import NumberKind, number_to_write
+from paramsched.core.number_checks import is_finite_number
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
@@ -55,13 +55,13 @@ def fits(param: Param, value: Any) -> bool:
         return param.none or param.kind == "any"
     match param.kind:
         case "schedule":
-            return isinstance(value, (Schedule, Absolute)) or is_number(value)
+            return isinstance(value, (Schedule, Absolute)) or is_finite_number(value)
         case "level":
-            return isinstance(value, Absolute) or is_number(value)
+            return isinstance(value, Absolute) or is_finite_number(value)
         case "number":
-            return is_number(value)
+            return is_finite_number(value)
         case "count":
-            return is_number(value) and value == int(value)
+            return is_finite_number(value) and value == int(value)
         case "length":
             return isinstance(value, (str, Real, Duration)) and not isinstance(value, bool)
         case "curve":
@@ -80,16 +80,6 @@ def fits(param: Param, value: Any) -> bool:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple))
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a finite real number."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    try:
-        return isfinite(value)
-    except OverflowError:  # an integer of more than 308 digits
-        return False
 
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
@@ -439,7 +429,7 @@ class _LineReader:
             rest.append((type(left.op), left.right))
             left = left.left
         total, rest = self._operand(left), rest[::-1]
-        if kind is ast.RShift and is_number(total):
+        if kind is ast.RShift and is_finite_number(total):
             raise self.at(left, f"{shown(total)} is a number; every stage but the last needs a length")
         operators, nodes = zip(*rest, strict=True)
         operands = [total, *map(self._operand, nodes)]
@@ -499,7 +489,7 @@ class _LineReader:
 
 
 def _is_plain(value: Any) -> bool:
-    return not value.metric_rules if isinstance(value, Schedule) else is_number(value)
+    return not value.metric_rules if isinstance(value, Schedule) else is_finite_number(value)
 
 
 def join_all(name: str, *operands: Any) -> Any:

@@ -13,7 +13,7 @@ from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, only_set_fields
 from paramsched.core.answering import answering_class, unknown_argument
 from paramsched.core.entries import notebook_display
-from paramsched.core.number_checks import MOST_COUNT
+from paramsched.core.number_checks import MOST_COUNT, is_real_number
 from paramsched.core.time import messages
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, MissingFact
@@ -363,7 +363,7 @@ def _checked_count(name: str, value: Any, least: int) -> int:
 
 def _check_amount(name: str, value: Any, above: float) -> None:
     """Check a run fact that is an amount per update."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not above < cast(Any, value) <= MOST:
+    if not is_real_number(value) or not above < cast(Any, value) <= MOST:
         raise messages.not_an_amount(name, value, above, MOST, facts_by_name()[name].marker("example"))
 
 
