@@ -11,8 +11,9 @@ from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.curves.curve import Curve
 from paramsched.core.number_checks import is_real_number
+from paramsched.core.schedules.messages import text as messages
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown
+from paramsched.errors import InvalidArgument, ParamschedError, shown
 
 _SHAPES: Final = frozenset({"linear", "cosine", "anneal"})
 """The shapes whose first arguments are `start, to, over`, all optional."""
@@ -31,13 +32,11 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
         return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
     if levels is not None:
-        are_numbers = all(is_real_number(level) for level in levels)
-        are_both = are_numbers and len(levels) == 2 and not may_be_length(levels[1])
-        advice = f"Write {', '.join(map(_text, levels))}" if are_both else ""
-        message = f"expected a level, got {type(levels).__name__}"
-        raise InvalidArgument(site, message, advice, example=f"{name}(1.0, 0.5)")
-    message = "expected its name" if len(readings) == 1 else f"it could mean {len(readings)} things"
-    raise InvalidCall(site, message, "Write " + " or ".join(", ".join(_written(reading)) for reading in readings))
+        are_two = len(levels) == 2 and all(map(is_real_number, levels)) and not may_be_length(levels[1])
+        meant = list(map(_text, levels)) if are_two else []
+        raise messages.levels_in_a_list(site, name, type(levels).__name__, meant)
+    texts = [", ".join(_written(reading)) for reading in readings]
+    raise messages.level_not_named(site, texts[0]) if len(texts) == 1 else messages.several_readings(site, texts)
 
 
 def _readings(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -120,7 +119,8 @@ def _of_call(
     """Return an error about an argument with the name of the function that was called, not of one that it calls."""
     if not isinstance(error, InvalidArgument) or error.problem.call is None or error.problem.refused is None:
         return error
-    name, site = builder.__name__, error.problem.call
+    name = builder.__name__
+    site = error.problem.call
     passed = {**dict(zip(params_of(builder), args, strict=False)), **kwargs}
     if site.call == name:
         return error
@@ -141,10 +141,12 @@ def _contains(items: object, refused: object) -> bool:
 
 def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise InvalidCall if arguments do not fit the signature of a builder."""
-    name, signature = builder.__name__, inspect.signature(builder)
-    known = signature.parameters
+    name = builder.__name__
+    signature = inspect.signature(builder)
+    parameters = signature.parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for key in kwargs:
-        if key not in known and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        if key not in parameters and not takes_any:
             from paramsched.core.answering import unknown_argument
 
             raise unknown_argument(name, key, params_of(builder), kwargs[key]) from None
