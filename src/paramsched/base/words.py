@@ -265,6 +265,9 @@ RESERVED: Final = ("clock", "total", "groups", "later", "targets")
 RECIPE: Final = "recipe:"
 """What precedes the name of a published recipe in place of a plan."""
 
+UNTIL_IS_AN_END: Final = '"until" is only valid as the length of a stage'
+"""What every time and length says that is not the length of a stage."""
+
 _MOST_LISTED = 8  # names that a message lists; of more names it lists the nearest ones
 _FEW_LISTED = 4
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from paramsched.base.problem import Problem
+from paramsched.base.words import UNTIL_IS_AN_END
 from paramsched.core.messages.numbers import number_to_write
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown, site_with_value
-
-_UNTIL_IS_AN_END = '"until" is only valid as the length of a stage'
-
 
 # ---------------------------------------------------------------- the arguments of a rule
 
@@ -19,7 +17,7 @@ def begin_is_not_a_length(error: InvalidArgument, site: CallSite, after: object)
 
 def begin_is_an_end(site: CallSite, after: object, length: str) -> InvalidArgument:
     """Return the error for a time with `until`."""
-    return InvalidArgument(site_with_value(site, after), _UNTIL_IS_AN_END, example=f'after="{length}"')
+    return InvalidArgument(site_with_value(site, after), UNTIL_IS_AN_END, example=f'after="{length}"')
 
 
 def not_a_metric_name(site: CallSite, metric: object, example: str) -> InvalidArgument:

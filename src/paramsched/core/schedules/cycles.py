@@ -25,7 +25,9 @@ from paramsched.core.schedules.definition import (
     planner,
 )
 from paramsched.core.schedules.level import Absolute, Level
-from paramsched.core.schedules.schedule import Extent, Schedule, no_total, short_line
+from paramsched.core.schedules.messages import shapes as messages
+from paramsched.core.schedules.messages.evaluation import no_total
+from paramsched.core.schedules.schedule import Extent, Schedule, short_line
 from paramsched.core.schedules.span import (
     Base,
     Lengths,
@@ -42,7 +44,6 @@ from paramsched.core.schedules.span import (
 )
 from paramsched.core.schedules.windows import skip
 from paramsched.core.time.duration import MOST_AMOUNT, Duration, Number, count_of, exact_number, within_digits
-from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
 _SHORT_CYCLE: Final = 4096  # updates, and breakpoints: those of a cycle with fewer are computed once
@@ -77,11 +78,9 @@ def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, 
     """Raise for growing cycles that no table can contain, or that do not grow."""
     number = None if first is None else first.exact
     if mult != 1 and times is not None and times > _MAX_GROWING:
-        message = f"expected at most {_MAX_GROWING} growing cycles"
-        raise InvalidArgument(CallSite(name, "times", str(times)), message, "Omit times")
+        raise messages.too_many_growing_cycles(name, times, _MAX_GROWING)
     if lengths == "floor" and mult > 1 and number is not None and int(int(number) * mult) == int(number):
-        message = f"cycles of {int(number)} updates do not grow: int({int(number)} * {mult!r}) is {int(number)}"
-        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), message, example='lengths="exact"')
+        raise messages.cycles_do_not_grow(name, lengths, int(number), mult)
 
 
 def _cycles(call: Schedule) -> dict[str, Any]:
@@ -101,17 +100,16 @@ def _measure(call: Schedule, span: Span) -> Fraction:
 
 
 def _check(call: Schedule) -> None:
-    args, inner = call.args, call.args["schedule"]
+    args = call.args
+    inner = args["schedule"]
     if args["every"] is None and args["times"] is None:
         line = f"restarts({inner}, times=4)"
         level = inner.args["value"] if inner.kind == "constant" else None
         if level is not None and not isinstance(level, Absolute) and level > 1:  # restarts(100)
             line = f"restarts(cosine(), {level:g})"
-        message = "expected every, times, or both"
-        raise InvalidArgument(CallSite("restarts", "times", "None"), message, f"For example: {line}")
+        raise messages.neither_period_nor_times(line)
     if args["every"] is None and args["lengths"] != "exact":
-        site, message = CallSite("restarts", "lengths", repr(args["lengths"])), "cycles that divide the total evenly"
-        raise InvalidArgument(site, f"{message} are not rounded", "Omit lengths")
+        raise messages.even_cycles_are_not_rounded(args["lengths"])
     refuse_growth("restarts", args["every"], **_cycles(call))
 
 
@@ -166,7 +164,7 @@ def restarts(
     if every is not None:
         period = span.period(Duration.of(every))
     elif span.available is None:
-        raise no_total(call)
+        raise no_total(str(call))
     elif not span.available:  # a schedule without updates holds its final value
         one = restarts(schedule, 1, 1, mult, gamma)
         return plan(skip(one, 1), span)
@@ -242,13 +240,9 @@ def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
         if schedule.kind == "every" and changes_at_epochs(schedule):
             epochs = span.period(schedule.args["period"])
             if Fraction(period) % Fraction(epochs):
-                size = Duration.of_updates(period)
-                message = (
-                    f"{short_line(schedule)} changes at epochs of the run, and cycles of {size} are not whole epochs"
-                )
                 line = short_line(schedule.with_args(period=Duration.of_updates(epochs)))
-                advice = f"Write {line} to count from the start of each cycle"
-                raise InvalidArgument(short_line(call), message, advice)
+                size = Duration.of_updates(period)
+                raise messages.cycles_split_epochs(short_line(call), short_line(schedule), size, line)
 
 
 def changes_at_epochs(call: Schedule) -> bool:
@@ -416,11 +410,7 @@ Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 def _needs_exp_range(call: Schedule) -> None:
     mode, gamma = call.args["mode"], call.args["gamma"]
     if gamma != 1 and mode != "exp_range":
-        raise InvalidArgument(
-            CallSite("cyclic", "mode", f"{mode!r}, gamma={gamma!r}"),
-            'gamma requires mode="exp_range"',
-            'Use mode="exp_range", or omit gamma',
-        )
+        raise messages.gamma_without_its_mode(mode, gamma)
 
 
 def _down_like_up(args: dict[str, Any]) -> dict[str, Any]:

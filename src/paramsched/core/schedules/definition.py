@@ -6,7 +6,7 @@ length, what it is for.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from math import ceil
 from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
@@ -18,6 +18,8 @@ from paramsched.core.builders import SHAPES, builder_like, require_free_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
 from paramsched.core.schedules.level import Absolute, Level, level_of
+from paramsched.core.schedules.messages import shapes as messages
+from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import refuse_call, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import (
     OPERATORS,
@@ -25,13 +27,12 @@ from paramsched.core.schedules.schedule import (
     Schedule,
     Shape,
     curve_argument,
-    no_total,
     schedule_of,
 )
 from paramsched.core.schedules.span import ROWS, Base, Piece, Span, multiples, product
 from paramsched.core.schedules.span import Lengths as LengthsOfCycles
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
-from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
+from paramsched.errors import CallSite
 
 P = ParamSpec("P")
 
@@ -98,13 +99,12 @@ RoundedLengths: TypeAlias = Annotated[LengthsOfCycles, What("rounding")]
 def _checked_growth(site: CallSite, mult: object) -> float:
     """Check the ratio of two consecutive cycles: 1, or large enough for a finite table."""
     value = finite_number(site, mult)
-    site = replace(site, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(site, "must be at least 1: cycles must not shrink", example="mult=1")
+        raise messages.cycles_shrink(site, mult)
     if value > MOST_COUNT:
-        raise InvalidArgument(site, f"expected at most {MOST_COUNT:.0e}", example="mult=2")
+        raise messages.growth_too_fast(site, mult, MOST_COUNT)
     if 1 < value < _LEAST_GROWTH:  # a slower growth needs too many cycles for the table
-        raise InvalidArgument(site, f"expected 1, or at least {_LEAST_GROWTH}", example="mult=1")
+        raise messages.growth_too_slow(site, mult, _LEAST_GROWTH)
     return value
 
 
@@ -117,7 +117,7 @@ Growth: TypeAlias = Annotated[float, Check(_checked_growth)]
 def positive_length(site: CallSite, length: Duration) -> Duration:
     """Check a period or a time scale, which must be greater than 0."""
     if not length.terms:
-        raise InvalidArgument(site_with_value(site, 0), "must be greater than 0", example="30")
+        raise messages.length_is_zero(site)
     return length
 
 
@@ -125,35 +125,30 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
     """Return the argument of a call as it is kept; raise InvalidArgument if the parameter does not take it."""
     if value is None and param.none:
         return None
-    if (check := param.marker("check")) is not None:
-        return check(CallSite(call, param.name), value)
+    site = CallSite(call, param.name)
+    check = param.marker("check")
+    if check is not None:
+        return check(site, value)
     match param.kind:
         case "level":
             if isinstance(value, str) and value.replace(" ", "") == "1/n":
-                site, found = (
-                    CallSite(call, param.name, shown(value)),
-                    "a level is a number; index defines the value of",
-                )
-                advice = 'To begin at 1/n write index="(t+1)/n"'
-                raise InvalidArgument(site, f"{found} the first update", advice, refused=value)
-            return level_of(CallSite(call, param.name), value)
+                raise messages.index_as_level(site, value)
+            return level_of(site, value)
         case "number":
-            return checked_number(CallSite(call, param.name), param, value)
+            return checked_number(site, param, value)
         case "count":
-            return whole_number(CallSite(call, param.name), value, param.marker("ge") or 0)
+            return whole_number(site, value, param.marker("ge") or 0)
         case "length":
             length = Duration.of(value)
-            return length if param.marker("gt") is None else positive_length(CallSite(call, param.name), length)
+            return length if param.marker("gt") is None else positive_length(site, length)
         case "choice":
-            site = CallSite(call, param.name)
             require_choice(site, value, Literal[param.choices], f"unknown {param.marker('what') or param.name}")
         case "curve":
             return curve_argument(call, value)
         case "schedule":
             return schedule_of(value, f"{call}(…)")
         case "bool" if not isinstance(value, bool):
-            site = CallSite(call, param.name, repr(value))
-            raise InvalidArgument(site, "expected True or False", example=f"{param.name}=True")
+            raise messages.not_a_bool(site, value)
     return value
 
 
@@ -177,25 +172,25 @@ class _Arguments:
     def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the checked arguments in the order of the signature; None if the call does not fit it."""
         if self.several is not None:
-            given: dict[str, Any] = {self.several: args}
+            passed: dict[str, Any] = {self.several: args}
         else:
-            given = dict(zip(self.names, args, strict=False))
+            passed = dict(zip(self.names, args, strict=False))
             if len(args) > len(self.names):
                 return None
-        if not (kwargs.keys() <= self.params.keys() and kwargs.keys().isdisjoint(given)):
+        if not (kwargs.keys() <= self.params.keys() and kwargs.keys().isdisjoint(passed)):
             return None
-        given.update(kwargs)
-        made: dict[str, Any] = {}
+        passed.update(kwargs)
+        arguments: dict[str, Any] = {}
         for key, param in self.params.items():
-            if key not in given:
+            if key not in passed:
                 if key not in self.defaults:
                     return None
-                made[key] = self.defaults[key]
+                arguments[key] = self.defaults[key]
             elif param.several:
-                made[key] = tuple(checked_argument(self.name, param, one) for one in given[key])
+                arguments[key] = tuple(checked_argument(self.name, param, argument) for argument in passed[key])
             else:
-                made[key] = checked_argument(self.name, param, given[key])
-        return made
+                arguments[key] = checked_argument(self.name, param, passed[key])
+        return arguments
 
 
 def register_shape(
@@ -303,7 +298,7 @@ class _Formula:
                 counts[key] = _counted(role, args[key], span)
             elif role == "fills":
                 if span.available is None:
-                    raise no_total(schedule)
+                    raise no_total(str(schedule))
                 counts[key] = span.available
         if self.counted is not None:
             counts.update(self.counted(span, **counts))

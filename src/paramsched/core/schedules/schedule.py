@@ -20,11 +20,15 @@ from paramsched.core.curves.curve import Curve, curve_of
 from paramsched.core.entries import load_entry, notebook_display
 from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.messages import combinations as messages
+from paramsched.core.schedules.messages import evaluation
+from paramsched.core.schedules.messages.combinations import FUNCTION_AS_SHAPE as FUNCTION_AS_SHAPE
+from paramsched.core.schedules.messages.combinations import readings_of_number as readings_of_number
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands
 from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
 from paramsched.core.time.duration import Duration
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, ParamschedError, Unresolved, shown
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved, shown
 
 SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators
 
@@ -115,7 +119,7 @@ Extent: TypeAlias = Literal["has", "fills", "open"]
 
 _MAX_POINTS: Final = 250_000  # computing so many breakpoints takes half a second if they are fractions
 
-MOST_DEPTH: Final = 100
+MOST_NESTED: Final = 100
 """The largest depth of nested schedules, so that evaluating, printing, copying and saving do not overflow the stack."""
 
 
@@ -178,13 +182,13 @@ class Shape:
     def call(self, **args: Any) -> "Schedule":
         """Return a call with checked arguments, in the order of the signature."""
         if self.joins is not None:
-            return self._joined(self.joins, args[self.joins])
+            return self._call_joining(self.joins, args[self.joins])
         made = Schedule(self, args if self.completed is None else self.completed(args))
         if self.check is not None:
             self.check(made)
         return made
 
-    def _joined(self, name: str, operands: Sequence["Schedule"]) -> "Schedule":
+    def _call_joining(self, name: str, operands: Sequence["Schedule"]) -> "Schedule":
         """Return a call with the elements of each operand of this shape.
 
         Only the operands are asked, not all of their elements, because `a >> b >> …` joins as often as it has stages.
@@ -227,8 +231,7 @@ def shape_of_name(name: str, module: str | None = None) -> Shape:
         import_module(module)
     shape = OPERATORS.get(name) or SHAPE_OF_BUILDER.get(SHAPES.get(name))
     if shape is None:
-        advice = f"Define it with @ps.shape at the top level of {module}"
-        raise InvalidArgument(f"{name}(…)", "the process that reads the pickle has no such shape", advice)
+        raise messages.shape_is_not_defined(name, module)
     return shape
 
 
@@ -403,11 +406,7 @@ class Schedule:
             return lengths.pop()
         if all(length is not None and length.exact is not None for length in lengths):
             return Duration.of_updates(max(length.number for length in lengths if length is not None))
-        raise Unresolved(
-            str(self),
-            "its operands' lengths are in different units",
-            "For example: ps.resolve(schedule, total=10_000).length",
-        )
+        raise evaluation.lengths_of_operands_differ(str(self))
 
     @property
     def known_length(self) -> Duration | None:
@@ -451,8 +450,7 @@ class Schedule:
         except (MissingFact, Unresolved):
             pass
         if piece is None or [*_lengths_in(piece.schedule)] != [*_lengths_in(self)]:
-            message, example = "it still has units or open-ended stages; resolve it first", "total=10_000"
-            raise Unresolved(str(self), message, example=f"ps.resolve(schedule, {example}, steps_per_epoch=100)")
+            raise evaluation.not_in_updates(str(self))
         return piece
 
     @property
@@ -482,13 +480,12 @@ class Schedule:
         """
         piece = self.piece
         if until is None and piece.length is None:
-            raise InvalidArgument(f"({self}).breakpoints()", "it has no end", "For example: .breakpoints(until=10_000)")
+            raise evaluation.breakpoints_without_end(str(self))
         end = ceil(piece.length) if until is None and piece.length is not None else until
         assert end is not None
         times = list(map(ceil, islice(piece.edges(0, end), _MAX_POINTS + 1)))
         if len(times) > _MAX_POINTS:
-            site = f"({short_line(self)}).breakpoints(until={end})"
-            raise InvalidArgument(site, f"more than {_MAX_POINTS} points", "For example: .breakpoints(until=10_000)")
+            raise evaluation.too_many_breakpoints(short_line(self), end, _MAX_POINTS)
         last = end if piece.length is None else min(end, ceil(piece.length))
         return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
 
@@ -535,16 +532,13 @@ class Schedule:
         def _refuse_operator(self, other: object) -> NoReturn:
             """Reject `a | b`, which was meant to be `a >> b`."""
             second = str(other) if isinstance(other, Schedule) else shown(other)
-            site, message = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
-            raise InvalidCall(site, message, example='ps.warmup("5%") >> ps.cosine()')
+            raise messages.joined_by_another_operator(short_line(self), second[:80])
 
         def _refuse_comparison(self, other: object) -> NoReturn:
             """Reject `a > b`, which was meant to be `a >> b`, and `max(b, a)`, which compares them."""
             if not isinstance(other, Schedule):
                 self._refuse_operator(other)
-            site, message = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
-            both = "Write >> for one after the other, or ps.maximum(…) in place of max"
-            raise InvalidCall(site, message, both)
+            raise messages.schedules_compared(short_line(self), short_line(other))
 
         __or__ = __and__ = _refuse_operator
         __gt__ = __ge__ = _refuse_comparison
@@ -680,21 +674,9 @@ def is_kind(value: object, *kinds: str) -> TypeGuard[Schedule]:
     return isinstance(value, Schedule) and value.kind in kinds
 
 
-def no_total(schedule: Schedule) -> Unresolved:
-    """Return the error for a schedule that needs the length of the run, which is unknown."""
-    return Unresolved(
-        str(schedule),
-        "it has no length of its own, and the length of the run is unknown",
-        "For example: total=10_000",
-    )
-
-
 # ---------------------------------------------------------------- arguments that are schedules
 
 _MOST_WRITTEN: Final = 10**40  # integers below it are written with all digits in a message
-
-FUNCTION_AS_SHAPE: Final = "Write @ps.shape above def f(t), and f() in the plan"
-"""The advice for a function in place of a schedule."""
 
 
 def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
@@ -704,26 +686,24 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
         site: the call that an error names, or a function that returns the call, if formatting it is expensive.
     """
     if isinstance(value, Schedule):
-        rules, depth = value.metric_rules, value.depth
-        if rules:
-            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {rules[0]}'
-            raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
-        if depth >= MOST_DEPTH:
-            message = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(short_line(value), message, "Merge nested calls: shift(s, 2), not two shifts by 1")
+        if value.metric_rules:
+            raise messages.rule_in_a_part(_text_of(site), value, value.metric_rules[0])
+        if value.depth >= MOST_NESTED:
+            raise messages.nested_too_deep(short_line(value), MOST_NESTED)
         return value
     if isinstance(value, Absolute) or is_real_number(value):
         level: Schedule = SHAPES["constant"](value)
         return level
     name = getattr(value, "__name__", "")
-    called = name in SHAPES and SHAPES[name] is value
-    is_function = callable(value) and not isinstance(value, type)
-    raise InvalidArgument(
-        site() if callable(site) else site,
-        f"{name if called else shown(value)} is neither a schedule nor a number",
-        FUNCTION_AS_SHAPE if is_function and not called else "",
-        example=example_call(SHAPES[name], name) if called else "warmup(100) >> cosine(to=0.1)",
-    )
+    if name in SHAPES and SHAPES[name] is value:
+        raise messages.shape_without_call(_text_of(site), name, example_call(SHAPES[name], name))
+    if callable(value) and not isinstance(value, type):
+        raise messages.function_in_place_of_schedule(_text_of(site), value)
+    raise messages.not_a_schedule(_text_of(site), value)
+
+
+def _text_of(site: str | Callable[[], str]) -> str:
+    return site() if callable(site) else site
 
 
 def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
@@ -736,23 +716,12 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
     if is_real_number(value) and value not in (0, 1):
         number: Any = value
         text = str(number) if isinstance(number, int) and abs(number) < _MOST_WRITTEN else repr(float(number))
-        raise InvalidArgument(
-            site() if callable(site) else site,
-            "a number alone could be a value or a multiple of base",
-            readings_of_number(text),
-        )
+        raise messages.number_alone(_text_of(site), text)
     return schedule
-
-
-def readings_of_number(number: str, quote: str = "") -> str:
-    """Return the advice for a number alone: a line for the value, and one for the multiple; `quote` encloses each."""
-    value, multiple = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
-    return f"Write {value} for the value {number}, or {multiple} for {number} × base"
 
 
 def curve_argument(name: str, curve: Any) -> Curve:
     """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
-        site, message = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
-        raise InvalidArgument(site, message, example="curve=curves.cosine", refused=curve)
+        raise messages.schedule_in_place_of_curve(name, curve)
     return curve_of(curve)

@@ -28,6 +28,8 @@ from paramsched.core.schedules.anneals import (
 )
 from paramsched.core.schedules.definition import plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts
+from paramsched.core.schedules.messages import combinations as messages
+from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, operator_builder
 from paramsched.core.schedules.schedule import (
     OPERATORS,
@@ -36,14 +38,12 @@ from paramsched.core.schedules.schedule import (
     Schedule,
     chain_text,
     in_brackets,
-    no_total,
     schedule_of,
     short_line,
 )
 from paramsched.core.schedules.span import FACTOR, ONE, ROWS, Base, Piece, Span, for_base
 from paramsched.core.schedules.windows import window
 from paramsched.core.time.duration import Duration, Number, count_of, exact_number
-from paramsched.errors import AmbiguousLevel, InvalidArgument
 
 _BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")
 
@@ -141,8 +141,10 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
         stage: the stage whose level is open, for the error.
         verb: what the neighbor does at the time: "ends" or "begins".
     """
-    why = ""  # the level is not the same number for every base
-    factor, value, at = 0.0, 0.0, np.array([time])
+    reason = ""  # why the level is not the same number for every base
+    factor = 0.0
+    value = 0.0
+    at = np.array([time])
     schedule: Schedule = neighbor.schedule
     with np.errstate(all="ignore"):
         if schedule.affine and schedule.has_absolute:
@@ -152,15 +154,15 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
         elif scales_with_base(schedule) and not schedule.has_absolute:
             factor = np.asarray(neighbor.values(at, ONE)).item()
         else:
-            why = "is not a multiple of base plus a constant"
+            reason = "is not a multiple of base plus a constant"
     if not (isfinite(factor) and isfinite(value)):
-        why = "is not finite"
-    if why:
-        side = "before" if verb == "ends" else "after"
-        message = f"the level at which the stage {side} it, {short_line(schedule)}, {verb} {why}"
-        name = "to" if verb == "begins" else "value" if stage.kind == "constant" else "start"
-        raise InvalidArgument(short_line(stage), message, f"Write the level, for example {name}=0.1")
-    return level_from_parts(factor, value)
+        reason = "is not finite"
+    if not reason:
+        return level_from_parts(factor, value)
+    if verb == "begins":
+        raise messages.level_after_unknown(short_line(stage), "to", short_line(schedule), reason)
+    name = "value" if stage.kind == "constant" else "start"
+    raise messages.level_before_unknown(short_line(stage), name, short_line(schedule), reason)
 
 
 def scales_with_base(schedule: Schedule) -> bool:
@@ -267,17 +269,14 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     connected = connect(in_run, pieces, span.of_planned)
     made = [piece.schedule for piece in connected]
     same = len(made) == len(stages) and all(map(is_, made, stages))
-    return _joined(call if same else call.with_args(stages=tuple(made)), connected, span.of_planned)
+    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(made)), connected, span.of_planned)
 
 
 def refuse_two_without_length(call: Schedule) -> None:
     """Reject two stages that would both take the rest of the run."""
     without = [stage for stage in call.args["stages"] if not stage.has_length]
     if len(without) > 1:
-        names = " and ".join(str(stage).split("(")[0] for stage in without)
-        message = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
-        message = f"{message}; only one stage may fill the rest of the run"
-        raise InvalidArgument(str(call), message, example='cosine(over="60%") >> linear(0.1, 0)')
+        raise messages.several_without_length(str(call), [str(stage).split("(")[0] for stage in without])
 
 
 def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) -> Fraction | None:
@@ -287,7 +286,7 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
     taken = _sum_of(lengths)
     if span.end is None:
         if call.fills:
-            raise no_total(call)
+            raise no_total(str(call))
         return None
     left = span.end - span.begin - taken
     if left < 0:
@@ -296,11 +295,7 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
         if not any(lengths[place + 1 :]) and not stage.fills:
             return Fraction(0)  # the run ends before the open stage starts; `check` reports it
         needed, available = map(span.units.count_text, (taken, left + taken))
-        raise InvalidArgument(
-            str(call),
-            f"the timed stages need {needed}, but only {available} are left; no updates remain for {stage}",
-            "Shorten a stage, or increase the total",
-        )
+        raise messages.no_updates_remain(str(call), needed, available, stage)
     return left
 
 
@@ -323,7 +318,7 @@ def _has_length(piece: Piece, available: Number, span: Span) -> bool:
     return exact is not None and span.boundary(exact) == available
 
 
-def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
+def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
     begins, begin, last = list[Number](), Fraction(0), pieces[-1]
     for piece in pieces:
@@ -500,14 +495,10 @@ def _refuse_ambiguous_operands(operands: Several[Schedule], stages: Several[Sche
 
 def _refuse_ambiguous_level(stage: Schedule, held: Level | None, stages: Several[Schedule]) -> None:
     """Raise if the open start of a stage could mean the level that a constant before it holds, or its own level."""
-    own = open_start(stage)
-    if own is not None and held not in (None, own):
+    alone = open_start(stage)
+    if alone is not None and held not in (None, alone):
         name = "value" if stage.kind == "constant" else "start"
-        raise AmbiguousLevel(
-            " >> ".join(map(short_line, stages)),
-            f"{short_line(stage)} after a constant could begin at {held} or at {own}",
-            f"Write {name}={held} to continue at that level, or {name}={own} to begin anew",
-        )
+        raise messages.ambiguous_level(" >> ".join(map(short_line, stages)), short_line(stage), name, held, alone)
 
 
 def with_own_ends(schedule: Schedule) -> Schedule:
@@ -531,24 +522,23 @@ def sequence(*stages: object) -> Schedule:
     """Implement `a >> b >> …`."""
     for place, stage in enumerate(stages):
         if not isinstance(stage, Schedule) and type(stage) in BUILDER_OF_CLASS:  # a metric rule
-            raise _misplaced_rules(stages, place, [stage], f"{stage} is a metric rule, not a stage")
+            rules = _rules_from(stages[:place], [stage])
+            raise messages.rule_as_stage(" >> ".join(map(str, stages)), stage, rules)
         if isinstance(stage, Schedule) and stage.metric_rules and not stage.parts()[0].metric_rules:
-            raise _misplaced_rules(stages, place, stage.metric_rules, f"{stage} contains a metric rule")
+            rules = _rules_from(stages[:place], stage.metric_rules)
+            raise messages.rule_in_a_stage(" >> ".join(map(str, stages)), stage, rules)
     return sequence_of(map(schedule_of, stages, repeat(lambda: " >> ".join(map(str, stages)))))
 
 
-def _misplaced_rules(stages: Several[object], place: int, rules: Iterable[Any], message: str) -> InvalidArgument:
-    """Return the error for metric rules in a stage, or in place of one.
-
-    They multiply the whole line, whose rate stays, and may begin to count with this stage.
-    """
-    before = [stage for stage in stages[:place] if isinstance(stage, Schedule) and not stage.metric_rules]
-    begin = in_order(before).known_length if before and len(before) == place else None
-    if begin is not None and begin.terms:
-        rules = [rule if rule.after is not None else replace(rule, after=begin) for rule in rules]
-    advice = 'Multiply the entire line, with brackets: (warmup("5%") >> constant()) * '
-    advice += " * ".join(map(str, rules))
-    return InvalidArgument(" >> ".join(map(str, stages)), message, advice)
+def _rules_from(stages: Several[object], rules: Iterable[Any]) -> Iterable[Any]:
+    """Return metric rules that multiply the whole line, and begin to count at the end of these first stages."""
+    schedules = [stage for stage in stages if isinstance(stage, Schedule) and not stage.metric_rules]
+    if not schedules or len(schedules) < len(stages):
+        return rules
+    begin = in_order(schedules).known_length
+    if begin is None or not begin.terms:
+        return rules
+    return [rule if rule.after is not None else replace(rule, after=begin) for rule in rules]
 
 
 # A run whose amounts are reported needs one value at each update.

@@ -12,9 +12,10 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats, quiet, require_numbers
+from paramsched.core.number_checks import MOST_COUNT
+from paramsched.core.schedules.messages import evaluation as messages
 from paramsched.core.time.duration import MOST_AMOUNT, Duration, DurationLike, Number, exact_number, within_digits
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 # A base is a column. `[[b0], [b1], …]` gives a row of values for each base. `[[1], [0]]`, with `[[0], [1]]` for
 # absolute values, gives the two rows A and C of A(t) * base + C(t), which are valid for every base. Without absolute
@@ -22,7 +23,7 @@ from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 _PIECE: Final = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
 
-MAX_LENGTH: Final = 10**18
+MAX_LENGTH: Final = MOST_COUNT
 """The maximum length, in updates."""
 
 
@@ -182,11 +183,11 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     try:
         shape = np.broadcast_shapes(times.shape, bases.shape)
     except ValueError:
-        message = f"expected shapes that broadcast, got times of shape {times.shape} and bases of shape {bases.shape}"
-        raise InvalidArgument("schedule(t, base)", message, "Use schedule(t[:, None], base)") from None
-    values, flat = schedule.piece.values, times.reshape(-1)
+        raise messages.shapes_do_not_broadcast(times.shape, bases.shape) from None
+    values = schedule.piece.values
+    flat = times.reshape(-1)
     if not schedule.affine:
-        many_times, many_bases = (np.array(np.broadcast_to(one, shape)).reshape(-1) for one in (times, bases))
+        many_times, many_bases = (np.array(np.broadcast_to(array, shape)).reshape(-1) for array in (times, bases))
         return np.array(np.broadcast_to(values(many_times, Base(many_bases)), many_times.shape)).reshape(shape)
     if not schedule.has_absolute:
         factor = np.broadcast_to(values(flat, FACTOR), flat.shape).reshape(times.shape)
@@ -195,37 +196,36 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     return np.array(np.broadcast_to(product(factor, bases) + offset, shape))
 
 
-_INSTEAD_OF_TIME: Final = "Use the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE: Final = "Use the group's own value, for example 0.1"
-
-
 def checked_times(t: Any) -> Array:
     """Check Python or NumPy times, and return them as a NumPy array."""
     if isinstance(t, (bool, str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
+        raise messages.time_is_not_a_number(t)
     if isinstance(t, (int, float)):
         if not 0 <= t < inf:
-            raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
+            raise messages.time_out_of_range(t)
         if isinstance(t, int) and t > MAX_LENGTH:
-            raise InvalidTime(
-                f"time {t:.6g}" if t < 10**300 else "time", "must be at most 1e18 updates", _INSTEAD_OF_TIME
-            )
+            raise messages.time_too_late(t, MAX_LENGTH)
         return np.asarray(t)
     try:
         times = np.asarray(t)
     except ValueError:  # lists of different lengths
-        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", _INSTEAD_OF_TIME) from None
+        raise messages.times_are_not_an_array(t) from None
+    return _checked_array(times)
+
+
+def _checked_array(times: Array) -> Array:
+    """Check an array of times, and return it in one of two types: int64 or float64."""
     if times.dtype.kind not in "iuf":
-        raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", _INSTEAD_OF_TIME)
+        raise messages.times_are_not_numbers(times.dtype)
     if times.dtype == np.int64 and (not times.size or times.view(np.uint64).max() <= MAX_LENGTH):
         return np.ascontiguousarray(times).reshape(times.shape)  # one pass: a negative number is a large unsigned one
     first, last = (times.min(), times.max()) if times.size else (0, 0)
     if not (first >= 0 and np.isfinite(last)):
-        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", _INSTEAD_OF_TIME)
+        raise messages.times_out_of_range(first, last)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
     if last > MAX_LENGTH:
-        raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", _INSTEAD_OF_TIME)
+        raise messages.times_too_late(last, MAX_LENGTH)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
 
 
@@ -237,13 +237,13 @@ def checked_base(base: Any) -> Any:
         except OverflowError:  # an integer of more than 308 digits
             value = inf
         if not -inf < value < inf:
-            raise InvalidArgument(f"base {value!r}", "must be finite", _INSTEAD_OF_BASE)
+            raise messages.base_is_not_finite(value)
         return value
     bases = np.asarray(base)
     if bases.dtype.kind not in "biuf":
-        raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
+        raise messages.bases_are_not_real(base, bases.dtype)
     if not np.isfinite(bases).all():
-        raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
+        raise messages.bases_are_not_finite(base)
     return bases
 
 
@@ -333,9 +333,7 @@ class Span:
         """Return the exact count of a length that starts with the span."""
         duration = Duration.of(length)
         if duration.until:
-            message = '"until" is only valid as the length of a stage'
-            instead = f'Use over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
-            raise InvalidArgument(f'"{duration}"', message, instead)
+            raise messages.until_of_no_stage(str(duration), str(Duration(duration.terms)))
         return self.units.exact(duration, begin=self.begin)
 
     def exact_length(self, over: DurationLike) -> Fraction:
@@ -344,16 +342,11 @@ class Span:
         if not length.until:
             return self.units.exact(length, begin=self.begin)
         if self.origin is None:
-            message = "a stage after an open-ended stage needs a length"
-            instead = f'Write "until" in the open-ended stage: {_FILLED_UNTIL}'
-            raise InvalidArgument(f'"{length}"', message, instead)
+            raise messages.until_after_open_stage(str(length))
         end = self.origin + self.units.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
             begins, ends = (self.units.count_text(time - self.origin) for time in (self.begin, end))
-            message = (
-                f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
-            )
-            raise InvalidArgument(f'"{length}"', message, "Use a later time, or shorten the stages before it")
+            raise messages.until_before_start(str(length), begins, ends)
         return end - self.begin
 
     def length(self, length: DurationLike) -> Number:
@@ -367,8 +360,7 @@ class Span:
     def _rounded(self, exact: Fraction, length: DurationLike) -> Number:
         counts = self._since_begin(self.begin + exact)
         if counts < 0:
-            message = f"the length resolves to {self.units.count_text(Fraction(counts))}; it must not be negative"
-            raise InvalidArgument(f'length "{length}"', message, "Use a longer length")
+            raise messages.length_below_zero(length, self.units.count_text(Fraction(counts)))
         return counts
 
     def scale(self, scale: DurationLike) -> Number:
@@ -433,14 +425,10 @@ class Span:
             return replace(self, begin=begin, end=end, staged=False)
         units, total = self.units.for_run(Duration.of(length))
         if total <= 0:
-            raise InvalidArgument(
-                f'of="{length}"', "the run must be longer than 0", 'For example: of="20 epochs", or omit it'
-            )
-        end, run = begin + total, self.of_whole_run
-        return replace(self, units=units, begin=begin, end=end, run_end=end, staged=False, run=run)
+            raise messages.other_run_is_empty(length)
+        end = begin + total
+        return replace(self, units=units, begin=begin, end=end, run_end=end, staged=False, run=self.of_whole_run)
 
-
-_FILLED_UNTIL: Final = 'warmup("5%") >> cosine(over="until 80%") >> linear(start=0.1)'
 
 IN_UPDATES: Final = Span.of_run(RunFacts(), None)
 """The span of a schedule whose lengths are in updates."""
@@ -581,7 +569,7 @@ class GrowingCycles:
     def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
         self._first, self._exact = first, (begins, sizes)
         self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
-        whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= 10**18
+        whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= MAX_LENGTH
         kind: Any = np.int64 if whole else np.float64
         self._begins, self._sizes = (
             np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact

@@ -11,11 +11,12 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import ClosedLength, Role, RoundedLengths, Run, Time, plan, planner
+from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
 from paramsched.core.schedules.span import IN_UPDATES, MAX_LENGTH, Base, Piece, Rounding, Span
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, exact_number, unit_of_lengths
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import InvalidArgument
 
 
 @planner()
@@ -207,7 +208,7 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     """
     begin = span.begin + span.exact(by)
     if schedule.fills and span.end is not None and begin > span.end:
-        raise InvalidArgument(str(call), "the shift is longer than the remaining time", "Shorten the shift")
+        raise messages.shifted_beyond_end(str(call))
     piece, late = plan(schedule, span.delayed(begin)), span.time(by)
 
     def values(t: Array, base: Base) -> Array:
@@ -240,8 +241,7 @@ def _measure_window(call: Schedule, span: Span) -> Fraction | None:
 def _ends_after_begin(call: Schedule) -> None:
     schedule, begin, end = call.args.values()
     if end is not None and None not in (begin.exact, end.exact) and end.exact < begin.exact:
-        message = f"it ends at {end}, before it begins at {begin}"
-        raise InvalidArgument(str(call), message, example=f"{window(schedule, end, begin)}")
+        raise messages.window_ends_before_begin(str(call), begin, end, str(window(schedule, end, begin)))
 
 
 @planner(extent=_extent_of_window, length=_length_of_window, measure=_measure_window, check=_ends_after_begin)
@@ -269,7 +269,7 @@ def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end:
     start = span.begin + span.exact(begin)
     stop = span.end if end is None else span.begin + span.exact(end)
     if stop is not None and stop < start:
-        raise InvalidArgument(str(call), "it ends before it begins", "Swap begin and end, or increase the total")
+        raise messages.window_is_negative(str(call))
     piece = plan(schedule, span.delayed(start) if end is None else span.part(start, stop))
     first, last = span.time(begin), None if end is None else span.time(end)
     if end is None and schedule.fills and piece.end is None:  # an open operand would change after the end of the run
@@ -361,15 +361,12 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     over = schedule_of(first, "overlay(…)")
     below = schedule_of(curve, "overlay(…)")
     if not over.has_length:
-        message = "expected a schedule with a length"
-        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), message, example='warmup("5%")')
+        raise messages.overlay_without_length(short_line(over))
     length = over.known_length
     if length is None or _may_be_empty(over, length):
         return OPERATORS["overlay"].call(first=over, curve=below)
     if length.until:
-        message = 'its length must not be an "until"'
-        site = CallSite("overlay", "first", short_line(over))
-        raise InvalidArgument(site, message, example=f'"{Duration(length.terms)}"')
+        raise messages.overlay_with_end(short_line(over), str(Duration(length.terms)))
     return over >> skip(below, length)
 
 
