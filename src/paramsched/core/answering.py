@@ -79,7 +79,9 @@ def is_foreign_entry(name: str, value: Any) -> bool:
 
 def entry_here(name: str, value: object) -> str:
     """Return what to write for an entry of a plan that is an argument of another library, or the name of a shape."""
-    return f"Write lr: {example_call(SHAPES[name], name)}" if name in SHAPES else f"{_name_here('', name, value)}"
+    if name in SHAPES:
+        return messages.shape_to_write(example_call(SHAPES[name], name))
+    return f"{_name_here('', name, value)}"
 
 
 def answering(function: _Function) -> _Function:

@@ -485,9 +485,9 @@ class Hold(MetricRule[HoldState]):
         if self.gain is not None and self.gain * self.limit >= 1:
             raise messages.gain_too_large(self.gain, self.limit)
         if self.factor is None and self.bands is not None:
-            raise messages.form_has_no_band(self.bands, form, self._example("factor=1.5"))
+            raise messages.form_has_no_band(self.bands, form, self.metric, self.at)
         if self.gain is None and self.limit != _LIMIT:
-            raise messages.form_has_no_limit(self.limit, form, self._example("gain=0.01"))
+            raise messages.form_has_no_limit(self.limit, form, self.metric, self.at)
         self._check_bounds()
 
     def _only_form(self) -> str:
@@ -495,7 +495,7 @@ class Hold(MetricRule[HoldState]):
         forms = {"gain": self.gain, "factor": self.factor, "add": self.add}
         passed = [name for name, number in forms.items() if number is not None]
         if len(passed) != 1:
-            raise messages.not_one_form(self.metric, self.at, passed, self._example("gain=0.01"))
+            raise messages.not_one_form(self.metric, self.at, passed)
         return passed[0]
 
     def _check_bounds(self) -> None:
@@ -504,9 +504,6 @@ class Hold(MetricRule[HoldState]):
             raise messages.lower_bound_excludes_start(self.low)
         if self.high is not None and self.high < 1:
             raise messages.upper_bound_excludes_start(self.high)
-
-    def _example(self, form: str) -> str:
-        return f'hold("{self.metric}", at={self.at if self.at > 0 else 6.0}, {form})'
 
     def _advice_if_ignored(self, value: float) -> str | None:
         if math.isnan(value) or self._is_left_out(value):  # a NaN is neither above nor below the target

@@ -159,7 +159,7 @@ class Field:
             return messages.element_is_an_entry(str(self), where, self.key, right)
         names = numeric(group)
         if not names:
-            return messages.group_without_numbers(str(self), where, self._example)
+            return messages.group_without_numbers(str(self), where, self.key, is_tuple=self.index is not None)
         elsewhere = ELSEWHERE.get(self.key)
         meant = elsewhere if elsewhere in names else closest(str(self), names)
         if meant is not None:
@@ -175,12 +175,10 @@ class Field:
         if self.key == "lr" and group["lr"] is None:  # Adafactor computes its own, unless these are off
             options = [name for name in ("relative_step", "warmup_init") if group.get(name)]
             return messages.no_rate_yet(str(self), where, options)
-        return messages.entry_is_not_a_number(str(self), where, value, numeric(group), self._example)
-
-    @property
-    def _example(self) -> str:
-        """The advice to add this field to a group."""
-        return f'For example: group["{self.key}"] = {"0.1" if self.index is None else "(0.9, 0.999)"}'
+        names = numeric(group)
+        if names:
+            return messages.entry_is_not_a_number(str(self), where, value, names)
+        return messages.only_entry_is_not_a_number(str(self), where, value, self.key, is_tuple=self.index is not None)
 
     def read(self, group: Group) -> Any:
         """Return the current value of this field in `group`: a number or a tensor."""

@@ -17,6 +17,11 @@ def argument_of_another_library(call: str, key: str, advice: str) -> InvalidCall
     return InvalidCall(CallSite(call, key), f'unknown argument "{shortened_text(key)}"', advice)
 
 
+def shape_to_write(example: str) -> str:
+    """Return the advice for the name of a shape as an entry of a plan."""
+    return f"Write lr: {example}"
+
+
 def field_not_named(call: str, value: object) -> InvalidCall:
     """Return the error for a number that was passed without the name of its field."""
     return InvalidCall(f"{call}(…)", "the number of a field must be named", f"Write lr={shown(value)}")

@@ -40,9 +40,14 @@ def element_is_an_entry(field: str, place: str, key: str, right: Mapping[str, ob
     return PlanError(f'"{field}" in {place}', f'expected a tuple "{key}", got "{field}"', f"Write {right}")
 
 
-def group_without_numbers(field: str, place: str, example: str) -> UnknownField:
+def group_without_numbers(field: str, place: str, key: str, *, is_tuple: bool) -> UnknownField:
     """Return the error for a field of a group that has no numeric field."""
-    return UnknownField(f'"{field}" in {place}', "the group has no numeric field", example)
+    advice = _entry_to_add(key, is_tuple=is_tuple)
+    return UnknownField(f'"{field}" in {place}', "the group has no numeric field", advice)
+
+
+def _entry_to_add(key: str, *, is_tuple: bool) -> str:
+    return f'For example: group["{key}"] = {"(0.9, 0.999)" if is_tuple else "0.1"}'
 
 
 def misspelled_field(field: str, place: str, meant: str, names: Iterable[str]) -> UnknownField:
@@ -96,9 +101,14 @@ def several_numbers(field: str, place: str, key: str, value: object) -> PlanErro
     return _expected_number(field, place, value, advice)
 
 
-def entry_is_not_a_number(field: str, place: str, value: object, names: Sequence[str], example: str) -> PlanError:
+def entry_is_not_a_number(field: str, place: str, value: object, names: Iterable[str]) -> PlanError:
     """Return the error for an entry that is not a number; `names` are the fields of the group that are."""
-    return _expected_number(field, place, value, f"Use one of {', '.join(names)}" if names else example)
+    return _expected_number(field, place, value, f"Use one of {', '.join(names)}")
+
+
+def only_entry_is_not_a_number(field: str, place: str, value: object, key: str, *, is_tuple: bool) -> PlanError:
+    """Return the error for an entry that is not a number, in a group without a number."""
+    return _expected_number(field, place, value, _entry_to_add(key, is_tuple=is_tuple))
 
 
 def _expected_number(field: str, place: str, value: object, advice: str) -> PlanError:

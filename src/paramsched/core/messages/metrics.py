@@ -54,10 +54,14 @@ def not_a_band(site: CallSite, bands: object) -> InvalidArgument:
 # ---------------------------------------------------------------- the arguments of `hold`
 
 
-def not_one_form(metric: object, at: float, forms: Sequence[str], example: str) -> InvalidArgument:
+def not_one_form(metric: str, at: float, forms: Sequence[str]) -> InvalidArgument:
     """Return the error for a call with none or several of the three ways to change the factor."""
     message = f"expected one of gain, factor and add, got {' and '.join(forms) or 'none'}"
-    return InvalidArgument(f"hold({shown(metric)}, at={at})", message, example=example)
+    return InvalidArgument(f"hold({shown(metric)}, at={at})", message, example=_hold(metric, at, "gain=0.01"))
+
+
+def _hold(metric: str, at: float, form: str) -> str:
+    return f'hold("{metric}", at={at if at > 0 else 6.0}, {form})'
 
 
 def target_is_not_above_zero(at: float, form: str) -> InvalidArgument:
@@ -76,14 +80,16 @@ def gain_too_large(gain: float, limit: float) -> InvalidArgument:
     return _invalid_hold("gain", gain, message, "gain=0.1")
 
 
-def form_has_no_band(bands: object, form: str, example: str) -> InvalidArgument:
+def form_has_no_band(bands: object, form: str, metric: str, at: float) -> InvalidArgument:
     """Return the error for a band beside `gain` or `add`."""
-    return _invalid_hold("bands", bands, f"{form} has no band; only factor has one", example)
+    message = f"{form} has no band; only factor has one"
+    return _invalid_hold("bands", bands, message, _hold(metric, at, "factor=1.5"))
 
 
-def form_has_no_limit(limit: float, form: str, example: str) -> InvalidArgument:
+def form_has_no_limit(limit: float, form: str, metric: str, at: float) -> InvalidArgument:
     """Return the error for a limit beside `factor` or `add`."""
-    return _invalid_hold("limit", limit, f"{form} has no limit; only gain has one", example)
+    message = f"{form} has no limit; only gain has one"
+    return _invalid_hold("limit", limit, message, _hold(metric, at, "gain=0.01"))
 
 
 def lower_bound_excludes_start(low: float) -> InvalidArgument:

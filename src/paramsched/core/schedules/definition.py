@@ -131,9 +131,7 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
         return check(site, value)
     match param.kind:
         case "level":
-            if isinstance(value, str) and value.replace(" ", "") == "1/n":
-                raise messages.index_as_level(site, value)
-            return level_of(site, value)
+            return _checked_level(site, value)
         case "number":
             return checked_number(site, param, value)
         case "count":
@@ -142,7 +140,8 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
             length = Duration.of(value)
             return length if param.marker("gt") is None else positive_length(site, length)
         case "choice":
-            require_choice(site, value, Literal[param.choices], f"unknown {param.marker('what') or param.name}")
+            what = param.marker("what") or param.name
+            require_choice(site, value, Literal[param.choices], f"unknown {what}")
         case "curve":
             return curve_argument(call, value)
         case "schedule":
@@ -150,6 +149,12 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
         case "bool" if not isinstance(value, bool):
             raise messages.not_a_bool(site, value)
     return value
+
+
+def _checked_level(site: CallSite, level: Any) -> Level:
+    if isinstance(level, str) and level.replace(" ", "") == "1/n":
+        raise messages.index_as_level(site, level)
+    return level_of(site, level)
 
 
 @final

@@ -154,9 +154,9 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
         elif scales_with_base(schedule) and not schedule.has_absolute:
             factor = np.asarray(neighbor.values(at, ONE)).item()
         else:
-            reason = "is not a multiple of base plus a constant"
+            reason = messages.NOT_LINEAR
     if not (isfinite(factor) and isfinite(value)):
-        reason = "is not finite"
+        reason = messages.NOT_FINITE
     if not reason:
         return level_from_parts(factor, value)
     if verb == "begins":

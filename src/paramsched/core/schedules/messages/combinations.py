@@ -183,6 +183,11 @@ def ambiguous_level(sequence: str, stage: str, name: str, held: object, alone: o
     return AmbiguousLevel(sequence, message, advice)
 
 
+NOT_LINEAR: Final = "is not a multiple of base plus a constant"
+NOT_FINITE: Final = "is not finite"
+"""The reasons for which the level of a neighbor is unknown."""
+
+
 def level_before_unknown(stage: str, name: str, neighbor: str, reason: str) -> InvalidArgument:
     """Return the error for an open start after a stage whose last level is no number."""
     return _unknown_level(stage, name, f"the level at which the stage before it, {neighbor}, ends {reason}")
