@@ -22,7 +22,7 @@ def is_real_number(value: object) -> TypeGuard[float]:
 
 def is_finite_number(value: object) -> bool:
     """Return whether a value is a finite real number."""
-    if not is_real_number(value):
+    if isinstance(value, bool) or not isinstance(value, Real):  # as is_real_number, for the values of a long table
         return False
     try:
         return math.isfinite(value)

@@ -125,29 +125,28 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
     """Return the argument of a call as it is kept; raise InvalidArgument if the parameter does not take it."""
     if value is None and param.none:
         return None
-    site = CallSite(call, param.name)
     check = param.marker("check")
     if check is not None:
-        return check(site, value)
+        return check(CallSite(call, param.name), value)
     match param.kind:
         case "level":
-            return _checked_level(site, value)
+            return _checked_level(CallSite(call, param.name), value)
         case "number":
-            return checked_number(site, param, value)
+            return checked_number(CallSite(call, param.name), param, value)
         case "count":
-            return whole_number(site, value, param.marker("ge") or 0)
+            return whole_number(CallSite(call, param.name), value, param.marker("ge") or 0)
         case "length":
             length = Duration.of(value)
-            return length if param.marker("gt") is None else positive_length(site, length)
+            return length if param.marker("gt") is None else positive_length(CallSite(call, param.name), length)
         case "choice":
             what = param.marker("what") or param.name
-            require_choice(site, value, Literal[param.choices], f"unknown {what}")
+            require_choice(CallSite(call, param.name), value, Literal[param.choices], f"unknown {what}")
         case "curve":
             return curve_argument(call, value)
         case "schedule":
             return schedule_of(value, f"{call}(…)")
         case "bool" if not isinstance(value, bool):
-            raise messages.not_a_bool(site, value)
+            raise messages.not_a_bool(CallSite(call, param.name), value)
     return value
 
 

@@ -65,7 +65,7 @@ def _is_curve(value: Any) -> bool:
 
 _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
     "schedule": lambda value: isinstance(value, (Schedule, Absolute)) or is_finite_number(value),
-    "level": lambda value: isinstance(value, Absolute) or is_finite_number(value),
+    "level": lambda value: is_finite_number(value) or isinstance(value, Absolute),
     "number": is_finite_number,
     "count": lambda value: is_finite_number(value) and value == int(value),
     "length": _is_length,
@@ -80,8 +80,9 @@ def fits(param: Param, value: Any) -> bool:
     """Return whether an argument takes a value of this type. Its range is checked by the function."""
     if value is None:
         return param.none or param.kind == "any"
-    if param.kind in _TYPES:
-        return _TYPES[param.kind](value)
+    is_of_kind = _TYPES.get(param.kind)
+    if is_of_kind is not None:
+        return is_of_kind(value)
     if param.kind == "choice":
         return any(type(value) is type(choice) and value == choice for choice in param.choices)
     if param.kind in ("list", "pairs"):
@@ -393,7 +394,9 @@ class _LineReader:
 
     def _value(self, node: ast.expr) -> Any:
         match node:
-            case ast.Constant(value=value) if value is None or isinstance(value, (str, bool, int, float)):
+            case ast.Constant(value=float(value)):  # most values, of which a table has thousands
+                return value
+            case ast.Constant(value=value) if value is None or isinstance(value, (str, bool, int)):
                 return self._constant(node, value)
             case ast.Name(id=name):
                 return self._word(node, name)
