@@ -640,13 +640,16 @@ class Plateau(MetricRule[PlateauState]):
             return state
         better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
         best, bad = (number, 0) if better else (state.best, state.bad + 1)
-        cooling, factor = state.cooling, state.factor
+        cooling = state.cooling
+        factor = state.factor
         if cooling > 0:
-            cooling, bad = cooling - 1, 0
+            cooling = cooling - 1
+            bad = 0
         if bad > self.patience:
             reduced = reduced_factor(factor, self.factor, self.min)
             factor = reduced if factor - reduced > self.eps else factor
-            cooling, bad = self.cooldown, 0
+            cooling = self.cooldown
+            bad = 0
         return PlateauState(best, bad, cooling, factor)
 
     def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:

@@ -140,6 +140,6 @@ def require_choice(site: CallSite, value: object, choices: Any, message: str) ->
         choices: the `Literal`; its first choice is the suggested value.
         message: the start of the message, such as "unknown mode".
     """
-    known = get_args(choices)
-    if not isinstance(value, str) or value not in known:
-        raise messages.unknown_choice(site, value, known, message)
+    names = get_args(choices)
+    if not isinstance(value, str) or value not in names:
+        raise messages.unknown_choice(site, value, names, message)

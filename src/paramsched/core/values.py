@@ -353,7 +353,8 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each entry of a part of two states that differs."""
     saved = before.get(pattern)
-    was, now = saved if isinstance(saved, Mapping) else {}, after[pattern]
+    was = saved if isinstance(saved, Mapping) else {}
+    now = after[pattern]
     for name in dict.fromkeys([*now, *was]):
         if was.get(name) != now.get(name):
             yield name, f"{was.get(name)} -> {now.get(name)}"

@@ -161,7 +161,8 @@ def half_life(u: Array, rest: Array, start: Positive = 0.9, to: Positive = 0.999
     >>> round(curves.half_life(0.9, 0.9999)(0.5), 6)
     0.999001
     """
-    first, last = float(np.log(start)), float(np.log(to))
+    first = float(np.log(start))
+    last = float(np.log(to))
     exponent = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
     return np.expm1(first * exponent) / float(np.expm1(last - first))
 
@@ -188,7 +189,8 @@ def tanh(u: Array, lower: float = -7.0, upper: float = 3.0) -> Array:
     >>> round(curves.tanh(-7.0, 3.0)(0.7), 4)
     0.5012
     """
-    low, high = float(np.tanh(lower)), float(np.tanh(upper))
+    low = float(np.tanh(lower))
+    high = float(np.tanh(upper))
     return (np.tanh(lower + (upper - lower) * u) - low) / (high - low)
 
 

@@ -71,13 +71,17 @@ def stage_fraction(index: Index, t: Array, n: Any) -> tuple[Array, Any]:
     """
     match index:
         case "t/n":
-            k, whole = t, n
+            k = t
+            whole = n
         case "(t+1)/n":
-            k, whole = t + 1, n
+            k = t + 1
+            whole = n
         case "(t+1)/(n+1)":
-            k, whole = t + 1, n + 1
+            k = t + 1
+            whole = n + 1
         case "t/(n-1)":
-            k, whole = t, n - 1
+            k = t
+            whole = n - 1
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
@@ -92,12 +96,14 @@ def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
     if not k.size or (k.min() > 0 and k.max() < n):
         return _between(curve, start, to, k, n)
     if (k[1:] >= k[:-1]).all():  # as in a run: no mask is needed
-        first, last = np.searchsorted(k, 0, side="right"), np.searchsorted(k, n)
-        made = np.empty(k.shape)
-        made[:first], made[last:] = start, to
+        first = np.searchsorted(k, 0, side="right")
+        last = np.searchsorted(k, n)
+        values = np.empty(k.shape)
+        values[:first] = start
+        values[last:] = to
         if first < last:
-            made[first:last] = _between(curve, start, to, k[first:last], n)
-        return made
+            values[first:last] = _between(curve, start, to, k[first:last], n)
+        return values
     inside = (k > 0) & (k < n)
     within = np.where(inside, k, n // 2)  # because a curve of a user may fail outside of [0, 1]
     return np.where(inside, _between(curve, start, to, within, n), np.where(k >= n, to, start))
@@ -447,10 +453,13 @@ def geometric(
     """
     if start is None:
         return _geometric(None, to, over, index)
-    first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
-    (begins, fixed), (ends, to_fixed) = split_level(first), split_level(last)
+    first = level_of(CallSite("geometric", "start"), start)
+    last = level_of(CallSite("geometric", "to"), to)
+    begins, fixed = split_level(first)
+    ends, to_fixed = split_level(last)
     if begins is None and ends is None:
-        begins, ends = fixed, to_fixed
+        begins = fixed
+        ends = to_fixed
     elif fixed is None and ends is None and begins is not None and to_fixed is not None:
         if begins > 0 and to_fixed > 0:
             return _geometric(first, last, over, index)

@@ -219,7 +219,7 @@ def _product(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 
 
 def _sum_text(call: Schedule) -> str:
-    return chain_text([in_brackets(one, PRODUCT) for one in call.args["operands"]], _added)
+    return chain_text([in_brackets(operand, PRODUCT) for operand in call.args["operands"]], _added)
 
 
 def _added(operands: Sequence[str]) -> str:

@@ -166,8 +166,8 @@ def restarts(
     elif span.available is None:
         raise no_total(str(call))
     elif not span.available:  # a schedule without updates holds its final value
-        one = restarts(schedule, 1, 1, mult, gamma)
-        return plan(skip(one, 1), span)
+        single = restarts(schedule, 1, 1, mult, gamma)
+        return plan(skip(single, 1), span)
     else:  # the cycles divide the total evenly
         assert times is not None
         times = fitting_times(mult, times, Fraction(span.available))
@@ -179,7 +179,8 @@ def restarts(
         refuse_growth("restarts", Duration.of_updates(period), mult, lengths, times)  # known only now, for "1 epoch"
     if times is not None:
         period = first_up_to_boundary(period, mult, lengths, times, span)
-    piece, end = plan(schedule, span.cycle(period)), None
+    piece = plan(schedule, span.cycle(period))
+    end = None
     table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
     if times is not None:
         end = end_of_cycles(period, mult, lengths, times)
@@ -203,8 +204,10 @@ def restarts(
         """
         if period > _SHORT_CYCLE:
             return None
-        several = tuple(islice(piece.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
-        return tuple(dict.fromkeys(one for one in several if one <= period)) if len(several) < _SHORT_CYCLE else None
+        edges_inside = tuple(islice(piece.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
+        if len(edges_inside) >= _SHORT_CYCLE:
+            return None
+        return tuple(dict.fromkeys(edge for edge in edges_inside if edge <= period))
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         inner = edges_of_cycle()
@@ -215,7 +218,7 @@ def restarts(
             if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
                 first, last = ((time - begin) / stretch for time in (since, until))
                 inside = piece.edges_and_end(max(floor(first), 0), ceil(min(last, Fraction(period))))
-            yield from (begin + one * stretch if size != period else begin + one for one in inside if one <= period)
+            yield from (begin + edge * stretch if size != period else begin + edge for edge in inside if edge <= period)
 
     def cycles(since: Number, until: Number) -> Iterable[tuple[Number, Number]]:
         if table is None:
@@ -223,8 +226,8 @@ def restarts(
             return ((begin, period) for begin in multiples(period, since - ceil(period), last))
         return table.between(since, until)
 
-    made = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
-    return Piece(made, None if end is None else ceil(end), end, values, edges)
+    planned = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
+    return Piece(planned, None if end is None else ceil(end), end, values, edges)
 
 
 def _product(since: Array, first: float) -> Array:
@@ -278,10 +281,12 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
     >>> every(linear(1, 0, over=10), 5)(7)
     0.5
     """
-    piece, size = plan(schedule, span), span.period(period)
+    piece = plan(schedule, span)
+    size = span.period(period)
     if changes_at_epochs(call):  # `numerator` updates are an integer number of periods, so the remainder is enough
         phase = ceil(span.boundary(span.begin)) % size.numerator
-    end, held = piece.end, None
+    end = piece.end
+    held = None
 
     def values(t: Array, base: Base) -> Array:
         """Return the values at the last change; after the end of the schedule, at the time itself."""
@@ -297,8 +302,8 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
     if piece.held is not None:
         change: Any = ceil(-(-(ceil(piece.held) + phase) // size) * size) - phase
         held = change if end is None else min(change, end)
-    made = call.with_args(schedule=piece.schedule, period=Duration.of_updates(size), phase=phase)
-    return Piece(made, piece.length, held, values, edges)
+    planned = call.with_args(schedule=piece.schedule, period=Duration.of_updates(size), phase=phase)
+    return Piece(planned, piece.length, held, values, edges)
 
 
 def _counted_first(
@@ -396,7 +401,8 @@ def cosine_restarts(
         cycle, at, size = table.split(t)
         u = at / size
         u = u if times is None else np.where(t >= count_of(table.end), 1.0, u)
-    height, fall = power_of(gamma, cycle), curves.cosine.share(u, 1, rises=False)
+    height = power_of(gamma, cycle)
+    fall = curves.cosine.share(u, 1, rises=False)
     lower = 1.0 if to_gamma == 1 else power_of(to_gamma, cycle)
     multiple, *fixed = np.asarray(to).reshape(-1)
     factor = np.where(u == 0, height, (height - multiple * lower) * fall + multiple * lower)
@@ -408,7 +414,8 @@ Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 
 
 def _needs_exp_range(call: Schedule) -> None:
-    mode, gamma = call.args["mode"], call.args["gamma"]
+    mode = call.args["mode"]
+    gamma = call.args["gamma"]
     if gamma != 1 and mode != "exp_range":
         raise messages.gamma_without_its_mode(mode, gamma)
 
@@ -419,7 +426,7 @@ def _down_like_up(args: dict[str, Any]) -> dict[str, Any]:
 
 def _turns(since: Number, until: Number, up: Number, down: Number, **_: Any) -> Iterable[Number]:
     period = up + down
-    return (one for begin in multiples(period, since - ceil(period), until) for one in (begin, begin + up))
+    return (turn for begin in multiples(period, since - ceil(period), until) for turn in (begin, begin + up))
 
 
 @formula(edges=_turns, check=_needs_exp_range, completed=_down_like_up)
@@ -462,6 +469,7 @@ def cyclic(
     elif mode == "exp_range":
         height = product(height, power_of(gamma, t))
     if mode == "exp_range" and gamma > 1:  # values may exceed `to`, because growth is not clipped
-        first, last = np.asarray(start), np.asarray(to)
+        first = np.asarray(start)
+        last = np.asarray(to)
         return first + product(last - first, height)
     return along(curves.linear, start, to, height, 1)

@@ -252,7 +252,9 @@ def stairs(t: Array, start: Level, to: Level, rises: Count, over: Over = None) -
     [16.0, 16.0, 32.0, 32.0, 48.0, 48.0, 64.0]
     """
     length: Any = over
-    end, first, last = count_of(length), np.asarray(start), np.asarray(to)
+    end = count_of(length)
+    first = np.asarray(start)
+    last = np.asarray(to)
     k = split(np.minimum(t, end), Fraction(length) / rises)[0] if end else 0
     return np.where(t >= end, last, first + (last - first) * k / rises)  # multiplied first, so that integers are exact
 
@@ -415,7 +417,9 @@ def table(
     >>> print(table([absolute(3e-4), absolute(1e-4)], every=30))
     table([0.0003, 0.0001], 30, absolute=True)
     """
-    numbers, period, steps = np.array(values, dtype=np.float64), span.period(every), _steps(call)
+    numbers = np.array(values, dtype=np.float64)
+    period = span.period(every)
+    steps = _steps(call)
     end = exact_number(Fraction(period) * steps)
     if curve is not None:
         end = span.up_to_boundary(end)
@@ -432,16 +436,17 @@ def table(
     def edges(since: Number, until: Number) -> Iterable[Number]:
         return (multiple for multiple in multiples(period, since, min(until, ceil(end))) if multiple <= end)
 
-    made = call.with_args(every=Duration.of_updates(period))
-    return Piece(made, ceil(end), end, of_times, edges)
+    planned = call.with_args(every=Duration.of_updates(period))
+    return Piece(planned, ceil(end), end, of_times, edges)
 
 
 def _interpolated(numbers: Floats, curve: Curve, place: Array, since: Array, period: float) -> Array:
     """Interpolate between values along a curve; exact at the time of each value, and from the last on."""
     place = place.astype(np.int64)
-    value, after = numbers[place], numbers[place + 1]
+    value = numbers[place]
+    after = numbers[place + 1]
     inside = (since > 0) & (since < period)
-    made = value + (after - value) * curve.share(np.where(inside, since, period / 2), period, rises=True)
+    values = value + (after - value) * curve.share(np.where(inside, since, period / 2), period, rises=True)
     if curve.monotone:  # clipped, because rounding can exceed the two values
-        made = np.maximum(np.minimum(made, np.maximum(value, after)), np.minimum(value, after))
-    return np.where(inside, made, np.where(since >= period, after, value))
+        values = np.maximum(np.minimum(values, np.maximum(value, after)), np.minimum(value, after))
+    return np.where(inside, values, np.where(since >= period, after, value))

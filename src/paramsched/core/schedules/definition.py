@@ -161,7 +161,8 @@ class _Arguments:
     """The arguments of a shape: binds those of a call to their names, and checks them."""
 
     def __init__(self, name: str, params: Mapping[str, Param]) -> None:
-        self.name, self.params = name, params
+        self.name = name
+        self.params = params
         self.names = [key for key, param in params.items() if param.form is not inspect.Parameter.KEYWORD_ONLY]
         self.several = next((key for key, param in params.items() if param.several), None)
 
@@ -207,11 +208,11 @@ def register_shape(
 
     def build(*args: Any, **kwargs: Any) -> Schedule:
         refuse_two_readings_of_call(name, args, kwargs)
-        given = arguments.bound(args, kwargs)
-        if given is None:
+        named = arguments.bound(args, kwargs)
+        if named is None:
             refuse_call(builder, args, kwargs)
             raise AssertionError(f"{name} does not take {args} and {kwargs}")
-        return shape.call(**given)
+        return shape.call(**named)
 
     builder = builder_like(function, build, parameters, Schedule)
     builder.__name__ = builder.__qualname__ = name
@@ -287,15 +288,21 @@ class _Formula:
         *,
         exact: bool,
     ) -> None:
-        self.function, self.roles, self.over, self.is_measured = function, shape.roles, shape.over, bool(shape.measure)
+        self.function = function
+        self.roles = shape.roles
+        self.over = shape.over
+        self.is_measured = bool(shape.measure)
         self.counts = {key for key, role in shape.roles.items() if role != "period" and not exact}
-        self.held, self.edges, self.counted = held, edges or self._edges_of_roles, counted
+        self.held = held
+        self.edges = edges or self._edges_of_roles
+        self.counted = counted
         self.levels = [key for key, param in shape.params.items() if param.kind == "level"]
         self.open_levels: Mapping[str, float] = shape.open_levels
 
     def plan(self, schedule: Schedule, span: Span) -> Piece:
         """Plan a call: its lengths in counts, and its formula as a function of time and base."""
-        args, over = schedule.args, self.over
+        args = schedule.args
+        over = self.over
         counts = dict(args)
         for key, role in self.roles.items():
             if args[key] is not None:
@@ -306,9 +313,9 @@ class _Formula:
                 counts[key] = span.available
         if self.counted is not None:
             counts.update(self.counted(span, **counts))
-        made = {key: _as_length(counts[key]) for key in self.roles}
-        if any(made[key] != args[key] for key in made):
-            schedule = schedule.with_args(**made)
+        lengths = {key: _as_length(counts[key]) for key in self.roles}
+        if any(lengths[key] != args[key] for key in lengths):
+            schedule = schedule.with_args(**lengths)
         length = None if over is None else counts[over]
         held = length if self.held is None else self.held(**counts)
         if self.is_measured and held is not None:
@@ -404,8 +411,8 @@ def plan(schedule: Schedule, span: Span) -> Piece:
 
 def of_one(call: Schedule, piece: Piece, values: Callable[[Array, Base], Array], **args: Any) -> Piece:
     """Return a piece with changed values of one schedule, whose length and edges it keeps."""
-    made = call.with_args(schedule=piece.schedule, **args)
-    return Piece(made, piece.length, piece.held, values, piece.edges_and_end)
+    planned = call.with_args(schedule=piece.schedule, **args)
+    return Piece(planned, piece.length, piece.held, values, piece.edges_and_end)
 
 
 def of_each(call: Schedule, pieces: Sequence[Piece], values: Callable[[Array, Base], Array]) -> Piece:
@@ -413,13 +420,13 @@ def of_each(call: Schedule, pieces: Sequence[Piece], values: Callable[[Array, Ba
 
     It has the longest length of an operand, or no end if no operand has an end.
     """
-    made = call.with_args(operands=tuple(piece.schedule for piece in pieces))
+    planned = call.with_args(operands=tuple(piece.schedule for piece in pieces))
     held = [piece.held for piece in pieces]
-    constant_from = None if None in held else max(one for one in held if one is not None)
+    constant_from = None if None in held else max(time for time in held if time is not None)
     lengths = [piece.length for piece in pieces if piece.length is not None]
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         for piece in pieces:
             yield from piece.edges_and_end(since, until)
 
-    return Piece(made, max(lengths, default=None), constant_from, values, edges)
+    return Piece(planned, max(lengths, default=None), constant_from, values, edges)

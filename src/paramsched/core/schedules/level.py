@@ -69,8 +69,8 @@ class Absolute:
         return combine_operands("sequence", self, other)
 
     def __repr__(self) -> str:
-        own = f"absolute({self.value!r})"
-        return own if self.factor is None else f"{self.factor!r} + {own}"
+        value = f"absolute({self.value!r})"
+        return value if self.factor is None else f"{self.factor!r} + {value}"
 
 
 Level: TypeAlias = float | Absolute
@@ -101,7 +101,8 @@ def level_from_parts(factor: float, value: float) -> Level:
 
 def always_above(low: Level, high: Level) -> bool:
     """Return whether `low` is above `high` for every base above 0; False if the order depends on base."""
-    (a, c), (b, d) = split_level(low), split_level(high)
+    a, c = split_level(low)
+    b, d = split_level(high)
     if (c is None and b is None) or (a is None and d is None):
         return False  # a multiple of base and an absolute value cannot be compared without the base
     a, b, c, d = (part or 0.0 for part in (a, b, c, d))

@@ -47,7 +47,9 @@ class Call:
     def __init__(self, schedule: Schedule, lengths: Mapping[str, Number]) -> None:
         function = schedule.shape.function
         assert function is not None
-        self.name, self.counts, self.function = schedule.kind, counts_of(schedule), function
+        self.name = schedule.kind
+        self.counts = counts_of(schedule)
+        self.function = function
         named = {key: argument for key, argument in schedule.args.items() if key not in ("over", *self.levels)}
         named |= {key: count_of(length) for key, length in lengths.items()}
         self._call = partial(function, **named)
@@ -88,16 +90,17 @@ class Call:
 
     def _last_before(self, at: int) -> int:
         """Return the last update before `at` for which the function has a value, found by bisection."""
-        known, unknown = 0, at
-        while unknown - known > 1:
-            middle = (known + unknown) // 2
+        last = 0
+        first_missing = at
+        while first_missing - last > 1:
+            middle = (last + first_missing) // 2
             try:
                 self._call(middle)
             except LookupError:
-                unknown = middle
+                first_missing = middle
             else:
-                known = middle
-        return known
+                last = middle
+        return last
 
     def _checked(self, at: float, value: Any) -> float:
         """Convert another type of number to a float. Booleans, text, arrays and complex numbers are refused."""
@@ -166,17 +169,19 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
     Of the progress: value(t) = base * f(u), u = min(t, n) / n. With levels: value(t) = to + (start - to) *
     (f(u) - f(1)) / (f(0) - f(1)). Of the updates: value(t) = base * f(t), and f(n) from t = n on if it has a length.
     """
-    over, of_progress = schedule.args["over"], counts_of(schedule) == "u"
+    over = schedule.args["over"]
+    of_progress = counts_of(schedule) == "u"
     length = span.available if over is None and of_progress else None if over is None else span.length(over)
     if length is None and of_progress:
         raise no_total(str(schedule))
-    lengths = {key: span.time(one) for key, one in _lengths_of(schedule).items()}
-    changes = {key: Duration.of_updates(one) for key, one in lengths.items()}
+    lengths = {key: span.time(length_of_argument) for key, length_of_argument in _lengths_of(schedule).items()}
+    changes = {key: Duration.of_updates(length_of_argument) for key, length_of_argument in lengths.items()}
     if length is not None:
         changes["over"] = Duration.of_updates(length)
     if any(schedule.args[key] != change for key, change in changes.items()):
         schedule = schedule.with_args(**changes)
-    call, n = Call(schedule, lengths), None if length is None else count_of(length)
+    call = Call(schedule, lengths)
+    n = None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
     return Piece(schedule, length, length, values)
 
@@ -193,15 +198,18 @@ def _of_updates(call: Call, n: float | None) -> Callable[[Array, Base], Array]:
 
 
 def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, Base], Array]:
-    start, to = schedule.args["start"], schedule.args["to"]
+    start = schedule.args["start"]
+    to = schedule.args["to"]
 
     def shares(t: Array) -> Array:
         return call.values(np.minimum(t, n) / float(n) if n > 0 else t * 0 + 1.0)
 
     if start is None and to is None:
         return lambda t, base: base.times(shares(t))
-    first, last = call.value(0.0), call.value(1.0)
-    begin, end = split_level(first if start is None else start), split_level(last if to is None else to)
+    first = call.value(0.0)
+    last = call.value(1.0)
+    begin = split_level(first if start is None else start)
+    end = split_level(last if to is None else to)
     factors, fixed = zip(begin, end, strict=True)
 
     def values(t: Array, base: Base) -> Array:
@@ -214,23 +222,26 @@ def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, B
 
 def _moved(share: Array, begin: float | None, end: float | None) -> Array:
     """Return the numbers between two ends, which are exact for the shares 1 and 0."""
-    begin, end = begin or 0.0, end or 0.0
+    begin = begin or 0.0
+    end = end or 0.0
     return np.where(share == 1.0, begin, end + share * (begin - end))
 
 
 def _check(schedule: Schedule) -> None:
     """Call the function at its ends, so that most of its errors have the place of the call in a text."""
     lengths = {key: length.exact for key, length in _lengths_of(schedule).items()}
-    known = {key: length for key, length in lengths.items() if length is not None}
-    if len(known) < len(lengths):
+    counts = {key: length for key, length in lengths.items() if length is not None}
+    if len(counts) < len(lengths):
         return
-    call = Call(schedule, known)
+    call = Call(schedule, counts)
     for at in (0.0, 0.5, 1.0) if call.counts == "u" else (0, 1):
         call.value(at)
-    start, to = schedule.args.get("start"), schedule.args.get("to")
+    start = schedule.args.get("start")
+    to = schedule.args.get("to")
     if start is None and to is None:
         return
-    first, last = call.value(0.0), call.value(1.0)
+    first = call.value(0.0)
+    last = call.value(1.0)
     if first == last or not math.isfinite(first - last):
         argument = "start" if to is None else "to"
         if first == last:
@@ -416,10 +427,14 @@ def shape(function: Any) -> Any:
     if not inspect.isfunction(function):
         return registered(function)  # raises an error
     parameters = inspect.signature(function).parameters
-    made = _returned(function)
+    returned = _returned(function)
     is_function = next(iter(parameters), "") in ("u", "t")
-    if isinstance(made, type) and issubclass(made, Schedule if is_function else object) and not issubclass(made, Real):
-        function.__annotations__["return"] = made
+    if (
+        isinstance(returned, type)
+        and issubclass(returned, Schedule if is_function else object)
+        and not issubclass(returned, Real)
+    ):
+        function.__annotations__["return"] = returned
         return registered(function)
     return _register(function, _require_own(function))
 

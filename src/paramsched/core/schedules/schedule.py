@@ -98,8 +98,8 @@ _FEW: Final = 128  # operands of one chain; more are written in groups, because 
 
 def chain_depth(count: int) -> int:
     """Return how much a chain of so many operands adds to the depth of a text: 1 for each 16, and for each group."""
-    own = (min(count, _FEW) - 1) // 16
-    return own if count <= _FEW else own + 1 + chain_depth(-(-count // _FEW))
+    depth = (min(count, _FEW) - 1) // 16
+    return depth if count <= _FEW else depth + 1 + chain_depth(-(-count // _FEW))
 
 
 def chain_text(operands: Sequence[str], join: Callable[[Sequence[str]], str]) -> str:
@@ -183,10 +183,10 @@ class Shape:
         """Return a call with checked arguments, in the order of the signature."""
         if self.joins is not None:
             return self._call_joining(self.joins, args[self.joins])
-        made = Schedule(self, args if self.completed is None else self.completed(args))
+        schedule = Schedule(self, args if self.completed is None else self.completed(args))
         if self.check is not None:
-            self.check(made)
-        return made
+            self.check(schedule)
+        return schedule
 
     def _call_joining(self, name: str, operands: Sequence["Schedule"]) -> "Schedule":
         """Return a call with the elements of each operand of this shape.
@@ -194,14 +194,14 @@ class Shape:
         Only the operands are asked, not all of their elements, because `a >> b >> …` joins as often as it has stages.
         """
         elements = [operand.args[name] if operand.shape is self else (operand,) for operand in operands]
-        made = Schedule(self, {name: _concatenated(elements)})
-        if len(made.args[name]) > len(operands):
+        schedule = Schedule(self, {name: _concatenated(elements)})
+        if len(schedule.args[name]) > len(operands):
             deepest = (operand.depth_of_parts if operand.shape is self else operand.depth for operand in operands)
-            made.__dict__["depth_of_parts"] = max(deepest)
-            made.__dict__["has_absolute"] = any(map(attrgetter("has_absolute"), operands))
+            schedule.__dict__["depth_of_parts"] = max(deepest)
+            schedule.__dict__["has_absolute"] = any(map(attrgetter("has_absolute"), operands))
         if self.check_operands is not None:
-            self.check_operands(made, operands)
-        return made
+            self.check_operands(schedule, operands)
+        return schedule
 
     @property
     def is_registered(self) -> bool:
@@ -311,8 +311,8 @@ class Schedule:
     def depth(self) -> int:
         """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
         joins = self.shape.joins
-        own = 1 if joins is None else 1 + chain_depth(len(self.args[joins]))
-        return own + self.depth_of_parts
+        depth_of_call = 1 if joins is None else 1 + chain_depth(len(self.args[joins]))
+        return depth_of_call + self.depth_of_parts
 
     @cached_property
     def depth_of_parts(self) -> int:
@@ -325,25 +325,24 @@ class Schedule:
 
     def changed(self, change: Callable[[Any], Any]) -> "Schedule":
         """Apply a function to each argument, and to each item of a list. Returns itself if all are kept."""
-        changes = {
-            key: made for key, argument in self.args.items() if (made := _changed(argument, change)) is not argument
-        }
+        arguments = {key: _changed(argument, change) for key, argument in self.args.items()}
+        changes = {key: argument for key, argument in arguments.items() if argument is not self.args[key]}
         return self.with_args(**changes) if changes else self
 
     @cached_property
     def affine(self) -> bool:
         """True if the value is `A(t) * base + C(t)`."""
-        own = self.shape.affine
-        if own is not None:
-            return own(self) if callable(own) else own
+        is_affine = self.shape.affine
+        if is_affine is not None:
+            return is_affine(self) if callable(is_affine) else is_affine
         return all(map(attrgetter("affine"), self._parts))
 
     @cached_property
     def has_absolute(self) -> bool:
         """True if any level in the schedule is absolute."""
-        own = self.shape.has_absolute
-        if own is not None:
-            return own(self) if callable(own) else own
+        declared = self.shape.has_absolute
+        if declared is not None:
+            return declared(self) if callable(declared) else declared
         return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(
             map(attrgetter("has_absolute"), self._parts)
         )
@@ -371,9 +370,9 @@ class Schedule:
     @cached_property
     def extent(self) -> Extent:
         """The extent: the schedule "has" a length, "fills" the remaining time, or is "open": without an end."""
-        own = self.shape.extent
-        if own is not None:
-            return own(self) if callable(own) else own
+        declared = self.shape.extent
+        if declared is not None:
+            return declared(self) if callable(declared) else declared
         if self.shape.over is not None:
             if self.args[self.shape.over] is not None:
                 return "has"
@@ -424,16 +423,17 @@ class Schedule:
             return self.shape.measure(self, span)
         if self.shape.over is not None:
             return span.exact_length(self.args[self.shape.over])
-        return max(one for schedule in self._parts if (one := schedule.measure(span)) is not None)
+        lengths = [schedule.measure(span) for schedule in self._parts]
+        return max(length for length in lengths if length is not None)
 
     # ---------------------------------------------------------------- as planned
 
     def resolved_in(self, span: Span) -> "Schedule":
         """Return the schedule for a part of a run, with its lengths in counts and its stages connected."""
         piece = self.shape.plan(self, span)
-        made: Schedule = piece.schedule
-        made.__dict__.setdefault("piece", piece)
-        return made
+        schedule: Schedule = piece.schedule
+        schedule.__dict__.setdefault("piece", piece)
+        return schedule
 
     @cached_property
     def piece(self) -> Piece:
@@ -456,15 +456,16 @@ class Schedule:
     @property
     def connected(self) -> "Schedule":
         """The schedule with each open level between its stages written, unless it is the level without a neighbor."""
-        made: Schedule = self.piece.schedule
-        return made
+        schedule: Schedule = self.piece.schedule
+        return schedule
 
     @cached_property
     def is_resolved(self) -> bool:
         """True if every length is in updates, and every level is written or needs no neighbor."""
         try:
-            made, lengths = self.piece.schedule, [*_other_runs_in(self)]
-            return all(one.is_resolved for one in lengths) if lengths else made == self
+            planned = self.piece.schedule
+            lengths = [*_other_runs_in(self)]
+            return all(length.is_resolved for length in lengths) if lengths else planned == self
         except InvalidArgument:  # resolving raises it
             return False
 
@@ -634,7 +635,7 @@ def _other_runs_in(schedule: Schedule) -> Iterator[Duration]:
 
 def parts_inside(value: Any) -> tuple[Any, ...]:
     """Return the schedules and the lengths in a schedule, recursively, without numbers and text."""
-    return tuple(one for one in values_inside(value) if isinstance(one, (Schedule, Duration)))
+    return tuple(part for part in values_inside(value) if isinstance(part, (Schedule, Duration)))
 
 
 def values_inside(value: Any) -> Iterator[Any]:

@@ -69,12 +69,13 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece], planned: Span) 
     connected: list[Piece] = []
     before: Piece | None = None
     for place, (stage, alone) in enumerate(zip(stages, pieces, strict=True)):
-        written, own = stage, open_start(stage)
-        if own is not None:
-            level = own if before is None else _end_before(stage, before)
-            written = stage if level == own and stage.kind != "geometric" else started_at(stage, level)
+        written = stage
+        alone_level = open_start(stage)
+        if alone_level is not None:
+            level = alone_level if before is None else _end_before(stage, before)
+            written = stage if level == alone_level and stage.kind != "geometric" else started_at(stage, level)
         if stage.kind == "warmup" and stage.args["to"] is None:
-            after = next((one for one in range(place + 1, len(stages)) if pieces[one].length != 0), None)
+            after = next((later for later in range(place + 1, len(stages)) if pieces[later].length != 0), None)
             if after is not None and open_start(stages[after]) is None:
                 level = _start_after(stage, pieces[after], planned)
                 written = written if level == 1.0 else written.with_args(to=level)
@@ -92,8 +93,8 @@ def takes_time(stage: Schedule) -> bool:
 
 def open_start(stage: Schedule) -> Level | None:
     """Return the level that an open start has without a stage before it; None if the start is not open."""
-    own = stage.shape.open_start
-    return None if own is None or stage.args.get("start", stage.args.get("value")) is not None else own
+    level = stage.shape.open_start
+    return None if level is None or stage.args.get("start", stage.args.get("value")) is not None else level
 
 
 def started_at(stage: Schedule, level: Level) -> Schedule:
@@ -197,13 +198,15 @@ def _sum_of(lengths: Iterable[Fraction | None]) -> Fraction:
 
 def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
     """Return the exact length of each stage; None for the stage without a length."""
-    own, lengths, stages = replace(span, origin=span.begin), list[Fraction | None](), call.args["stages"]
+    part = replace(span, origin=span.begin)
+    lengths = list[Fraction | None]()
+    stages = call.args["stages"]
     for place, stage in enumerate(stages, 1):
-        length = stage.measure(own)
+        length = stage.measure(part)
         lengths.append(length)
         if length is None:
-            return [*lengths, *lengths_up_to_end(stages[place:], replace(own, origin=None))]
-        own = replace(own, begin=own.begin + length)
+            return [*lengths, *lengths_up_to_end(stages[place:], replace(part, origin=None))]
+        part = replace(part, begin=part.begin + length)
     return lengths
 
 
@@ -254,8 +257,10 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     """
     refuse_two_without_length(call)
     lengths = _lengths(call, span)
-    rest, begin = _rest_of_span(call, lengths, span), span.begin
-    pieces, in_run = list[Piece](), list[Schedule]()
+    rest = _rest_of_span(call, lengths, span)
+    begin = span.begin
+    pieces = list[Piece]()
+    in_run = list[Schedule]()
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
@@ -267,9 +272,9 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
         begin += size or 0
     refuse_ambiguous_levels(stages, in_run)
     connected = connect(in_run, pieces, span.of_planned)
-    made = [piece.schedule for piece in connected]
-    same = len(made) == len(stages) and all(map(is_, made, stages))
-    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(made)), connected, span.of_planned)
+    planned = [piece.schedule for piece in connected]
+    same = len(planned) == len(stages) and all(map(is_, planned, stages))
+    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(planned)), connected, span.of_planned)
 
 
 def refuse_two_without_length(call: Schedule) -> None:
@@ -320,12 +325,15 @@ def _has_length(piece: Piece, available: Number, span: Span) -> bool:
 
 def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
-    begins, begin, last = list[Number](), Fraction(0), pieces[-1]
+    begins = list[Number]()
+    begin = Fraction(0)
+    last = pieces[-1]
     for piece in pieces:
         begins.append(exact_number(begin))
         begin += piece.length or 0
     length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
-    places, reads = list[float](), list[Any]()
+    places = list[float]()
+    reads = list[Any]()
     for piece, start in _taking_time(pieces, begins, planned):
         places.append(count_of(start))
         reads.append(_as_stage(piece, is_affine=call.affine))
@@ -333,7 +341,7 @@ def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> P
     def values(t: Array, base: Base) -> Array:
         if not t.size:
             return read(0, t, base)
-        first, final = (max(bisect_right(places, one.item()) - 1, 0) for one in (t.min(), t.max()))
+        first, final = (max(bisect_right(places, time.item()) - 1, 0) for time in (t.min(), t.max()))
         if first == final:
             return read(final, t, base)
         out = np.empty((*base.rows, t.size))
@@ -344,17 +352,18 @@ def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> P
             which = np.searchsorted(places, t, side="right") - 1
             parts = (np.flatnonzero(which == place) for place in range(first, final + 1))
         for place, part in enumerate(parts, first):
-            if (some := t[part]).size:
-                out[..., part] = read(place, some, base.at(part, t.size))
+            times = t[part]
+            if times.size:
+                out[..., part] = read(place, times, base.at(part, t.size))
         return out
 
     def read(place: int, t: Array, base: Base) -> Array:
         begin = places[place]
-        own = t - begin if begin else t
+        since_begin = t - begin if begin else t
         if isinstance(begin, float) and length is not None and last.length is not None:
             # A rounded difference could be below the length of the last stage at the end of the sequence.
-            own = np.where(t >= count_of(length), np.maximum(own, count_of(last.length)), own)
-        return reads[place](own, base)
+            since_begin = np.where(t >= count_of(length), np.maximum(since_begin, count_of(last.length)), since_begin)
+        return reads[place](since_begin, base)
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         for piece, begin in zip(pieces, begins, strict=True):
@@ -365,7 +374,7 @@ def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> P
                     if since <= begin + available
                     else ()
                 )
-                yield from (begin + one for one in chain((0, available), inner) if 0 <= one <= available)
+                yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
 
     held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
     return Piece(call, length, held, values, edges)
@@ -373,7 +382,8 @@ def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> P
 
 def _taking_time(pieces: list[Piece], begins: list[Number], planned: Span) -> list[tuple[Piece, Number]]:
     """Return the stages that have updates, or else the last stage, with their starts."""
-    pairs, last = list(zip(pieces, begins, strict=True)), pieces[-1]
+    pairs = list(zip(pieces, begins, strict=True))
+    last = pieces[-1]
     taking = [pair for pair in pairs if pair[0].length != 0]
     if last.length == 0 and holds_when_empty(last.schedule):
         taking.append(pairs[-1])
@@ -414,7 +424,8 @@ def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
 
 def begins_of(schedule: Schedule) -> list[Number]:
     """Return the starts of the stages of a resolved schedule, and its end; only 0 and the end if it has no stages."""
-    stages, begins = stages_of(schedule), list[Number]([0])
+    stages = stages_of(schedule)
+    begins = list[Number]([0])
     for stage in stages:
         if stage.length is None:
             break
@@ -447,16 +458,17 @@ def constant_at(schedule: Schedule, written: Schedule, time: Duration | None = N
     pairs = list(zip(stages_of(schedule), stages_of(written), strict=True))
     if time is None:
         return constant_at(*pairs[-1])
-    exact, begin = time.exact, Fraction(0)
+    exact = time.exact
+    begin = Fraction(0)
     for stage, as_written in pairs:
         length = stage.known_length
-        own = None if length is None else length.exact
+        size = None if length is None else length.exact
         is_last = stage is pairs[-1][0]
-        if exact is None or (own is None and not is_last):
+        if exact is None or (size is None and not is_last):
             return None  # it is not known which stage the time is in
-        if own is None or exact < begin + own or is_last:
+        if size is None or exact < begin + size or is_last:
             return constant_at(stage, as_written, Duration.of_updates(exact - begin))
-        begin += own
+        begin += size
     return None
 
 
@@ -504,9 +516,11 @@ def _refuse_ambiguous_level(stage: Schedule, held: Level | None, stages: Several
 def with_own_ends(schedule: Schedule) -> Schedule:
     """Write the open level at the begin and at the end of a schedule, so that it does not depend on its neighbors."""
     stages = list(stages_of(schedule))
-    if (own := open_start(stages[0])) is not None:
-        stages[0] = started_at(stages[0], own)
-    if (last := stages[-1]).kind == "warmup" and last.args["to"] is None:
+    level = open_start(stages[0])
+    if level is not None:
+        stages[0] = started_at(stages[0], level)
+    last = stages[-1]
+    if last.kind == "warmup" and last.args["to"] is None:
         stages[-1] = last.with_args(to=last_level(last))
     return in_order(stages)
 
@@ -569,7 +583,10 @@ def _factor_of_number(schedule: Schedule) -> Factor | None:
 
 
 def _factor_of_sequence(schedule: Schedule) -> Factor | None:
-    begins, functions, begin, last = list[int](), list[Factor](), 0, stages_of(schedule)[-1]
+    begins = list[int]()
+    functions = list[Factor]()
+    begin = 0
+    last = stages_of(schedule)[-1]
     for stage in stages_of(schedule):
         length = stage.length
         is_held = stage is last and (not begins or holds_when_empty(stage))
@@ -597,8 +614,10 @@ def _factor_of_anneal(stage: Schedule) -> Factor | None:
         return None
     rises = abs(first) <= abs(last)
     near, far = (first, last) if rises else (last, first)
-    spread, n = far - near, count_of(over.number)
-    may_warn, by_ratio = curve not in (curves.linear, curves.cosine), falls_by_ratio(curve, first, last)
+    spread = far - near
+    n = count_of(over.number)
+    may_warn = curve not in (curves.linear, curves.cosine)
+    by_ratio = falls_by_ratio(curve, first, last)
 
     def share(k: float, whole: float) -> float:
         if not may_warn:

@@ -29,13 +29,13 @@ MAX_LENGTH: Final = MOST_COUNT
 
 def product(x: Array, y: Array) -> Array:
     """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
-    made = x * y
+    values = x * y
     # min() of an array with a NaN is NaN, so one pass over the values is usually enough.
-    if not isinstance(made, np.ndarray):
-        return 0.0 if made != made and x == x and y == y else made
-    if made.size and np.isnan(made.min()):
-        made = np.where(np.isnan(made) & ~np.isnan(x) & ~np.isnan(y), 0.0, made)
-    return made
+    if not isinstance(values, np.ndarray):
+        return 0.0 if values != values and x == x and y == y else values
+    if values.size and np.isnan(values.min()):
+        values = np.where(np.isnan(values) & ~np.isnan(x) & ~np.isnan(y), 0.0, values)
+    return values
 
 
 @final
@@ -114,8 +114,10 @@ def value_at(schedule: Formula, t: Any, base: Any) -> Any:
         values = evaluate(schedule, times.reshape(-1), base)
         return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
     bases: Array = base
-    made = _for_many_bases(schedule, times, np.asarray(bases, dtype=np.float64))
-    return made.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else made[()]
+    values = _for_many_bases(schedule, times, np.asarray(bases, dtype=np.float64))
+    if np.issubdtype(bases.dtype, np.floating):
+        values = values.astype(bases.dtype, copy=False)
+    return values[()]
 
 
 @quiet
@@ -125,10 +127,12 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     A value does not depend, not even in its last bit, on how many times are evaluated together.
     """
     times = np.ascontiguousarray(times)
-    values, is_factor = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
+    values = schedule.piece.values
+    is_factor = schedule.affine and not schedule.has_absolute and bool(base)
     out = np.empty(times.size)
     for begin in range(0, times.size, _PIECE):
-        t, here = times[begin : begin + _PIECE], out[begin : begin + _PIECE]
+        t = times[begin : begin + _PIECE]
+        here = out[begin : begin + _PIECE]
         if is_factor:
             np.multiply(values(t, FACTOR), base, out=here)
         else:
@@ -159,9 +163,9 @@ def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
         rows = product(factor[:, None], bases)
         return rows if value is None else rows + value[:, None]
     times = np.atleast_1d(times)
-    found, places = np.unique(bases, return_inverse=True)
-    values = schedule.piece.values(times, Base(found[:, None]))
-    return np.broadcast_to(values, (found.size, times.size))[places].T
+    unique, places = np.unique(bases, return_inverse=True)
+    values = schedule.piece.values(times, Base(unique[:, None]))
+    return np.broadcast_to(values, (unique.size, times.size))[places].T
 
 
 def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
@@ -502,7 +506,8 @@ def split(t: Array, period: Any, times: int | None = None) -> tuple[Array, Array
 
 
 def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
-    p, q = period.numerator, period.denominator
+    p = period.numerator
+    q = period.denominator
     if q == 1:  # at most twice the largest length, so within 64 bits
         cycle = t // p
         return cycle, t - cycle * p
@@ -510,7 +515,7 @@ def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
         cycle, parts = np.divmod(t * q, p)
         return cycle, parts / float(q)
     pairs = [divmod(value * q, p) for value in t.reshape(-1).tolist()]  # Python's integers have no limit
-    cycles, rests = (np.array(one).reshape(t.shape) for one in zip(*pairs, strict=True))
+    cycles, rests = (np.array(numbers).reshape(t.shape) for numbers in zip(*pairs, strict=True))
     return cycles, rests.astype(np.float64) / float(q)
 
 
@@ -520,7 +525,8 @@ def _split_floats(t: Array, period: Number) -> tuple[Array, Array]:
     Other times occur only in cycles of fractional length. For them float arithmetic decides whether a period is
     complete.
     """
-    p, q = float(period.numerator), float(period.denominator)
+    p = float(period.numerator)
+    q = float(period.denominator)
     cycle = np.floor(t / float(period))
     cycle = np.where((cycle + 1) * p / q <= t, cycle + 1, cycle)
     cycle = np.where(cycle * p / q > t, cycle - 1, cycle)
@@ -528,7 +534,8 @@ def _split_floats(t: Array, period: Number) -> tuple[Array, Array]:
     whole = (np.floor(t) == t) & (t < _FAR)
     if whole.any():
         exact, rest = _split_integers(np.where(whole, t, 0).astype(np.int64), period)
-        cycle, since = np.where(whole, exact, cycle), np.where(whole, rest, since)
+        cycle = np.where(whole, exact, cycle)
+        since = np.where(whole, rest, since)
     return cycle, since
 
 
@@ -567,12 +574,13 @@ class GrowingCycles:
     """
 
     def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
-        self._first, self._exact = first, (begins, sizes)
+        self._first = first
+        self._exact = (begins, sizes)
         self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
         whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= MAX_LENGTH
         kind: Any = np.int64 if whole else np.float64
         self._begins, self._sizes = (
-            np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact
+            np.array([round(number) for number in exact] if whole else exact, kind) for exact in self._exact
         )
 
     def split(self, t: Array) -> tuple[Array, Array, Array]:
@@ -598,19 +606,20 @@ def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | No
     if lengths == "exact":
         with localcontext() as context:
             context.prec = 60
-            ratio, exact, begin, far = (
-                Decimal(repr(mult)),
-                Decimal(first.numerator) / first.denominator,
-                Decimal(0),
-                Decimal(_FAR),
-            )
-            starts, lasting = [begin], [exact]
+            ratio = Decimal(repr(mult))
+            exact = Decimal(first.numerator) / first.denominator
+            begin = Decimal(0)
+            far = Decimal(_FAR)
+            starts = [begin]
+            lasting = [exact]
             while (begin := begin + exact) <= far and len(starts) != times:
                 exact = exact * ratio
                 starts.append(begin)
                 lasting.append(exact)
         return GrowingCycles(first, starts, lasting)
-    begins, sizes, size = [0], [int(first)], float(int(first))
+    begins = [0]
+    sizes = [int(first)]
+    size = float(int(first))
     while begins[-1] + sizes[-1] <= _FAR and len(sizes) != times:
         begins.append(begins[-1] + sizes[-1])
         size = min(size * mult, 2.0 * _FAR)
@@ -638,7 +647,8 @@ def sum_of_cycles(mult: float, times: int) -> Fraction:
     if times * len(str(ratio.denominator)) <= _SUM_DIGITS:
         return min((ratio**times - 1) / (ratio - 1), MOST_AMOUNT)
     with localcontext() as context:
-        context.prec, context.Emax = _SUM_DIGITS, MAX_EMAX
+        context.prec = _SUM_DIGITS
+        context.Emax = MAX_EMAX
         exact = Decimal(repr(mult))
         return Fraction(min((exact**times - 1) / (exact - 1), Decimal(MOST_AMOUNT.numerator)))
 
@@ -647,9 +657,13 @@ def fitting_times(mult: float, times: int, available: Fraction) -> int:
     """Return the largest number of cycles, at most `times`, that fit in `available` if each has at least one update."""
     if mult == 1:
         return max(1, min(times, int(available)))
-    fitting, size, total = 1, mult, 1.0
+    fitting = 1
+    size = mult
+    total = 1.0
     while fitting < times and total + size <= available:
-        total, size, fitting = total + size, size * mult, fitting + 1
+        total = total + size
+        size = size * mult
+        fitting = fitting + 1
     return fitting
 
 

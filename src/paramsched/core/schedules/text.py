@@ -517,11 +517,14 @@ class _LineReader:
         match node:
             case ast.Name(id=name):
                 function = self.names.get(name)
-                last, kind, names = name, "schedule", self.names
+                last = name
+                kind = "schedule"
+                names = self.names
             case ast.Attribute(value=ast.Name(id=space), attr=last) if space in _SPACES:
                 names = _SPACES[space][1]
                 function = names.get(last)
-                name, kind = f"{space}.{last}", space.removesuffix("s")
+                name = f"{space}.{last}"
+                kind = space.removesuffix("s")
             case ast.Attribute(value=ast.Name() | ast.Attribute(), attr=name):
                 if name in self.names:
                     raise messages.module_in_front(self.part(node), name)

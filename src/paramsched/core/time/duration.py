@@ -517,11 +517,15 @@ def _amount_text(amount: Fraction) -> str:
 
 def _decimal_places(amount: Fraction) -> int | None:
     """Return the number of decimal places that `amount` needs; None if no finite number is enough."""
-    rest, twos, fives = amount.denominator, 0, 0
+    rest = amount.denominator
+    twos = 0
+    fives = 0
     while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
+        rest = rest // 2
+        twos = twos + 1
     while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
+        rest = rest // 5
+        fives = fives + 1
     return max(twos, fives) if rest == 1 else None
 
 

@@ -222,7 +222,8 @@ def missing_fact_of_call(name: str, arguments: Iterable[str], error: MissingFact
     """Return the error for a run fact that a call lacks, with the call that has it."""
     module = "" if name.startswith(("ps.", "plan.")) else "ps."
     call = f"{module}{name}({', '.join([*arguments, f'{error.fact}={error.example}'])})"
-    site, found = f"{name}(total=…)", error.problem.found
+    site = f"{name}(total=…)"
+    found = error.problem.found
     return MissingFact(site, found, f"For example: {call}", fact=error.fact, example=error.example)
 
 

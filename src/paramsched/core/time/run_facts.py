@@ -269,21 +269,26 @@ class RunFacts:
         products = (product_of_facts(self, names) for names in SIZES[unit])
         return next((product for product in products if product is not None), None)
 
+    def _size_of(self, unit: str) -> Fraction | None:
+        """Return the number of updates in one `unit`; None if no known fact converts it."""
+        if unit == "epochs":
+            return None if self.updates_per_epoch is None else Fraction(self.updates_per_epoch)
+        if unit == "percent":
+            return None if self.total_updates is None else Fraction(self.total_updates, 100)
+        amount = self.amount_of_update(unit) if unit in SIZES else None
+        return None if amount is None else 1 / amount
+
     def _updates_in(self, unit: str, site: str | CallSite | None, duration: Duration) -> Fraction:
         """Return the number of updates in one `unit` of a duration, which an error names if it has no other `site`."""
-        match unit:
-            case "epochs" if (epoch := self.updates_per_epoch) is not None:
-                return Fraction(epoch)
-            case "percent" if (updates := self.total_updates) is not None:
-                return Fraction(updates, 100)
-            case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
-                return 1 / amount
+        size = self._size_of(unit)
+        if size is not None:
+            return size
         fact = _NEEDED[unit]
         if unit == "epochs" and (self.accumulation or 1) > 1:  # whoever passes it counts batches
             fact = "batches_per_epoch"
-        known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
+        known_facts = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         site = site or f'length "{duration}"'
-        raise messages.missing_fact(site, _QUANTITIES[fact], fact, example_of_fact(fact), known)
+        raise messages.missing_fact(site, _QUANTITIES[fact], fact, example_of_fact(fact), known_facts)
 
 
 readable(RunFacts, RunFacts.__init__)
