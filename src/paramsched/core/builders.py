@@ -73,8 +73,6 @@ def register_builder(builder: Builder) -> Builder:
     Raises:
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
-    if not inspect.isfunction(builder):
-        raise messages.not_a_function(builder)
     name = builder.__name__
     require_free_name(SHAPES, builder, kind="shape")
     if not isinstance(built_class(builder), type):

@@ -20,7 +20,7 @@ from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_num
 from paramsched.core.schedules.level import Absolute, Level, level_of
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
-from paramsched.core.schedules.registry import refuse_call, refuse_two_readings_of_call
+from paramsched.core.schedules.registry import misfit_of_call, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import (
     OPERATORS,
     SHAPE_OF_BUILDER,
@@ -210,8 +210,9 @@ def register_shape(
         refuse_two_readings_of_call(name, args, kwargs)
         named = arguments.bound(args, kwargs)
         if named is None:
-            refuse_call(builder, args, kwargs)
-            raise AssertionError(f"{name} does not take {args} and {kwargs}")
+            misfit = misfit_of_call(builder, args, kwargs)
+            assert misfit is not None, f"{name} does not take {args} and {kwargs}"
+            raise misfit
         return shape.call(**named)
 
     builder = builder_like(function, build, parameters, Schedule)

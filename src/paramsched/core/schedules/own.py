@@ -14,7 +14,7 @@ from paramsched.base.params import Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
-from paramsched.core.messages.calls import name_is_taken
+from paramsched.core.messages.calls import name_is_taken, not_a_function
 from paramsched.core.schedules.definition import Over, Role
 from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.messages import own as messages
@@ -425,7 +425,7 @@ def shape(function: Any) -> Any:
     0.1
     """
     if not inspect.isfunction(function):
-        return registered(function)  # raises an error
+        raise not_a_function(function)
     parameters = inspect.signature(function).parameters
     returned = _returned(function)
     is_function = next(iter(parameters), "") in ("u", "t")

@@ -7,13 +7,15 @@ from functools import wraps
 from typing import Any, Final, cast
 
 from paramsched.base.params import params_of, readable
+from paramsched.core.answering import unknown_argument
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.curves.curve import Curve
+from paramsched.core.messages.calls import not_a_function
 from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.messages import text as messages
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import InvalidArgument, ParamschedError, shown
+from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown
 
 _SHAPES: Final = frozenset({"linear", "cosine", "anneal"})
 """The shapes whose first arguments are `start, to, over`, all optional."""
@@ -91,7 +93,7 @@ def registered(builder: Builder) -> Builder:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
     if not inspect.isfunction(builder):
-        return register_builder(builder)  # raises an error
+        raise not_a_function(builder)
     return readable(_keep_class(register_builder(_answering(builder))))
 
 
@@ -105,8 +107,10 @@ def _answering(builder: Builder) -> Builder:
             try:
                 return builder(*args, **kwargs)
             except TypeError:
-                refuse_call(builder, args, kwargs)
-                raise
+                misfit = misfit_of_call(builder, args, kwargs)
+                if misfit is None:
+                    raise
+                raise misfit from None
         except ParamschedError as error:
             raise shortened(_of_call(error, builder, args, kwargs))  # noqa: B904  # the same error
 
@@ -139,21 +143,20 @@ def _contains(items: object, refused: object) -> bool:
     return isinstance(items, (list, tuple)) and any(item is refused or _contains(item, refused) for item in items)
 
 
-def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise InvalidCall if arguments do not fit the signature of a builder."""
+def misfit_of_call(builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> InvalidCall | None:
+    """Return the error about arguments that do not fit the signature of a builder; None if they fit."""
     name = builder.__name__
     signature = inspect.signature(builder)
     parameters = signature.parameters
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for key in kwargs:
         if key not in parameters and not takes_any:
-            from paramsched.core.answering import unknown_argument
-
-            raise unknown_argument(name, key, params_of(builder), kwargs[key]) from None
+            return unknown_argument(name, key, params_of(builder), kwargs[key])
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise refused_call(name, builder, error) from None
+        return refused_call(name, builder, error)
+    return None
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:

@@ -393,11 +393,9 @@ class _LineReader:
             self.depth -= 1
 
     def _value(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):  # first, because a table has thousands
+            return self._constant(node)
         match node:
-            case ast.Constant(value=float(value)):  # most values, of which a table has thousands
-                return value
-            case ast.Constant(value=value) if value is None or isinstance(value, (str, bool, int)):
-                return self._constant(node, value)
             case ast.Name(id=name):
                 return self._word(node, name)
             case ast.Attribute(value=ast.Name(id=space), attr=name) if space in _SPACES:
@@ -416,12 +414,18 @@ class _LineReader:
                 return self._call(node)
         raise messages.not_in_the_grammar(self.part(node))
 
-    def _constant(self, node: ast.Constant, value: Any) -> Any:
+    def _constant(self, node: ast.Constant) -> Any:
+        value = node.value
+        if value is None or isinstance(value, float):
+            return value
         if isinstance(value, str):
             part = self.part(node)
             if not re.compile(_LITERAL).fullmatch(self.text, part.begin, part.end):
                 raise messages.no_operator_between_texts(part)
-        elif value == 0 and isinstance(value, int) and node.end_col_offset != node.col_offset + len(str(value)):
+            return value
+        if not isinstance(value, int):
+            raise messages.not_in_the_grammar(self.part(node))
+        if value == 0 and node.end_col_offset != node.col_offset + len(str(value)):
             raise messages.begins_with_zero(self.part(node))  # 10,000 is 10 and 000
         return value
 
