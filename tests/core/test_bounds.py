@@ -13,7 +13,7 @@ from hypothesis import settings
 
 import paramsched as ps
 from paramsched.core.plan import Plan
-from paramsched.core.schedules.schedule import MOST_DEPTH
+from paramsched.core.schedules.schedule import MOST_NESTED
 from paramsched.errors import InvalidArgument
 from support import extreme_lines, programs
 from support.tables import table
@@ -53,8 +53,8 @@ def test_schedules_of_maximum_depth_work_in_every_operation(name):
 
     assert pickle.loads(pickle.dumps(schedule)) == copy.copy(schedule) == schedule
     assert Plan.of_text(plan.text) == plan
-    assert MOST_DEPTH - 2 <= schedule.depth <= MOST_DEPTH
-    assert refusal.problem.found == f"schedules nested more than {MOST_DEPTH} deep"
+    assert MOST_NESTED - 2 <= schedule.depth <= MOST_NESTED
+    assert refusal.problem.found == f"schedules nested more than {MOST_NESTED} deep"
     assert np.isfinite(plan.resolve().bindings[0].schedule(np.arange(10))).all()
 
 

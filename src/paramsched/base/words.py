@@ -248,6 +248,15 @@ def number_in(text: str) -> int | float | None:
     return (int(plain) if plain.lstrip("+-").isdecimal() else number) if isfinite(number) else None
 
 
+def limit_text(limit: float) -> str:
+    """Return a power of ten as a message writes it.
+
+    >>> limit_text(10**18)
+    '1e18'
+    """
+    return f"{float(limit):.0e}".replace("e+", "e")
+
+
 def shortened_text(text: str) -> str:
     """Shorten a text for a message: to one line of at most 60 characters."""
     flat = " ".join(text[:400].split())
@@ -264,6 +273,9 @@ RESERVED: Final = ("clock", "total", "groups", "later", "targets")
 
 RECIPE: Final = "recipe:"
 """What precedes the name of a published recipe in place of a plan."""
+
+UNTIL_IS_AN_END: Final = '"until" is only valid as the length of a stage'
+"""What every time and length says that is not the length of a stage."""
 
 _MOST_LISTED = 8  # names that a message lists; of more names it lists the nearest ones
 _FEW_LISTED = 4

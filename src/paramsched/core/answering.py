@@ -2,15 +2,16 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final, TypeVar, cast, get_args, is_typeddict
 
 from paramsched.base.params import params_of
-from paramsched.base.words import KNOWN, did_you_mean, shortened_text
+from paramsched.base.words import KNOWN
 from paramsched.core.builders import SHAPES, example_call
+from paramsched.core.messages import calls as messages
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import CallSite, InvalidCall, ParamschedError, shown
+from paramsched.errors import InvalidCall, ParamschedError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
@@ -25,12 +26,11 @@ def unknown_argument(call: str, key: str, names: Mapping[str, object] | list[str
         names: the arguments of the function.
         value: the value that was given.
     """
-    message = f'unknown argument "{shortened_text(key)}"'
     here = _name_here(call, key, value)
     if here is not None:
-        return InvalidCall(CallSite(call, key), message, here + _shape_with(here, call, names))
+        return messages.argument_of_another_library(call, key, here + _shape_with(here, call, names))
     example = example_call(SHAPES[call], call) if call in SHAPES else ""
-    return InvalidCall(CallSite(call, key), f"{message}; {did_you_mean(key, names)}", example=example)
+    return messages.unknown_argument(call, key, names, example)
 
 
 def _name_here(call: str, key: str, value: object = None) -> str | None:
@@ -79,7 +79,9 @@ def is_foreign_entry(name: str, value: Any) -> bool:
 
 def entry_here(name: str, value: object) -> str:
     """Return what to write for an entry of a plan that is an argument of another library, or the name of a shape."""
-    return f"Write lr: {example_call(SHAPES[name], name)}" if name in SHAPES else f"{_name_here('', name, value)}"
+    if name in SHAPES:
+        return messages.shape_to_write(example_call(SHAPES[name], name))
+    return f"{_name_here('', name, value)}"
 
 
 def answering(function: _Function) -> _Function:
@@ -100,8 +102,8 @@ def answering_class(kind: _Class) -> _Class:
 
     It replaces `__init__`, because that of a dataclass is generated, so that no decorator can stand above it.
     """
-    made = cast(Any, kind)
-    made.__init__ = _answering(made.__init__, kind.__name__)
+    answering_kind = cast(Any, kind)
+    answering_kind.__init__ = _answering(answering_kind.__init__, kind.__name__)
     return kind
 
 
@@ -111,23 +113,31 @@ def _answering(function: _Function, call: str, prefix: str = "") -> _Function:
         try:
             return function(*args, **kwargs)
         except ParamschedError as error:
-            refused: ParamschedError = shortened(error)
+            refusal: ParamschedError = shortened(error)
         except TypeError:
-            answer = refused_keyword(call, function, kwargs, prefix=prefix)
-            try:
-                inspect.signature(function).bind(*args, **kwargs)
-            except TypeError as reason:
-                answer = (
-                    answer
-                    or _unnamed(f"{prefix}{call}", function, args, kwargs)
-                    or InvalidCall(f"{prefix}{call}(…)", str(reason), _required_call(f"{prefix}{call}", function))
-                )
-            if answer is None:
+            misfit = _misfit(call, function, args, kwargs, prefix)
+            if misfit is None:
                 raise
-            refused = answer
-        raise refused
+            refusal = misfit
+        raise refusal
 
     return cast(_Function, called)
+
+
+def _misfit(
+    call: str, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], prefix: str
+) -> InvalidCall | None:
+    """Return the error about arguments that do not fit the signature of a function; None if they fit."""
+    unknown = refused_keyword(call, function, kwargs, prefix=prefix)
+    if unknown is not None:
+        return unknown
+    site = f"{prefix}{call}"
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as reason:
+        unnamed = _unnamed(site, function, args, kwargs)
+        return messages.does_not_fit(site, str(reason), _required_names(function)) if unnamed is None else unnamed
+    return None
 
 
 def _unnamed(
@@ -135,29 +145,35 @@ def _unnamed(
 ) -> InvalidCall | None:
     """Return the error about one argument that must be named: the total, or the first that only has a name."""
     parameters = inspect.signature(function).parameters.values()
-    by_place = sum(one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD) for one in parameters)
-    if len(args) != by_place + 1 or any(one.kind is one.VAR_POSITIONAL for one in parameters):
+    kinds = [parameter.kind for parameter in parameters]
+    if len(args) != sum(kind in _BY_PLACE for kind in kinds) + 1 or inspect.Parameter.VAR_POSITIONAL in kinds:
         return None
-    value, names = args[-1], [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
-    if not names and any(one.kind is one.VAR_KEYWORD and one.annotation is float for one in parameters):
-        return InvalidCall(f"{call}(…)", "the number of a field must be named", f"Write lr={shown(value)}")
+    value = args[-1]
+    names = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    if not names and _takes_fields(parameters):
+        return messages.field_not_named(call, value)
     is_length = isinstance(value, (int, float, str)) and not isinstance(value, bool)
     name = "total" if is_length and "total" in (_names_of(function) or ()) else next(iter(names), None)
     if name is None or name in kwargs:
         return None
-    return InvalidCall(
-        f"{call}(…)", f"{name} must be named: {name}={value!r}" if is_length else f"{name} must be named"
-    )
+    return messages.value_not_named(call, name, value) if is_length else messages.argument_not_named(call, name)
 
 
-def _required_call(call: str, function: Callable[..., Any]) -> str:
-    """Return the advice to write a call with its required arguments, in their order; "" if it has none."""
-    parameters = inspect.signature(function).parameters.values()
-    required = [one.name for one in parameters if one.default is one.empty and one.name != "self" and one.kind in _OWN]
-    return f"Write {call}({', '.join(required)})" if required else ""
+def _takes_fields(parameters: Iterable[inspect.Parameter]) -> bool:
+    """Return whether a function takes the numbers of fields as keywords."""
+    return any(parameter.kind is parameter.VAR_KEYWORD and parameter.annotation is float for parameter in parameters)
 
 
-_OWN: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+def _required_names(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that a call must pass, in their order."""
+    return [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty and parameter.name != "self" and parameter.kind in _BY_PLACE
+    ]
+
+
+_BY_PLACE: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def _names_of(function: Callable[..., Any]) -> list[str] | None:

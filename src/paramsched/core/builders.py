@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-from paramsched.base import messages
 from paramsched.base.params import Param, params_of
-from paramsched.errors import InvalidArgument, InvalidCall, shown
+from paramsched.core.messages import calls as messages
+from paramsched.errors import InvalidCall
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
 _Parameters = ParamSpec("_Parameters")
@@ -68,16 +68,6 @@ def refused_call(name: str, builder: Callable[..., Any], error: Exception) -> In
     return InvalidCall(f"{name}(…)", str(error), example=example_call(builder, name))
 
 
-def _not_a_function(builder: object) -> InvalidArgument:
-    message = f"expected a function, got {type(builder).__name__}"
-    return InvalidArgument(f"shape {shown(builder)}", message, "Write @ps.extend.shape above a def")
-
-
-def _not_annotated(name: str) -> InvalidArgument:
-    example = f"def {name}(…) -> Schedule:"
-    return InvalidArgument(f"shape {name!r}", "its return annotation is missing", example=example)
-
-
 def register_builder(builder: Builder) -> Builder:
     """Register a builder of schedules by its name.
 
@@ -87,12 +77,10 @@ def register_builder(builder: Builder) -> Builder:
     Raises:
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
-    if not inspect.isfunction(builder):
-        raise _not_a_function(builder)
     name = builder.__name__
     require_free_name(SHAPES, builder, kind="shape")
     if not isinstance(built_class(builder), type):
-        raise _not_annotated(name)
+        raise messages.without_return_annotation(name)
     SHAPES[name] = builder
     return builder
 
@@ -101,7 +89,7 @@ def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callabl
     """Raise InvalidArgument if a name is taken by another function than this one before it was defined again."""
     name = function.__name__
     if name in table and not _is_defined_again(table[name], function):
-        raise messages.name_is_taken(f"{kind} {name!r}")
+        raise messages.name_is_taken(kind, name)
 
 
 def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:

@@ -16,12 +16,12 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
 from paramsched.core.entries import notebook_display
+from paramsched.core.messages import metrics as messages
 from paramsched.core.number_checks import (
     check_fields,
     checked,
     finite_number,
     not_negative,
-    number_to_write,
     one_of,
     positive_number,
     proper_share,
@@ -32,7 +32,7 @@ from paramsched.core.schedules.level import Absolute, Level, split_level
 from paramsched.core.schedules.registry import builder_name, registered
 from paramsched.core.schedules.schedule import Schedule, call_of_rule, schedule_of
 from paramsched.core.time.duration import Duration, DurationLike
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown, site_with_value
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _MORE_IS_BETTER: Final = frozenset(
     {
@@ -79,9 +79,11 @@ def better_mode(name: str) -> Literal["min", "max"] | None:
     words = _name_parts(name)
     if (_REVERSED | _NO_METRIC) & set(words) or re.search(_MINUS, name):
         return None
-    known = [word if word in _ANY else word.rstrip("0123456789") for word in words]
-    last = next((word for word in reversed(known) if word in _ANY), "")
-    return "max" if last in _MORE_IS_BETTER else "min" if last in _LESS_IS_BETTER else None
+    names = [word if word in _ANY else word.rstrip("0123456789") for word in words]
+    last = next((word for word in reversed(names) if word in _ANY), "")
+    if last in _MORE_IS_BETTER:
+        return "max"
+    return "min" if last in _LESS_IS_BETTER else None
 
 
 def _name_parts(metric: str) -> list[str]:
@@ -97,10 +99,9 @@ def _time_of_run(site: CallSite, after: Any) -> Duration:
     try:
         time = Duration.of(after)
     except InvalidArgument as refusal:
-        raise refusal.changed(site=site_with_value(site, after), refused=after) from None
+        raise messages.begin_is_not_a_length(refusal, site, after) from None
     if time.until:
-        message = '"until" is only valid as the length of a stage'
-        raise InvalidArgument(site_with_value(site, after), message, example=f'after="{Duration(time.terms)}"')
+        raise messages.begin_is_an_end(site, after, str(Duration(time.terms)))
     return time
 
 
@@ -230,22 +231,17 @@ def ignored_metrics(
         advice = rule._advice_if_ignored(value)
         if advice is not None and rule.metric not in reported:
             reported.add(rule.metric)
-            message = f"{rule.metric} is {value} after {t} updates: {rule} ignores it, and later ones without a warning"
-            yield Problem(site=call, found=message, advice=advice)
+            yield messages.ignored_value(call, rule.metric, value, t, rule, advice)
 
 
 def misplaced_metric(call: str, value: Any, rules: Iterable[MetricRule[Any]]) -> InvalidCall:
     """Return the error about a value that was observed without the name of its metric."""
-    watched = sorted({rule.metric for rule in rules})
-    site = f"{call}({shown(value)})"
     if isinstance(value, Mapping):
-        return InvalidCall(site, "metrics are keywords", f"Write {call}(**{shown(value)})")
+        return messages.metrics_are_keywords(call, value)
+    watched = sorted({rule.metric for rule in rules})
     if not watched:
-        return InvalidCall(site, "the plan has no metric rule", "For example: lr=\"cosine() * plateau('val_loss')\"")
-    number = shown(value) if isinstance(value, (int, float)) else "value"
-    name = watched[0]
-    written = f"{name}={number}" if name.isidentifier() else f"**{{{name!r}: {number}}}"
-    return InvalidCall(site, f"expected the name of a metric: {', '.join(watched)}", f"Write {call}({written})")
+        return messages.no_metric_rule(call, value)
+    return messages.metric_not_named(call, value, watched)
 
 
 Mode: TypeAlias = Literal["min", "max"]
@@ -257,8 +253,7 @@ def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> s
     """Check that `metric` is the name of a metric: a string that is not empty. `example` has valid arguments."""
     if isinstance(metric, str) and metric:
         return metric
-    message = "expected the name of a metric"
-    raise InvalidArgument(site_with_value(site, metric), message, example=f"{site.call}{example}")
+    raise messages.not_a_metric_name(site, metric, example)
 
 
 def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
@@ -267,21 +262,17 @@ def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
         try:
             not_negative(site, level.value)
         except InvalidArgument as refusal:
-            raise refusal.changed(site=site_with_value(site, level), refused=level) from None
+            raise messages.negative_floor(refusal, site, level) from None
         return level
     if not isinstance(level, (int, float)):
-        message = "expected a multiple of base or an absolute value such as absolute(1e-5)"
-        raise InvalidArgument(
-            site_with_value(site, level), message, number_to_write(level, site.argument, "level"), refused=level
-        )
+        raise messages.floor_is_not_a_level(site, level)
     return not_negative(site, level)
 
 
 def _checked_bound(site: CallSite, bound: object) -> float:
     """Check a bound of the multiple of `hold`, which is a number: what it multiplies has no value here."""
     if isinstance(bound, Absolute):
-        message = f"expected a multiple of the planned value, got {bound}"
-        raise InvalidArgument(site, message, example=f"{site.argument}={0.1 if site.argument == 'low' else 10.0}")
+        raise messages.bound_is_absolute(site, bound)
     return finite_number(site, bound)
 
 
@@ -303,12 +294,10 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
     except OverflowError:  # an integer of more than 308 digits
         number = math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
-        message = f"expected a number, got {type(value).__name__}"
-        raise InvalidArgument(f"observe({metric}=…)", message, example=f"observe({metric}=float(value))") from None
+        raise messages.observed_no_number(metric, value) from None
     if not math.isfinite(number):
         if nonfinite == "raise":
-            instead = f'Use {name}(…, nonfinite="ignore") to skip it'
-            raise InvalidArgument(f"observe({metric}={number})", "must be finite", instead)
+            raise messages.observed_not_finite(name, metric, number)
         if nonfinite == "ignore":
             return None
     return number
@@ -349,14 +338,14 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...]) ->
     """
     kinds = {field.name: _JSON_TYPES[field.type] for field in fields(state)}
     if not isinstance(data, dict) or set(data) != set(kinds):
-        raise StateError(f"state of {rule}: {data!r} does not have the keys {', '.join(kinds)}")
+        raise messages.state_of_other_keys(rule, data, kinds)
     for name, kind in kinds.items():
         value = data[name]
         is_of_kind = isinstance(value, kind) and not isinstance(value, bool)
         # not isfinite, which fails for an integer of more than 308 digits
         is_finite = is_of_kind and (value is None or abs(value) <= sys.float_info.max)
         if not is_finite or (value is not None and value < 0 and name not in signed):
-            raise StateError(f"state of {rule}: invalid value of {name}: {shown(value)}")
+            raise messages.invalid_entry_of_state(rule, name, value)
 
 
 def reduced_factor(now: float, factor: float, floor: Level) -> float:
@@ -393,7 +382,7 @@ def require_reduction(rule: Any, factor: float) -> None:
         StateError: the factor is greater than 1.
     """
     if factor > 1:
-        raise StateError(f"state of {rule}: factor must be at most 1, got {factor!r}")
+        raise messages.saved_factor_above_one(rule, factor)
 
 
 WhenHigh: TypeAlias = Literal["raise", "lower"]
@@ -421,8 +410,7 @@ def _band(site: CallSite, bands: object) -> tuple[float, float]:
         low, high = (finite_number(site, band) for band in bands)
         if 0 < low <= high:
             return low, high
-    message = "expected two numbers greater than 0, the smaller one first"
-    raise InvalidArgument(site_with_value(site, bands), message, example="bands=[0.5, 2.0]")
+    raise messages.not_a_band(site, bands)
 
 
 @final
@@ -489,54 +477,40 @@ class Hold(MetricRule[HoldState]):
     nonfinite: Nonfinite = field(default="ignore", kw_only=True, metadata=one_of(Nonfinite))
 
     def check_together(self) -> None:
-        forms = {"gain": self.gain, "factor": self.factor, "add": self.add}
-        chosen = [name for name, number in forms.items() if number is not None]
-        if len(chosen) != 1:
-            message = f"expected one of gain, factor and add, got {' and '.join(chosen) or 'none'}"
-            raise InvalidArgument(
-                f"hold({shown(self.metric)}, at={self.at})", message, example=self._example("gain=0.01")
-            )
-        self._check_form(chosen[0])
+        form = self._only_form()
+        if form != "add" and self.at <= 0:
+            raise messages.target_is_not_above_zero(self.at, form)
+        if self.factor is not None and self.factor <= 1:
+            raise messages.factor_is_not_above_one(self.factor)
+        if self.gain is not None and self.gain * self.limit >= 1:
+            raise messages.gain_too_large(self.gain, self.limit)
+        if self.factor is None and self.bands is not None:
+            raise messages.form_has_no_band(self.bands, form, self.metric, self.at)
+        if self.gain is None and self.limit != _LIMIT:
+            raise messages.form_has_no_limit(self.limit, form, self.metric, self.at)
         self._check_bounds()
 
-    def _check_form(self, form: str) -> None:
-        """Raise for an argument that the form of the rule, such as gain, does not take, or not with this value."""
-        if self.add is None and self.at <= 0:
-            raise self._refusal("at", f"it must be greater than 0 with {form}, which compares by ratios", sample=6.0)
-        if self.factor is not None and self.factor <= 1:
-            raise self._refusal("factor", "must be greater than 1", sample=1.5)
-        if self.gain is not None and self.gain * self.limit >= 1:
-            message = (
-                f"gain * limit must be less than 1, so that the factor stays above 0; it is {self.gain * self.limit:g}"
-            )
-            raise self._refusal("gain", message, sample=0.1)
-        if self.factor is None and self.bands is not None:
-            raise self._refusal("bands", f"{form} has no band; only factor has one", self._example("factor=1.5"))
-        if self.gain is None and self.limit != _LIMIT:
-            raise self._refusal("limit", f"{form} has no limit; only gain has one", self._example("gain=0.01"))
+    def _only_form(self) -> str:
+        """Return the name of the argument that changes the multiple: gain, factor or add."""
+        forms = {"gain": self.gain, "factor": self.factor, "add": self.add}
+        passed = [name for name, number in forms.items() if number is not None]
+        if len(passed) != 1:
+            raise messages.not_one_form(self.metric, self.at, passed)
+        return passed[0]
 
     def _check_bounds(self) -> None:
-        """Raise for bounds that do not contain the multiple at the start."""
-        start = "because the factor is 1 at the start"
-        if self.low is not None and not (self.low <= 1 and (self.low >= 0 or self.add is not None)):
-            message = f"expected a multiple of at most 1, {start}, and at least 0 unless add is passed"
-            raise self._refusal("low", message, sample=0.1)
+        """Check that the bounds contain 1, the multiple at the start."""
+        if self.low is not None and (self.low > 1 or (self.low < 0 and self.add is None)):
+            raise messages.lower_bound_excludes_start(self.low)
         if self.high is not None and self.high < 1:
-            raise self._refusal("high", f"expected a multiple of at least 1, {start}", sample=10.0)
-
-    def _refusal(self, argument: str, message: str, write: str = "", sample: float = 0.1) -> InvalidArgument:
-        site = CallSite("hold", argument, shown(getattr(self, argument)))
-        return InvalidArgument(site, message, example=write or f"{argument}={sample}")
-
-    def _example(self, form: str) -> str:
-        return f'hold("{self.metric}", at={self.at if self.at > 0 else 6.0}, {form})'
+            raise messages.upper_bound_excludes_start(self.high)
 
     def _advice_if_ignored(self, value: float) -> str | None:
         if math.isnan(value) or self._is_left_out(value):  # a NaN is neither above nor below the target
             return ""
         if math.isfinite(value) or self.nonfinite != "ignore":
             return None
-        return f"To count it, write {replace(self, nonfinite='count')}"
+        return messages.to_count_it(replace(self, nonfinite="count"))
 
     def init(self) -> HoldState:
         return HoldState()
@@ -581,7 +555,7 @@ class Hold(MetricRule[HoldState]):
         require_state(self, data, HoldState, ("multiple",))
         low, high = self._bounds
         if not low <= data["multiple"] <= high:
-            raise StateError(f"state of {self}: multiple must be from {low} to {high}, got {data['multiple']!r}")
+            raise messages.saved_multiple_outside(self, data["multiple"], low, high)
         return HoldState(float(data["multiple"]))
 
 
@@ -655,7 +629,7 @@ class Plateau(MetricRule[PlateauState]):
     def _advice_if_ignored(self, value: float) -> str | None:
         if math.isfinite(value) or self.nonfinite != "ignore":
             return None
-        return f"To count it, write {replace(self, nonfinite='count')}"
+        return messages.to_count_it(replace(self, nonfinite="count"))
 
     def init(self) -> PlateauState:
         return PlateauState()
@@ -666,13 +640,16 @@ class Plateau(MetricRule[PlateauState]):
             return state
         better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
         best, bad = (number, 0) if better else (state.best, state.bad + 1)
-        cooling, factor = state.cooling, state.factor
+        cooling = state.cooling
+        factor = state.factor
         if cooling > 0:
-            cooling, bad = cooling - 1, 0
+            cooling = cooling - 1
+            bad = 0
         if bad > self.patience:
             reduced = reduced_factor(factor, self.factor, self.min)
             factor = reduced if factor - reduced > self.eps else factor
-            cooling, bad = self.cooldown, 0
+            cooling = self.cooldown
+            bad = 0
         return PlateauState(best, bad, cooling, factor)
 
     def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:

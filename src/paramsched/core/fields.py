@@ -10,8 +10,9 @@ from numbers import Real
 from typing import Any, TypeAlias, final
 
 from paramsched.base.words import KNOWN as KNOWN
-from paramsched.base.words import closest, did_you_mean
-from paramsched.errors import InvalidArgument, PlanError, UnknownField, shown
+from paramsched.base.words import closest
+from paramsched.core.messages import fields as messages
+from paramsched.errors import InvalidArgument, PlanError
 
 Group: TypeAlias = Mapping[str, Any]
 """A parameter group: a dict of a torch optimizer's `param_groups`, or any other mapping."""
@@ -42,14 +43,24 @@ RECORD = "paramsched"
 """The key in a parameter group for the bases of its scheduled fields and, in the first group, the record of the run."""
 
 
-def _of_one_group(name: str) -> str:
-    """Return how to write the line of one group, if the name is one such as `lr[head]` or `head.lr`; else ""."""
+def _field_and_group(name: str) -> tuple[str, str] | None:
+    """Return the field and the group of a name such as `lr[head]` or `head.lr`; None if it is another text."""
     words = re.findall(r"\w+", name)
     fields = [word for word in words if word in KNOWN and word not in PAIRS]
     if not fields or len(words) != 2:
-        return ""
-    field, group = fields[0], words[1 - words.index(fields[0])]
-    return f'For one group: {{"groups": {{"{group}": {{"{field}": "cosine()"}}}}}}'
+        return None
+    return fields[0], words[1 - words.index(fields[0])]
+
+
+def _refused_name(name: object) -> InvalidArgument:
+    """Return the error for a value that is not the name of a field."""
+    text = str(name)
+    if "(" in text:
+        return messages.schedule_in_place_of_field(name)
+    field_and_group = _field_and_group(text)
+    if field_and_group is None:
+        return messages.not_a_field_name(name)
+    return messages.field_of_one_group(name, *field_and_group)
 
 
 def is_own(key: object) -> bool:
@@ -82,11 +93,10 @@ class Field:
         """
         match = _NAME.fullmatch(name) if isinstance(name, str) else None
         if match is None:
-            example = "" if "(" in str(name) else _of_one_group(str(name)) or 'For example: "lr"'  # "(": a schedule
-            raise InvalidArgument(f"field {name!r}", "expected the name of a field", example)
+            raise _refused_name(name)
         key = match["key"]
         if key == "params" or is_own(key):
-            raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'For example: "lr"')
+            raise messages.not_a_hyperparameter(name)
         return Field(key, None if match["index"] is None else int(match["index"]))
 
     @property
@@ -123,59 +133,52 @@ class Field:
         if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
             return Field("betas", 0).within(group, where)
         if self.key not in group:
-            raise self._missing(group, f'"{self}" in {where}')
+            raise self._absent_from(group, where)
         entry = group[self.key]
         is_tuple = isinstance(entry, (tuple, list))
         if self.index is None:
             if is_tuple:
-                raise self._refused_form(entry, f'"{self}" in {where}')
-        elif not is_tuple or self.index >= len(entry):
-            raise self._refused_form(entry, f'"{self}" in {where}')
-        for number in entry if is_tuple else (entry,):
+                raise messages.not_a_single_number(str(self), where, entry)
+            numbers = [entry]
+        else:
+            if not is_tuple:
+                raise messages.not_a_tuple(str(self), where, self.key, entry, is_number=is_number(entry))
+            if self.index >= len(entry):
+                raise messages.index_too_large(str(self), where, self.key, entry)
+            numbers = entry
+        for number in numbers:
             if not is_number(number):
-                raise self._not_a_number(number, group, f'"{self}" in {where}')
+                raise self._not_a_number(number, group, where)
         return self
 
-    def _missing(self, group: Group, site: str) -> PlanError:
-        """Return the error for a field whose entry is not in the group."""
+    def _absent_from(self, group: Group, where: str) -> PlanError:
+        """Return the error for a group without this field."""
         if self.index is not None and str(self) in group:
             right: dict[str, Any] = {}
             self.fill(right, group[str(self)])
-            return PlanError(site, f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
+            return messages.element_is_an_entry(str(self), where, self.key, right)
         names = numeric(group)
         if not names:
-            return UnknownField(site, "the group has no numeric field", self._example)
-        near = next((name for name in names if name == ELSEWHERE.get(self.key)), None) or closest(str(self), names)
-        message = f"unknown field; {did_you_mean(near or str(self), names)}"
-        if near is not None or self.index is not None:  # a name of a target has no index
-            return UnknownField(site, message, "")
-        instead = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{self}", 1.0) in code'
-        return UnknownField(site, message, instead)
+            return messages.group_without_numbers(str(self), where, self.key, is_tuple=self.index is not None)
+        elsewhere = ELSEWHERE.get(self.key)
+        meant = elsewhere if elsewhere in names else closest(str(self), names)
+        if meant is not None:
+            return messages.misspelled_field(str(self), where, meant, names)
+        if self.index is not None:  # a name of a target has no index
+            return messages.unknown_element(str(self), where, names)
+        return messages.unknown_field(str(self), where, names)
 
-    def _refused_form(self, entry: Any, site: str) -> PlanError:
-        """Return the error for an index of a number, a tuple without an index, or an index outside of the tuple."""
-        if not isinstance(entry, (tuple, list)):
-            instead = f'For example: "{self.key}"' if is_number(entry) else f"Set {self.key}=(0.9, 0.999) in the group"
-            return PlanError(site, f"{self.key} is {entry!r}, not a tuple", instead)
-        if self.index is None:
-            return PlanError(site, f"{self.key} is {entry!r}, not a single number", f'For example: "{self.key}[0]"')
-        some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
-        return PlanError(site, f"{self.key}={entry!r} has length {len(entry)}", f"Use {some}")
-
-    def _not_a_number(self, value: Any, group: Group, site: str) -> PlanError:
-        """Return the error for an entry, or an element of a tuple, that is not a number."""
-        numbers = numeric(group)
-        instead = f"Use one of {', '.join(numbers)}" if numbers else self._example
-        if self.key == "lr" and group[self.key] is None:  # Adafactor computes its own, unless these are off
-            options = [f"{name}=False" for name in ("relative_step", "warmup_init") if group.get(name)]
-            instead = f"Pass it to the optimizer: {', '.join(['lr=1e-3', *options])}"
-        if getattr(value, "ndim", 0):  # torch accepts a tensor of one element
-            instead = f"Write a number, or a tensor without dimensions: {self.key}=torch.tensor(0.1)"
-        return PlanError(site, f"expected a number, got {value!r}", instead)
-
-    @property
-    def _example(self) -> str:
-        return f'For example: group["{self.key}"] = {"0.1" if self.index is None else "(0.9, 0.999)"}'
+    def _not_a_number(self, value: Any, group: Group, where: str) -> PlanError:
+        """Return the error for a value of this field that is not a number."""
+        if getattr(value, "ndim", 0):
+            return messages.several_numbers(str(self), where, self.key, value)
+        if self.key == "lr" and group["lr"] is None:  # Adafactor computes its own, unless these are off
+            options = [name for name in ("relative_step", "warmup_init") if group.get(name)]
+            return messages.no_rate_yet(str(self), where, options)
+        names = numeric(group)
+        if names:
+            return messages.entry_is_not_a_number(str(self), where, value, names)
+        return messages.only_entry_is_not_a_number(str(self), where, value, self.key, is_tuple=self.index is not None)
 
     def read(self, group: Group) -> Any:
         """Return the current value of this field in `group`: a number or a tensor."""
@@ -230,17 +233,17 @@ def base_of(site: str, value: Any) -> float:
         PlanError: the value is not a finite real number.
     """
     if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
-        raise PlanError(f"{site}={value!r}", "expected a real number, got complex", "Use a real number, such as 0.1")
+        raise messages.complex_base(site, value)
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         base = float(value)
     except (TypeError, ValueError, RuntimeError):  # torch raises a RuntimeError for a tensor without data
-        raise PlanError(f"{site}={shown(value)}", "expected a number", "Use a number, such as 0.1") from None
+        raise messages.base_is_not_a_number(site, value) from None
     except OverflowError:  # an integer of more than 308 digits
         base = math.inf
     if not math.isfinite(base):
-        raise PlanError(f"{site}={base!r}", "must be finite", "Use a finite number, such as 0.1")
+        raise messages.base_is_not_finite(site, base)
     return base
 
 
@@ -304,11 +307,13 @@ def known_field(name: str) -> str | None:
     key = field.key
     if key in KNOWN or key in KNOWN_ELSEWHERE:
         return None
-    if (known := ELSEWHERE.get(key.lower())) not in (None, "lr"):  # an optimizer may have a field learning_rate
-        return known
+    elsewhere = ELSEWHERE.get(key.lower())
+    if elsewhere not in (None, "lr"):  # an optimizer may have a field learning_rate
+        return elsewhere
     letters = key.lower().replace("_", "")
-    if (same := next((text for text in KNOWN if text.replace("_", "") == letters), None)) is not None:
-        return str(Field(same, field.index))
+    for name in KNOWN:
+        if name.replace("_", "") == letters:
+            return str(Field(name, field.index))
     near = closest(key, KNOWN)
     # Short names need a stricter test, because they resemble many others: "wd" and "d", "steps" and "eps".
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final, Never, NoReturn, SupportsFloat, Unpack, final
+from typing import Any, Final, Never, SupportsFloat, Unpack, final
 
 import numpy as np
 
-from paramsched.base.codes import BASE_OF_ZERO, BEYOND_THE_PLAN
+from paramsched.base.codes import BASE_OF_ZERO
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import PlanWarning, Problem, warn_user
-from paramsched.base.words import RESERVED, did_you_mean
+from paramsched.base.words import RESERVED
 from paramsched.core.answering import answering_class
 from paramsched.core.entries import warnings_of
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
+from paramsched.core.messages import values as messages
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
@@ -27,19 +28,10 @@ from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
-from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, shown
+from paramsched.errors import InvalidArgument, PlanError
 
 _FIELDS: Final = ("lr", "weight_decay", "momentum", "eps", "betas")
 """Fields of optimizers, whose lines are multiples of a base that an optimizer would have."""
-_METHODS: Final[Mapping[str, str]] = {
-    "step": "values.advance()",
-    "update": "values.advance()",
-    "value": 'values["lr"]',
-    "scalars": "dict(values)",
-    "get_last_lr": 'values["lr"]',
-    "last_epoch": "values.t",
-}
-"""What to write for methods of a Scheduler."""
 _VERSION: Final = 3
 _AHEAD: Final = 256
 """Values of a line that are computed at once, because one takes as long as a hundred. They are the same bits."""
@@ -86,18 +78,16 @@ class Values(Mapping[str, float]):
     ) -> None:
         if isinstance(plan, Mapping) and plan.keys().isdisjoint(RESERVED):
             plan = Plan(*(Binding(Target(name, 1.0), line) for name, line in plan.items()))
-        self._strict, self._facts = strict, facts_of_call("ps.Values(plan)", facts, run_facts)
+        self._strict = strict
+        self._facts = facts_of_call("ps.Values(plan)", facts, run_facts)
         self._plan = plan_in_run(plan, "ps.Values", self._facts)
-        self._refuse_clock_and_groups()
-        bases_by_name = dict(bases or {})
+        if self._plan.clock != UPDATES:
+            raise messages.clock_counts_an_amount()
+        if any(line.groups is not None for line in self._plan.bindings):
+            raise messages.line_for_some_groups()
         resolved = self._plan.resolve(facts=self._facts)
         self._end = updates_of_total(resolved, None)
-        self._lines = {line.name: self._line_with_base(line, bases_by_name) for line in resolved.bindings}
-        if bases_by_name:
-            message = did_you_mean(str(next(iter(bases_by_name))), self._lines)
-            raise InvalidArgument(
-                f"ps.Values(plan, bases={shown(bases_by_name)})", f"the plan has no such line; {message}"
-            )
+        self._lines = self._checked_lines(resolved, bases or {})
         for problem in self._probable_mistakes():
             self._warn(problem)
         self._states: dict[MetricRule[Any], Any] = {
@@ -106,34 +96,31 @@ class Values(Mapping[str, float]):
         self._ignored = set[str]()  # the metrics of which an ignored value was reported
         self._targets = _written_targets(self._plan)
         self._warned_of_end = False
-        self._t, self._ahead = 0, dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
+        self._t = 0
+        self._ahead = dict[str, tuple[int, Sequence[float]]]()  # the first update, and values from it on
         self._write(self._written(0, self._states))
 
-    def _refuse_clock_and_groups(self) -> None:
-        """Raise for a plan with a clock of an amount, or a line for some groups."""
-        if self._plan.clock != UPDATES:
-            message = "the clock counts an amount"
-        elif any(line.groups is not None for line in self._plan.bindings):
-            message = "a line is for some groups"
-        else:
-            return
-        raise PlanError("ps.Values(plan)", message, "Use ps.Scheduler(optimizer, plan), which has groups and clocks")
-
-    def _line_with_base(self, line: Binding, bases: dict[str, float]) -> tuple[Schedule, float]:
-        """Return the schedule of a resolved line, and its base, which is removed from those that were passed."""
-        initial = line.field.initial if isinstance(line.field, Target) else 1.0
-        is_field = line.name.partition("[")[0] in _FIELDS and initial == 1.0 and not line.schedule.has_absolute
-        if is_field and line.name not in bases:
-            message = f"the base of {line.name}, which its line multiplies, is missing"
-            raise PlanError("ps.Values(plan)", message, f'For example: ps.Values(plan, bases={{"{line.name}": 0.1}})')
-        if self._end is not None:
-            require_values_until(line.schedule, self._end)
-        base = finite_number(f"bases[{line.name!r}]", bases.pop(line.name, initial))
-        require_positive_base(line.schedule, base, f"ps.Values(plan): {line.name}")
-        outside = first_outside(line.schedule, FINITE, base, lambda updates: updates, 0, self._end or 1)
-        if outside is not None:
-            raise self._not_finite(line.name, *outside)
-        return line.schedule, base
+    def _checked_lines(self, resolved: Plan, bases: Mapping[str, float]) -> dict[str, tuple[Schedule, float]]:
+        """Return the resolved schedule and the base of each line, whose values are finite in this run."""
+        lines = dict[str, tuple[Schedule, float]]()
+        for line in resolved.bindings:
+            schedule = line.schedule
+            initial = line.field.initial if isinstance(line.field, Target) else 1.0
+            is_field = line.name.partition("[")[0] in _FIELDS and initial == 1.0 and not schedule.has_absolute
+            if is_field and line.name not in bases:
+                raise messages.base_is_missing(line.name)
+            if self._end is not None:
+                require_values_until(schedule, self._end)
+            base = finite_number(f"bases[{line.name!r}]", bases.get(line.name, initial))
+            require_positive_base(schedule, base, f"ps.Values(plan): {line.name}")
+            outside = first_outside(schedule, FINITE, base, lambda updates: updates, 0, self._end or 1)
+            if outside is not None:
+                raise self._not_finite(line.name, *outside)
+            lines[line.name] = schedule, base
+        unknown = {name: base for name, base in bases.items() if name not in lines}
+        if unknown:
+            raise messages.bases_without_lines(unknown, lines)
+        return lines
 
     def _probable_mistakes(self) -> Iterator[Problem]:
         """Yield what the rules find. A line that is named as a field of an optimizer is checked as one."""
@@ -143,12 +130,13 @@ class Values(Mapping[str, float]):
         ]
         plan = plan_of_lines(bindings, self._plan.total, None)
         counted = plan.resolve(facts=self._facts)
-        found = warnings_of(plan, self._facts, lambda line: [(line.name, self._lines[line.name][1])], counted=counted)
-        for binding, problem in found:
-            site, advice = "" if binding is None else binding.name, problem.advice
-            if problem.code == BASE_OF_ZERO:  # which is no `initial` of a file here
-                advice = f'For example: ps.Values(plan, bases={{"{site}": 1.0}})'
-            yield Problem(code=problem.code, found=problem.found, site=site, advice=advice)
+        problems = warnings_of(
+            plan, self._facts, lambda line: [(line.name, self._lines[line.name][1])], counted=counted
+        )
+        for binding, problem in problems:
+            name = "" if binding is None else binding.name
+            advice = messages.base_of_zero(name) if problem.code == BASE_OF_ZERO else problem.advice
+            yield Problem(code=problem.code, found=problem.found, site=name, advice=advice)
 
     def _warn(self, problem: Problem) -> None:
         if self._strict:
@@ -167,8 +155,7 @@ class Values(Mapping[str, float]):
 
     def __getitem__(self, name: str) -> float:
         if name not in self._lines:
-            message = f"unknown field; {did_you_mean(str(name), self._lines)}"
-            raise UnknownField(f"values[{shown(name)}]", message, f"For example: values[{next(iter(self._lines))!r}]")
+            raise messages.unknown_field(name, self._lines)
         value = self._value(name, self._t, self._states)
         if not isfinite(value) and self._t != self._end:  # after the last update it is not used
             raise self._not_finite(name, self._t, value)
@@ -179,11 +166,12 @@ class Values(Mapping[str, float]):
         line, base = self._lines[name]
         first, ahead = self._ahead.get(name, (0, ()))
         if not first <= t < first + len(ahead):
-            first, end = t, self._end
-            size = _AHEAD if end is None or first > end else min(_AHEAD, end + 1 - first)
-            if (end is None or first > end) and has_open_function(line):
-                size = 1  # a function may have no value for an update that the run does not reach
-            ahead = evaluate(line, np.arange(first, first + size), base).tolist()
+            first = t
+            if self._end is not None and t <= self._end:
+                size = min(_AHEAD, self._end + 1 - t)
+            else:  # a function may have no value for an update that the run does not reach
+                size = 1 if has_open_function(line) else _AHEAD
+            ahead = evaluate(line, np.arange(t, t + size), base).tolist()
             self._ahead[name] = first, ahead
         value: float = ahead[t - first]
         for rule in line.metric_rules:
@@ -193,8 +181,7 @@ class Values(Mapping[str, float]):
     def _not_finite(self, name: str, t: int, value: float) -> PlanError:
         """Return the error of a value of an update that is not finite."""
         written = next(line.schedule for line in self._plan.bindings if line.name == name)
-        advice = limit_advice(written, value)
-        return PlanError(f"ps.Values(plan): {name}", f"it is not finite: it is {value:g} at update {t}", advice)
+        return messages.value_is_not_finite(name, t, value, limit_advice(written, value))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lines)
@@ -216,7 +203,8 @@ class Values(Mapping[str, float]):
         written = self._written(t, self._states)
         self._t = t
         self._write(written)
-        if (problem := self._problem_if_over(self._t)) is not None:
+        problem = self._problem_if_over(t)
+        if problem is not None:
             self._warned_of_end = True
             self._warn(problem)
 
@@ -230,16 +218,15 @@ class Values(Mapping[str, float]):
         """
         if misplaced:
             raise misplaced_metric("values.observe", misplaced[0], self._states)
-        watched, numbers = {rule.metric for rule in self._states}, dict[str, float]()
+        watched = {rule.metric for rule in self._states}
+        numbers = dict[str, float]()
         for name, value in metrics.items():
             if name not in watched:
-                near = did_you_mean(name, watched) if watched else "the plan has no metric rule"
-                raise InvalidArgument(f"values.observe({name}={shown(value)})", f"no rule watches it; {near}")
+                raise messages.no_rule_watches(name, value, watched)
             try:
                 numbers[name] = float(value)
             except (TypeError, ValueError):
-                message = f"expected a number, got {type(value).__name__}"
-                raise InvalidArgument(f"values.observe({name}={shown(value)})", message) from None
+                raise messages.metric_is_not_a_number(name, value) from None
         begun = [state for state in self._states if state.after is None or Duration.of(state.after).count <= self._t]
         observed = {
             rule: rule.observe(self._states[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers
@@ -276,20 +263,22 @@ class Values(Mapping[str, float]):
             PlanError: as `advance`.
         """
         if not isinstance(state, Mapping) or state.get("paramsched_values") != _VERSION:
-            raise StateError("expected the dict that values.state_dict() returns")
+            raise messages.not_a_saved_state()
         saved = state.get("rules", {})
         try:
             t = whole_number("state['t']", state.get("t"), 0)
             states = {rule: rule.restore(saved[_key(rule)]) for rule in self._states if _key(rule) in saved}
         except (InvalidArgument, TypeError, KeyError) as error:
-            raise StateError(f"state: {error}") from None
+            raise messages.damaged_state(error) from None
         written = self._written(t, self._states | states)
         for difference in _differences(state, self.state_dict()):
-            self._warn(Problem(site="ps.Values", found=f"{difference} (from update {t} on)"))
-        if (problem := self._problem_if_over(t)) is not None:
+            self._warn(messages.differs_from_saved(difference, t))
+        problem = self._problem_if_over(t)
+        if problem is not None:
             self._warn(problem)
             self._warned_of_end = True
-        self._t, self._states = t, self._states | states
+        self._t = t
+        self._states = self._states | states
         self._write(written)
 
     def __reduce__(self) -> Reduced:
@@ -302,23 +291,25 @@ class Values(Mapping[str, float]):
         if "plan" not in state:  # of 1.0.0rc6
             vars(self).update(state)
             return
-        self._strict, self._facts, self._plan = state["strict"], state["facts"], state["plan"]
+        self._strict = state["strict"]
+        self._facts = state["facts"]
+        self._plan = state["plan"]
         resolved = self._plan.resolve(facts=self._facts)
         self._end = updates_of_total(resolved, None)
         self._lines = {line.name: (line.schedule, state["bases"][line.name]) for line in resolved.bindings}
         rules = [rule for line, _ in self._lines.values() for rule in line.metric_rules]
         self._states = {rule: rule.restore(state["states"][_key(rule)]) for rule in rules}
-        self._ignored, self._warned_of_end = state["ignored"], state["warned_of_end"]
+        self._ignored = state["ignored"]
+        self._warned_of_end = state["warned_of_end"]
         self._targets = _written_targets(self._plan)
-        self._t, self._ahead = state["t"], {}
+        self._t = state["t"]
+        self._ahead = {}
 
     def _problem_if_over(self, t: int) -> Problem | None:
         """Return the problem of more updates than the plan has; None if it was reported."""
         if self._end is None or t <= self._end or self._warned_of_end:
             return None
-        message = f"the plan is over after {self._end} updates, and the run goes on: it has completed {t}"
-        advice = "Pass the length of the run as total"
-        return Problem(code=BEYOND_THE_PLAN, site="ps.Values", found=message, advice=advice)
+        return messages.plan_is_over(self._end, t)
 
     def _written(self, t: int, states: Mapping[MetricRule[Any], Any]) -> list[float]:
         """Return the value of each target with `write` at an update; raise PlanError if it is not finite."""
@@ -332,13 +323,6 @@ class Values(Mapping[str, float]):
         for target, value in zip(self._targets, values, strict=True):
             if target.write is not None:
                 target.write(value)
-
-    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
-
-        def __getattr__(self, name: str) -> NoReturn:
-            line = f"values[{name!r}]" if name in vars(self).get("_lines", ()) else _METHODS.get(name, "")
-            message = f"'Values' object has no attribute {name!r}"
-            raise AttributeError(f"{message}; write {line}" if line else message, name=name, obj=self)
 
     def __repr__(self) -> str:
         values = [f"{name}={self._value(name, self._t, self._states):.6g}" for name in self]
@@ -369,7 +353,8 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each entry of a part of two states that differs."""
     saved = before.get(pattern)
-    was, now = saved if isinstance(saved, Mapping) else {}, after[pattern]
+    was = saved if isinstance(saved, Mapping) else {}
+    now = after[pattern]
     for name in dict.fromkeys([*now, *was]):
         if was.get(name) != now.get(name):
             yield name, f"{was.get(name)} -> {now.get(name)}"

@@ -13,7 +13,7 @@ import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
 from paramsched.core.answering import refused_keyword
-from paramsched.core.number_checks import is_number
+from paramsched.core.number_checks import is_real_number
 from paramsched.core.plan import (
     FORMS,
     SIZES_OF_BATCHES,
@@ -266,7 +266,7 @@ class PlanOptions:
 
     def __post_init__(self) -> None:
         tokens: Any = self.tokens_per_sample
-        if tokens is not None and not (is_number(tokens) and 0 < tokens < inf):
+        if tokens is not None and not (is_real_number(tokens) and 0 < tokens < inf):
             raise messages.tokens_not_positive(tokens)
         check_option("strict", self.strict)
 

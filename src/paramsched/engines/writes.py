@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.engines.torch_required import torch
 from paramsched.core.fields import Field
-from paramsched.core.number_checks import is_number
+from paramsched.core.number_checks import is_real_number
 from paramsched.core.run import EngineHandle, PlanHooks, Scheduler, hooks_on
 from paramsched.engines.messages import events as messages
 
@@ -199,7 +199,7 @@ class TargetWrites:
             attribute = self._attribute(site, target, path, root)
             arguments, _, name = path.rpartition(".")
             copy = getattr(root, name, _NONE) if arguments == "args" else _NONE
-            if name not in paths and is_number(copy) and copy == attribute.written:
+            if name not in paths and is_real_number(copy) and copy == attribute.written:
                 raise messages.copied_argument(site, self.root, name, target, path)
             attributes.append(attribute)
         self._attributes = attributes
@@ -239,7 +239,7 @@ class TargetWrites:
                 is_last = name == path.rpartition(".")[2]
                 raise messages.no_attribute(site, where, name, _names_like_attribute(owner, are_numbers=is_last))
             where = f"{where}.{name}"
-        if not is_number(value):
+        if not is_real_number(value):
             raise messages.attribute_not_a_number(site, where, value)
         try:
             setattr(owner, name, value)
@@ -264,4 +264,4 @@ def _names_like_attribute(owner: Any, *, are_numbers: bool) -> list[str]:
     if not are_numbers:
         return names
     attributes = getattr(owner, "__dict__", {})
-    return [name for name in names if is_number(attributes.get(name))]
+    return [name for name in names if is_real_number(attributes.get(name))]

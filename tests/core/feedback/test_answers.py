@@ -11,6 +11,7 @@ import numpy as np
 from paramsched.core import feedback
 from paramsched.core.feedback import plateau
 from paramsched.core.schedules import cosine
+from paramsched.errors import StateError
 from support import answers
 from support.expressions import answers_with
 
@@ -30,7 +31,7 @@ def state(**changes: object) -> str:
     data = {name: value for name, value in data.items() if value is not ...}
     try:
         feedback.require_state("rule", data, State, ("best",))
-    except feedback.StateError as error:
+    except StateError as error:
         return str(error)
     return "valid"
 

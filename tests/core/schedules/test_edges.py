@@ -9,7 +9,7 @@ import pytest
 import paramsched as ps
 from paramsched.core.plan import Plan, resolve
 from paramsched.core.schedules import Index, constant, cosine, parse, shift, warmup
-from paramsched.core.schedules.schedule import MOST_DEPTH
+from paramsched.core.schedules.schedule import MOST_NESTED
 from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.core.schedules.span import factors_at
 from paramsched.core.time import RunFacts
@@ -19,10 +19,10 @@ from support.tables import table
 
 def test_the_greatest_depth_of_nested_schedules():
     deep = constant()
-    for _ in range(MOST_DEPTH - 1):
+    for _ in range(MOST_NESTED - 1):
         deep = shift(deep, 1)
 
-    assert deep.depth == MOST_DEPTH
+    assert deep.depth == MOST_NESTED
     with pytest.raises(InvalidArgument, match="nested more than"):
         shift(deep, 1)
 

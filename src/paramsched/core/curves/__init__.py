@@ -9,9 +9,7 @@ Every module of this package is imported, so a new file that registers a curve a
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any
 
-from paramsched.base.words import did_you_mean
 from paramsched.core.curves.arrays import ROUNDING as ROUNDING
 from paramsched.core.curves.arrays import ROUNDING_OF_LARGEST as ROUNDING_OF_LARGEST
 from paramsched.core.curves.arrays import Array as Array
@@ -52,15 +50,6 @@ from paramsched.core.curves.families import tanh as tanh
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 globals().update(FAMILIES | CONSTANTS)
-
-
-if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
-
-    def __getattr__(name: str) -> Any:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(
-            message if name.startswith("_") else f"{message}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}"
-        )
 
 
 def __dir__() -> list[str]:

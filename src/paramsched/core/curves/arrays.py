@@ -4,7 +4,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from paramsched.errors import InvalidArgument
+from paramsched.core.curves import messages
 
 Array: TypeAlias = Any
 """A NumPy array."""
@@ -43,8 +43,7 @@ def require_numbers(*values: object) -> None:
     """
     foreign = [value for value in values if not isinstance(value, (int, float, np.ndarray, np.generic, list, tuple))]
     if foreign:
-        kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))
-        raise InvalidArgument(f"a value of {kinds}", "expected a number or a NumPy array", "For example: 3")
+        raise messages.not_arrays(foreign)
 
 
 def interpolated(x: Any, points: Array, values: Array) -> Floats:
@@ -60,7 +59,7 @@ def interpolated(x: Any, points: Array, values: Array) -> Floats:
     >>> interpolated([-1, 0.5, 3], np.array([0, 1, 2]), np.array([0.0, 10.0, 30.0])).tolist()
     [0.0, 5.0, 30.0]
     """
-    x, points, values = (np.asarray(one, dtype=np.float64) for one in (x, points, values))
+    x, points, values = (np.asarray(array, dtype=np.float64) for array in (x, points, values))
     after = np.searchsorted(points, x, side="right")
     right = np.clip(after, 1, points.size - 1)
     left = right - 1

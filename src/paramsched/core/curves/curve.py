@@ -10,9 +10,11 @@ from paramsched.base.params import argument_kind, params_of, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, text_on_screen
 from paramsched.core.builders import builder_like, example_call, require_free_name
+from paramsched.core.curves import messages
 from paramsched.core.curves.arrays import Array, Floats, require_numbers
+from paramsched.core.messages.calls import name_is_taken
 from paramsched.core.number_checks import checked_number
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import CallSite
 
 P = ParamSpec("P")
 
@@ -46,18 +48,22 @@ class Curve:
         monotone: bool,
         function: Callable[..., Any] | None = None,
     ) -> None:
-        self.name, self.arguments, self.rise, self.fall = name, arguments, rise, fall
-        self.monotone, self.function = monotone, function
+        self.name = name
+        self.arguments = arguments
+        self.rise = rise
+        self.fall = fall
+        self.monotone = monotone
+        self.function = function
         self._key = name, arguments, function
 
     def share(self, k: Array, n: float, *, rises: bool) -> Array:
         """Return the curve at u = k / n, or what remains of it; numbers and arrays have the same bits."""
-        own = self.rise if rises else self.fall
-        if own is not None:
-            return own(k, n)
-        other = self.fall if rises else self.rise
-        assert other is not None
-        return 1.0 - other(k, n)
+        formula = self.rise if rises else self.fall
+        if formula is not None:
+            return formula(k, n)
+        opposite = self.fall if rises else self.rise
+        assert opposite is not None
+        return 1.0 - opposite(k, n)
 
     @overload
     def __call__(self, u: float) -> float: ...
@@ -130,7 +136,7 @@ def _share_of(formula: Callable[..., Array], takes: Takes, named: dict[str, Any]
     return lambda k, n: formula(k / float(n), (n - k) / float(n), **named)
 
 
-def _made(
+def _curve_of_formula(
     function: Callable[..., Array],
     falls: bool,
     also: Callable[..., Array] | None,
@@ -138,8 +144,9 @@ def _made(
     arguments: tuple[tuple[str, Any], ...] = (),
 ) -> Curve:
     named = dict(arguments)
-    shares = [None if one is None else _share_of(one, _takes(one), named) for one in (function, also)]
-    rise, fall = reversed(shares) if falls else shares
+    share = _share_of(function, _takes(function), named)
+    opposite = None if also is None else _share_of(also, _takes(also), named)
+    rise, fall = (opposite, share) if falls else (share, opposite)
     return Curve(function.__name__, arguments, rise, fall, monotone=monotone)
 
 
@@ -171,7 +178,7 @@ def curve(
 
     def make(function: Callable[..., Array]) -> Curve:
         _require_free(function)
-        CONSTANTS[function.__name__] = _made(function, falls, also, monotone)
+        CONSTANTS[function.__name__] = _curve_of_formula(function, falls, also, monotone)
         return CONSTANTS[function.__name__]
 
     return make
@@ -223,31 +230,30 @@ def _family(
     skipped: int,
 ) -> Any:
     _require_free(function)
-    name, call = function.__name__, f"curves.{function.__name__}"
+    call = f"curves.{function.__name__}"
 
     def build(*args: Any, **kwargs: Any) -> Curve:
-        bound = inspect.signature(made).bind(*args, **kwargs)
+        bound = inspect.signature(builder).bind(*args, **kwargs)
         bound.apply_defaults()
-        params = params_of(made)
-        given = {
+        params = params_of(builder)
+        numbers = {
             key: checked_number(CallSite(call, key), params[key], argument) for key, argument in bound.arguments.items()
         }
-        if check is not None and (message := check(**given)):
-            site = f"{call}({', '.join(map(repr, given.values()))})"
-            raise InvalidArgument(site, message, example=example_call(made, call))
-        rises = monotone(**given) if callable(monotone) else monotone
-        return _made(function, falls, also, rises, tuple(given.items()))
+        message = "" if check is None else check(**numbers)
+        if message:
+            raise messages.arguments_contradict(call, numbers.values(), message, example_call(builder, call))
+        rises = monotone(**numbers) if callable(monotone) else monotone
+        return _curve_of_formula(function, falls, also, rises, tuple(numbers.items()))
 
-    made = builder_like(function, build, [*inspect.signature(function).parameters.values()][skipped:], Curve)
-    FAMILIES[name] = made
-    return made
+    builder = builder_like(function, build, [*inspect.signature(function).parameters.values()][skipped:], Curve)
+    FAMILIES[function.__name__] = builder
+    return builder
 
 
 def _require_free(function: Callable[..., Any]) -> None:
-    table = CONSTANTS if function.__name__ in CONSTANTS else FAMILIES
-    if table is CONSTANTS:
-        raise InvalidArgument(f"curve {function.__name__!r}", "the name is taken", "Choose another name")
-    require_free_name(table, function, kind="curve")
+    if function.__name__ in CONSTANTS:
+        raise name_is_taken("curve", function.__name__)
+    require_free_name(FAMILIES, function, kind="curve")
 
 
 def curve_text(name: str) -> str:
@@ -261,13 +267,12 @@ def custom_curve(function: Callable[[Any], Any], name: str | None = None) -> Cur
 
     Only a function that was registered with `curves.register` can be written as text.
     """
-    made = Curve(name, (), _share_of(function, "u", {}), None, monotone=False, function=function)
-    for at in (0.0, 1.0):
-        got = float(np.asarray(function(np.array([at])), dtype=np.float64).reshape(-1)[0])
-        if not abs(got - at) <= 1e-9:
-            message, instead = f"curve({at:g}) must be {at:g}, got {got!r}", "Scale the function so that it goes from 0"
-            raise InvalidArgument(f"curve {made}", message, f"{instead} at u=0 to 1 at u=1")
-    return made
+    user_curve = Curve(name, (), _share_of(function, "u", {}), None, monotone=False, function=function)
+    for end in (0.0, 1.0):
+        value = float(np.asarray(function(np.array([end])), dtype=np.float64).reshape(-1)[0])
+        if not abs(value - end) <= 1e-9:
+            raise messages.end_is_not_at(user_curve, end, value)
+    return user_curve
 
 
 def register(name: str, function: Callable[[Any], Any]) -> Curve:
@@ -282,9 +287,10 @@ def register(name: str, function: Callable[[Any], Any]) -> Curve:
     Raises:
         InvalidArgument: the name is in use or not an identifier, or the function does not go from 0 to 1.
     """
-    if not name.isidentifier() or name in FAMILIES or name in CONSTANTS:
-        message = "the name is already in use" if name.isidentifier() else "the name must be an identifier"
-        raise InvalidArgument(f"curves.register({name!r})", message, "Choose another name")
+    if not name.isidentifier():
+        raise messages.not_an_identifier(name)
+    if name in FAMILIES or name in CONSTANTS:
+        raise messages.registered_name_is_taken(name)
     CONSTANTS[name] = custom_curve(function, name)
     return CONSTANTS[name]
 
@@ -298,23 +304,27 @@ def curve_of(curve: "CurveLike") -> Curve:
     if isinstance(curve, Curve):
         return curve
     if isinstance(curve, str):
-        name = curve.removeprefix("curves.")
-        if name in CONSTANTS:
-            return CONSTANTS[name]
-        if name in FAMILIES:
-            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", example=f"{curve_text(name)}")
-        if name.partition("(")[0] in FAMILIES and name.endswith(")"):
-            message = "a curve with arguments cannot be passed as text"
-            raise InvalidArgument(f'curve "{curve}"', message, example=f"curves.{name}")
-        known = [*CONSTANTS, *FAMILIES]
-        near = closest(name, known)
-        message = f'did you mean "{near}"?' if near else f"expected one of {', '.join(sorted(known))}"
-        raise InvalidArgument(f'curve "{curve}"', f"unknown curve; {message}", example=curve_text(near or "cosine"))
-    if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
-        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", example=f"{curve_text(family)}")
+        return _curve_of_name(curve)
+    family = getattr(curve, "__name__", None)
+    if family in FAMILIES and FAMILIES[family] is curve:
+        raise messages.curve_needs_arguments(f"curves.{family}", curve_text(family))
     if callable(curve):
         return custom_curve(curve)
-    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", example="curves.cosine")
+    raise messages.not_a_curve(curve)
+
+
+def _curve_of_name(text: str) -> Curve:
+    """Return the curve with a registered name, which may have the prefix `curves.`."""
+    name = text.removeprefix("curves.")
+    if name in CONSTANTS:
+        return CONSTANTS[name]
+    if name in FAMILIES:
+        raise messages.curve_needs_arguments(f'"{text}"', curve_text(name))
+    if name.partition("(")[0] in FAMILIES and name.endswith(")"):
+        raise messages.curve_with_arguments_as_text(text, name)
+    names = [*CONSTANTS, *FAMILIES]
+    near = closest(name, names)
+    raise messages.unknown_curve(text, near, names, curve_text(near or "cosine"))
 
 
 CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]

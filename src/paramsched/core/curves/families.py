@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from paramsched.base.params import Positive, Share
+from paramsched.core.curves import messages
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import curve, curve_family, curve_family_of_both
 
@@ -91,7 +92,7 @@ def cosine_truncated(u: Array, share: Share) -> Array:
 
 
 def _ends_at_one(cycles: float) -> str:
-    return "" if cycles % 1 == 0.5 else "cycles must be 0.5, 1.5, 2.5, …, else the curve does not end at 1"
+    return "" if cycles % 1 == 0.5 else messages.ends_before_one()
 
 
 def _is_half_a_wave(cycles: float) -> bool:
@@ -141,7 +142,7 @@ def exponential(u: Array, ratio: Positive) -> Array:
 def _two_betas(start: float, to: float) -> str:
     if start < 1 and to < 1 and start != to and to / start <= _MOST_RATIO:
         return ""
-    return f"expected two different betas between 0 and 1, the second at most {_MOST_RATIO:g} times the first"
+    return messages.not_two_betas(_MOST_RATIO)
 
 
 @curve_family_of_both(check=_two_betas)
@@ -160,7 +161,8 @@ def half_life(u: Array, rest: Array, start: Positive = 0.9, to: Positive = 0.999
     >>> round(curves.half_life(0.9, 0.9999)(0.5), 6)
     0.999001
     """
-    first, last = float(np.log(start)), float(np.log(to))
+    first = float(np.log(start))
+    last = float(np.log(to))
     exponent = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
     return np.expm1(first * exponent) / float(np.expm1(last - first))
 
@@ -169,8 +171,8 @@ def _changes(lower: float, upper: float) -> str:
     if not lower < upper:
         return "lower must be less than upper"
     if np.tanh(upper) - np.tanh(lower) < 1e-6:
-        return "tanh is almost constant between lower and upper"
-    return "lower and upper must differ by at most 1e6" if upper - lower > 1e6 else ""
+        return messages.hardly_changes()
+    return messages.too_far_apart() if upper - lower > 1e6 else ""
 
 
 @curve_family(check=_changes)
@@ -187,7 +189,8 @@ def tanh(u: Array, lower: float = -7.0, upper: float = 3.0) -> Array:
     >>> round(curves.tanh(-7.0, 3.0)(0.7), 4)
     0.5012
     """
-    low, high = float(np.tanh(lower)), float(np.tanh(upper))
+    low = float(np.tanh(lower))
+    high = float(np.tanh(upper))
     return (np.tanh(lower + (upper - lower) * u) - low) / (high - low)
 
 

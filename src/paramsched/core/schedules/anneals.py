@@ -15,11 +15,13 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.schedules.definition import ClosedLength, OpenLength, Over, formula, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
+from paramsched.core.schedules.messages import shapes as messages
+from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import may_be_length, registered
-from paramsched.core.schedules.schedule import Schedule, is_kind, no_total, write_call
+from paramsched.core.schedules.schedule import Schedule, is_kind, write_call
 from paramsched.core.schedules.span import Base, Piece, Span
 from paramsched.core.time.duration import Duration, DurationLike, count_of
-from paramsched.errors import CallSite, InvalidArgument, PlanError
+from paramsched.errors import CallSite
 
 
 def _always(**_: object) -> int:
@@ -69,13 +71,17 @@ def stage_fraction(index: Index, t: Array, n: Any) -> tuple[Array, Any]:
     """
     match index:
         case "t/n":
-            k, whole = t, n
+            k = t
+            whole = n
         case "(t+1)/n":
-            k, whole = t + 1, n
+            k = t + 1
+            whole = n
         case "(t+1)/(n+1)":
-            k, whole = t + 1, n + 1
+            k = t + 1
+            whole = n + 1
         case "t/(n-1)":
-            k, whole = t, n - 1
+            k = t
+            whole = n - 1
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
@@ -90,12 +96,14 @@ def along(curve: Curve, start: Any, to: Any, k: Array, n: Any) -> Array:
     if not k.size or (k.min() > 0 and k.max() < n):
         return _between(curve, start, to, k, n)
     if (k[1:] >= k[:-1]).all():  # as in a run: no mask is needed
-        first, last = np.searchsorted(k, 0, side="right"), np.searchsorted(k, n)
-        made = np.empty(k.shape)
-        made[:first], made[last:] = start, to
+        first = np.searchsorted(k, 0, side="right")
+        last = np.searchsorted(k, n)
+        values = np.empty(k.shape)
+        values[:first] = start
+        values[last:] = to
         if first < last:
-            made[first:last] = _between(curve, start, to, k[first:last], n)
-        return made
+            values[first:last] = _between(curve, start, to, k[first:last], n)
+        return values
     inside = (k > 0) & (k < n)
     within = np.where(inside, k, n // 2)  # because a curve of a user may fail outside of [0, 1]
     return np.where(inside, _between(curve, start, to, within, n), np.where(k >= n, to, start))
@@ -445,23 +453,21 @@ def geometric(
     """
     if start is None:
         return _geometric(None, to, over, index)
-    first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
-    (begins, fixed), (ends, to_fixed) = split_level(first), split_level(last)
+    first = level_of(CallSite("geometric", "start"), start)
+    last = level_of(CallSite("geometric", "to"), to)
+    begins, fixed = split_level(first)
+    ends, to_fixed = split_level(last)
     if begins is None and ends is None:
-        begins, ends = fixed, to_fixed
+        begins = fixed
+        ends = to_fixed
     elif fixed is None and ends is None and begins is not None and to_fixed is not None:
         if begins > 0 and to_fixed > 0:
             return _geometric(first, last, over, index)
-        message = "from a multiple of base to an absolute value, both must be above 0"
-        raise InvalidArgument(f"geometric({first}, {last})", message, example="geometric(1.0, absolute(1e-06))")
+        raise messages.geometric_to_absolute(first, last)
     elif fixed is not None or to_fixed is not None:
-        message = (
-            "expected two multiples of base, two absolute values, or a multiple of base and then an absolute value"
-        )
-        raise InvalidArgument(f"geometric({first}, {last})", message, example="geometric(1.0, 0.01)")
+        raise messages.levels_of_two_kinds(first, last)
     if begins is None or ends is None or not begins * ends > 0:
-        message = "both levels must be nonzero and have the same sign"
-        raise InvalidArgument(f"geometric({first}, {last})", message, example="geometric(1.0, 0.01)")
+        raise messages.levels_without_ratio(first, last)
     ratio = ends / begins
     curve = curves.linear if ratio == 1 else curves.exponential(ratio)
     return anneal(start=start, to=to, over=over, curve=curve, index=index)
@@ -469,8 +475,7 @@ def geometric(
 
 def _reachable(call: Schedule) -> None:
     if call.args["to"] in (0.0, Absolute(0.0)):
-        site = CallSite("geometric", "to", str(call.args["to"]))
-        raise InvalidArgument(site, "must not be 0, which no ratio reaches", example="to=0.01")
+        raise messages.end_of_zero(call.args["to"])
 
 
 def is_open_geometric(stage: Schedule) -> bool:
@@ -505,27 +510,23 @@ def _geometric(
         return plan(geometric(1.0, to, over, index), span)
     length = span.available if over is None else span.length(over)
     if length is None:
-        raise no_total(call)
+        raise no_total(str(call))
     assert isinstance(start, float)
     assert isinstance(to, Absolute)
-    factor, last, n = start, to.value, count_of(length)
+    factor = start
+    last = to.value
+    n = count_of(length)
 
     def values(t: Array, base: Base) -> Array:
         first = np.asarray(base.value, dtype=np.float64) * factor
         if not (first > 0).all():
-            raise _without_positive_base("schedule(t, base)", float(first[~(first > 0)].reshape(-1)[0]) / factor, made)
+            number = float(first[~(first > 0)].reshape(-1)[0]) / factor
+            raise messages.base_is_not_above_zero("schedule(t, base)", number, planned, to, last)
         k, whole = stage_fraction(index, t, n)
         return _products(first, last, np.clip(k, 0, whole), whole)
 
-    made = call.with_args(over=Duration.of_updates(length))
-    return Piece(made, length, length, values)
-
-
-def _without_positive_base(site: str, base: float, stage: Schedule) -> PlanError:
-    message = f"the base is {base:g}, but {stage} needs a base above 0"
-    end = stage.args["to"]
-    start = abs(base) if abs(base) not in (0, end.value) else 10 * end.value
-    return PlanError(site, message, f"For example: geometric(absolute({start:g}), {end})")
+    planned = call.with_args(over=Duration.of_updates(length))
+    return Piece(planned, length, length, values)
 
 
 def require_positive_base(schedule: Schedule, base: float, site: str) -> None:
@@ -536,8 +537,10 @@ def require_positive_base(schedule: Schedule, base: float, site: str) -> None:
         base: the base.
         site: the site of the error.
     """
-    if not base > 0 and (stage := stage_from_base(schedule)) is not None:
-        raise _without_positive_base(site, base, stage)
+    stage = None if base > 0 else stage_from_base(schedule)
+    if stage is not None:
+        to = stage.args["to"]
+        raise messages.base_is_not_above_zero(site, base, stage, to, to.value)
 
 
 def stage_from_base(schedule: Schedule) -> Schedule | None:

@@ -12,17 +12,17 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 import numpy as np
 
 from paramsched.base.params import Positive, readable
-from paramsched.base.words import number_in
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array
-from paramsched.core.number_checks import finite_number, number_to_write
+from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import Check, What, of_each, of_one, plan, planner
 from paramsched.core.schedules.level import Absolute, Level, always_above
-from paramsched.core.schedules.registry import is_number, operator_builder
+from paramsched.core.schedules.messages import combinations as messages
+from paramsched.core.schedules.registry import operator_builder
 from paramsched.core.schedules.schedule import (
     CALL,
-    MOST_DEPTH,
+    MOST_NESTED,
     NEGATIVE,
     OPERATORS,
     POWER,
@@ -35,14 +35,13 @@ from paramsched.core.schedules.schedule import (
     short_line,
 )
 from paramsched.core.schedules.span import ONE, Base, Piece, Span, for_base, product
-from paramsched.errors import CallSite, InvalidArgument, PlanError, Unresolved, shown
+from paramsched.errors import CallSite, shown
 
 
 def _in_order(call: Schedule) -> None:
     schedule, low, high = call.args.values()
     if low is not None and high is not None and always_above(low, high):
-        site, write = CallSite("clamp", "low", f"{low}, high={high}"), f"{clamp(schedule, high, low)}"
-        raise InvalidArgument(site, "low is above high", example=write)
+        raise messages.low_above_high(low, high, str(clamp(schedule, high, low)))
 
 
 @planner(affine=False, check=_in_order)
@@ -67,9 +66,10 @@ def clamp(call: Schedule, span: Span, schedule: Schedule, low: Level | None = No
     piece = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        made = piece.values(t, base)
-        made = made if low is None else np.maximum(made, _limit(low, base))
-        return made if high is None else np.minimum(made, _limit(high, base))
+        limited = piece.values(t, base)
+        if low is not None:
+            limited = np.maximum(limited, _limit(low, base))
+        return limited if high is None else np.minimum(limited, _limit(high, base))
 
     return of_one(call, piece, values)
 
@@ -82,8 +82,7 @@ def _limit(level: Level, base: Base) -> Array:
 
 def _some_bounds(call: Schedule) -> None:
     if not call.args["operands"]:
-        example = f"{call.kind}(constant(0.1), cosine())"
-        raise InvalidArgument(f"{call.kind}()", "expected at least one operand", example=example)
+        raise messages.no_operand(call.kind, f"{call.kind}(constant(0.1), cosine())")
 
 
 @planner(affine=False, check=_some_bounds)
@@ -165,34 +164,31 @@ def guided(schedule: Schedule, rules: Iterable[Any]) -> Schedule:
     return OPERATORS["guided"].call(schedule=schedule, guides=tuple(rules))
 
 
-def _one_absolute(call: Schedule, joined: Sequence[Schedule]) -> None:
-    if sum(operand.has_absolute for operand in joined) > 1:
-        operands = call.args["operands"]
-        fixed = [operand for operand in operands if operand.has_absolute]
-        others = [operand for operand in operands if not operand.has_absolute]
+def _one_absolute(call: Schedule, operands: Sequence[Schedule]) -> None:
+    if sum(operand.has_absolute for operand in operands) > 1:
+        factors = call.args["operands"]
+        fixed = [factor for factor in factors if factor.has_absolute]
+        others = [factor for factor in factors if not factor.has_absolute]
         lower = minimum(*fixed)
-        raise InvalidArgument(
-            str(call),
-            f"{len(fixed)} factors have absolute levels; only one factor may have one",
-            example=f"{_product(*others, lower) if others else lower}",
-        )
+        meant = _product(*others, lower) if others else lower
+        raise messages.several_absolute_factors(str(call), len(fixed), str(meant))
 
 
 def _product_text(call: Schedule) -> str:
     first, *rest = operands = call.args["operands"]
-    negative = first == _MINUS_ONE
-    shown_ones = rest if negative else operands
-    factors = [curve for curve in shown_ones if _is_factor(curve)]
+    is_negative = first == _MINUS_ONE
+    written = rest if is_negative else operands
+    factors = [operand for operand in written if _is_factor(operand)]
     # Two numbers beside each other would be read as one.
-    is_alone = len(factors) == 1 and len(shown_ones) > 1
+    is_alone = len(factors) == 1 and len(written) > 1
     texts = [
-        f"{curve.args['value']!r}" if is_alone and curve is factors[0] else in_brackets(curve, NEGATIVE)
-        for curve in shown_ones
+        f"{operand.args['value']!r}" if is_alone and operand is factors[0] else in_brackets(operand, NEGATIVE)
+        for operand in written
     ]
     text = chain_text(texts, " * ".join)
-    if not negative:
+    if not is_negative:
         return text
-    return f"-({text})" if shown_ones and _is_factor(shown_ones[0]) else f"-{text}"  # -0.1 alone is a number
+    return f"-({text})" if written and _is_factor(written[0]) else f"-{text}"  # -0.1 alone is a number
 
 
 def _is_factor(schedule: Schedule) -> bool:
@@ -223,7 +219,7 @@ def _product(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 
 
 def _sum_text(call: Schedule) -> str:
-    return chain_text([in_brackets(one, PRODUCT) for one in call.args["operands"]], _added)
+    return chain_text([in_brackets(operand, PRODUCT) for operand in call.args["operands"]], _added)
 
 
 def _added(operands: Sequence[str]) -> str:
@@ -248,11 +244,7 @@ def _power_text(call: Schedule) -> str:
 
 def _no_absolute(call: Schedule) -> None:
     if call.args["schedule"].has_absolute:
-        raise InvalidArgument(
-            str(call),
-            "it has an absolute level; a power needs multiples of base",
-            "Use a multiple of base as the level",
-        )
+        raise messages.power_of_absolute_level(str(call))
 
 
 @planner(hidden=True, precedence=POWER, affine=True, text=_power_text, check=_no_absolute)
@@ -287,8 +279,8 @@ def make_product(*operands: Any) -> Any:
         operand.args["schedule"] if isinstance(operand, Schedule) and operand.kind == "guided" else operand
         for operand in operands
     ]
-    made = _joined_operands("product", *plain)
-    return made if made is NotImplemented or not rules else guided(made, rules)
+    result = _joined_operands("product", *plain)
+    return result if result is NotImplemented or not rules else guided(result, rules)
 
 
 @operator_builder("sum")
@@ -329,8 +321,7 @@ def make_quotient(schedule: Schedule, divisor: Any) -> Any:
         return NotImplemented
     number = finite_number(CallSite("quotient", "divisor"), divisor)
     if abs(number) < _LEAST_DIVISOR:
-        site = f"({schedule}) / {shown(divisor)}"
-        raise InvalidArgument(site, "its reciprocal is not finite", "Divide by a number other than 0")
+        raise messages.reciprocal_not_finite(schedule, divisor)
     return schedule * (1.0 / number)
 
 
@@ -345,9 +336,9 @@ def make_reciprocal(number: Any, schedule: Schedule) -> Any:
 
 def _joined_operands(name: str, *parts: Any) -> Any:
     """Combine all operands; NotImplemented for an operand of a foreign type."""
-    if not all(isinstance(one, (Schedule, Absolute)) or is_number(one) or isinstance(one, bool) for one in parts):
+    if not all(isinstance(part, (Schedule, Absolute, bool)) or is_real_number(part) for part in parts):
         return NotImplemented
-    return OPERATORS[name].call(operands=tuple(schedule_of(one, one.__str__) for one in parts))
+    return OPERATORS[name].call(operands=tuple(schedule_of(part, part.__str__) for part in parts))
 
 
 Way: TypeAlias = Annotated[Literal["nearest", "down", "up"], What("direction")]
@@ -428,17 +419,14 @@ def planned_factor(call: Schedule, piece: Piece, initial: float) -> Piece:
 
 def _check(call: Schedule) -> None:
     inner: Schedule = call.args["schedule"]
-    if inner.depth >= MOST_DEPTH:
-        raise InvalidArgument(short_line(inner), f"schedules nested more than {MOST_DEPTH} deep", "Merge nested calls")
-    if level := _level_inside(inner):
-        message = f"it contains {level}, and every number in absolute(…) is a value already"
-        write = f"absolute({_with_plain_levels(inner)})"
-        raise InvalidArgument(f"absolute({short_line(inner)})", message, example=write)
+    if inner.depth >= MOST_NESTED:
+        raise messages.absolute_nested_too_deep(short_line(inner), MOST_NESTED)
+    level = _level_inside(inner)
+    if level:
+        example = f"absolute({_with_plain_levels(inner)})"
+        raise messages.level_is_a_value_already(short_line(inner), level, example)
     if inner.has_likes:
-        like = _like_inside(inner)
-        message = f"{like} follows another line by multiples of base, so it has no values of its own"
-        advice = f"Multiply instead: absolute(cosine()) * {like}"
-        raise InvalidArgument(f"absolute({short_line(inner)})", message, advice)
+        raise messages.like_has_no_values(short_line(inner), _like_inside(inner))
 
 
 def _text(call: Schedule) -> str:
@@ -479,7 +467,9 @@ def _with_plain_levels(value: Any) -> Any:
 
 
 def _like_inside(schedule: Schedule) -> Schedule:
-    return schedule if schedule.kind == "like" else next(_like_inside(one) for one in schedule.parts() if one.has_likes)
+    if schedule.kind == "like":
+        return schedule
+    return next(_like_inside(part) for part in schedule.parts() if part.has_likes)
 
 
 @overload
@@ -514,17 +504,14 @@ def absolute(x: float | Schedule) -> Absolute | Schedule:
     """
     if isinstance(x, Schedule):
         return OPERATORS["absolute"].call(schedule=x)  # which may have metric rules
-    if is_number(x):
+    if is_real_number(x):
         return Absolute(x)
-    message = f"expected a number or a schedule, got {type(x).__name__}"
-    number = number_in(x) if isinstance(x, str) else None
-    advice = number_to_write(x) if number is None else f"Write absolute({number!r})"
-    raise InvalidArgument(f"absolute({shown(x)})", message, advice, example="absolute(3e-5)")
+    raise messages.neither_number_nor_schedule(x)
 
 
 def _some_factors(call: Schedule) -> None:
     if not call.args["operands"]:
-        raise InvalidArgument("chain()", "expected at least one operand", example="chain(warmup(100), step(1000))")
+        raise messages.no_operand("chain", "chain(warmup(100), step(1000))")
 
 
 @planner(check=_some_factors)
@@ -557,8 +544,7 @@ def chain(call: Schedule, span: Span, *operands: Schedule) -> Piece:
 def _checked_name(_site: CallSite, field: Any) -> str:
     if isinstance(field, str) and field.strip():
         return field
-    message = "expected the name of a field or a target"
-    raise InvalidArgument(CallSite("like", "field", shown(field)), message, example='like("lr")')
+    raise messages.not_a_followed_name(field)
 
 
 FieldName: TypeAlias = Annotated[str, Check(_checked_name)]
@@ -600,8 +586,7 @@ def like(call: Schedule, _span: Span, field: FieldName) -> Piece:
     >>> rates[0].item(), rates[30].item()
     (0.1, 0.4)
     """
-    message = f"it follows {field} of a plan, but it is not in a plan"
-    raise Unresolved(str(call), message, f"For example: Plan({field}=cosine(), weight_decay={call})")
+    raise messages.like_outside_of_a_plan(str(call), field)
 
 
 def _like_text(call: Schedule) -> str:
@@ -614,9 +599,7 @@ def _followed_target(
 ) -> Piece:
     """Replaces `like(name)` of a target: plans the schedule of the target for the whole run, as in its own line."""
     if span.restarted or span.begin:
-        clock = "restarts" if span.restarted else "does not start with the run"
-        message = f"the clock of this part {clock}, but a target has its value at a time of the run"
-        raise PlanError(f'like("{name}") in {line}', message, advice)
+        raise messages.target_at_another_time(name, line, advice, restarts=span.restarted)
     return planned_factor(as_factor(schedule, initial), plan(schedule, span.of_whole_run), initial)
 
 

@@ -37,7 +37,8 @@ def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
 
 def _own_cost(schedule: Schedule, end: int) -> int:
     exact = (leaf.exact for leaf in schedule.leaves if isinstance(leaf, Duration))
-    size, cost = (schedule.args["rises"] if schedule.kind == "stairs" else 1), 1
+    size = schedule.args["rises"] if schedule.kind == "stairs" else 1
+    cost = 1
     for number in exact:
         parts = 1 if number is None else number.denominator * size
         if parts > 1 and (parts * end >= _INT64 or (number is not None and number.numerator >= _INT64)):

@@ -25,7 +25,9 @@ from paramsched.core.schedules.definition import (
     planner,
 )
 from paramsched.core.schedules.level import Absolute, Level
-from paramsched.core.schedules.schedule import Extent, Schedule, no_total, short_line
+from paramsched.core.schedules.messages import shapes as messages
+from paramsched.core.schedules.messages.evaluation import no_total
+from paramsched.core.schedules.schedule import Extent, Schedule, short_line
 from paramsched.core.schedules.span import (
     Base,
     Lengths,
@@ -42,7 +44,6 @@ from paramsched.core.schedules.span import (
 )
 from paramsched.core.schedules.windows import skip
 from paramsched.core.time.duration import MOST_AMOUNT, Duration, Number, count_of, exact_number, within_digits
-from paramsched.errors import CallSite, InvalidArgument
 
 _MAX_GROWING: Final = 50_000  # the largest number of growing cycles; they are longer than any time that can be counted
 _SHORT_CYCLE: Final = 4096  # updates, and breakpoints: those of a cycle with fewer are computed once
@@ -77,11 +78,9 @@ def refuse_growth(name: str, first: Duration | None, mult: float, lengths: str, 
     """Raise for growing cycles that no table can contain, or that do not grow."""
     number = None if first is None else first.exact
     if mult != 1 and times is not None and times > _MAX_GROWING:
-        message = f"expected at most {_MAX_GROWING} growing cycles"
-        raise InvalidArgument(CallSite(name, "times", str(times)), message, "Omit times")
+        raise messages.too_many_growing_cycles(name, times, _MAX_GROWING)
     if lengths == "floor" and mult > 1 and number is not None and int(int(number) * mult) == int(number):
-        message = f"cycles of {int(number)} updates do not grow: int({int(number)} * {mult!r}) is {int(number)}"
-        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), message, example='lengths="exact"')
+        raise messages.cycles_do_not_grow(name, lengths, int(number), mult)
 
 
 def _cycles(call: Schedule) -> dict[str, Any]:
@@ -101,17 +100,16 @@ def _measure(call: Schedule, span: Span) -> Fraction:
 
 
 def _check(call: Schedule) -> None:
-    args, inner = call.args, call.args["schedule"]
+    args = call.args
+    inner = args["schedule"]
     if args["every"] is None and args["times"] is None:
         line = f"restarts({inner}, times=4)"
         level = inner.args["value"] if inner.kind == "constant" else None
         if level is not None and not isinstance(level, Absolute) and level > 1:  # restarts(100)
             line = f"restarts(cosine(), {level:g})"
-        message = "expected every, times, or both"
-        raise InvalidArgument(CallSite("restarts", "times", "None"), message, f"For example: {line}")
+        raise messages.neither_period_nor_times(line)
     if args["every"] is None and args["lengths"] != "exact":
-        site, message = CallSite("restarts", "lengths", repr(args["lengths"])), "cycles that divide the total evenly"
-        raise InvalidArgument(site, f"{message} are not rounded", "Omit lengths")
+        raise messages.even_cycles_are_not_rounded(args["lengths"])
     refuse_growth("restarts", args["every"], **_cycles(call))
 
 
@@ -166,10 +164,10 @@ def restarts(
     if every is not None:
         period = span.period(Duration.of(every))
     elif span.available is None:
-        raise no_total(call)
+        raise no_total(str(call))
     elif not span.available:  # a schedule without updates holds its final value
-        one = restarts(schedule, 1, 1, mult, gamma)
-        return plan(skip(one, 1), span)
+        single = restarts(schedule, 1, 1, mult, gamma)
+        return plan(skip(single, 1), span)
     else:  # the cycles divide the total evenly
         assert times is not None
         times = fitting_times(mult, times, Fraction(span.available))
@@ -181,7 +179,8 @@ def restarts(
         refuse_growth("restarts", Duration.of_updates(period), mult, lengths, times)  # known only now, for "1 epoch"
     if times is not None:
         period = first_up_to_boundary(period, mult, lengths, times, span)
-    piece, end = plan(schedule, span.cycle(period)), None
+    piece = plan(schedule, span.cycle(period))
+    end = None
     table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
     if times is not None:
         end = end_of_cycles(period, mult, lengths, times)
@@ -205,8 +204,10 @@ def restarts(
         """
         if period > _SHORT_CYCLE:
             return None
-        several = tuple(islice(piece.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
-        return tuple(dict.fromkeys(one for one in several if one <= period)) if len(several) < _SHORT_CYCLE else None
+        edges_inside = tuple(islice(piece.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
+        if len(edges_inside) >= _SHORT_CYCLE:
+            return None
+        return tuple(dict.fromkeys(edge for edge in edges_inside if edge <= period))
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         inner = edges_of_cycle()
@@ -217,7 +218,7 @@ def restarts(
             if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
                 first, last = ((time - begin) / stretch for time in (since, until))
                 inside = piece.edges_and_end(max(floor(first), 0), ceil(min(last, Fraction(period))))
-            yield from (begin + one * stretch if size != period else begin + one for one in inside if one <= period)
+            yield from (begin + edge * stretch if size != period else begin + edge for edge in inside if edge <= period)
 
     def cycles(since: Number, until: Number) -> Iterable[tuple[Number, Number]]:
         if table is None:
@@ -225,8 +226,8 @@ def restarts(
             return ((begin, period) for begin in multiples(period, since - ceil(period), last))
         return table.between(since, until)
 
-    made = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
-    return Piece(made, None if end is None else ceil(end), end, values, edges)
+    planned = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
+    return Piece(planned, None if end is None else ceil(end), end, values, edges)
 
 
 def _product(since: Array, first: float) -> Array:
@@ -242,13 +243,9 @@ def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
         if schedule.kind == "every" and changes_at_epochs(schedule):
             epochs = span.period(schedule.args["period"])
             if Fraction(period) % Fraction(epochs):
-                size = Duration.of_updates(period)
-                message = (
-                    f"{short_line(schedule)} changes at epochs of the run, and cycles of {size} are not whole epochs"
-                )
                 line = short_line(schedule.with_args(period=Duration.of_updates(epochs)))
-                advice = f"Write {line} to count from the start of each cycle"
-                raise InvalidArgument(short_line(call), message, advice)
+                size = Duration.of_updates(period)
+                raise messages.cycles_split_epochs(short_line(call), short_line(schedule), size, line)
 
 
 def changes_at_epochs(call: Schedule) -> bool:
@@ -284,10 +281,12 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
     >>> every(linear(1, 0, over=10), 5)(7)
     0.5
     """
-    piece, size = plan(schedule, span), span.period(period)
+    piece = plan(schedule, span)
+    size = span.period(period)
     if changes_at_epochs(call):  # `numerator` updates are an integer number of periods, so the remainder is enough
         phase = ceil(span.boundary(span.begin)) % size.numerator
-    end, held = piece.end, None
+    end = piece.end
+    held = None
 
     def values(t: Array, base: Base) -> Array:
         """Return the values at the last change; after the end of the schedule, at the time itself."""
@@ -303,8 +302,8 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
     if piece.held is not None:
         change: Any = ceil(-(-(ceil(piece.held) + phase) // size) * size) - phase
         held = change if end is None else min(change, end)
-    made = call.with_args(schedule=piece.schedule, period=Duration.of_updates(size), phase=phase)
-    return Piece(made, piece.length, held, values, edges)
+    planned = call.with_args(schedule=piece.schedule, period=Duration.of_updates(size), phase=phase)
+    return Piece(planned, piece.length, held, values, edges)
 
 
 def _counted_first(
@@ -402,7 +401,8 @@ def cosine_restarts(
         cycle, at, size = table.split(t)
         u = at / size
         u = u if times is None else np.where(t >= count_of(table.end), 1.0, u)
-    height, fall = power_of(gamma, cycle), curves.cosine.share(u, 1, rises=False)
+    height = power_of(gamma, cycle)
+    fall = curves.cosine.share(u, 1, rises=False)
     lower = 1.0 if to_gamma == 1 else power_of(to_gamma, cycle)
     multiple, *fixed = np.asarray(to).reshape(-1)
     factor = np.where(u == 0, height, (height - multiple * lower) * fall + multiple * lower)
@@ -414,13 +414,10 @@ Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 
 
 def _needs_exp_range(call: Schedule) -> None:
-    mode, gamma = call.args["mode"], call.args["gamma"]
+    mode = call.args["mode"]
+    gamma = call.args["gamma"]
     if gamma != 1 and mode != "exp_range":
-        raise InvalidArgument(
-            CallSite("cyclic", "mode", f"{mode!r}, gamma={gamma!r}"),
-            'gamma requires mode="exp_range"',
-            'Use mode="exp_range", or omit gamma',
-        )
+        raise messages.gamma_without_its_mode(mode, gamma)
 
 
 def _down_like_up(args: dict[str, Any]) -> dict[str, Any]:
@@ -429,7 +426,7 @@ def _down_like_up(args: dict[str, Any]) -> dict[str, Any]:
 
 def _turns(since: Number, until: Number, up: Number, down: Number, **_: Any) -> Iterable[Number]:
     period = up + down
-    return (one for begin in multiples(period, since - ceil(period), until) for one in (begin, begin + up))
+    return (turn for begin in multiples(period, since - ceil(period), until) for turn in (begin, begin + up))
 
 
 @formula(edges=_turns, check=_needs_exp_range, completed=_down_like_up)
@@ -472,6 +469,7 @@ def cyclic(
     elif mode == "exp_range":
         height = product(height, power_of(gamma, t))
     if mode == "exp_range" and gamma > 1:  # values may exceed `to`, because growth is not clipped
-        first, last = np.asarray(start), np.asarray(to)
+        first = np.asarray(start)
+        last = np.asarray(to)
         return first + product(last - first, height)
     return along(curves.linear, start, to, height, 1)

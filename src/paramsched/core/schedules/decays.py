@@ -20,12 +20,13 @@ from paramsched.core.schedules.anneals import anneal, constant
 from paramsched.core.schedules.cycles import length_of_cycles
 from paramsched.core.schedules.definition import Check, Over, Period, Role, Scale, formula, planner, positive_length
 from paramsched.core.schedules.level import Absolute, Level
+from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule, write_call
 from paramsched.core.schedules.sequence import sequence
 from paramsched.core.schedules.span import Base, Piece, Span, multiples, product, split
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, durations_of, exact_number
-from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
+from paramsched.errors import CallSite, InvalidArgument
 
 
 @formula()
@@ -53,8 +54,7 @@ def exponential(t: Array, gamma: Positive, per: Scale = 1) -> Array:
 
 def _not_zero(call: Schedule) -> None:
     if call.args["exponent"] == 0:
-        message = "must not be 0, because the value would be base at every update"
-        raise InvalidArgument(CallSite("power_law", "exponent"), message, example="0.5")
+        raise messages.exponent_of_zero()
 
 
 def _power_law_text(call: Schedule) -> str:
@@ -134,8 +134,7 @@ def _refuse_gamma_of_zero(call: Schedule) -> None:
     """Raise for a ratio 0, after which every value is 0."""
     since = call.args["every"] if "every" in call.args else next(iter(call.args["milestones"]), Duration.of(0))
     if call.args["gamma"] == 0:
-        instead = f"Write piecewise([(0, 1), ({since.written()}, 0)])"
-        raise InvalidArgument(CallSite(call.kind, "gamma", "0"), "must be greater than 0", instead)
+        raise messages.ratio_of_zero(call.kind, since.written())
 
 
 def _ratio(site: CallSite, gamma: object) -> float:
@@ -173,8 +172,7 @@ def step(t: Array, every: Period, gamma: Ratio = 0.1) -> Array:
 
 def _checked_milestones(_site: CallSite, milestones: Any) -> tuple[Duration, ...]:
     if isinstance(milestones, (str, bytes, Duration, Mapping)) or not isinstance(milestones, Iterable):
-        message = f"expected a list of times, got {type(milestones).__name__}"
-        raise InvalidArgument(f"multistep({milestones!r})", message, example="multistep([30, 80])")
+        raise messages.milestones_are_not_a_list(milestones)
     return durations_of(milestones)
 
 
@@ -203,21 +201,16 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     >>> steps(29), steps(30), steps(80)
     (1.0, 0.5, 0.25)
     """
-    reached = [span.time(one) for one in milestones]
+    reached = [span.time(milestone) for milestone in milestones]
     if span.staged and span.available is not None:
         for milestone, update in zip(milestones, reached, strict=True):
             if update >= span.available:
                 at, length = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
-                raise InvalidArgument(
-                    str(call),
-                    f'milestone "{milestone}" is at {at} of a stage of {length}: '
-                    "milestones count from the start of the stage",
-                    "To count from the start of the run, multiply: warmup(…) * multistep(…)",
-                )
-    made = call.with_args(milestones=tuple(map(Duration.of_updates, reached)))
+                raise messages.milestone_after_end(str(call), milestone, at, length)
+    planned = call.with_args(milestones=tuple(map(Duration.of_updates, reached)))
     steps = np.array(sorted(map(count_of, reached)))
     return Piece(
-        made,
+        planned,
         None,
         None,
         lambda t, base: base.times(power_of(gamma, np.searchsorted(steps, t, side="right"))),
@@ -259,12 +252,11 @@ def stairs(t: Array, start: Level, to: Level, rises: Count, over: Over = None) -
     [16.0, 16.0, 32.0, 32.0, 48.0, 48.0, 64.0]
     """
     length: Any = over
-    end, first, last = count_of(length), np.asarray(start), np.asarray(to)
+    end = count_of(length)
+    first = np.asarray(start)
+    last = np.asarray(to)
     k = split(np.minimum(t, end), Fraction(length) / rises)[0] if end else 0
     return np.where(t >= end, last, first + (last - first) * k / rises)  # multiplied first, so that integers are exact
-
-
-_POINTS: Final = 'piecewise([(0, 1.0), ("50%", 0.1)])'
 
 
 @registered
@@ -296,8 +288,7 @@ def piecewise(points: Sequence[tuple[DurationLike, Level]], curve: CurveLike | N
         try:
             over = end - begin
         except InvalidArgument:
-            message = f"expected increasing times, got {end} after {begin}"
-            raise InvalidArgument(f"piecewise({shown(points)})", message, example=_POINTS) from None
+            raise messages.times_decrease(points, begin, end) from None
         stages.append(constant(here, over) if curve is None else anneal(here, there, over, curve))
     stages.append(constant(pairs[-1][1]))
     return stages[0] if len(stages) == 1 else sequence(*stages)
@@ -311,7 +302,7 @@ def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
     except TypeError:
         pairs = []
     if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise InvalidArgument(f"piecewise({points!r})", "expected pairs of time and level", example=_POINTS)
+        raise messages.points_are_not_pairs(points)
     return [(Duration.of(time), level) for time, level in pairs]
 
 
@@ -324,32 +315,27 @@ def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]
     values = list(values) if isinstance(values, Iterator) else values
     if isinstance(values, (list, tuple)) and any(isinstance(value, Absolute) for value in values):
         if not all(isinstance(value, Absolute) for value in values):
-            message = "some values are absolute and some are multiples of base"
-            instead = "Values of both kinds are levels of piecewise([(0, 1.0), (10, absolute(0.1))])"
-            raise InvalidArgument(site, message, instead)
+            raise messages.values_of_two_kinds(site)
         return tuple(values)
     try:
         array = np.asarray(values)
     except ValueError:  # lists of different lengths
-        raise InvalidArgument(site, "expected a list of numbers, got nested lists", example="[1.0, 0.5, 0.1]") from None
+        raise messages.nested_values(site) from None
     if array.ndim == 0:  # a number, a text or a mapping
-        found = f"expected a list of numbers, got {type(values).__name__}"
-        raise InvalidArgument(site_with_value(site, values), found, example="[1.0, 0.5, 0.1]")
-    if array.ndim != 1 or array.size == 0:
-        got = f"an array of {array.ndim} dimensions" if array.size else "an empty list"
-        raise InvalidArgument(site, f"expected a list of numbers, got {got}", example="[1.0, 0.5, 0.1]")
+        raise messages.values_are_not_a_list(site, values)
+    if array.size == 0:
+        raise messages.no_values(site)
+    if array.ndim != 1:
+        raise messages.values_of_several_dimensions(site, array.ndim)
     if array.dtype.kind not in "fiu":
         for number in values if isinstance(values, (list, tuple)) else array.tolist():
             finite_number(CallSite(site.call, site.argument, entry=True), number)  # raises for the invalid item
     floats = array.astype("<f8") + 0.0  # turns -0.0 into 0.0, because equal tables must have the same text
-    bad = np.flatnonzero(~np.isfinite(floats))
-    if bad.size:
-        message = f"values[{bad[0]}] is {floats[bad[0]]}; it must be finite"
-        raise InvalidArgument(site, message, "Write finite numbers")
+    spoiled = np.flatnonzero(~np.isfinite(floats))
+    if spoiled.size:
+        raise messages.value_is_not_finite(site, spoiled[0], floats[spoiled[0]])
     if floats.size > MOST_WRITTEN:
-        message = f"a table has at most {MOST_WRITTEN:,} values, got {floats.size:,}"
-        advice = "Write @ps.shape above def replay(t): return values[t], and replay() in the plan"
-        raise InvalidArgument(site, message, advice)
+        raise messages.too_many_values(site, floats.size, MOST_WRITTEN)
     return tuple(floats.tolist())
 
 
@@ -367,8 +353,7 @@ def _values_of_levels(args: dict[str, Any]) -> dict[str, Any]:
 
 def _check(call: Schedule) -> None:
     if call.args["curve"] is not None and len(call.args["values"]) == 1:
-        message = "a curve needs at least two values, got one"
-        raise InvalidArgument(CallSite("table", "curve", str(call.args["curve"])), message, "Leave curve out")
+        raise messages.curve_of_one_value(call.args["curve"])
 
 
 def _steps(call: Schedule) -> int:
@@ -432,7 +417,9 @@ def table(
     >>> print(table([absolute(3e-4), absolute(1e-4)], every=30))
     table([0.0003, 0.0001], 30, absolute=True)
     """
-    numbers, period, steps = np.array(values, dtype=np.float64), span.period(every), _steps(call)
+    numbers = np.array(values, dtype=np.float64)
+    period = span.period(every)
+    steps = _steps(call)
     end = exact_number(Fraction(period) * steps)
     if curve is not None:
         end = span.up_to_boundary(end)
@@ -441,7 +428,7 @@ def table(
     def at(t: Array) -> Array:
         if curve is None:
             return numbers[np.minimum(split(t, period)[0], steps - 1).astype(np.int64)]
-        return _joined(numbers, curves.curve_of(curve), *split(t, period, steps), count_of(period))
+        return _interpolated(numbers, curves.curve_of(curve), *split(t, period, steps), count_of(period))
 
     def of_times(t: Array, base: Base) -> Array:
         return product(at(t), base.one) if absolute else base.times(at(t))
@@ -449,16 +436,17 @@ def table(
     def edges(since: Number, until: Number) -> Iterable[Number]:
         return (multiple for multiple in multiples(period, since, min(until, ceil(end))) if multiple <= end)
 
-    made = call.with_args(every=Duration.of_updates(period))
-    return Piece(made, ceil(end), end, of_times, edges)
+    planned = call.with_args(every=Duration.of_updates(period))
+    return Piece(planned, ceil(end), end, of_times, edges)
 
 
-def _joined(numbers: Floats, curve: Curve, place: Array, since: Array, period: float) -> Array:
+def _interpolated(numbers: Floats, curve: Curve, place: Array, since: Array, period: float) -> Array:
     """Interpolate between values along a curve; exact at the time of each value, and from the last on."""
     place = place.astype(np.int64)
-    value, after = numbers[place], numbers[place + 1]
+    value = numbers[place]
+    after = numbers[place + 1]
     inside = (since > 0) & (since < period)
-    made = value + (after - value) * curve.share(np.where(inside, since, period / 2), period, rises=True)
+    values = value + (after - value) * curve.share(np.where(inside, since, period / 2), period, rises=True)
     if curve.monotone:  # clipped, because rounding can exceed the two values
-        made = np.maximum(np.minimum(made, np.maximum(value, after)), np.minimum(value, after))
-    return np.where(inside, made, np.where(since >= period, after, value))
+        values = np.maximum(np.minimum(values, np.maximum(value, after)), np.minimum(value, after))
+    return np.where(inside, values, np.where(since >= period, after, value))

@@ -6,7 +6,7 @@ length, what it is for.
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from math import ceil
 from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
@@ -18,20 +18,21 @@ from paramsched.core.builders import SHAPES, builder_like, require_free_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
 from paramsched.core.schedules.level import Absolute, Level, level_of
-from paramsched.core.schedules.registry import refuse_call, refuse_two_readings_of_call
+from paramsched.core.schedules.messages import shapes as messages
+from paramsched.core.schedules.messages.evaluation import no_total
+from paramsched.core.schedules.registry import misfit_of_call, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import (
     OPERATORS,
     SHAPE_OF_BUILDER,
     Schedule,
     Shape,
     curve_argument,
-    no_total,
     schedule_of,
 )
 from paramsched.core.schedules.span import ROWS, Base, Piece, Span, multiples, product
 from paramsched.core.schedules.span import Lengths as LengthsOfCycles
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
-from paramsched.errors import CallSite, InvalidArgument, shown, site_with_value
+from paramsched.errors import CallSite
 
 P = ParamSpec("P")
 
@@ -98,13 +99,12 @@ RoundedLengths: TypeAlias = Annotated[LengthsOfCycles, What("rounding")]
 def _checked_growth(site: CallSite, mult: object) -> float:
     """Check the ratio of two consecutive cycles: 1, or large enough for a finite table."""
     value = finite_number(site, mult)
-    site = replace(site, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(site, "must be at least 1: cycles must not shrink", example="mult=1")
+        raise messages.cycles_shrink(site, mult)
     if value > MOST_COUNT:
-        raise InvalidArgument(site, f"expected at most {MOST_COUNT:.0e}", example="mult=2")
+        raise messages.growth_too_fast(site, mult, MOST_COUNT)
     if 1 < value < _LEAST_GROWTH:  # a slower growth needs too many cycles for the table
-        raise InvalidArgument(site, f"expected 1, or at least {_LEAST_GROWTH}", example="mult=1")
+        raise messages.growth_too_slow(site, mult, _LEAST_GROWTH)
     return value
 
 
@@ -117,7 +117,7 @@ Growth: TypeAlias = Annotated[float, Check(_checked_growth)]
 def positive_length(site: CallSite, length: Duration) -> Duration:
     """Check a period or a time scale, which must be greater than 0."""
     if not length.terms:
-        raise InvalidArgument(site_with_value(site, 0), "must be greater than 0", example="30")
+        raise messages.length_is_zero(site)
     return length
 
 
@@ -129,9 +129,7 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
         return param.check(CallSite(call, param.name), value)
     match param.kind:
         case "level":
-            if isinstance(value, str):
-                _refuse_one_nth(call, param, value)
-            return level_of(CallSite(call, param.name), value)
+            return _checked_level(CallSite(call, param.name), value)
         case "number":
             return checked_number(CallSite(call, param.name), param, value)
         case "count":
@@ -140,24 +138,21 @@ def checked_argument(call: str, param: Param, value: Any) -> Any:
             length = Duration.of(value)
             return length if param.gt is None else positive_length(CallSite(call, param.name), length)
         case "choice":
-            site = CallSite(call, param.name)
-            require_choice(site, value, Literal[param.choices], f"unknown {param.marker('what') or param.name}")
+            what = param.marker("what") or param.name
+            require_choice(CallSite(call, param.name), value, Literal[param.choices], f"unknown {what}")
         case "curve":
             return curve_argument(call, value)
         case "schedule":
             return schedule_of(value, f"{call}(…)")
         case "bool" if not isinstance(value, bool):
-            site = CallSite(call, param.name, repr(value))
-            raise InvalidArgument(site, "expected True or False", example=f"{param.name}=True")
+            raise messages.not_a_bool(CallSite(call, param.name), value)
     return value
 
 
-def _refuse_one_nth(call: str, param: Param, text: str) -> None:
-    """Raise for the level "1/n", by which users mean the value of the first update."""
-    if text.replace(" ", "") == "1/n":
-        site = CallSite(call, param.name, shown(text))
-        message = "a level is a number; index defines the value of the first update"
-        raise InvalidArgument(site, message, 'To begin at 1/n write index="(t+1)/n"', refused=text)
+def _checked_level(site: CallSite, level: Any) -> Level:
+    if isinstance(level, str) and level.replace(" ", "") == "1/n":
+        raise messages.index_as_level(site, level)
+    return level_of(site, level)
 
 
 @final
@@ -165,7 +160,8 @@ class _Arguments:
     """The arguments of a shape: binds those of a call to their names, and checks them."""
 
     def __init__(self, name: str, params: Mapping[str, Param]) -> None:
-        self.name, self.params = name, params
+        self.name = name
+        self.params = params
         self.names = [key for key, param in params.items() if param.form is not inspect.Parameter.KEYWORD_ONLY]
         self.several = next((key for key, param in params.items() if param.several), None)
 
@@ -180,25 +176,25 @@ class _Arguments:
     def bound(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the checked arguments in the order of the signature; None if the call does not fit it."""
         if self.several is not None:
-            given: dict[str, Any] = {self.several: args}
+            passed: dict[str, Any] = {self.several: args}
         else:
-            given = dict(zip(self.names, args, strict=False))
+            passed = dict(zip(self.names, args, strict=False))
             if len(args) > len(self.names):
                 return None
-        if not (kwargs.keys() <= self.params.keys() and kwargs.keys().isdisjoint(given)):
+        if not (kwargs.keys() <= self.params.keys() and kwargs.keys().isdisjoint(passed)):
             return None
-        given.update(kwargs)
-        made: dict[str, Any] = {}
+        passed.update(kwargs)
+        arguments: dict[str, Any] = {}
         for key, param in self.params.items():
-            if key not in given:
+            if key not in passed:
                 if key not in self.defaults:
                     return None
-                made[key] = self.defaults[key]
+                arguments[key] = self.defaults[key]
             elif param.several:
-                made[key] = tuple(checked_argument(self.name, param, one) for one in given[key])
+                arguments[key] = tuple(checked_argument(self.name, param, argument) for argument in passed[key])
             else:
-                made[key] = checked_argument(self.name, param, given[key])
-        return made
+                arguments[key] = checked_argument(self.name, param, passed[key])
+        return arguments
 
 
 def register_shape(
@@ -211,11 +207,12 @@ def register_shape(
 
     def build(*args: Any, **kwargs: Any) -> Schedule:
         refuse_two_readings_of_call(name, args, kwargs)
-        given = arguments.bound(args, kwargs)
-        if given is None:
-            refuse_call(builder, args, kwargs)
-            raise AssertionError(f"{name} does not take {args} and {kwargs}")
-        return shape.call(**given)
+        named = arguments.bound(args, kwargs)
+        if named is None:
+            misfit = misfit_of_call(builder, args, kwargs)
+            assert misfit is not None, f"{name} does not take {args} and {kwargs}"
+            raise misfit
+        return shape.call(**named)
 
     builder = builder_like(function, build, parameters, Schedule)
     builder.__name__ = builder.__qualname__ = name
@@ -291,28 +288,34 @@ class _Formula:
         *,
         exact: bool,
     ) -> None:
-        self.function, self.roles, self.over, self.is_measured = function, shape.roles, shape.over, bool(shape.measure)
+        self.function = function
+        self.roles = shape.roles
+        self.over = shape.over
+        self.is_measured = bool(shape.measure)
         self.counts = {key for key, role in shape.roles.items() if role != "period" and not exact}
-        self.held, self.edges, self.counted = held, edges or self._edges_of_roles, counted
+        self.held = held
+        self.edges = edges or self._edges_of_roles
+        self.counted = counted
         self.levels = [key for key, param in shape.params.items() if param.kind == "level"]
         self.open_levels: Mapping[str, float] = shape.open_levels
 
     def plan(self, schedule: Schedule, span: Span) -> Piece:
         """Plan a call: its lengths in counts, and its formula as a function of time and base."""
-        args, over = schedule.args, self.over
+        args = schedule.args
+        over = self.over
         counts = dict(args)
         for key, role in self.roles.items():
             if args[key] is not None:
                 counts[key] = _counted(role, args[key], span)
             elif role == "fills":
                 if span.available is None:
-                    raise no_total(schedule)
+                    raise no_total(str(schedule))
                 counts[key] = span.available
         if self.counted is not None:
             counts.update(self.counted(span, **counts))
-        made = {key: _as_length(counts[key]) for key in self.roles}
-        if any(made[key] != args[key] for key in made):
-            schedule = schedule.with_args(**made)
+        lengths = {key: _as_length(counts[key]) for key in self.roles}
+        if any(lengths[key] != args[key] for key in lengths):
+            schedule = schedule.with_args(**lengths)
         length = None if over is None else counts[over]
         held = length if self.held is None else self.held(**counts)
         if self.is_measured and held is not None:
@@ -408,8 +411,8 @@ def plan(schedule: Schedule, span: Span) -> Piece:
 
 def of_one(call: Schedule, piece: Piece, values: Callable[[Array, Base], Array], **args: Any) -> Piece:
     """Return a piece with changed values of one schedule, whose length and edges it keeps."""
-    made = call.with_args(schedule=piece.schedule, **args)
-    return Piece(made, piece.length, piece.held, values, piece.edges_and_end)
+    planned = call.with_args(schedule=piece.schedule, **args)
+    return Piece(planned, piece.length, piece.held, values, piece.edges_and_end)
 
 
 def of_each(call: Schedule, pieces: Sequence[Piece], values: Callable[[Array, Base], Array]) -> Piece:
@@ -417,13 +420,13 @@ def of_each(call: Schedule, pieces: Sequence[Piece], values: Callable[[Array, Ba
 
     It has the longest length of an operand, or no end if no operand has an end.
     """
-    made = call.with_args(operands=tuple(piece.schedule for piece in pieces))
+    planned = call.with_args(operands=tuple(piece.schedule for piece in pieces))
     held = [piece.held for piece in pieces]
-    constant_from = None if None in held else max(one for one in held if one is not None)
+    constant_from = None if None in held else max(time for time in held if time is not None)
     lengths = [piece.length for piece in pieces if piece.length is not None]
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         for piece in pieces:
             yield from piece.edges_and_end(since, until)
 
-    return Piece(made, max(lengths, default=None), constant_from, values, edges)
+    return Piece(planned, max(lengths, default=None), constant_from, values, edges)

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias, final
 
 from paramsched.base.params import argument_kind, short_name
 from paramsched.base.pickles import Reduced, pickled
-from paramsched.core.number_checks import finite_number
-from paramsched.core.schedules.registry import combine_operands, is_number
+from paramsched.core.number_checks import finite_number, is_real_number
+from paramsched.core.schedules.registry import combine_operands
 from paramsched.errors import CallSite
 
 
@@ -42,7 +42,7 @@ class Absolute:
         if isinstance(other, Absolute):
             factor = None if self.factor is other.factor is None else (self.factor or 0.0) + (other.factor or 0.0)
             return Absolute(self.value + other.value, factor or None)
-        return Absolute(self.value, (self.factor or 0.0) + other or None) if is_number(other) else NotImplemented
+        return Absolute(self.value, (self.factor or 0.0) + other or None) if is_real_number(other) else NotImplemented
 
     def __radd__(self, multiple: float) -> "Absolute":
         return self + multiple
@@ -51,7 +51,7 @@ class Absolute:
         return Absolute(-self.value, None if self.factor is None else -self.factor)
 
     def __sub__(self, other: "float | Absolute") -> "Absolute":
-        return self + -other if isinstance(other, Absolute) or is_number(other) else NotImplemented
+        return self + -other if isinstance(other, Absolute) or is_real_number(other) else NotImplemented
 
     def __rsub__(self, multiple: float) -> "Absolute":
         return -self + multiple
@@ -69,8 +69,8 @@ class Absolute:
         return combine_operands("sequence", self, other)
 
     def __repr__(self) -> str:
-        own = f"absolute({self.value!r})"
-        return own if self.factor is None else f"{self.factor!r} + {own}"
+        value = f"absolute({self.value!r})"
+        return value if self.factor is None else f"{self.factor!r} + {value}"
 
 
 Level: TypeAlias = float | Absolute
@@ -101,7 +101,8 @@ def level_from_parts(factor: float, value: float) -> Level:
 
 def always_above(low: Level, high: Level) -> bool:
     """Return whether `low` is above `high` for every base above 0; False if the order depends on base."""
-    (a, c), (b, d) = split_level(low), split_level(high)
+    a, c = split_level(low)
+    b, d = split_level(high)
     if (c is None and b is None) or (a is None and d is None):
         return False  # a multiple of base and an absolute value cannot be compared without the base
     a, b, c, d = (part or 0.0 for part in (a, b, c, d))

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Real
 from types import NoneType
@@ -14,14 +14,17 @@ from paramsched.base.params import Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
+from paramsched.core.messages.calls import name_is_taken, not_a_function
 from paramsched.core.schedules.definition import Over, Role
 from paramsched.core.schedules.level import Level, level_of, split_level
+from paramsched.core.schedules.messages import own as messages
+from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import registered
-from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape, no_total
+from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape
 from paramsched.core.schedules.span import Base, Piece, Span, product
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
-from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument
 
 Counts: TypeAlias = Literal["u", "t"]
 """The name of the first argument of a function: `u` for progress, `t` for updates."""
@@ -44,7 +47,9 @@ class Call:
     def __init__(self, schedule: Schedule, lengths: Mapping[str, Number]) -> None:
         function = schedule.shape.function
         assert function is not None
-        self.name, self.counts, self.function = schedule.kind, counts_of(schedule), function
+        self.name = schedule.kind
+        self.counts = counts_of(schedule)
+        self.function = function
         named = {key: argument for key, argument in schedule.args.items() if key not in ("over", *self.levels)}
         named |= {key: count_of(length) for key, length in lengths.items()}
         self._call = partial(function, **named)
@@ -85,16 +90,17 @@ class Call:
 
     def _last_before(self, at: int) -> int:
         """Return the last update before `at` for which the function has a value, found by bisection."""
-        known, unknown = 0, at
-        while unknown - known > 1:
-            middle = (known + unknown) // 2
+        last = 0
+        first_missing = at
+        while first_missing - last > 1:
+            middle = (last + first_missing) // 2
             try:
                 self._call(middle)
             except LookupError:
-                unknown = middle
+                first_missing = middle
             else:
-                known = middle
-        return known
+                last = middle
+        return last
 
     def _checked(self, at: float, value: Any) -> float:
         """Convert another type of number to a float. Booleans, text, arrays and complex numbers are refused."""
@@ -103,17 +109,13 @@ class Call:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise self._refused(at, f"expected a finite number, got {shown(value)}")
+            raise messages.not_a_finite_number(self.name, self.counts, at, value)
         return number
 
     def _refusal(self, at: float, error: Exception) -> InvalidArgument:
-        example = "values[min(t, len(values) - 1)]" if isinstance(error, LookupError) else ""
-        return self._refused(at, f"the function raised {type(error).__name__}: {error}", example)
-
-    def _refused(self, at: float, message: str, example: str = "") -> InvalidArgument:
-        formula = "1 - u" if self.counts == "u" else "0.99 ** t"
-        example = example or f"def {self.name}({self.counts}): return {formula}"
-        return InvalidArgument(f"{self.name}({self.counts}={at!r})", message, example=example)
+        if isinstance(error, LookupError):
+            return messages.no_value_at_index(self.name, self.counts, at, error)
+        return messages.function_raised(self.name, self.counts, at, error)
 
 
 _NUMBER: Final = Param("number", "number")
@@ -167,17 +169,19 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
     Of the progress: value(t) = base * f(u), u = min(t, n) / n. With levels: value(t) = to + (start - to) *
     (f(u) - f(1)) / (f(0) - f(1)). Of the updates: value(t) = base * f(t), and f(n) from t = n on if it has a length.
     """
-    over, of_progress = schedule.args["over"], counts_of(schedule) == "u"
+    over = schedule.args["over"]
+    of_progress = counts_of(schedule) == "u"
     length = span.available if over is None and of_progress else None if over is None else span.length(over)
     if length is None and of_progress:
-        raise no_total(schedule)
-    lengths = {key: span.time(one) for key, one in _lengths_of(schedule).items()}
-    changes = {key: Duration.of_updates(one) for key, one in lengths.items()}
+        raise no_total(str(schedule))
+    lengths = {key: span.time(length_of_argument) for key, length_of_argument in _lengths_of(schedule).items()}
+    changes = {key: Duration.of_updates(length_of_argument) for key, length_of_argument in lengths.items()}
     if length is not None:
         changes["over"] = Duration.of_updates(length)
     if any(schedule.args[key] != change for key, change in changes.items()):
         schedule = schedule.with_args(**changes)
-    call, n = Call(schedule, lengths), None if length is None else count_of(length)
+    call = Call(schedule, lengths)
+    n = None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
     return Piece(schedule, length, length, values)
 
@@ -194,15 +198,18 @@ def _of_updates(call: Call, n: float | None) -> Callable[[Array, Base], Array]:
 
 
 def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, Base], Array]:
-    start, to = schedule.args["start"], schedule.args["to"]
+    start = schedule.args["start"]
+    to = schedule.args["to"]
 
     def shares(t: Array) -> Array:
         return call.values(np.minimum(t, n) / float(n) if n > 0 else t * 0 + 1.0)
 
     if start is None and to is None:
         return lambda t, base: base.times(shares(t))
-    first, last = call.value(0.0), call.value(1.0)
-    begin, end = split_level(first if start is None else start), split_level(last if to is None else to)
+    first = call.value(0.0)
+    last = call.value(1.0)
+    begin = split_level(first if start is None else start)
+    end = split_level(last if to is None else to)
     factors, fixed = zip(begin, end, strict=True)
 
     def values(t: Array, base: Base) -> Array:
@@ -215,29 +222,31 @@ def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, B
 
 def _moved(share: Array, begin: float | None, end: float | None) -> Array:
     """Return the numbers between two ends, which are exact for the shares 1 and 0."""
-    begin, end = begin or 0.0, end or 0.0
+    begin = begin or 0.0
+    end = end or 0.0
     return np.where(share == 1.0, begin, end + share * (begin - end))
 
 
 def _check(schedule: Schedule) -> None:
     """Call the function at its ends, so that most of its errors have the place of the call in a text."""
     lengths = {key: length.exact for key, length in _lengths_of(schedule).items()}
-    known = {key: length for key, length in lengths.items() if length is not None}
-    if len(known) < len(lengths):
+    counts = {key: length for key, length in lengths.items() if length is not None}
+    if len(counts) < len(lengths):
         return
-    call = Call(schedule, known)
+    call = Call(schedule, counts)
     for at in (0.0, 0.5, 1.0) if call.counts == "u" else (0, 1):
         call.value(at)
-    start, to = schedule.args.get("start"), schedule.args.get("to")
+    start = schedule.args.get("start")
+    to = schedule.args.get("to")
     if start is None and to is None:
         return
-    first, last = call.value(0.0), call.value(1.0)
+    first = call.value(0.0)
+    last = call.value(1.0)
     if first == last or not math.isfinite(first - last):
-        message = f"the function is {first!r} at both ends, so it cannot be moved to other levels"
-        if first != last:
-            message = "the difference of its values at both ends is too large for a float"
-        site = CallSite(schedule.kind, "start" if to is None else "to")
-        raise InvalidArgument(site, message, example=f"{schedule.kind}() * 0.5")
+        argument = "start" if to is None else "to"
+        if first == last:
+            raise messages.same_at_both_ends(schedule.kind, argument, first)
+        raise messages.ends_too_far_apart(schedule.kind, argument)
 
 
 # ---------------------------------------------------------------- registration
@@ -247,7 +256,9 @@ _KINDS: Final = frozenset({"number", "count", "text", "bool", "choice", "list", 
 
 def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Schedule]:
     """Return the function that builds the schedules of a user's function, under its name in text."""
-    keyword, names, name = inspect.Parameter.KEYWORD_ONLY, ("start", "to") if counts == "u" else (), function.__name__
+    name = function.__name__
+    levels = ("start", "to") if counts == "u" else ()
+    keyword = inspect.Parameter.KEYWORD_ONLY
     first, *rest = inspect.signature(function).parameters.values()
     parameters = [
         inspect.Parameter("over", first.POSITIONAL_OR_KEYWORD, default=None, annotation=Over),
@@ -255,35 +266,36 @@ def _register(function: Callable[..., Any], counts: Counts) -> Callable[..., Sch
             parameter.replace(kind=keyword, annotation=_kind_of(function, parameter), default=_default_of(parameter))
             for parameter in rest
         ),
-        *(inspect.Parameter(name, keyword, default=None, annotation=Level | None) for name in names),
+        *(inspect.Parameter(level, keyword, default=None, annotation=Level | None) for level in levels),
     ]
 
     def build(*args: Any, **kwargs: Any) -> Schedule:
         bound = bound_arguments(builder, name, args, kwargs)
         bound.apply_defaults()
-        given = {key: _kept(CallSite(name, key), params[key], argument) for key, argument in bound.arguments.items()}
-        return shape.call(**given)
+        arguments = bound.arguments.items()
+        return shape.call(**{key: _kept(CallSite(name, key), params[key], argument) for key, argument in arguments})
 
     builder = builder_like(function, build, parameters, Schedule)
     params = params_of(builder)
     for key, param in params.items():
-        if key in ("over", *names):
-            continue
-        if param.kind not in _KINDS:
-            advice = "Use a number, text, True or False, a list, or ps.Length for a length"
-            raise InvalidArgument(CallSite(name, key), f"a function cannot take a {param.kind}", advice)
-        if param.kind == "length" and param.marker("role") is None:
-            message = "the function gets a number of updates, not a ps.Duration"
-            raise InvalidArgument(CallSite(name, key), message, f"Write {key}: ps.Length")
-        if not (param.required or fits(param, param.default)):
-            message = f"the default {shown(param.default)} is not of its type"
-            raise InvalidArgument(CallSite(name, key), message, example=f"{key}: float = 1.0")
+        if key not in ("over", *levels):
+            _check_param(name, param)
     roles = {"over": "fills" if counts == "u" else "open"}
     roles |= {key: "time" for key, param in params.items() if param.kind == "length" and key != "over"}
     shape = Shape(name, params, _plan, roles, check=_check, function=function)
     SHAPE_OF_BUILDER[builder] = shape
-    made: Callable[..., Schedule] = register_builder(readable(builder))
-    return made
+    registered_builder: Callable[..., Schedule] = register_builder(readable(builder))
+    return registered_builder
+
+
+def _check_param(name: str, param: Param) -> None:
+    """Raise for an argument of a user's function that a text cannot pass, or whose default it cannot."""
+    if param.kind not in _KINDS:
+        raise messages.kind_is_not_taken(name, param.name, param.kind)
+    if param.kind == "length" and param.marker("role") is None:
+        raise messages.length_without_its_type(name, param.name)
+    if not (param.required or fits(param, param.default)):
+        raise messages.default_of_another_type(name, param.name, param.default)
 
 
 def _kept(site: CallSite, param: Param, value: Any) -> Any:
@@ -298,10 +310,7 @@ def _kept(site: CallSite, param: Param, value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str, Duration, Curve)):
         return value
-    message = f"expected a number, text, True, False or a list, got {type(value).__name__}"
-    raise InvalidArgument(
-        site, message, "A plan is a text, so the function itself reads everything else", refused=value
-    )
+    raise messages.not_written_in_text(site, value)
 
 
 def _kind_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
@@ -339,42 +348,42 @@ _BY_PLACE: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIO
 
 def _require_own(function: Callable[..., Any]) -> Literal["u", "t"]:
     """Return the name of the first argument; raise InvalidArgument for a function that no shape can be made of."""
-    name, parameters = function.__name__, [*inspect.signature(function).parameters.values()]
-    site = f"shape {name!r}"
+    name = function.__name__
+    parameters = [*inspect.signature(function).parameters.values()]
+    if name == "<lambda>":
+        raise messages.lambda_has_no_name(name)
     if not (name.isidentifier() and name.isascii()):
-        message = "a lambda has no name" if name == "<lambda>" else "a text of a plan calls names in ASCII only"
-        raise InvalidArgument(site, message, example="@ps.shape above def easing(u): return 1 - u")
-    first = parameters[0].name if parameters else None
+        raise messages.name_is_not_ascii(name)
+    if not parameters:
+        raise messages.no_argument(name)
+    first = parameters[0].name
     if first not in ("u", "t") or parameters[0].kind not in _BY_PLACE:
-        message = "it has no argument" if first is None else f"its first argument is {first}"
-        raise InvalidArgument(site, message, _lines_to_write(name, parameters))
-    taken = {"over": "the length of the stage"}
-    if first == "u":
-        taken |= {"start": "the level at which the stage begins", "to": "the level at which it ends"}
+        raise messages.first_argument_is_not_time(name, first, _kept_parameters(parameters))
+    meanings = _MEANINGS if first == "u" else {"over": _MEANINGS["over"]}
     for parameter in parameters[1:]:
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            message = f"its argument {parameter} cannot be passed by one name"
-            raise InvalidArgument(site, message, example=f"def {name}({first}, power=2.0)")
-        if parameter.name in taken:
-            message = (
-                f"its argument {parameter.name} has the name of {taken[parameter.name]}, which every such shape has"
-            )
-            raise InvalidArgument(site, message, f"Choose another name: def {name}({first}, {parameter.name}_=…)")
+            raise messages.argument_without_one_name(name, first, parameter)
+        if parameter.name in meanings:
+            raise messages.name_of_every_shape(name, first, parameter.name, meanings[parameter.name])
     if name in reserved_names() and name not in SHAPES:
-        raise InvalidArgument(site, "the name is taken", "Choose another name")
+        raise name_is_taken("shape", name)
     return "u" if first == "u" else "t"
 
 
-def _lines_to_write(name: str, parameters: list[inspect.Parameter]) -> str:
-    """Return the advice for a function whose first argument is neither `u` nor `t`."""
+_MEANINGS: Final = {
+    "over": "the length of the stage",
+    "start": "the level at which the stage begins",
+    "to": "the level at which it ends",
+}
+"""The arguments that every shape of the progress has; one of the updates has `over`."""
+
+
+def _kept_parameters(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
+    """Return the arguments that a function keeps after its first one has become `u` or `t`, without annotations."""
     others = [parameter for parameter in parameters if parameter.name not in ("u", "t")]
     if others and len(others) == len(parameters) and others[0].default is inspect.Parameter.empty:
         others = others[1:]  # the first one counts something, under another name
-    rest = "".join(f", {parameter.replace(annotation=parameter.empty)}" for parameter in others)
-    return (
-        f"Write def {name}(u{rest}) for the progress of the stage, from 0 to 1, or def {name}(t{rest}) for the number "
-        "of updates; a function that returns a schedule has the annotation -> ps.extend.Schedule"
-    )
+    return [parameter.replace(annotation=parameter.empty) for parameter in others]
 
 
 _Returned = TypeVar("_Returned", bound=Callable[..., Schedule])
@@ -416,12 +425,16 @@ def shape(function: Any) -> Any:
     0.1
     """
     if not inspect.isfunction(function):
-        return registered(function)  # raises an error
+        raise not_a_function(function)
     parameters = inspect.signature(function).parameters
-    made = _returned(function)
+    returned = _returned(function)
     is_function = next(iter(parameters), "") in ("u", "t")
-    if isinstance(made, type) and issubclass(made, Schedule if is_function else object) and not issubclass(made, Real):
-        function.__annotations__["return"] = made
+    if (
+        isinstance(returned, type)
+        and issubclass(returned, Schedule if is_function else object)
+        and not issubclass(returned, Real)
+    ):
+        function.__annotations__["return"] = returned
         return registered(function)
     return _register(function, _require_own(function))
 

@@ -1,13 +1,13 @@
 """The form of a schedule and of a metric rule in a pickle: its text, and what a text cannot contain."""
 
 from collections.abc import Callable, Mapping
-from pickle import PicklingError
 from typing import Any
 
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.combinators import followed_target
 from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.messages import own as messages
 from paramsched.core.schedules.schedule import Schedule, Shape, shape_of_name, values_inside
 from paramsched.core.schedules.text import parse_own, parse_value
 
@@ -29,7 +29,7 @@ def reduced(schedule: Schedule) -> Reduced:
         if not isinstance(value, Schedule):
             continue
         if not value.shape.is_registered:
-            raise PicklingError(f"{value.kind} has been defined again since this schedule was constructed")
+            raise messages.defined_again(value.kind)
         if value.shape.function is not None:
             modules[value.kind] = value.shape.function.__module__
         if value.kind == _FOLLOWED:

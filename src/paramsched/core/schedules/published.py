@@ -11,11 +11,12 @@ from paramsched.core.schedules.anneals import warmup as warm_up
 from paramsched.core.schedules.decays import inverse_sqrt
 from paramsched.core.schedules.definition import positive_length
 from paramsched.core.schedules.level import Absolute, Level, level_of
+from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.windows import with_lengths
 from paramsched.core.time.duration import Duration, DurationLike
-from paramsched.errors import CallSite, InvalidArgument, shown
+from paramsched.errors import CallSite
 
 
 @registered
@@ -109,17 +110,16 @@ def one_cycle(
 
     def length_of_ramp(name: str, length: DurationLike) -> Duration:
         if isinstance(length, float) and 0 < length < 1:  # torch's first argument is the rate
-            message, site = "expected a length; the peak is base, the optimizer's own lr", shown(length)
-            raise InvalidArgument(CallSite("one_cycle", name, site), message, 'For example: "30%"', refused=length)
+            raise messages.rate_as_length(name, length)
         over = Duration.of(length)
         if not closed:
             return over
         if not over.terms:
-            message = 'with index="t/(n-1)" this ramp ends one update early, so it must not be empty'
-            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), message, 'Use "30%", or omit index')
+            raise messages.empty_ramp(name, length)
         return over - Duration.of(1)
 
-    start, peak = level_of(CallSite("one_cycle", "start"), start), level_of(CallSite("one_cycle", "peak"), peak)
+    start = level_of(CallSite("one_cycle", "start"), start)
+    peak = level_of(CallSite("one_cycle", "peak"), peak)
     ramp = anneal(start, peak, length_of_ramp("up", up), curve, inner)
     if back is None:
         cycle = ramp >> anneal(peak, to, None, curve, index)
@@ -155,8 +155,7 @@ def noam(width: Count, warmup: DurationLike, factor: Positive = 1.0) -> Schedule
     scale = math.sqrt(whole_number(CallSite("noam", "width"), width))
     peak = positive_number(CallSite("noam", "factor"), factor) / scale
     if length.exact is None:
-        message = "its peak depends on the number of updates"
-        raise InvalidArgument(f'noam(…, warmup="{length}")', message, "Use the warmup in steps")
+        raise messages.peak_of_unknown_update(str(length))
     # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
     level = constant(Absolute(peak / math.sqrt(length.exact)))

@@ -4,13 +4,16 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
-from numbers import Real
 from typing import Any, Final, cast
 
 from paramsched.base.params import params_of, readable
+from paramsched.core.answering import unknown_argument
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
 from paramsched.core.curves.curve import Curve
+from paramsched.core.messages.calls import not_a_function
+from paramsched.core.number_checks import is_real_number
+from paramsched.core.schedules.messages import text as messages
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown
 
@@ -31,13 +34,11 @@ def refuse_two_readings_of_call(name: str, args: Sequence[Any], kwargs: Mapping[
         return
     site = f"{name}({', '.join([*map(_text, args), *_written(kwargs)])})"
     if levels is not None:
-        are_numbers = all(isinstance(level, Real) and not isinstance(level, bool) for level in levels)
-        are_both = are_numbers and len(levels) == 2 and not may_be_length(levels[1])
-        advice = f"Write {', '.join(map(_text, levels))}" if are_both else ""
-        message = f"expected a level, got {type(levels).__name__}"
-        raise InvalidArgument(site, message, advice, example=f"{name}(1.0, 0.5)")
-    message = "expected its name" if len(readings) == 1 else f"it could mean {len(readings)} things"
-    raise InvalidCall(site, message, "Write " + " or ".join(", ".join(_written(reading)) for reading in readings))
+        are_two = len(levels) == 2 and all(map(is_real_number, levels)) and not may_be_length(levels[1])
+        meant = list(map(_text, levels)) if are_two else []
+        raise messages.levels_in_a_list(site, name, type(levels).__name__, meant)
+    texts = [", ".join(_written(reading)) for reading in readings]
+    raise messages.level_not_named(site, texts[0]) if len(texts) == 1 else messages.several_readings(site, texts)
 
 
 def _readings(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -92,7 +93,7 @@ def registered(builder: Builder) -> Builder:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
     if not inspect.isfunction(builder):
-        return register_builder(builder)  # raises an error
+        raise not_a_function(builder)
     return readable(_keep_class(register_builder(_answering(builder))))
 
 
@@ -106,8 +107,10 @@ def _answering(builder: Builder) -> Builder:
             try:
                 return builder(*args, **kwargs)
             except TypeError:
-                refuse_call(builder, args, kwargs)
-                raise
+                misfit = misfit_of_call(builder, args, kwargs)
+                if misfit is None:
+                    raise
+                raise misfit from None
         except ParamschedError as error:
             raise shortened(_of_call(error, builder, args, kwargs))  # noqa: B904  # the same error
 
@@ -120,7 +123,8 @@ def _of_call(
     """Return an error about an argument with the name of the function that was called, not of one that it calls."""
     if not isinstance(error, InvalidArgument) or error.problem.call is None or error.problem.refused is None:
         return error
-    name, site = builder.__name__, error.problem.call
+    name = builder.__name__
+    site = error.problem.call
     passed = {**dict(zip(params_of(builder), args, strict=False)), **kwargs}
     if site.call == name:
         return error
@@ -139,19 +143,20 @@ def _contains(items: object, refused: object) -> bool:
     return isinstance(items, (list, tuple)) and any(item is refused or _contains(item, refused) for item in items)
 
 
-def refuse_call(builder: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise InvalidCall if arguments do not fit the signature of a builder."""
-    name, signature = builder.__name__, inspect.signature(builder)
-    known = signature.parameters
+def misfit_of_call(builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> InvalidCall | None:
+    """Return the error about arguments that do not fit the signature of a builder; None if they fit."""
+    name = builder.__name__
+    signature = inspect.signature(builder)
+    parameters = signature.parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for key in kwargs:
-        if key not in known and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
-            from paramsched.core.answering import unknown_argument
-
-            raise unknown_argument(name, key, params_of(builder), kwargs[key]) from None
+        if key not in parameters and not takes_any:
+            return unknown_argument(name, key, params_of(builder), kwargs[key])
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise refused_call(name, builder, error) from None
+        return refused_call(name, builder, error)
+    return None
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
@@ -171,11 +176,6 @@ def operator_builder(name: str) -> Callable[[Builder], Builder]:
 def combine_operands(name: str, *operands: Any) -> Any:
     """Apply the operator `name`. Return the schedule, or NotImplemented if an operand has an unknown type."""
     return _OPERATORS[name](*operands)
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value is a real number."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def builder_name(value: Any) -> str:

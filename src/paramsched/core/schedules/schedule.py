@@ -18,12 +18,17 @@ from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
 from paramsched.core.entries import load_entry, notebook_display
+from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands, is_number
+from paramsched.core.schedules.messages import combinations as messages
+from paramsched.core.schedules.messages import evaluation
+from paramsched.core.schedules.messages.combinations import FUNCTION_AS_SHAPE as FUNCTION_AS_SHAPE
+from paramsched.core.schedules.messages.combinations import readings_of_number as readings_of_number
+from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands
 from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
 from paramsched.core.time.duration import Duration
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, MissingFact, ParamschedError, Unresolved, shown
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved, shown
 
 SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators
 
@@ -93,8 +98,8 @@ _FEW: Final = 128  # operands of one chain; more are written in groups, because 
 
 def chain_depth(count: int) -> int:
     """Return how much a chain of so many operands adds to the depth of a text: 1 for each 16, and for each group."""
-    own = (min(count, _FEW) - 1) // 16
-    return own if count <= _FEW else own + 1 + chain_depth(-(-count // _FEW))
+    depth = (min(count, _FEW) - 1) // 16
+    return depth if count <= _FEW else depth + 1 + chain_depth(-(-count // _FEW))
 
 
 def chain_text(operands: Sequence[str], join: Callable[[Sequence[str]], str]) -> str:
@@ -114,7 +119,7 @@ Extent: TypeAlias = Literal["has", "fills", "open"]
 
 _MAX_POINTS: Final = 250_000  # computing so many breakpoints takes half a second if they are fractions
 
-MOST_DEPTH: Final = 100
+MOST_NESTED: Final = 100
 """The largest depth of nested schedules, so that evaluating, printing, copying and saving do not overflow the stack."""
 
 
@@ -177,26 +182,26 @@ class Shape:
     def call(self, **args: Any) -> "Schedule":
         """Return a call with checked arguments, in the order of the signature."""
         if self.joins is not None:
-            return self._joined(self.joins, args[self.joins])
-        made = Schedule(self, args if self.completed is None else self.completed(args))
+            return self._call_joining(self.joins, args[self.joins])
+        schedule = Schedule(self, args if self.completed is None else self.completed(args))
         if self.check is not None:
-            self.check(made)
-        return made
+            self.check(schedule)
+        return schedule
 
-    def _joined(self, name: str, operands: Sequence["Schedule"]) -> "Schedule":
+    def _call_joining(self, name: str, operands: Sequence["Schedule"]) -> "Schedule":
         """Return a call with the elements of each operand of this shape.
 
         Only the operands are asked, not all of their elements, because `a >> b >> …` joins as often as it has stages.
         """
         elements = [operand.args[name] if operand.shape is self else (operand,) for operand in operands]
-        made = Schedule(self, {name: _concatenated(elements)})
-        if len(made.args[name]) > len(operands):
+        schedule = Schedule(self, {name: _concatenated(elements)})
+        if len(schedule.args[name]) > len(operands):
             deepest = (operand.depth_of_parts if operand.shape is self else operand.depth for operand in operands)
-            made.__dict__["depth_of_parts"] = max(deepest)
-            made.__dict__["has_absolute"] = any(map(attrgetter("has_absolute"), operands))
+            schedule.__dict__["depth_of_parts"] = max(deepest)
+            schedule.__dict__["has_absolute"] = any(map(attrgetter("has_absolute"), operands))
         if self.check_operands is not None:
-            self.check_operands(made, operands)
-        return made
+            self.check_operands(schedule, operands)
+        return schedule
 
     @property
     def is_registered(self) -> bool:
@@ -226,8 +231,7 @@ def shape_of_name(name: str, module: str | None = None) -> Shape:
         import_module(module)
     shape = OPERATORS.get(name) or SHAPE_OF_BUILDER.get(SHAPES.get(name))
     if shape is None:
-        advice = f"Define it with @ps.shape at the top level of {module}"
-        raise InvalidArgument(f"{name}(…)", "the process that reads the pickle has no such shape", advice)
+        raise messages.shape_is_not_defined(name, module)
     return shape
 
 
@@ -307,8 +311,8 @@ class Schedule:
     def depth(self) -> int:
         """How deeply schedules are nested in this one; 1 if it contains no other schedule. Long chains count more."""
         joins = self.shape.joins
-        own = 1 if joins is None else 1 + chain_depth(len(self.args[joins]))
-        return own + self.depth_of_parts
+        depth_of_call = 1 if joins is None else 1 + chain_depth(len(self.args[joins]))
+        return depth_of_call + self.depth_of_parts
 
     @cached_property
     def depth_of_parts(self) -> int:
@@ -321,25 +325,24 @@ class Schedule:
 
     def changed(self, change: Callable[[Any], Any]) -> "Schedule":
         """Apply a function to each argument, and to each item of a list. Returns itself if all are kept."""
-        changes = {
-            key: made for key, argument in self.args.items() if (made := _changed(argument, change)) is not argument
-        }
+        arguments = {key: _changed(argument, change) for key, argument in self.args.items()}
+        changes = {key: argument for key, argument in arguments.items() if argument is not self.args[key]}
         return self.with_args(**changes) if changes else self
 
     @cached_property
     def affine(self) -> bool:
         """True if the value is `A(t) * base + C(t)`."""
-        own = self.shape.affine
-        if own is not None:
-            return own(self) if callable(own) else own
+        is_affine = self.shape.affine
+        if is_affine is not None:
+            return is_affine(self) if callable(is_affine) else is_affine
         return all(map(attrgetter("affine"), self._parts))
 
     @cached_property
     def has_absolute(self) -> bool:
         """True if any level in the schedule is absolute."""
-        own = self.shape.has_absolute
-        if own is not None:
-            return own(self) if callable(own) else own
+        declared = self.shape.has_absolute
+        if declared is not None:
+            return declared(self) if callable(declared) else declared
         return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(
             map(attrgetter("has_absolute"), self._parts)
         )
@@ -367,9 +370,9 @@ class Schedule:
     @cached_property
     def extent(self) -> Extent:
         """The extent: the schedule "has" a length, "fills" the remaining time, or is "open": without an end."""
-        own = self.shape.extent
-        if own is not None:
-            return own(self) if callable(own) else own
+        declared = self.shape.extent
+        if declared is not None:
+            return declared(self) if callable(declared) else declared
         if self.shape.over is not None:
             if self.args[self.shape.over] is not None:
                 return "has"
@@ -402,11 +405,7 @@ class Schedule:
             return lengths.pop()
         if all(length is not None and length.exact is not None for length in lengths):
             return Duration.of_updates(max(length.number for length in lengths if length is not None))
-        raise Unresolved(
-            str(self),
-            "its operands' lengths are in different units",
-            "For example: ps.resolve(schedule, total=10_000).length",
-        )
+        raise evaluation.lengths_of_operands_differ(str(self))
 
     @property
     def known_length(self) -> Duration | None:
@@ -424,16 +423,17 @@ class Schedule:
             return self.shape.measure(self, span)
         if self.shape.over is not None:
             return span.exact_length(self.args[self.shape.over])
-        return max(one for schedule in self._parts if (one := schedule.measure(span)) is not None)
+        lengths = [schedule.measure(span) for schedule in self._parts]
+        return max(length for length in lengths if length is not None)
 
     # ---------------------------------------------------------------- as planned
 
     def resolved_in(self, span: Span) -> "Schedule":
         """Return the schedule for a part of a run, with its lengths in counts and its stages connected."""
         piece = self.shape.plan(self, span)
-        made: Schedule = piece.schedule
-        made.__dict__.setdefault("piece", piece)
-        return made
+        schedule: Schedule = piece.schedule
+        schedule.__dict__.setdefault("piece", piece)
+        return schedule
 
     @cached_property
     def piece(self) -> Piece:
@@ -450,22 +450,22 @@ class Schedule:
         except (MissingFact, Unresolved):
             pass
         if piece is None or [*_lengths_in(piece.schedule)] != [*_lengths_in(self)]:
-            message, example = "it still has units or open-ended stages; resolve it first", "total=10_000"
-            raise Unresolved(str(self), message, example=f"ps.resolve(schedule, {example}, steps_per_epoch=100)")
+            raise evaluation.not_in_updates(str(self))
         return piece
 
     @property
     def connected(self) -> "Schedule":
         """The schedule with each open level between its stages written, unless it is the level without a neighbor."""
-        made: Schedule = self.piece.schedule
-        return made
+        schedule: Schedule = self.piece.schedule
+        return schedule
 
     @cached_property
     def is_resolved(self) -> bool:
         """True if every length is in updates, and every level is written or needs no neighbor."""
         try:
-            made, lengths = self.piece.schedule, [*_other_runs_in(self)]
-            return all(one.is_resolved for one in lengths) if lengths else made == self
+            planned = self.piece.schedule
+            lengths = [*_other_runs_in(self)]
+            return all(length.is_resolved for length in lengths) if lengths else planned == self
         except InvalidArgument:  # resolving raises it
             return False
 
@@ -481,13 +481,12 @@ class Schedule:
         """
         piece = self.piece
         if until is None and piece.length is None:
-            raise InvalidArgument(f"({self}).breakpoints()", "it has no end", "For example: .breakpoints(until=10_000)")
+            raise evaluation.breakpoints_without_end(str(self))
         end = ceil(piece.length) if until is None and piece.length is not None else until
         assert end is not None
         times = list(map(ceil, islice(piece.edges(0, end), _MAX_POINTS + 1)))
         if len(times) > _MAX_POINTS:
-            site = f"({short_line(self)}).breakpoints(until={end})"
-            raise InvalidArgument(site, f"more than {_MAX_POINTS} points", "For example: .breakpoints(until=10_000)")
+            raise evaluation.too_many_breakpoints(short_line(self), end, _MAX_POINTS)
         last = end if piece.length is None else min(end, ceil(piece.length))
         return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
 
@@ -534,16 +533,13 @@ class Schedule:
         def _refuse_operator(self, other: object) -> NoReturn:
             """Reject `a | b`, which was meant to be `a >> b`."""
             second = str(other) if isinstance(other, Schedule) else shown(other)
-            site, message = f"{short_line(self)} with {second[:80]}", "stages are joined by >>"
-            raise InvalidCall(site, message, example='ps.warmup("5%") >> ps.cosine()')
+            raise messages.joined_by_another_operator(short_line(self), second[:80])
 
         def _refuse_comparison(self, other: object) -> NoReturn:
             """Reject `a > b`, which was meant to be `a >> b`, and `max(b, a)`, which compares them."""
             if not isinstance(other, Schedule):
                 self._refuse_operator(other)
-            site, message = f"{short_line(self)} with {short_line(other)}", "schedules are not compared"
-            both = "Write >> for one after the other, or ps.maximum(…) in place of max"
-            raise InvalidCall(site, message, both)
+            raise messages.schedules_compared(short_line(self), short_line(other))
 
         __or__ = __and__ = _refuse_operator
         __gt__ = __ge__ = _refuse_comparison
@@ -639,7 +635,7 @@ def _other_runs_in(schedule: Schedule) -> Iterator[Duration]:
 
 def parts_inside(value: Any) -> tuple[Any, ...]:
     """Return the schedules and the lengths in a schedule, recursively, without numbers and text."""
-    return tuple(one for one in values_inside(value) if isinstance(one, (Schedule, Duration)))
+    return tuple(part for part in values_inside(value) if isinstance(part, (Schedule, Duration)))
 
 
 def values_inside(value: Any) -> Iterator[Any]:
@@ -679,21 +675,9 @@ def is_kind(value: object, *kinds: str) -> TypeGuard[Schedule]:
     return isinstance(value, Schedule) and value.kind in kinds
 
 
-def no_total(schedule: Schedule) -> Unresolved:
-    """Return the error for a schedule that needs the length of the run, which is unknown."""
-    return Unresolved(
-        str(schedule),
-        "it has no length of its own, and the length of the run is unknown",
-        "For example: total=10_000",
-    )
-
-
 # ---------------------------------------------------------------- arguments that are schedules
 
 _MOST_WRITTEN: Final = 10**40  # integers below it are written with all digits in a message
-
-FUNCTION_AS_SHAPE: Final = "Write @ps.shape above def f(t), and f() in the plan"
-"""The advice for a function in place of a schedule."""
 
 
 def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
@@ -703,26 +687,24 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
         site: the call that an error names, or a function that returns the call, if formatting it is expensive.
     """
     if isinstance(value, Schedule):
-        rules, depth = value.metric_rules, value.depth
-        if rules:
-            instead = f'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * {rules[0]}'
-            raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
-        if depth >= MOST_DEPTH:
-            message = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(short_line(value), message, "Merge nested calls: shift(s, 2), not two shifts by 1")
+        if value.metric_rules:
+            raise messages.rule_in_a_part(_text_of(site), value, value.metric_rules[0])
+        if value.depth >= MOST_NESTED:
+            raise messages.nested_too_deep(short_line(value), MOST_NESTED)
         return value
-    if isinstance(value, Absolute) or is_number(value):
+    if isinstance(value, Absolute) or is_real_number(value):
         level: Schedule = SHAPES["constant"](value)
         return level
     name = getattr(value, "__name__", "")
-    called = name in SHAPES and SHAPES[name] is value
-    is_function = callable(value) and not isinstance(value, type)
-    raise InvalidArgument(
-        site() if callable(site) else site,
-        f"{name if called else shown(value)} is neither a schedule nor a number",
-        FUNCTION_AS_SHAPE if is_function and not called else "",
-        example=example_call(SHAPES[name], name) if called else "warmup(100) >> cosine(to=0.1)",
-    )
+    if name in SHAPES and SHAPES[name] is value:
+        raise messages.shape_without_call(_text_of(site), name, example_call(SHAPES[name], name))
+    if callable(value) and not isinstance(value, type):
+        raise messages.function_in_place_of_schedule(_text_of(site), value)
+    raise messages.not_a_schedule(_text_of(site), value)
+
+
+def _text_of(site: str | Callable[[], str]) -> str:
+    return site() if callable(site) else site
 
 
 def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
@@ -732,26 +714,15 @@ def line_of(value: object, site: str | Callable[[], str]) -> Schedule:
     `constant()`, because the value 1 beside a base is never meant.
     """
     schedule = schedule_of(value, site)
-    if is_number(value) and value not in (0, 1):
+    if is_real_number(value) and value not in (0, 1):
         number: Any = value
         text = str(number) if isinstance(number, int) and abs(number) < _MOST_WRITTEN else repr(float(number))
-        raise InvalidArgument(
-            site() if callable(site) else site,
-            "a number alone could be a value or a multiple of base",
-            readings_of_number(text),
-        )
+        raise messages.number_alone(_text_of(site), text)
     return schedule
-
-
-def readings_of_number(number: str, quote: str = "") -> str:
-    """Return the advice for a number alone: a line for the value, and one for the multiple; `quote` encloses each."""
-    value, multiple = (f"{quote}{line}{quote}" for line in (f"absolute({number})", f"{number} * constant()"))
-    return f"Write {value} for the value {number}, or {multiple} for {number} × base"
 
 
 def curve_argument(name: str, curve: Any) -> Curve:
     """Check a curve argument. A schedule is rejected: it is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
-        site, message = CallSite(name, "curve", str(curve)), "expected a curve, got a schedule"
-        raise InvalidArgument(site, message, example="curve=curves.cosine", refused=curve)
+        raise messages.schedule_in_place_of_curve(name, curve)
     return curve_of(curve)

@@ -28,6 +28,8 @@ from paramsched.core.schedules.anneals import (
 )
 from paramsched.core.schedules.definition import plan, planner
 from paramsched.core.schedules.level import Absolute, Level, level_from_parts
+from paramsched.core.schedules.messages import combinations as messages
+from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, operator_builder
 from paramsched.core.schedules.schedule import (
     OPERATORS,
@@ -36,14 +38,12 @@ from paramsched.core.schedules.schedule import (
     Schedule,
     chain_text,
     in_brackets,
-    no_total,
     schedule_of,
     short_line,
 )
 from paramsched.core.schedules.span import FACTOR, ONE, ROWS, Base, Piece, Span, for_base
 from paramsched.core.schedules.windows import window
 from paramsched.core.time.duration import Duration, Number, count_of, exact_number
-from paramsched.errors import AmbiguousLevel, InvalidArgument
 
 _BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")
 
@@ -69,12 +69,13 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece], planned: Span) 
     connected: list[Piece] = []
     before: Piece | None = None
     for place, (stage, alone) in enumerate(zip(stages, pieces, strict=True)):
-        written, own = stage, open_start(stage)
-        if own is not None:
-            level = own if before is None else _end_before(stage, before)
-            written = stage if level == own and stage.kind != "geometric" else started_at(stage, level)
+        written = stage
+        alone_level = open_start(stage)
+        if alone_level is not None:
+            level = alone_level if before is None else _end_before(stage, before)
+            written = stage if level == alone_level and stage.kind != "geometric" else started_at(stage, level)
         if stage.kind == "warmup" and stage.args["to"] is None:
-            after = next((one for one in range(place + 1, len(stages)) if pieces[one].length != 0), None)
+            after = next((later for later in range(place + 1, len(stages)) if pieces[later].length != 0), None)
             if after is not None and open_start(stages[after]) is None:
                 level = _start_after(stage, pieces[after], planned)
                 written = written if level == 1.0 else written.with_args(to=level)
@@ -92,8 +93,8 @@ def takes_time(stage: Schedule) -> bool:
 
 def open_start(stage: Schedule) -> Level | None:
     """Return the level that an open start has without a stage before it; None if the start is not open."""
-    own = stage.shape.open_start
-    return None if own is None or stage.args.get("start", stage.args.get("value")) is not None else own
+    level = stage.shape.open_start
+    return None if level is None or stage.args.get("start", stage.args.get("value")) is not None else level
 
 
 def started_at(stage: Schedule, level: Level) -> Schedule:
@@ -141,8 +142,10 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
         stage: the stage whose level is open, for the error.
         verb: what the neighbor does at the time: "ends" or "begins".
     """
-    why = ""  # the level is not the same number for every base
-    factor, value, at = 0.0, 0.0, np.array([time])
+    reason = ""  # why the level is not the same number for every base
+    factor = 0.0
+    value = 0.0
+    at = np.array([time])
     schedule: Schedule = neighbor.schedule
     with np.errstate(all="ignore"):
         if schedule.affine and schedule.has_absolute:
@@ -152,15 +155,15 @@ def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level
         elif scales_with_base(schedule) and not schedule.has_absolute:
             factor = np.asarray(neighbor.values(at, ONE)).item()
         else:
-            why = "is not a multiple of base plus a constant"
+            reason = messages.NOT_LINEAR
     if not (isfinite(factor) and isfinite(value)):
-        why = "is not finite"
-    if why:
-        side = "before" if verb == "ends" else "after"
-        message = f"the level at which the stage {side} it, {short_line(schedule)}, {verb} {why}"
-        name = "to" if verb == "begins" else "value" if stage.kind == "constant" else "start"
-        raise InvalidArgument(short_line(stage), message, f"Write the level, for example {name}=0.1")
-    return level_from_parts(factor, value)
+        reason = messages.NOT_FINITE
+    if not reason:
+        return level_from_parts(factor, value)
+    if verb == "begins":
+        raise messages.level_after_unknown(short_line(stage), "to", short_line(schedule), reason)
+    name = "value" if stage.kind == "constant" else "start"
+    raise messages.level_before_unknown(short_line(stage), name, short_line(schedule), reason)
 
 
 def scales_with_base(schedule: Schedule) -> bool:
@@ -195,13 +198,15 @@ def _sum_of(lengths: Iterable[Fraction | None]) -> Fraction:
 
 def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
     """Return the exact length of each stage; None for the stage without a length."""
-    own, lengths, stages = replace(span, origin=span.begin), list[Fraction | None](), call.args["stages"]
+    part = replace(span, origin=span.begin)
+    lengths = list[Fraction | None]()
+    stages = call.args["stages"]
     for place, stage in enumerate(stages, 1):
-        length = stage.measure(own)
+        length = stage.measure(part)
         lengths.append(length)
         if length is None:
-            return [*lengths, *lengths_up_to_end(stages[place:], replace(own, origin=None))]
-        own = replace(own, begin=own.begin + length)
+            return [*lengths, *lengths_up_to_end(stages[place:], replace(part, origin=None))]
+        part = replace(part, begin=part.begin + length)
     return lengths
 
 
@@ -252,8 +257,10 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     """
     refuse_two_without_length(call)
     lengths = _lengths(call, span)
-    rest, begin = _rest_of_span(call, lengths, span), span.begin
-    pieces, in_run = list[Piece](), list[Schedule]()
+    rest = _rest_of_span(call, lengths, span)
+    begin = span.begin
+    pieces = list[Piece]()
+    in_run = list[Schedule]()
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
@@ -265,19 +272,16 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
         begin += size or 0
     refuse_ambiguous_levels(stages, in_run)
     connected = connect(in_run, pieces, span.of_planned)
-    made = [piece.schedule for piece in connected]
-    same = len(made) == len(stages) and all(map(is_, made, stages))
-    return _joined(call if same else call.with_args(stages=tuple(made)), connected, span.of_planned)
+    planned = [piece.schedule for piece in connected]
+    same = len(planned) == len(stages) and all(map(is_, planned, stages))
+    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(planned)), connected, span.of_planned)
 
 
 def refuse_two_without_length(call: Schedule) -> None:
     """Reject two stages that would both take the rest of the run."""
     without = [stage for stage in call.args["stages"] if not stage.has_length]
     if len(without) > 1:
-        names = " and ".join(str(stage).split("(")[0] for stage in without)
-        message = f"{names} {'both' if len(without) == 2 else 'all'} have no length"
-        message = f"{message}; only one stage may fill the rest of the run"
-        raise InvalidArgument(str(call), message, example='cosine(over="60%") >> linear(0.1, 0)')
+        raise messages.several_without_length(str(call), [str(stage).split("(")[0] for stage in without])
 
 
 def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) -> Fraction | None:
@@ -287,7 +291,7 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
     taken = _sum_of(lengths)
     if span.end is None:
         if call.fills:
-            raise no_total(call)
+            raise no_total(str(call))
         return None
     left = span.end - span.begin - taken
     if left < 0:
@@ -296,11 +300,7 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
         if not any(lengths[place + 1 :]) and not stage.fills:
             return Fraction(0)  # the run ends before the open stage starts; `check` reports it
         needed, available = map(span.units.count_text, (taken, left + taken))
-        raise InvalidArgument(
-            str(call),
-            f"the timed stages need {needed}, but only {available} are left; no updates remain for {stage}",
-            "Shorten a stage, or increase the total",
-        )
+        raise messages.no_updates_remain(str(call), needed, available, stage)
     return left
 
 
@@ -323,14 +323,17 @@ def _has_length(piece: Piece, available: Number, span: Span) -> bool:
     return exact is not None and span.boundary(exact) == available
 
 
-def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
+def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
-    begins, begin, last = list[Number](), Fraction(0), pieces[-1]
+    begins = list[Number]()
+    begin = Fraction(0)
+    last = pieces[-1]
     for piece in pieces:
         begins.append(exact_number(begin))
         begin += piece.length or 0
     length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
-    places, reads = list[float](), list[Any]()
+    places = list[float]()
+    reads = list[Any]()
     for piece, start in _taking_time(pieces, begins, planned):
         places.append(count_of(start))
         reads.append(_as_stage(piece, is_affine=call.affine))
@@ -338,7 +341,7 @@ def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
     def values(t: Array, base: Base) -> Array:
         if not t.size:
             return read(0, t, base)
-        first, final = (max(bisect_right(places, one.item()) - 1, 0) for one in (t.min(), t.max()))
+        first, final = (max(bisect_right(places, time.item()) - 1, 0) for time in (t.min(), t.max()))
         if first == final:
             return read(final, t, base)
         out = np.empty((*base.rows, t.size))
@@ -349,17 +352,18 @@ def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
             which = np.searchsorted(places, t, side="right") - 1
             parts = (np.flatnonzero(which == place) for place in range(first, final + 1))
         for place, part in enumerate(parts, first):
-            if (some := t[part]).size:
-                out[..., part] = read(place, some, base.at(part, t.size))
+            times = t[part]
+            if times.size:
+                out[..., part] = read(place, times, base.at(part, t.size))
         return out
 
     def read(place: int, t: Array, base: Base) -> Array:
         begin = places[place]
-        own = t - begin if begin else t
+        since_begin = t - begin if begin else t
         if isinstance(begin, float) and length is not None and last.length is not None:
             # A rounded difference could be below the length of the last stage at the end of the sequence.
-            own = np.where(t >= count_of(length), np.maximum(own, count_of(last.length)), own)
-        return reads[place](own, base)
+            since_begin = np.where(t >= count_of(length), np.maximum(since_begin, count_of(last.length)), since_begin)
+        return reads[place](since_begin, base)
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         for piece, begin in zip(pieces, begins, strict=True):
@@ -370,7 +374,7 @@ def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
                     if since <= begin + available
                     else ()
                 )
-                yield from (begin + one for one in chain((0, available), inner) if 0 <= one <= available)
+                yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
 
     held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
     return Piece(call, length, held, values, edges)
@@ -378,7 +382,8 @@ def _joined(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
 
 def _taking_time(pieces: list[Piece], begins: list[Number], planned: Span) -> list[tuple[Piece, Number]]:
     """Return the stages that have updates, or else the last stage, with their starts."""
-    pairs, last = list(zip(pieces, begins, strict=True)), pieces[-1]
+    pairs = list(zip(pieces, begins, strict=True))
+    last = pieces[-1]
     taking = [pair for pair in pairs if pair[0].length != 0]
     if last.length == 0 and holds_when_empty(last.schedule):
         taking.append(pairs[-1])
@@ -419,7 +424,8 @@ def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
 
 def begins_of(schedule: Schedule) -> list[Number]:
     """Return the starts of the stages of a resolved schedule, and its end; only 0 and the end if it has no stages."""
-    stages, begins = stages_of(schedule), list[Number]([0])
+    stages = stages_of(schedule)
+    begins = list[Number]([0])
     for stage in stages:
         if stage.length is None:
             break
@@ -452,16 +458,17 @@ def constant_at(schedule: Schedule, written: Schedule, time: Duration | None = N
     pairs = list(zip(stages_of(schedule), stages_of(written), strict=True))
     if time is None:
         return constant_at(*pairs[-1])
-    exact, begin = time.exact, Fraction(0)
+    exact = time.exact
+    begin = Fraction(0)
     for stage, as_written in pairs:
         length = stage.known_length
-        own = None if length is None else length.exact
+        size = None if length is None else length.exact
         is_last = stage is pairs[-1][0]
-        if exact is None or (own is None and not is_last):
+        if exact is None or (size is None and not is_last):
             return None  # it is not known which stage the time is in
-        if own is None or exact < begin + own or is_last:
+        if size is None or exact < begin + size or is_last:
             return constant_at(stage, as_written, Duration.of_updates(exact - begin))
-        begin += own
+        begin += size
     return None
 
 
@@ -500,22 +507,20 @@ def _refuse_ambiguous_operands(operands: Several[Schedule], stages: Several[Sche
 
 def _refuse_ambiguous_level(stage: Schedule, held: Level | None, stages: Several[Schedule]) -> None:
     """Raise if the open start of a stage could mean the level that a constant before it holds, or its own level."""
-    own = open_start(stage)
-    if own is not None and held not in (None, own):
+    alone = open_start(stage)
+    if alone is not None and held not in (None, alone):
         name = "value" if stage.kind == "constant" else "start"
-        raise AmbiguousLevel(
-            " >> ".join(map(short_line, stages)),
-            f"{short_line(stage)} after a constant could begin at {held} or at {own}",
-            f"Write {name}={held} to continue at that level, or {name}={own} to begin anew",
-        )
+        raise messages.ambiguous_level(" >> ".join(map(short_line, stages)), short_line(stage), name, held, alone)
 
 
 def with_own_ends(schedule: Schedule) -> Schedule:
     """Write the open level at the begin and at the end of a schedule, so that it does not depend on its neighbors."""
     stages = list(stages_of(schedule))
-    if (own := open_start(stages[0])) is not None:
-        stages[0] = started_at(stages[0], own)
-    if (last := stages[-1]).kind == "warmup" and last.args["to"] is None:
+    level = open_start(stages[0])
+    if level is not None:
+        stages[0] = started_at(stages[0], level)
+    last = stages[-1]
+    if last.kind == "warmup" and last.args["to"] is None:
         stages[-1] = last.with_args(to=last_level(last))
     return in_order(stages)
 
@@ -531,24 +536,23 @@ def sequence(*stages: object) -> Schedule:
     """Implement `a >> b >> …`."""
     for place, stage in enumerate(stages):
         if not isinstance(stage, Schedule) and type(stage) in BUILDER_OF_CLASS:  # a metric rule
-            raise _misplaced_rules(stages, place, [stage], f"{stage} is a metric rule, not a stage")
+            rules = _rules_from(stages[:place], [stage])
+            raise messages.rule_as_stage(" >> ".join(map(str, stages)), stage, rules)
         if isinstance(stage, Schedule) and stage.metric_rules and not stage.parts()[0].metric_rules:
-            raise _misplaced_rules(stages, place, stage.metric_rules, f"{stage} contains a metric rule")
+            rules = _rules_from(stages[:place], stage.metric_rules)
+            raise messages.rule_in_a_stage(" >> ".join(map(str, stages)), stage, rules)
     return sequence_of(map(schedule_of, stages, repeat(lambda: " >> ".join(map(str, stages)))))
 
 
-def _misplaced_rules(stages: Several[object], place: int, rules: Iterable[Any], message: str) -> InvalidArgument:
-    """Return the error for metric rules in a stage, or in place of one.
-
-    They multiply the whole line, whose rate stays, and may begin to count with this stage.
-    """
-    before = [stage for stage in stages[:place] if isinstance(stage, Schedule) and not stage.metric_rules]
-    begin = in_order(before).known_length if before and len(before) == place else None
-    if begin is not None and begin.terms:
-        rules = [rule if rule.after is not None else replace(rule, after=begin) for rule in rules]
-    advice = 'Multiply the entire line, with brackets: (warmup("5%") >> constant()) * '
-    advice += " * ".join(map(str, rules))
-    return InvalidArgument(" >> ".join(map(str, stages)), message, advice)
+def _rules_from(stages: Several[object], rules: Iterable[Any]) -> Iterable[Any]:
+    """Return metric rules that multiply the whole line, and begin to count at the end of these first stages."""
+    schedules = [stage for stage in stages if isinstance(stage, Schedule) and not stage.metric_rules]
+    if not schedules or len(schedules) < len(stages):
+        return rules
+    begin = in_order(schedules).known_length
+    if begin is None or not begin.terms:
+        return rules
+    return [rule if rule.after is not None else replace(rule, after=begin) for rule in rules]
 
 
 # A run whose amounts are reported needs one value at each update.
@@ -579,7 +583,10 @@ def _factor_of_number(schedule: Schedule) -> Factor | None:
 
 
 def _factor_of_sequence(schedule: Schedule) -> Factor | None:
-    begins, functions, begin, last = list[int](), list[Factor](), 0, stages_of(schedule)[-1]
+    begins = list[int]()
+    functions = list[Factor]()
+    begin = 0
+    last = stages_of(schedule)[-1]
     for stage in stages_of(schedule):
         length = stage.length
         is_held = stage is last and (not begins or holds_when_empty(stage))
@@ -607,8 +614,10 @@ def _factor_of_anneal(stage: Schedule) -> Factor | None:
         return None
     rises = abs(first) <= abs(last)
     near, far = (first, last) if rises else (last, first)
-    spread, n = far - near, count_of(over.number)
-    may_warn, by_ratio = curve not in (curves.linear, curves.cosine), falls_by_ratio(curve, first, last)
+    spread = far - near
+    n = count_of(over.number)
+    may_warn = curve not in (curves.linear, curves.cosine)
+    by_ratio = falls_by_ratio(curve, first, last)
 
     def share(k: float, whole: float) -> float:
         if not may_warn:

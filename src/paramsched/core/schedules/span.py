@@ -12,9 +12,10 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats, quiet, require_numbers
+from paramsched.core.number_checks import MOST_COUNT
+from paramsched.core.schedules.messages import evaluation as messages
 from paramsched.core.time.duration import MOST_AMOUNT, Duration, DurationLike, Number, exact_number, within_digits
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 # A base is a column. `[[b0], [b1], …]` gives a row of values for each base. `[[1], [0]]`, with `[[0], [1]]` for
 # absolute values, gives the two rows A and C of A(t) * base + C(t), which are valid for every base. Without absolute
@@ -22,19 +23,19 @@ from paramsched.errors import InvalidArgument, InvalidTime, shown
 
 _PIECE: Final = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
 
-MAX_LENGTH: Final = 10**18
+MAX_LENGTH: Final = MOST_COUNT
 """The maximum length, in updates."""
 
 
 def product(x: Array, y: Array) -> Array:
     """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
-    made = x * y
+    values = x * y
     # min() of an array with a NaN is NaN, so one pass over the values is usually enough.
-    if not isinstance(made, np.ndarray):
-        return 0.0 if made != made and x == x and y == y else made
-    if made.size and np.isnan(made.min()):
-        made = np.where(np.isnan(made) & ~np.isnan(x) & ~np.isnan(y), 0.0, made)
-    return made
+    if not isinstance(values, np.ndarray):
+        return 0.0 if values != values and x == x and y == y else values
+    if values.size and np.isnan(values.min()):
+        values = np.where(np.isnan(values) & ~np.isnan(x) & ~np.isnan(y), 0.0, values)
+    return values
 
 
 @final
@@ -113,8 +114,10 @@ def value_at(schedule: Formula, t: Any, base: Any) -> Any:
         values = evaluate(schedule, times.reshape(-1), base)
         return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
     bases: Array = base
-    made = _for_many_bases(schedule, times, np.asarray(bases, dtype=np.float64))
-    return made.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else made[()]
+    values = _for_many_bases(schedule, times, np.asarray(bases, dtype=np.float64))
+    if np.issubdtype(bases.dtype, np.floating):
+        values = values.astype(bases.dtype, copy=False)
+    return values[()]
 
 
 @quiet
@@ -124,10 +127,12 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     A value does not depend, not even in its last bit, on how many times are evaluated together.
     """
     times = np.ascontiguousarray(times)
-    values, is_factor = schedule.piece.values, schedule.affine and not schedule.has_absolute and bool(base)
+    values = schedule.piece.values
+    is_factor = schedule.affine and not schedule.has_absolute and bool(base)
     out = np.empty(times.size)
     for begin in range(0, times.size, _PIECE):
-        t, here = times[begin : begin + _PIECE], out[begin : begin + _PIECE]
+        t = times[begin : begin + _PIECE]
+        here = out[begin : begin + _PIECE]
         if is_factor:
             np.multiply(values(t, FACTOR), base, out=here)
         else:
@@ -158,9 +163,9 @@ def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
         rows = product(factor[:, None], bases)
         return rows if value is None else rows + value[:, None]
     times = np.atleast_1d(times)
-    found, places = np.unique(bases, return_inverse=True)
-    values = schedule.piece.values(times, Base(found[:, None]))
-    return np.broadcast_to(values, (found.size, times.size))[places].T
+    unique, places = np.unique(bases, return_inverse=True)
+    values = schedule.piece.values(times, Base(unique[:, None]))
+    return np.broadcast_to(values, (unique.size, times.size))[places].T
 
 
 def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
@@ -182,11 +187,11 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     try:
         shape = np.broadcast_shapes(times.shape, bases.shape)
     except ValueError:
-        message = f"expected shapes that broadcast, got times of shape {times.shape} and bases of shape {bases.shape}"
-        raise InvalidArgument("schedule(t, base)", message, "Use schedule(t[:, None], base)") from None
-    values, flat = schedule.piece.values, times.reshape(-1)
+        raise messages.shapes_do_not_broadcast(times.shape, bases.shape) from None
+    values = schedule.piece.values
+    flat = times.reshape(-1)
     if not schedule.affine:
-        many_times, many_bases = (np.array(np.broadcast_to(one, shape)).reshape(-1) for one in (times, bases))
+        many_times, many_bases = (np.array(np.broadcast_to(array, shape)).reshape(-1) for array in (times, bases))
         return np.array(np.broadcast_to(values(many_times, Base(many_bases)), many_times.shape)).reshape(shape)
     if not schedule.has_absolute:
         factor = np.broadcast_to(values(flat, FACTOR), flat.shape).reshape(times.shape)
@@ -195,42 +200,37 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     return np.array(np.broadcast_to(product(factor, bases) + offset, shape))
 
 
-_INSTEAD_OF_TIME: Final = "Use the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE: Final = "Use the group's own value, for example 0.1"
-
-
 def checked_times(t: Any) -> Array:
     """Check Python or NumPy times, and return them as a NumPy array."""
     if isinstance(t, (bool, str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
+        raise messages.time_is_not_a_number(t)
     if isinstance(t, (int, float)):
-        return np.asarray(_checked_time(t))
+        if not 0 <= t < inf:
+            raise messages.time_out_of_range(t)
+        if isinstance(t, int) and t > MAX_LENGTH:
+            raise messages.time_too_late(t, MAX_LENGTH)
+        return np.asarray(t)
     try:
         times = np.asarray(t)
     except ValueError:  # lists of different lengths
-        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", _INSTEAD_OF_TIME) from None
+        raise messages.times_are_not_an_array(t) from None
+    return _checked_array(times)
+
+
+def _checked_array(times: Array) -> Array:
+    """Check an array of times, and return it in one of two types: int64 or float64."""
     if times.dtype.kind not in "iuf":
-        raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", _INSTEAD_OF_TIME)
+        raise messages.times_are_not_numbers(times.dtype)
     if times.dtype == np.int64 and (not times.size or times.view(np.uint64).max() <= MAX_LENGTH):
         return np.ascontiguousarray(times).reshape(times.shape)  # one pass: a negative number is a large unsigned one
     first, last = (times.min(), times.max()) if times.size else (0, 0)
     if not (first >= 0 and np.isfinite(last)):
-        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", _INSTEAD_OF_TIME)
+        raise messages.times_out_of_range(first, last)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
     if last > MAX_LENGTH:
-        raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", _INSTEAD_OF_TIME)
+        raise messages.times_too_late(last, MAX_LENGTH)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
-
-
-def _checked_time(t: float) -> float:
-    """Check one time that is a Python number."""
-    if not 0 <= t < inf:
-        raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
-    if isinstance(t, int) and t > MAX_LENGTH:
-        site = f"time {t:.6g}" if t < 10**300 else "time"
-        raise InvalidTime(site, "must be at most 1e18 updates", _INSTEAD_OF_TIME)
-    return t
 
 
 def checked_base(base: Any) -> Any:
@@ -241,13 +241,13 @@ def checked_base(base: Any) -> Any:
         except OverflowError:  # an integer of more than 308 digits
             value = inf
         if not -inf < value < inf:
-            raise InvalidArgument(f"base {value!r}", "must be finite", _INSTEAD_OF_BASE)
+            raise messages.base_is_not_finite(value)
         return value
     bases = np.asarray(base)
     if bases.dtype.kind not in "biuf":
-        raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
+        raise messages.bases_are_not_real(base, bases.dtype)
     if not np.isfinite(bases).all():
-        raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
+        raise messages.bases_are_not_finite(base)
     return bases
 
 
@@ -337,9 +337,7 @@ class Span:
         """Return the exact count of a length that starts with the span."""
         duration = Duration.of(length)
         if duration.until:
-            message = '"until" is only valid as the length of a stage'
-            instead = f'Use over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
-            raise InvalidArgument(f'"{duration}"', message, instead)
+            raise messages.until_of_no_stage(str(duration), str(Duration(duration.terms)))
         return self.units.exact(duration, begin=self.begin)
 
     def exact_length(self, over: DurationLike) -> Fraction:
@@ -348,16 +346,11 @@ class Span:
         if not length.until:
             return self.units.exact(length, begin=self.begin)
         if self.origin is None:
-            message = "a stage after an open-ended stage needs a length"
-            instead = f'Write "until" in the open-ended stage: {_FILLED_UNTIL}'
-            raise InvalidArgument(f'"{length}"', message, instead)
+            raise messages.until_after_open_stage(str(length))
         end = self.origin + self.units.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
             begins, ends = (self.units.count_text(time - self.origin) for time in (self.begin, end))
-            message = (
-                f"counted from the start of the sequence, the stage would end at {ends}, but it starts at {begins}"
-            )
-            raise InvalidArgument(f'"{length}"', message, "Use a later time, or shorten the stages before it")
+            raise messages.until_before_start(str(length), begins, ends)
         return end - self.begin
 
     def length(self, length: DurationLike) -> Number:
@@ -371,8 +364,7 @@ class Span:
     def _rounded(self, exact: Fraction, length: DurationLike) -> Number:
         counts = self._since_begin(self.begin + exact)
         if counts < 0:
-            message = f"the length resolves to {self.units.count_text(Fraction(counts))}; it must not be negative"
-            raise InvalidArgument(f'length "{length}"', message, "Use a longer length")
+            raise messages.length_below_zero(length, self.units.count_text(Fraction(counts)))
         return counts
 
     def scale(self, scale: DurationLike) -> Number:
@@ -437,14 +429,10 @@ class Span:
             return replace(self, begin=begin, end=end, staged=False)
         units, total = self.units.for_run(Duration.of(length))
         if total <= 0:
-            raise InvalidArgument(
-                f'of="{length}"', "the run must be longer than 0", 'For example: of="20 epochs", or omit it'
-            )
-        end, run = begin + total, self.of_whole_run
-        return replace(self, units=units, begin=begin, end=end, run_end=end, staged=False, run=run)
+            raise messages.other_run_is_empty(length)
+        end = begin + total
+        return replace(self, units=units, begin=begin, end=end, run_end=end, staged=False, run=self.of_whole_run)
 
-
-_FILLED_UNTIL: Final = 'warmup("5%") >> cosine(over="until 80%") >> linear(start=0.1)'
 
 IN_UPDATES: Final = Span.of_run(RunFacts(), None)
 """The span of a schedule whose lengths are in updates."""
@@ -518,7 +506,8 @@ def split(t: Array, period: Any, times: int | None = None) -> tuple[Array, Array
 
 
 def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
-    p, q = period.numerator, period.denominator
+    p = period.numerator
+    q = period.denominator
     if q == 1:  # at most twice the largest length, so within 64 bits
         cycle = t // p
         return cycle, t - cycle * p
@@ -526,7 +515,7 @@ def _split_integers(t: Array, period: Number) -> tuple[Array, Array]:
         cycle, parts = np.divmod(t * q, p)
         return cycle, parts / float(q)
     pairs = [divmod(value * q, p) for value in t.reshape(-1).tolist()]  # Python's integers have no limit
-    cycles, rests = (np.array(one).reshape(t.shape) for one in zip(*pairs, strict=True))
+    cycles, rests = (np.array(numbers).reshape(t.shape) for numbers in zip(*pairs, strict=True))
     return cycles, rests.astype(np.float64) / float(q)
 
 
@@ -536,7 +525,8 @@ def _split_floats(t: Array, period: Number) -> tuple[Array, Array]:
     Other times occur only in cycles of fractional length. For them float arithmetic decides whether a period is
     complete.
     """
-    p, q = float(period.numerator), float(period.denominator)
+    p = float(period.numerator)
+    q = float(period.denominator)
     cycle = np.floor(t / float(period))
     cycle = np.where((cycle + 1) * p / q <= t, cycle + 1, cycle)
     cycle = np.where(cycle * p / q > t, cycle - 1, cycle)
@@ -544,7 +534,8 @@ def _split_floats(t: Array, period: Number) -> tuple[Array, Array]:
     whole = (np.floor(t) == t) & (t < _FAR)
     if whole.any():
         exact, rest = _split_integers(np.where(whole, t, 0).astype(np.int64), period)
-        cycle, since = np.where(whole, exact, cycle), np.where(whole, rest, since)
+        cycle = np.where(whole, exact, cycle)
+        since = np.where(whole, rest, since)
     return cycle, since
 
 
@@ -583,12 +574,13 @@ class GrowingCycles:
     """
 
     def __init__(self, first: Number, begins: Sequence[int | Decimal], sizes: Sequence[int | Decimal]) -> None:
-        self._first, self._exact = first, (begins, sizes)
+        self._first = first
+        self._exact = (begins, sizes)
         self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
-        whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= 10**18
+        whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= MAX_LENGTH
         kind: Any = np.int64 if whole else np.float64
         self._begins, self._sizes = (
-            np.array([round(one) for one in exact] if whole else exact, kind) for exact in self._exact
+            np.array([round(number) for number in exact] if whole else exact, kind) for exact in self._exact
         )
 
     def split(self, t: Array) -> tuple[Array, Array, Array]:
@@ -614,19 +606,20 @@ def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | No
     if lengths == "exact":
         with localcontext() as context:
             context.prec = 60
-            ratio, exact, begin, far = (
-                Decimal(repr(mult)),
-                Decimal(first.numerator) / first.denominator,
-                Decimal(0),
-                Decimal(_FAR),
-            )
-            starts, lasting = [begin], [exact]
+            ratio = Decimal(repr(mult))
+            exact = Decimal(first.numerator) / first.denominator
+            begin = Decimal(0)
+            far = Decimal(_FAR)
+            starts = [begin]
+            lasting = [exact]
             while (begin := begin + exact) <= far and len(starts) != times:
                 exact = exact * ratio
                 starts.append(begin)
                 lasting.append(exact)
         return GrowingCycles(first, starts, lasting)
-    begins, sizes, size = [0], [int(first)], float(int(first))
+    begins = [0]
+    sizes = [int(first)]
+    size = float(int(first))
     while begins[-1] + sizes[-1] <= _FAR and len(sizes) != times:
         begins.append(begins[-1] + sizes[-1])
         size = min(size * mult, 2.0 * _FAR)
@@ -654,7 +647,8 @@ def sum_of_cycles(mult: float, times: int) -> Fraction:
     if times * len(str(ratio.denominator)) <= _SUM_DIGITS:
         return min((ratio**times - 1) / (ratio - 1), MOST_AMOUNT)
     with localcontext() as context:
-        context.prec, context.Emax = _SUM_DIGITS, MAX_EMAX
+        context.prec = _SUM_DIGITS
+        context.Emax = MAX_EMAX
         exact = Decimal(repr(mult))
         return Fraction(min((exact**times - 1) / (exact - 1), Decimal(MOST_AMOUNT.numerator)))
 
@@ -663,9 +657,13 @@ def fitting_times(mult: float, times: int, available: Fraction) -> int:
     """Return the largest number of cycles, at most `times`, that fit in `available` if each has at least one update."""
     if mult == 1:
         return max(1, min(times, int(available)))
-    fitting, size, total = 1, mult, 1.0
+    fitting = 1
+    size = mult
+    total = 1.0
     while fitting < times and total + size <= available:
-        total, size, fitting = total + size, size * mult, fitting + 1
+        total = total + size
+        size = size * mult
+        fitting = fitting + 1
     return fitting
 
 

@@ -8,27 +8,29 @@ import ast
 import operator
 import re
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial, reduce
 from inspect import BoundArguments, signature
 from itertools import chain, islice, repeat
 from keyword import iskeyword
-from math import isfinite
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
 
-from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
 from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
-from paramsched.core.number_checks import NumberKind, number_to_write
+from paramsched.core.messages.numbers import NumberKind
+from paramsched.core.number_checks import is_finite_number
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.messages import text as messages
+from paramsched.core.schedules.messages.text import EXAMPLE_LINE as EXAMPLE_LINE
+from paramsched.core.schedules.messages.text import Part
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
@@ -49,44 +51,8 @@ def expected(param: Param) -> str:
     return _KINDS.get(param.kind, "one of " + ", ".join(map(repr, param.choices)))
 
 
-def fits(param: Param, value: Any) -> bool:
-    """Return whether an argument takes a value of this type. Its range is checked by the function."""
-    if value is None:
-        return param.none or param.kind == "any"
-    match param.kind:
-        case "schedule":
-            return isinstance(value, Schedule) or _is_level(value)
-        case "level":
-            return _is_level(value)
-        case "number":
-            return is_number(value)
-        case "count":
-            return is_number(value) and value == int(value)
-        case "length":
-            return _is_length(value)
-        case "curve":
-            return _is_curve(value)
-        case "text":
-            return isinstance(value, str)
-        case "choice":
-            return any(type(value) is type(choice) and value == choice for choice in param.choices)
-        case "bool":
-            return isinstance(value, bool)
-        case "list" | "pairs":
-            return _is_list_of(param, value)
-    return True
-
-
-def _is_list_of(param: Param, value: Any) -> bool:
-    """Return whether a value is a list whose items have the type of the argument's items, one for all or one each."""
-    if not isinstance(value, (list, tuple)):
-        return False
-    items = param.items if len(param.items) > 1 else param.items[:1] * len(value)
-    return len(items) == len(value) and all(map(fits, items, value))
-
-
-def _is_level(value: Any) -> bool:
-    return isinstance(value, Absolute) or is_number(value)
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
 
 
 def _is_length(value: Any) -> bool:
@@ -97,14 +63,36 @@ def _is_curve(value: Any) -> bool:
     return isinstance(value, (Curve, str)) or (callable(value) and not isinstance(value, Schedule))
 
 
-def is_number(value: Any) -> bool:
-    """Return whether a value is a finite real number."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    try:
-        return isfinite(value)
-    except OverflowError:  # an integer of more than 308 digits
-        return False
+_TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "schedule": lambda value: isinstance(value, (Schedule, Absolute)) or is_finite_number(value),
+    "level": lambda value: is_finite_number(value) or isinstance(value, Absolute),
+    "number": is_finite_number,
+    "count": lambda value: is_finite_number(value) and value == int(value),
+    "length": _is_length,
+    "curve": _is_curve,
+    "text": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+}
+"""Whether an argument of a kind takes the type of a value."""
+
+
+def fits(param: Param, value: Any) -> bool:
+    """Return whether an argument takes a value of this type. Its range is checked by the function."""
+    if value is None:
+        return param.none or param.kind == "any"
+    is_of_kind = _TYPES.get(param.kind)
+    if is_of_kind is not None:
+        return is_of_kind(value)
+    if param.kind == "choice":
+        return any(type(value) is type(choice) and value == choice for choice in param.choices)
+    if param.kind in ("list", "pairs"):
+        return _is_list(value) and _fits_items(param, value)
+    return True
+
+
+def _fits_items(param: Param, values: Sequence[Any]) -> bool:
+    items = param.items if len(param.items) > 1 else param.items[:1] * len(values)
+    return len(items) == len(values) and all(map(fits, items, values))
 
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
@@ -114,7 +102,6 @@ MOST_WORDS = 15_000
 """The maximum number of names, operators and calls in the schedules of a plan; one with a hundred stages has 500."""
 MOST_COMMAS = 100_000
 MOST_DEPTH = 50
-EXAMPLE_LINE = 'warmup("5%") >> cosine(to=0.1)'
 
 _FUNCTIONS: Final[ChainMap[str, Callable[..., Any]]] = ChainMap({"absolute": absolute}, SHAPES)
 _SPACES: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]] = {
@@ -137,8 +124,6 @@ _PRECEDENCES: Final[Mapping[type, int]] = {
     ast.RShift: 0, ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.Pow: 3,
 }  # fmt: skip
 _FEW: Final = 8  # operators up to which an error names the two operands that do not fit
-_SYNTAX: Final = "a schedule's text consists of calls, numbers, strings, lists, >>, *, /, **, + and -"
-_OPERATOR: Final = "unknown operator; stages are joined by >>, and the other operators are *, /, **, + and -"
 # Patterns are compiled at their first use, because that takes a tenth of the import of the library.
 _LITERAL: Final = r"""(?s:[rRuU]?(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))"""
 _ESCAPE: Final = r"""\\(?![\\'"abfnrtv0-7xuUN])"""
@@ -173,8 +158,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     warmup("5%") >> cosine(to=0.1)
     """
     if not isinstance(text, str):
-        message = f"expected text, got {type(text).__name__}"
-        raise ParseError(f"parse({shown(text)})", message, example=repr(EXAMPLE_LINE))
+        raise messages.not_text(text)
     return read_line(text, {builder.__name__: builder for builder in shapes})
 
 
@@ -212,10 +196,6 @@ def calls_function(text: str) -> bool:
     return any(f"{name}(" in text for name in _FUNCTIONS)
 
 
-_OWN_SHAPE: Final = (
-    f"For example: {EXAMPLE_LINE}. Import the module of a shape of your own first (on the command line: "
-    "--import the.module)"
-)
 _WORD: Final = r"(?<!\w)[^\W\d]\w*|[*/>(]|(?<![eE])[+]|(?<![eE,\[])(?<!, )-"
 """A name or an operator. Signs of numbers in a list are neither, because numbers are fast to read."""
 
@@ -246,13 +226,12 @@ def as_schedule(value: Any, text: str) -> Schedule:
     """Return the schedule that the value of a text means: a number is a constant, a metric rule is a factor of it."""
     if isinstance(value, Schedule):
         return value
-    site = f'"{shortened_text(text)}"'
     if value is not None and not isinstance(value, (bool, str, tuple)):
         try:
-            return line_of(value, site) if not hasattr(value, "observe") else 1.0 * value
+            return line_of(value, f'"{shortened_text(text)}"') if not hasattr(value, "observe") else 1.0 * value
         except (TypeError, AttributeError):
             pass
-    raise ParseError(site, f"expected a schedule, got {shown(value)}", example=EXAMPLE_LINE)
+    raise messages.not_a_schedule(text, value)
 
 
 _ATTEMPTS: Final = 10
@@ -281,36 +260,47 @@ class _LineReader:
         curves: Mapping[str, Any] = MappingProxyType({}),
         limited: bool = True,
     ) -> None:
-        self.text, self.names, self.curves, self.limited, self.depth = text, names, curves, limited, 0
+        self.text = text
+        self.names = names
+        self.curves = curves
+        self.limited = limited
+        self.depth = 0
 
     def whole(self) -> Any:
         """Return the value of the line."""
-        if self.limited and len(self.text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-            raise ParseError(
-                shortened_text(self.text), f"a line has at most {MOST_BYTES:,} bytes; a plan is a short text"
-            )
-        if self.limited and (has_many_words([self.text]) or self.text.count(",") > MOST_COMMAS):
-            message = f"a line has at most {MOST_WORDS:,} names and operators, and {MOST_COMMAS:,} commas"
-            raise ParseError(shortened_text(self.text), f"{message}; a plan is a short text")
+        if self.limited:
+            self._refuse_long_text()
         if not self.text.strip():
-            raise self.error_at(0, len(self.text), "the text is empty")
-        if escape := re.search(_ESCAPE, self.text):
-            raise self.error_at(escape.start(), escape.start() + 2, r"a backslash in a text is written \\")
+            raise messages.text_is_empty(self.whole_part)
+        escape = re.search(_ESCAPE, self.text)
+        if escape is not None:
+            raise messages.single_backslash(Part(self.text, escape.start(), escape.start() + 2))
         try:
             tree = _tree_of(f"(\n{self.text}\n)")
             if tree.lineno == 1:  # of the brackets around the text: it closes them, or has a comma
                 raise self.refused(0)
             return self.value(tree)
         except SyntaxError as error:
-            line, column = (error.lineno or 2) - 2, max((error.offset or 1) - 1, 0)
-            is_after = line >= len(self.lines.begins)
-            place = len(self.text) if is_after else self.lines.offset_of(line + 1, column + 1) if line >= 0 else 0
-            raise self.refused(place) from None
+            raise self.refused(self._place_of(error)) from None
         except (RecursionError, MemoryError, ValueError) as error:  # of Python's parser
             if isinstance(error, InvalidArgument):
                 raise
-            message = "it is nested too deep, has a number that is too long, or a character that no text has"
-            raise self.error_at(0, len(self.text), message) from None
+            raise messages.too_much_for_the_parser(self.whole_part) from None
+
+    def _refuse_long_text(self) -> None:
+        """Raise for a text that takes seconds to read."""
+        if len(self.text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+            raise messages.too_many_bytes(self.text, MOST_BYTES)
+        if has_many_words([self.text]) or self.text.count(",") > MOST_COMMAS:
+            raise messages.too_many_words(self.text, MOST_WORDS, MOST_COMMAS)
+
+    def _place_of(self, error: SyntaxError) -> int:
+        """Return the place in the text at which Python's parser refuses it."""
+        line = (error.lineno or 2) - 2
+        column = max((error.offset or 1) - 1, 0)
+        if line >= len(self.lines.begins):
+            return len(self.text)
+        return self.lines.offset_of(line + 1, column + 1) if line >= 0 else 0
 
     # ---- places and errors
 
@@ -319,70 +309,75 @@ class _LineReader:
         """The lines as Python's parser counts them."""
         return TextLines(self.text)
 
-    def span(self, node: Any) -> tuple[int, int]:
-        """Return the range of a node in the text, which the parser read from its second line on."""
+    @property
+    def whole_part(self) -> Part:
+        """The entire text."""
+        return Part(self.text, 0, len(self.text))
+
+    def part(self, node: Any) -> Part:
+        """Return the part of the text that a node is, which the parser read from its second line on."""
         begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
-        return begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset)
+        return Part(self.text, begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset))
 
-    def error_at(self, begin: int, end: int, message: str, *, example: str = EXAMPLE_LINE, **data: Any) -> ParseError:
-        """Return the error about a range of the text."""
-        site = f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
-        return ParseError(site, message, example=example, text=self.text, span=(begin, end), **data)
-
-    def at(self, node: Any, message: str, **data: Any) -> ParseError:
-        """Return the error about a node."""
-        return self.error_at(*self.span(node), message, **data)
-
-    def unknown(self, node: Any, name: str, kind: str, known: Iterable[str]) -> ParseError:
+    def unknown(self, node: Any, name: str, kind: str, names: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
         from paramsched.base.foreign_names import answer_to_name
 
-        if (answer := answer_to_name(name)) is not None:
-            return self.at(node, answer, code=UNKNOWN_NAME)
-        near = closest(name, tuple(known))
-        hint = f'; did you mean "{near}"?' if near else ""
-        advice = _OWN_SHAPE if kind == "schedule" and not near else ""
-        return self.at(node, f'unknown {kind} "{shortened_text(name)}"{hint}', code=UNKNOWN_NAME, advice=advice)
+        part = self.part(node)
+        answer = answer_to_name(name)
+        if answer is not None:
+            return messages.name_of_another_library(part, answer)
+        near = closest(name, tuple(names))
+        if near is not None:
+            return messages.misspelled_name(part, kind, name, near)
+        return messages.unknown_schedule(part, name) if kind == "schedule" else messages.unknown_name(part, kind, name)
 
     def refused(self, place: int) -> ParseError:
         """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""
         opened: list[int] = []
         for match in re.finditer(_TOKEN, self.text):
-            begin, end, part = match.start(), match.end(), match[0]
-            match match.lastgroup:
-                case "quote":
-                    return self.error_at(begin, len(self.text), "the quote is not closed")
-                case "open":
-                    opened.append(begin)
-                case "close" if not opened or self.text[opened.pop()] + part not in ("()", "[]", "{}"):
-                    return self.error_at(begin, end, f"{part} closes no bracket")
-                case "length" if not iskeyword(part.strip("0123456789_.eE+- ")):
-                    length = " ".join(part.split())
-                    example = EXAMPLE_LINE if part == self.text.strip() else f'"{length}"'  # a length is no line
-                    return self.error_at(begin, end, "a length with a unit is text in quotes", example=example)
-                case "zeros":
-                    return self.error_at(begin, end, "a number begins with a zero, or has a comma")
-                case "sign" if not part.isspace():
-                    return self.error_at(begin, end, f"{part!r} is not a character of a schedule's text")
+            error = self._refused_token(match, opened)
+            if error is not None:
+                return error
         if opened:
-            return self.error_at(opened[-1], opened[-1] + 1, "the bracket is not closed")
-        if (join := self._false_join()) is not None:
-            return join
+            return messages.bracket_is_not_closed(Part(self.text, opened[-1], opened[-1] + 1))
+        error = self._false_join()
+        if error is not None:
+            return error
         place = min(place, max(len(self.text) - 1, 0))
-        end = next(
-            (one.end() for one in re.compile(_TOKEN).finditer(self.text, place) if one.start() == place), place + 1
-        )
-        return self.error_at(place, end, f"something is missing or is too much here; {_SYNTAX}")
+        tokens = re.compile(_TOKEN).finditer(self.text, place)
+        end = next((token.end() for token in tokens if token.start() == place), place + 1)
+        return messages.incomplete(Part(self.text, place, end))
+
+    def _refused_token(self, match: re.Match[str], opened: list[int]) -> ParseError | None:
+        """Return the error about one token; None if it is valid. The places of open brackets are kept in `opened`."""
+        token = match[0]
+        part = Part(self.text, *match.span())
+        match match.lastgroup:
+            case "quote":
+                return messages.quote_is_not_closed(Part(self.text, part.begin, len(self.text)))
+            case "open":
+                opened.append(part.begin)
+            case "close" if not opened or self.text[opened.pop()] + token not in ("()", "[]", "{}"):
+                return messages.closes_no_bracket(part, token)
+            case "length" if not iskeyword(token.strip("0123456789_.eE+- ")):
+                is_entire = token == self.text.strip()
+                return messages.length_without_quotes(part, " ".join(token.split()), is_entire=is_entire)
+            case "zeros":
+                return messages.begins_with_zero(part)
+            case "sign" if not token.isspace():
+                return messages.foreign_character(part, token)
+        return None
 
     def _false_join(self) -> ParseError | None:
         """Return the error about two stages that `->`, `=>`, `|>` or a comma joins; None if there are none."""
         depth = 0
         for match in re.finditer(_FALSE_JOIN, self.text):
             depth += (match[0] in "([{") - (match[0] in ")]}")
-            before, after = self.text[: match.start()].rstrip(), self.text[match.end() :].lstrip()
+            before = self.text[: match.start()].rstrip()
+            after = self.text[match.end() :].lstrip()
             if depth == 0 and match[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
-                message = f"stages are joined by >>, not by {match[0]}"
-                return self.error_at(*match.span(), message, example=f"{before} >> {after}")
+                return messages.joined_by_another_sign(Part(self.text, *match.span()), match[0], before, after)
         return None
 
     # ---- values
@@ -391,20 +386,20 @@ class _LineReader:
         """Return the value of a node."""
         self.depth += 1
         if self.limited and self.depth > MOST_DEPTH:
-            raise self.at(node, f"it is nested deeper than {MOST_DEPTH} levels")
+            raise messages.nested_too_deep(self.part(node), MOST_DEPTH)
         try:
             return self._value(node)
         finally:
             self.depth -= 1
 
     def _value(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):  # first, because a table has thousands
+            return self._constant(node)
         match node:
-            case ast.Constant():
-                return self._constant(node)
             case ast.Name(id=name):
                 return self._word(node, name)
             case ast.Attribute(value=ast.Name(id=space), attr=name) if space in _SPACES:
-                return self._name_in_space(node, space, name)
+                return self._member(node, space, name)
             case ast.List(elts=items) | ast.Tuple(elts=items):
                 return tuple(map(self.value, items))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -414,138 +409,150 @@ class _LineReader:
             case ast.BinOp():
                 return self._operation(node)
             case ast.Compare() | ast.BoolOp():
-                raise self.at(node, _OPERATOR)
+                raise messages.unknown_operator(self.part(node))
             case ast.Call():
                 return self._call(node)
-        raise self.at(node, _SYNTAX)
+        raise messages.not_in_the_grammar(self.part(node))
 
     def _constant(self, node: ast.Constant) -> Any:
-        """Return a text, a number, True, False or None."""
         value = node.value
-        if isinstance(value, str):
-            if not re.compile(_LITERAL).fullmatch(self.text, *self.span(node)):
-                raise self.at(node, "there is no comma or operator between two texts")
+        if value is None or isinstance(value, float):
             return value
-        if value is not None and not isinstance(value, (bool, int, float)):
-            raise self.at(node, _SYNTAX)
-        if value == 0 and isinstance(value, int) and node.end_col_offset != node.col_offset + len(str(value)):
-            raise self.at(node, "a number begins with a zero, or has a comma")  # 10,000 is 10 and 000
+        if isinstance(value, str):
+            part = self.part(node)
+            if not re.compile(_LITERAL).fullmatch(self.text, part.begin, part.end):
+                raise messages.no_operator_between_texts(part)
+            return value
+        if not isinstance(value, int):
+            raise messages.not_in_the_grammar(self.part(node))
+        if value == 0 and node.end_col_offset != node.col_offset + len(str(value)):
+            raise messages.begins_with_zero(self.part(node))  # 10,000 is 10 and 000
         return value
 
-    def _name_in_space(self, node: ast.Attribute, space: str, name: str) -> Any:
-        """Return the value of a name such as `curves.sine`."""
+    def _member(self, node: ast.Attribute, space: str, name: str) -> Any:
+        """Return a value of a namespace, such as `curves.cosine`."""
         constants, functions = _SPACES[space]
         if name in self.curves:
             return self.curves[name]
         if name in constants:
             return constants[name]
         if name in functions:
-            raise self.at(node, f"{space}.{name} needs arguments in brackets")
+            raise messages.needs_arguments(self.part(node), f"{space}.{name}")
         raise self.unknown(node, name, space.removesuffix("s"), [*constants, *functions])
 
     def _word(self, node: ast.Name, name: str) -> Any:
         if name in self.names:
-            write = example_call(self.names[name], name)
-            raise self.at(node, f"{name} is a function and needs brackets", example=write, code=UNKNOWN_NAME)
+            raise messages.needs_brackets(self.part(node), name, example_call(self.names[name], name))
         raise self.unknown(node, name, "name", self.names)
 
     def _operand(self, node: ast.expr) -> Any:
         value = self.value(node)
         if value is None or isinstance(value, (bool, str, tuple)):
-            raise self.at(node, f"{shown(value)} is neither a number nor a schedule")
+            raise messages.not_an_operand(self.part(node), value)
         return value
 
-    def _operation(self, node: ast.BinOp) -> Any:
+    def _chain_of(self, node: ast.BinOp) -> tuple[ast.expr, list[type], list[ast.expr]]:
+        """Return the first operand of a chain of operators that bind alike, which is not nested, and those after it.
+
+        Returns:
+            The first operand, the operators, and the operand after each operator.
+        """
         kind = type(node.op)
         if kind not in _PRECEDENCES:
-            raise self.at(node, _OPERATOR)
-        first, rest = _chain_of(node)
+            raise messages.unknown_operator(self.part(node))
+        operators = [kind]
+        operands = [node.right]
+        precedence = _PRECEDENCES[kind]
+        left = node.left
+        while isinstance(left, ast.BinOp) and _PRECEDENCES.get(type(left.op)) == precedence != _PRECEDENCES[ast.Pow]:
+            operators.append(type(left.op))
+            operands.append(left.right)
+            left = left.left
+        return left, operators[::-1], operands[::-1]
+
+    def _operation(self, node: ast.BinOp) -> Any:
+        first, operators, nodes = self._chain_of(node)
+        kind = type(node.op)
         total = self._operand(first)
-        if kind is ast.RShift and is_number(total):
-            raise self.at(first, f"{shown(total)} is a number; every stage but the last needs a length")
-        operators, nodes = zip(*rest, strict=True)
-        operands = [total, *map(self._operand, nodes)]
+        if kind is ast.RShift and is_finite_number(total):
+            raise messages.number_as_stage(self.part(first), total)
+        operands = list(map(self._operand, nodes))
         if kind is ast.RShift:
-            return self._apply(node, combine_operands, "sequence", *operands)
+            return self._apply(node, combine_operands, "sequence", total, *operands)
         if len(operators) > MOST_DEPTH and ast.Div in operators:
-            raise self.at(node, f"a chain with / has at most {MOST_DEPTH} operators")
-        values = [*zip(operators, operands[1:], strict=True)]
-        can_negate = ast.Sub not in operators or all(isinstance(operand, Schedule) for operand in operands)
-        if len(values) > _FEW and ast.Div not in operators and can_negate:
-            operands = [total, *(-value if operation is ast.Sub else value for operation, value in values)]
-            return self._apply(node, join_all, "product" if kind is ast.Mult else "sum", *operands)
-        for operation, value in values:
-            total = self._apply(node, _OPERATORS[operation], total, value)
+            raise messages.chain_too_long(self.part(node), MOST_DEPTH)
+        can_negate = ast.Sub not in operators or all(isinstance(operand, Schedule) for operand in (total, *operands))
+        pairs = list(zip(operators, operands, strict=True))
+        if len(operators) > _FEW and ast.Div not in operators and can_negate:
+            signed = [-operand if operation is ast.Sub else operand for operation, operand in pairs]
+            return self._apply(node, join_all, "product" if kind is ast.Mult else "sum", total, *signed)
+        for operation, operand in pairs:
+            total = self._apply(node, _OPERATORS[operation], total, operand)
         return total
 
     def _apply(self, node: ast.expr, function: Callable[..., Any], *values: Any) -> Any:
         try:
-            found = joined(function, *values)
+            return applied(function, *values)
         except InvalidArgument as error:
-            raise error.at(self.text, *self.span(node)) from error.__cause__
-        return found
+            raise self._placed(error, node) from error.__cause__
+
+    def _placed(self, error: InvalidArgument, node: Any) -> InvalidArgument:
+        """Return an error with the place of a node, unless it has a narrower one."""
+        part = self.part(node)
+        return error.at(self.text, part.begin, part.end)
 
     def _call(self, node: ast.Call) -> Any:
-        name, function = self._called(node.func)
-        self._refuse_arguments(node)
-        places: dict[str, Any] = dict(zip(params_of(function), node.args, strict=False))
-        places |= {str(key.arg): key for key in node.keywords}
-        args = [self.value(one) for one in node.args]
-        kwargs = {str(key.arg): self.value(key.value) for key in node.keywords}
+        function, name = self._function_of(node.func)
+        self._check_names(node)
+        nodes: dict[str, ast.AST] = dict(zip(params_of(function), node.args, strict=False))
+        nodes |= {str(keyword.arg): keyword for keyword in node.keywords}
+        args = list(map(self.value, node.args))
+        kwargs = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
         try:
             return call(function, name, args, kwargs)
         except InvalidArgument as error:
-            refused = [one for one, value in zip(node.args, args, strict=True) if value is error.problem.refused]
-            at = refused[0] if refused else places.get(error.problem.argument or "", node)
-            raise error.at(self.text, *self.span(at)) from error.__cause__
+            for argument, value in zip(node.args, args, strict=True):
+                if value is error.problem.refused:
+                    raise self._placed(error, argument) from error.__cause__
+            raise self._placed(error, nodes.get(error.problem.argument or "", node)) from error.__cause__
 
-    def _called(self, node: ast.expr) -> tuple[str, Callable[..., Any]]:
-        """Return the function before the brackets of a call, after its name."""
+    def _function_of(self, node: ast.expr) -> tuple[Callable[..., Any], str]:
+        """Return the function that a call names, with its name in the text."""
         match node:
             case ast.Name(id=name):
-                function, known, kind = self.names.get(name), iter(self.names), "schedule"
+                function = self.names.get(name)
+                last = name
+                kind = "schedule"
+                names = self.names
             case ast.Attribute(value=ast.Name(id=space), attr=last) if space in _SPACES:
-                name, (_, functions) = f"{space}.{last}", _SPACES[space]
-                function, known, kind = functions.get(last), iter(functions), space.removesuffix("s")
+                names = _SPACES[space][1]
+                function = names.get(last)
+                name = f"{space}.{last}"
+                kind = space.removesuffix("s")
             case ast.Attribute(value=ast.Name() | ast.Attribute(), attr=name):
                 if name in self.names:
-                    raise self.at(node, f"names of schedules have no module in front: {name}(…)")
+                    raise messages.module_in_front(self.part(node), name)
                 raise self.unknown(node, name, "schedule", self.names)
             case _:
-                raise self.at(node, _SYNTAX)
-        if function is None or not (self.text.isascii() or self.text[slice(*self.span(node))].isascii()):
-            raise self.unknown(node, name.rpartition(".")[2], kind, known)
-        return name, function
+                raise messages.not_in_the_grammar(self.part(node))
+        part = self.part(node)
+        if function is None or not (self.text.isascii() or self.text[part.begin : part.end].isascii()):
+            raise self.unknown(node, last, kind, names)
+        return function, name
 
-    def _refuse_arguments(self, node: ast.Call) -> None:
-        """Raise if a call unpacks an argument with * or **, or repeats a keyword."""
+    def _check_names(self, node: ast.Call) -> None:
+        """Raise for `*arguments` and for an argument that is passed twice."""
         for argument in (*node.args, *node.keywords):
             if isinstance(argument, ast.Starred) or getattr(argument, "arg", "") is None:
-                raise self.at(argument, _SYNTAX)
-        names = [str(key.arg) for key in node.keywords]
-        if len(set(names)) < len(names):
-            counts = Counter(names)
-            twice = next(key for key in reversed(node.keywords) if counts[str(key.arg)] > 1)
-            raise self.at(twice, f'the argument "{twice.arg}" is repeated')
-
-
-def _chain_of(node: ast.BinOp) -> tuple[ast.expr, list[tuple[type, ast.expr]]]:
-    """Return the first operand of operators that bind alike, and each operator with its right operand.
-
-    Such a chain is not nested, so its length is not limited by the depth of a text. Powers bind to the right.
-    """
-    precedence = _PRECEDENCES[type(node.op)]
-    is_power = isinstance(node.op, ast.Pow)
-    rest = [(type(node.op), node.right)]
-    first = node.left
-    while not is_power and isinstance(first, ast.BinOp) and _PRECEDENCES.get(type(first.op)) == precedence:
-        rest.append((type(first.op), first.right))
-        first = first.left
-    return first, rest[::-1]
+                raise messages.not_in_the_grammar(self.part(argument))
+        counts = Counter(keyword.arg for keyword in node.keywords)
+        for keyword in reversed(node.keywords):
+            if counts[keyword.arg] > 1:
+                raise messages.argument_twice(self.part(keyword), keyword.arg)
 
 
 def _is_plain(value: Any) -> bool:
-    return not value.metric_rules if isinstance(value, Schedule) else is_number(value)
+    return not value.metric_rules if isinstance(value, Schedule) else is_finite_number(value)
 
 
 def join_all(name: str, *operands: Any) -> Any:
@@ -553,28 +560,26 @@ def join_all(name: str, *operands: Any) -> Any:
     function = _JOINING[name]
     first = next((at for at, operand in enumerate(operands[:-1]) if isinstance(operand, Schedule)), None)
     if len(operands) <= _FEW or first is None or not all(map(_is_plain, operands[:-1])):
-        return reduce(partial(joined, function), operands)  # an error names the two operands that do not fit
+        return reduce(partial(applied, function), operands)  # an error names the two operands that do not fit
     schedule = combine_operands(name, reduce(function, operands[: first + 1]), *operands[first + 1 : -1])
     return function(schedule, operands[-1])  # which may have a metric rule
 
 
-def joined(function: Callable[..., Any], *values: Any) -> Any:
-    """Apply an operator. Whatever is wrong with its operands is an InvalidArgument."""
-    found: Any = NotImplemented
-    reason = "the operator has no result for these operands"
+def applied(function: Callable[..., Any], *operands: Any) -> Any:
+    """Return the result of an operator. Whatever is wrong with its operands is an InvalidArgument."""
     try:
-        found = function(*values)
+        result = function(*operands)
     except InvalidArgument:
         raise
     except ZeroDivisionError:
-        reason = "division by zero"
+        raise messages.division_by_zero(operands) from None
     except OverflowError:
-        reason = "the result is too large"
+        raise messages.result_too_large(operands) from None
     except (TypeError, ArithmeticError, ValueError):
-        pass
-    if found is NotImplemented or isinstance(found, complex):
-        raise InvalidArgument(" and ".join(map(shown, values[-2:])), reason)
-    return found
+        raise messages.no_result(operands) from None
+    if result is NotImplemented or isinstance(result, complex):
+        raise messages.no_result(operands)
+    return result
 
 
 def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -591,13 +596,13 @@ def call(function: Callable[..., Any], name: str, args: Iterable[Any], kwargs: M
         return function(*args, **kwargs)
     except InvalidArgument as error:
         bound = bound_arguments(function, name, args, kwargs).arguments
-        if error.problem.argument is None and (argument := _argument_of(error, bound, params_of(function))) is not None:
+        argument = _argument_of(error, bound, params_of(function)) if error.problem.argument is None else None
+        if argument is not None:
             error = error.changed(site=CallSite(name, argument, got=shown(bound[argument])))
         raise (error if error.problem.advice else error.changed(example=example_call(function, name))) from None
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError) as error:
         bound_arguments(function, name, args, kwargs)
-        message = f"{type(error).__name__}: {error}"
-        raise InvalidArgument(f"{name}(…)", message, example=example_call(function, name)) from (
+        raise messages.function_raised(name, error, example_call(function, name)) from (
             None if checks_its_types else shortened(error)  # whose frames show the cause
         )
 
@@ -613,17 +618,21 @@ def bound_arguments(
     params = params_of(function)
     args = list(args)
     refuse_two_readings_of_call(name, args, kwargs)
+    takes_any = any(param.free for param in params.values())
     for key in kwargs:
-        if key not in params and not any(one.free for one in params.values()):
+        if key not in params and not takes_any:
             raise unknown_argument(name, key, params, kwargs[key])
     try:
         bound = _signature_of(function).bind(*args, **kwargs)
     except (TypeError, ValueError) as error:
         raise refused_call(name, function, error) from None
     for key, value in bound.arguments.items():
-        if (param := params.get(key)) is not None:
-            for one in value.values() if param.free else value if param.several else (value,):
-                refuse_type(function, name, param, one)
+        if key not in params:
+            continue
+        param = params[key]
+        values = value.values() if param.free else value if param.several else (value,)
+        for argument in values:
+            refuse_type(function, name, param, argument)
     return bound
 
 
@@ -633,10 +642,8 @@ _signature_of: Final = lru_cache(maxsize=1024)(signature)  # which takes longer 
 def refuse_type(function: Callable[..., Any], name: str, param: Param, value: Any) -> None:
     """Raise InvalidArgument for a value whose type its parameter does not take."""
     if not fits(param, value):
-        message, example = f"expected {expected(param)}, got {shown(value)}", example_call(function, name)
-        site = CallSite(name, param.name)
-        advice = number_to_write(value, param.name, _NUMBERS[param.kind]) if param.kind in _NUMBERS else ""
-        raise InvalidArgument(site, message, advice, code=WRONG_TYPE, refused=value, example=example)
+        example = example_call(function, name)
+        raise messages.wrong_type(name, param.name, value, expected(param), _NUMBERS.get(param.kind), example)
 
 
 def _argument_of(error: InvalidArgument, arguments: Mapping[str, Any], params: Mapping[str, Param]) -> str | None:

@@ -11,11 +11,12 @@ import numpy as np
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import ClosedLength, Role, RoundedLengths, Run, Time, plan, planner
+from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
 from paramsched.core.schedules.span import IN_UPDATES, MAX_LENGTH, Base, Piece, Rounding, Span
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, exact_number, unit_of_lengths
-from paramsched.errors import CallSite, InvalidArgument
+from paramsched.errors import InvalidArgument
 
 
 @planner()
@@ -41,15 +42,16 @@ def take(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength, of:
     >>> print(resolve(part >> linear(start=0.5), total=100))
     take(warmup(10) >> cosine(over=190), 50) >> linear(start=0.5, over=50)
     """
-    piece, end = plan(schedule, span.whole(span.begin, span.run_end, of)), span.length(over)
+    piece = plan(schedule, span.whole(span.begin, span.run_end, of))
+    end = span.length(over)
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         last = min(until, end)
-        return (one for one in piece.edges_and_end(since, ceil(last)) if one <= last)
+        return (edge for edge in piece.edges_and_end(since, ceil(last)) if edge <= last)
 
-    made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end), of=None)
+    planned = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end), of=None)
     held = end if piece.held is None else min(end, piece.held)
-    return Piece(made, end, held, lambda t, base: piece.values(np.minimum(t, count_of(end)), base), edges)
+    return Piece(planned, end, held, lambda t, base: piece.values(np.minimum(t, count_of(end)), base), edges)
 
 
 def _extent_of_skip(call: Schedule) -> Extent:
@@ -116,13 +118,13 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         inside = piece.edges_and_end(floor(max(since, 0) + early), ceil(until + early))
-        return (one - early for one in inside if one >= early)
+        return (edge - early for edge in inside if edge >= early)
 
     def rest(time: Number | None) -> Number | None:
         return None if time is None else exact_number(max(Fraction(time) - early, Fraction(0)))
 
-    made = call.with_args(schedule=piece.schedule, by=Duration.of_updates(early), of=None)
-    return Piece(made, rest(piece.length), rest(piece.held), values, edges)
+    planned = call.with_args(schedule=piece.schedule, by=Duration.of_updates(early), of=None)
+    return Piece(planned, rest(piece.length), rest(piece.held), values, edges)
 
 
 def depends_on_total(schedule: Schedule) -> bool:
@@ -153,8 +155,8 @@ def _without_likes(value: Any) -> Any:
 
 def _needs_total(schedule: Schedule) -> bool:
     """Return whether a part of the schedule needs the length of the run."""
-    own = (leaf for leaf in schedule.leaves if isinstance(leaf, Duration))
-    if any(unit == "percent" for leaf in own for unit, _ in leaf.terms):
+    lengths = (leaf for leaf in schedule.leaves if isinstance(leaf, Duration))
+    if any(unit == "percent" for leaf in lengths for unit, _ in leaf.terms):
         return True
     if schedule.kind in ("take", "skip"):  # the schedule is planned for a longer time than the part in use
         return schedule.args["of"] is None and depends_on_total(schedule.args["schedule"])
@@ -207,8 +209,9 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     """
     begin = span.begin + span.exact(by)
     if schedule.fills and span.end is not None and begin > span.end:
-        raise InvalidArgument(str(call), "the shift is longer than the remaining time", "Shorten the shift")
-    piece, late = plan(schedule, span.delayed(begin)), span.time(by)
+        raise messages.shifted_beyond_end(str(call))
+    piece = plan(schedule, span.delayed(begin))
+    late = span.time(by)
 
     def values(t: Array, base: Base) -> Array:
         return piece.values(np.maximum(t - count_of(late), 0), base)
@@ -216,10 +219,10 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     def edges(since: Number, until: Number) -> Iterable[Number]:
         yield late
         if until > late:
-            yield from (late + one for one in piece.edges_and_end(max(floor(since - late), 0), ceil(until - late)))
+            yield from (late + edge for edge in piece.edges_and_end(max(floor(since - late), 0), ceil(until - late)))
 
-    made = call.with_args(schedule=piece.schedule, by=Duration.of_updates(late))
-    return Piece(made, _add(piece.length, late), _add(piece.held, late), values, edges)
+    planned = call.with_args(schedule=piece.schedule, by=Duration.of_updates(late))
+    return Piece(planned, _add(piece.length, late), _add(piece.held, late), values, edges)
 
 
 def _extent_of_window(call: Schedule) -> Extent:
@@ -240,8 +243,7 @@ def _measure_window(call: Schedule, span: Span) -> Fraction | None:
 def _ends_after_begin(call: Schedule) -> None:
     schedule, begin, end = call.args.values()
     if end is not None and None not in (begin.exact, end.exact) and end.exact < begin.exact:
-        message = f"it ends at {end}, before it begins at {begin}"
-        raise InvalidArgument(str(call), message, example=f"{window(schedule, end, begin)}")
+        raise messages.window_ends_before_begin(str(call), begin, end, str(window(schedule, end, begin)))
 
 
 @planner(extent=_extent_of_window, length=_length_of_window, measure=_measure_window, check=_ends_after_begin)
@@ -269,33 +271,34 @@ def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end:
     start = span.begin + span.exact(begin)
     stop = span.end if end is None else span.begin + span.exact(end)
     if stop is not None and stop < start:
-        raise InvalidArgument(str(call), "it ends before it begins", "Swap begin and end, or increase the total")
+        raise messages.window_is_negative(str(call))
     piece = plan(schedule, span.delayed(start) if end is None else span.part(start, stop))
-    first, last = span.time(begin), None if end is None else span.time(end)
+    first = span.time(begin)
+    last = None if end is None else span.time(end)
     if end is None and schedule.fills and piece.end is None:  # an open operand would change after the end of the run
         last = span.available
     width = None if last is None else count_of(exact_number(Fraction(last) - first))
 
     def values(t: Array, base: Base) -> Array:
-        own = np.maximum(t - count_of(first), 0) if first else t
-        made = piece.values(own if width is None else np.minimum(own, width), base)
-        return np.where(t >= count_of(first), made, base.value) if first else made
+        since_begin = np.maximum(t - count_of(first), 0) if first else t
+        planned = piece.values(since_begin if width is None else np.minimum(since_begin, width), base)
+        return np.where(t >= count_of(first), planned, base.value) if first else planned
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         close = until if last is None else min(until, last)
         yield from (first, close)
         if close > first:
             inside = piece.edges_and_end(max(floor(since - first), 0), ceil(close - first))
-            yield from (first + one for one in inside if first + one <= close)
+            yield from (first + edge for edge in inside if first + edge <= close)
 
-    made = call.with_args(
+    planned = call.with_args(
         schedule=piece.schedule,
         begin=Duration.of_updates(first),
         end=None if last is None else Duration.of_updates(last),
     )
     if last is not None:
-        return Piece(made, last, last, values, edges)
-    return Piece(made, _add(piece.length, first), _add(piece.held, first), values, edges)
+        return Piece(planned, last, last, values, edges)
+    return Piece(planned, _add(piece.length, first), _add(piece.held, first), values, edges)
 
 
 def _text(call: Schedule) -> str:
@@ -304,7 +307,8 @@ def _text(call: Schedule) -> str:
 
 def _measure(call: Schedule, span: Span) -> Fraction | None:
     first, curve = call.args.values()
-    size, length = first.measure(span), curve.measure(span)
+    size = first.measure(span)
+    length = curve.measure(span)
     return None if size is None or length is None else max(size, length)
 
 
@@ -333,7 +337,7 @@ def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> P
 
 def _may_be_empty(first: Schedule, length: Duration) -> bool:
     """Return whether a run may skip more than there is, so that the length as written would be negative."""
-    skips = any(isinstance(one, Schedule) and one.kind == "skip" for one in values_inside(first))
+    skips = any(isinstance(part, Schedule) and part.kind == "skip" for part in values_inside(first))
     return skips and any(amount < 0 for _, amount in length.terms)
 
 
@@ -361,15 +365,12 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     over = schedule_of(first, "overlay(…)")
     below = schedule_of(curve, "overlay(…)")
     if not over.has_length:
-        message = "expected a schedule with a length"
-        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), message, example='warmup("5%")')
+        raise messages.overlay_without_length(short_line(over))
     length = over.known_length
     if length is None or _may_be_empty(over, length):
         return OPERATORS["overlay"].call(first=over, curve=below)
     if length.until:
-        message = 'its length must not be an "until"'
-        site = CallSite("overlay", "first", short_line(over))
-        raise InvalidArgument(site, message, example=f'"{Duration(length.terms)}"')
+        raise messages.overlay_with_end(short_line(over), str(Duration(length.terms)))
     return over >> skip(below, length)
 
 
@@ -419,7 +420,7 @@ def _renamed(value: Any, before: str, after: str, count: Fraction = Fraction(1))
         terms = tuple((after, amount * count) if unit == before else (unit, amount) for unit, amount in value.terms)
         return Duration(terms, value.until)
     if isinstance(value, Schedule):
-        return value.changed(lambda one: _renamed(one, before, after, count))
+        return value.changed(lambda part: _renamed(part, before, after, count))
     return value
 
 
@@ -438,9 +439,9 @@ def _length(call: Schedule) -> Duration | None:
 
 
 def _with_lengths_measure(call: Schedule, span: Span) -> Fraction | None:
-    own = _own_span(span, call.args["lengths"])
-    length: Fraction | None = call.args["schedule"].measure(own)
-    return None if length is None else Fraction(own.boundary(own.begin + length)) - own.begin
+    rounded = _own_span(span, call.args["lengths"])
+    length: Fraction | None = call.args["schedule"].measure(rounded)
+    return None if length is None else Fraction(rounded.boundary(rounded.begin + length)) - rounded.begin
 
 
 @planner(length=_length, measure=_with_lengths_measure)

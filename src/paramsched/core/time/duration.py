@@ -10,12 +10,13 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.params import argument_kind, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import shortened_text, with_plain_numbers
+from paramsched.base.words import with_plain_numbers
 from paramsched.core.curves.arrays import Array
-from paramsched.errors import InvalidArgument, StateError, Unresolved, shown
+from paramsched.core.number_checks import MOST_COUNT
+from paramsched.core.time import messages
+from paramsched.errors import InvalidArgument
 
 PROGRESS: Final = "progress"
 """The clock whose amount is the fraction of the run that is done."""
@@ -126,14 +127,11 @@ _TERM: Final = (  # compiled at its first use, because that takes a thirtieth of
 )
 _COUNT: Final = re.compile(r"\d[\d_]*(?:\.\d+)?[kKMBT]?", re.ASCII)
 """A number of updates without its unit, in a length that was meant so."""
-_UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
-MOST_AMOUNT: Final = Fraction(10**18)
+MOST_AMOUNT: Final = Fraction(MOST_COUNT)
 """The largest amount of a length; below the largest 64-bit integer, so that clocks can count in 64 bits."""
-NEGATIVE = "a length must not be negative"
 _LEAST = 1 / MOST_AMOUNT
-_RESOLVE_IT = "For example: ps.resolve(schedule, total=10_000)"
 
 
 @argument_kind("length")
@@ -170,11 +168,7 @@ class Duration:
 
     def __post_init__(self) -> None:
         if not isinstance(self.terms, tuple):
-            site, message = (
-                f"Duration({shown(self.terms)})",
-                "expected pairs of unit and amount; Duration.of reads text",
-            )
-            raise InvalidArgument(site, message, example='ps.Duration.of("5%")')
+            raise messages.expected_terms(self.terms)
 
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
@@ -191,9 +185,9 @@ class Duration:
         if isinstance(amount, str):
             return _read_length(amount)
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
-            raise _no_length(amount)
+            raise messages.not_a_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 counts as 5; infinity is not an integer
-            raise _no_length(amount)
+            raise messages.not_whole_updates(amount, _example_near(amount))
         return _of_updates(int(amount), amount)
 
     @staticmethod
@@ -219,7 +213,7 @@ class Duration:
         """
         amount = self.exact
         if amount is None or amount.denominator != 1:
-            raise Unresolved(f'length "{self}"', "not an integer number of updates yet", _RESOLVE_IT)
+            raise messages.not_in_whole_updates(str(self))
         return amount.numerator
 
     @property
@@ -231,7 +225,7 @@ class Duration:
         """
         amount = self.exact
         if amount is None:
-            raise Unresolved(f'length "{self}"', "not in updates yet", _RESOLVE_IT)
+            raise messages.not_in_updates(str(self))
         return amount.numerator if amount.denominator == 1 else amount
 
     @property
@@ -255,7 +249,7 @@ class Duration:
         terms, until = state
         for unit, amount in terms:
             if unit not in UNITS:
-                raise StateError(f"pickle of a length: {unit} are no longer read; 1.0.0rc6 does, got {amount} {unit}")
+                raise messages.removed_unit(unit, amount)
         object.__setattr__(self, "terms", terms)
         object.__setattr__(self, "until", until)
 
@@ -320,7 +314,7 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
     try:
         return tuple(map(Duration.of, several))
     except TypeError:
-        raise InvalidArgument(shown(several), "expected a list of lengths", example='["10 epochs"]') from None
+        raise messages.not_a_list_of_lengths(several) from None
 
 
 DurationLike: TypeAlias = Duration | str | int
@@ -369,9 +363,7 @@ def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fra
 def _of_updates(amount: int | Fraction, refused: object) -> Duration:
     """Build a length in updates; `refused` is the number as the caller got it, for an error."""
     if amount > MOST_AMOUNT:
-        message = "a length must be at most 1e18 updates"
-        site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-        raise InvalidArgument(site, message, example='"100%"', refused=refused)
+        raise messages.length_too_long(ceil(amount), MOST_COUNT, refused)
     if amount < 0:
         return _duration_of({"updates": Fraction(amount)}, refused)
     return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -383,18 +375,9 @@ def _duration_of(amounts: dict[str, Fraction], refused: object = None) -> Durati
     # Positive terms come first, because "100% - 10 epochs" is easier to read than "-10 epochs + 100%".
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
     if terms and all(amount < 0 for _, amount in terms):
-        meant = Duration(tuple((unit, min(-amount, MOST_AMOUNT)) for unit, amount in terms))
-        site = f"length {Duration(terms).written()}"
-        raise InvalidArgument(site, NEGATIVE, example=meant.written(), refused=refused)
+        positive = Duration(tuple((unit, min(-amount, MOST_AMOUNT)) for unit, amount in terms))
+        raise messages.negative_length(Duration(terms).written(), positive.written(), refused)
     return Duration(terms)
-
-
-def _no_length(amount: object) -> InvalidArgument:
-    """Return the error for a length that is neither an integer nor text."""
-    message = "expected an integer number of updates or text with a unit"
-    message += "" if isinstance(amount, float) else f", got {type(amount).__name__}"
-    example = _example_near(amount) if isinstance(amount, float) else "500"
-    return InvalidArgument(f"length {shown(amount)}", message, example=example, refused=amount)
 
 
 def _example_near(number: float | str) -> str:
@@ -412,70 +395,57 @@ def _example_near(number: float | str) -> str:
     return f'"{100 * amount:.6g}%"' if 1e-4 <= amount < 1 else '"5%"'
 
 
+_NUMBER_ALONE: Final = r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?"
+
+
 def _read_length(text: str) -> Duration:
     """Read a length from text: amounts with units, joined by + and -."""
-    bare = text.strip()
     if len(text) > _MOST_TEXT:
-        raise _refused_text(text, f"a text of {len(text)} characters is too long for a length")
-    words = bare.split(maxsplit=2)[:2]
-    if words == ["until", "until"]:
-        raise _refused_text(text, '"until" is written twice')
-    if until := words[:1] == ["until"]:
-        bare = bare.removeprefix("until").strip()
+        raise messages.text_too_long(text)
+    first_words = text.split(maxsplit=2)[:2]
+    if first_words == ["until", "until"]:
+        raise messages.until_twice(text)
+    is_end = first_words[:1] == ["until"]
+    bare = text.strip().removeprefix("until").strip() if is_end else text.strip()
+    if not bare:
+        raise messages.text_is_empty(text)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
-    if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
-        if bare[0] == "-":
-            raise _refused_text(text, NEGATIVE)
-        raise _refused_text(text, "expected a unit after the number", example=_example_near(bare))
-    if not bare:
-        raise _refused_text(text, "the text is empty")
+    if re.fullmatch(_NUMBER_ALONE, bare, re.IGNORECASE):
+        raise messages.negative_number(text) if bare[0] == "-" else messages.unit_is_missing(text, _example_near(bare))
     amounts: dict[str, Fraction] = {}
     place = 0
-    term = re.compile(_TERM, re.ASCII)
     while place < len(bare):
-        match = term.match(bare, place)
-        if match is None or (place and not match["sign"]):
-            meant = _meant_length(text)
-            raise _refused_text(text, "expected a number with a unit", f'Write "{meant}"' if meant else "")
-        unit, amount = _read_term(match, text)
+        unit, amount, place = _term_at(bare, place, text)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
-        place = match.end()
-        while place < len(bare) and bare[place].isspace():
-            place += 1
-    return Duration(_duration_of(amounts, text).terms, until)
+    return Duration(_duration_of(amounts, text).terms, is_end)
 
 
-def _read_term(match: re.Match[str], text: str) -> tuple[str, Fraction]:
-    """Return the unit and the amount of one term of a length, which is written as `text`."""
+def _term_at(bare: str, place: int, text: str) -> tuple[str, Fraction, int]:
+    """Return the unit and the amount of the term that begins at a place in `bare`, and the place of the next one.
+
+    Args:
+        bare: the text of a length without `until`.
+        place: the begin of the term.
+        text: the text of the user, for errors.
+    """
+    match = re.compile(_TERM, re.ASCII).match(bare, place)
+    if match is None or (place and not match["sign"]):
+        raise messages.expected_number_with_unit(text, _meant_length(text))
     if match["unit"] not in UNIT_NAMES:
-        raise _unknown_unit(match["unit"], text)
+        raise messages.unknown_unit(text, match["unit"], _meant_length(text))
     unit, times = UNIT_NAMES[match["unit"]]
     try:
         number = Fraction(match["number"].replace("_", "")) / int((match["by"] or "1").replace("_", ""))
     except (ValueError, ZeroDivisionError):
-        raise _refused_text(text, "expected a number with a unit") from None
-    amount = number * _SCALES[match["scale"]] * times * (-1 if match["sign"] == "-" else 1)
-    if abs(amount) > MOST_AMOUNT:
-        raise _refused_text(text, "an amount must be at most 1e18")
-    if 0 < abs(amount) < _LEAST:
-        raise _refused_text(text, "an amount must be 0 or at least 1e-18")
-    return unit, amount
-
-
-def _refused_text(text: str, message: str, advice: str = "", *, example: str = '"5%"', **data: Any) -> InvalidArgument:
-    """Return the error for a text that is not a length."""
-    site = f'length "{shortened_text(text)}"'
-    return InvalidArgument(site, message, advice, example=example, refused=text, **data)
-
-
-def _unknown_unit(unit: str, text: str) -> InvalidArgument:
-    """Return the error for a unit that is unknown, in the text of a length."""
-    meant = _meant_length(text)
-    if meant is None:
-        message = f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}'
-        return _refused_text(text, message, code=UNKNOWN_NAME)
-    return _refused_text(text, f'unknown unit "{unit}"', f'Write "{meant}"', code=UNKNOWN_NAME)
+        raise messages.expected_number_with_unit(text) from None
+    amount = number * _SCALES[match["scale"]] * times
+    if amount > MOST_AMOUNT:
+        raise messages.amount_too_large(text, MOST_COUNT)
+    if 0 < amount < _LEAST:
+        raise messages.amount_too_small(text, float(_LEAST))
+    after = bare[match.end() :].lstrip()
+    return unit, -amount if match["sign"] == "-" else amount, len(bare) - len(after)
 
 
 def _meant_length(text: str) -> str | None:
@@ -490,10 +460,13 @@ def _meant_length(text: str) -> str | None:
 
     plain = with_plain_numbers(text.strip())
     meant = f"{plain} steps" if _COUNT.fullmatch(plain) else with_own_units(plain, UNIT_NAMES)
+    if meant == text:
+        return None
     try:
-        return None if meant == text else str(Duration.of(meant)) and meant
+        Duration.of(meant)
     except InvalidArgument:
         return None
+    return meant
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
@@ -544,11 +517,15 @@ def _amount_text(amount: Fraction) -> str:
 
 def _decimal_places(amount: Fraction) -> int | None:
     """Return the number of decimal places that `amount` needs; None if no finite number is enough."""
-    rest, twos, fives = amount.denominator, 0, 0
+    rest = amount.denominator
+    twos = 0
+    fives = 0
     while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
+        rest = rest // 2
+        twos = twos + 1
     while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
+        rest = rest // 5
+        fives = fives + 1
     return max(twos, fives) if rest == 1 else None
 
 

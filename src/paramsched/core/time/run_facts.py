@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 
 from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import closest, did_you_mean, only_set_fields
+from paramsched.base.words import closest, only_set_fields
 from paramsched.core.answering import answering_class, unknown_argument
 from paramsched.core.entries import notebook_display
-from paramsched.core.number_checks import number_to_write
+from paramsched.core.number_checks import MOST_COUNT, is_real_number
+from paramsched.core.time import messages
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
+from paramsched.errors import CallSite, InvalidArgument, MissingFact
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -29,7 +30,7 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 The first list whose facts are all known is used.
 """
 
-MOST: Final = 10**18
+MOST: Final = MOST_COUNT
 """The largest number of updates, and the largest value of a fact."""
 
 
@@ -140,30 +141,19 @@ class RunFacts:
         if any(getattr(self, name) is not None for name in Facts.__annotations__ if name != "total"):
             self._check_numbers()
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
-            derived = -(-self.batches_per_epoch // (self.accumulation or 1))
-            if derived != self.steps_per_epoch:
-                raise InvalidArgument(
-                    CallSite(
-                        "RunFacts",
-                        "steps_per_epoch",
-                        f"{self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
-                        f"accumulation={self.accumulation or 1}",
-                    ),
-                    f"{self.batches_per_epoch} batches are {derived} updates, not {self.steps_per_epoch}",
-                    "Pass only one of steps_per_epoch and batches_per_epoch",
+            updates = self._updates_of_batches(self.batches_per_epoch)
+            if updates != self.steps_per_epoch:
+                raise messages.sizes_of_epoch_differ(
+                    self.steps_per_epoch, self.batches_per_epoch, self.accumulation or 1, updates
                 )
         if self.total is not None:
             total = _checked_total(self.total)
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
             # that unit. `resolve` reports the missing fact otherwise.
-            known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
-            if known and self.total_updates == 0:
-                raise InvalidArgument(
-                    CallSite("RunFacts", "total", f'"{total}"'),
-                    "a run must have at least 1 update",
-                    "For example: total=1",
-                )
+            is_convertible = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
+            if is_convertible and self.total_updates == 0:
+                raise messages.total_without_updates(str(total))
 
     def _check_numbers(self) -> None:
         """Check all facts but the total, and convert counts to an int."""
@@ -176,13 +166,17 @@ class RunFacts:
             else:
                 _check_amount(name, value, bound)
 
+    def _updates_of_batches(self, batches: int) -> int:
+        """Return the number of updates that so many batches are, rounded up."""
+        return -(-batches // (self.accumulation or 1))
+
     @property
     def updates_per_epoch(self) -> int | None:
         """The number of updates per epoch; None if unknown."""
         if self.steps_per_epoch is not None:
             return self.steps_per_epoch
         if self.batches_per_epoch is not None:
-            return -(-self.batches_per_epoch // (self.accumulation or 1))
+            return self._updates_of_batches(self.batches_per_epoch)
         return None
 
     @property
@@ -192,11 +186,7 @@ class RunFacts:
             return self.total
         updates = ceil(self.exact(Duration.of(self.total), site=CallSite("RunFacts", "total")))
         if updates > MOST:
-            raise InvalidArgument(
-                CallSite("RunFacts", "total", f'"{self.total}"'),
-                f"a run must have at most 1e18 updates, got {updates:.3g}",
-                "Use a smaller total",
-            )
+            raise messages.total_too_long(self.total, updates, MOST)
         return updates
 
     @property
@@ -265,11 +255,10 @@ class RunFacts:
         size = Fraction(self.total_updates or 0) / epochs
         if size < 1 or size.denominator > 1:
             return error
+        quantity = _QUANTITIES[error.fact]
         if size == 1:  # the total probably counts epochs, too
-            message = f"total={self.total_updates} counts updates, so omit it; {_NEEDED['epochs'][1]} is unknown"
-            return MissingFact(error.problem.site, message, fact=error.fact, example="len(loader)")
-        message = f"{_NEEDED['epochs'][1]} is unknown; with {size} of them it is the total, {self.total_updates}"
-        return MissingFact(error.problem.site, message, fact=error.fact, example=str(size))
+            return messages.total_counts_updates(error, quantity, self.total_updates)
+        return messages.size_of_epoch_for_total(error, quantity, int(size), self.total_updates)
 
     def amount_of_update(self, unit: str) -> Fraction | None:
         """Return the consumption of one update in samples, tokens, frames or batches; None if unknown.
@@ -281,22 +270,26 @@ class RunFacts:
         products = (product_of_facts(self, names) for names in SIZES[unit])
         return next((product for product in products if product is not None), None)
 
+    def _size_of(self, unit: str) -> Fraction | None:
+        """Return the number of updates in one `unit`; None if no known fact converts it."""
+        if unit == "epochs":
+            return None if self.updates_per_epoch is None else Fraction(self.updates_per_epoch)
+        if unit == "percent":
+            return None if self.total_updates is None else Fraction(self.total_updates, 100)
+        amount = self.amount_of_update(unit) if unit in SIZES else None
+        return None if amount is None else 1 / amount
+
     def _updates_in(self, unit: str, site: str | CallSite | None, duration: Duration) -> Fraction:
         """Return the number of updates in one `unit` of a duration, which an error names if it has no other `site`."""
-        match unit:
-            case "epochs" if (epoch := self.updates_per_epoch) is not None:
-                return Fraction(epoch)
-            case "percent" if (updates := self.total_updates) is not None:
-                return Fraction(updates, 100)
-            case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
-                return 1 / amount
-        fact, missing = _NEEDED[unit]
+        size = self._size_of(unit)
+        if size is not None:
+            return size
+        fact = _NEEDED[unit]
         if unit == "epochs" and (self.accumulation or 1) > 1:  # whoever passes it counts batches
-            fact, missing = "batches_per_epoch", "the number of batches per epoch"
-        example = example_of_fact(fact)
-        known = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
-        message = f"{missing} is unknown" + f"; these are known: {', '.join(known)}" * bool(known)
-        raise MissingFact(site or f'length "{duration}"', message, fact=fact, example=example)
+            fact = "batches_per_epoch"
+        known_facts = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
+        site = site or f'length "{duration}"'
+        raise messages.missing_fact(site, _QUANTITIES[fact], fact, example_of_fact(fact), known_facts)
 
 
 readable(RunFacts, RunFacts.__init__)
@@ -330,36 +323,28 @@ def facts_if_passed(call: str, facts: object, keywords: Facts) -> RunFacts | Non
     for fact in keywords:  # the annotation of `**run_facts` is checked by type checkers only
         if fact not in Facts.__annotations__:
             raise unknown_argument(name, fact, list(Facts.__annotations__), keywords[fact])  # type: ignore[literal-required]  # it is not declared
-    given: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
-    if facts is not None and given:
-        site, message = f"{name}(facts=…, {', '.join(given)}=…)", "run facts are passed twice"
-        raise InvalidArgument(site, message, "Pass all of them in RunFacts")
-    if facts is not None and not isinstance(facts, RunFacts):
-        raise _not_run_facts(name, facts)
-    try:
-        return RunFacts(**given) if given else facts
-    except MissingFact as error:  # the caller passed facts to this call and has no RunFacts
-        raise _missing_fact_of_call(call, given, error) from None
-    except InvalidArgument as error:  # it names the class, which the caller did not write
-        raise error.changed(site=error.problem.site.replace("RunFacts(", f"{name}(", 1)) from None
+    passed: dict[str, Any] = {fact: value for fact, value in keywords.items() if value is not None}
+    if facts is None:
+        return _facts_of_keywords(call, passed) if passed else None
+    if passed:
+        raise messages.facts_twice(name, passed)
+    if isinstance(facts, RunFacts):
+        return facts
+    if isinstance(facts, int) and not isinstance(facts, bool) and facts > 0:
+        raise messages.total_in_place_of_facts(name, facts)
+    raise messages.not_run_facts(name, facts)
 
 
-def _not_run_facts(name: str, facts: object) -> InvalidArgument:
-    """Return the error for an argument `facts` that is not RunFacts; an integer is probably a total."""
-    is_length = isinstance(facts, int) and not isinstance(facts, bool) and facts > 0
-    instead = f"Write total={facts}" if is_length else "For example: facts=ps.RunFacts(steps_per_epoch=100)"
-    message = "not RunFacts; the run facts must be known at this call"
-    return InvalidArgument(CallSite(name, "facts", shown(facts)), message, instead)
-
-
-def _missing_fact_of_call(call: str, passed: Mapping[str, Any], error: MissingFact) -> MissingFact:
-    """Return the error about a missing fact with the call to write: the facts that were passed, and the missing one."""
+def _facts_of_keywords(call: str, keywords: Mapping[str, Any]) -> RunFacts:
+    """Return the run facts of a call that has them as keywords. An error names the call, not the class."""
     name, _, arguments = call.partition("(")
-    parts = [arguments[:-1], *(f"{fact}={value!r}" for fact, value in passed.items())]
-    module = "" if name.startswith(("ps.", "plan.")) else "ps."
-    example = ", ".join([*filter(None, parts), f"{error.fact}={error.example}"])
-    instead = f"For example: {module}{name}({example})"
-    return MissingFact(f"{name}(total=…)", error.problem.found, instead, fact=error.fact, example=error.example)
+    try:
+        return RunFacts(**keywords)
+    except MissingFact as error:  # the caller passed facts to this call and has no RunFacts
+        written = [arguments[:-1], *(f"{fact}={value!r}" for fact, value in keywords.items())]
+        raise messages.missing_fact_of_call(name, filter(None, written), error) from None
+    except InvalidArgument as error:
+        raise error.changed(site=error.problem.site.replace("RunFacts(", f"{name}(", 1)) from None
 
 
 def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
@@ -372,67 +357,54 @@ def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
     return prod(exact, start=Fraction(1))
 
 
-def _checked_total(total: Any) -> Duration:
-    """Return a total as a length: one with an end, and not in percent of itself."""
-    if isinstance(total, Real) and total in (-1, 0):  # "no limit" in other programs
-        message = "a run must have at least 1 update"
-        instead = "Omit total if the length is unknown, or write the number of updates: total=10_000"
-        raise InvalidArgument(CallSite("RunFacts", "total", shown(total)), message, instead)
-    try:
-        length = Duration.of(total)
-    except InvalidArgument as error:
-        example = {"example": "total=10_000"} if "%" in error.problem.advice else {}  # "5%" is no total
-        raise error.changed(site=CallSite("RunFacts", "total", shown(total)), **example) from None
-    if length.until:
-        raise InvalidArgument(
-            CallSite("RunFacts", "total", f'"{length}"'),
-            "the length of a run does not take `until`",
-            example='total="90 epochs"',
-        )
-    if any(unit == "percent" for unit, _ in length.terms):
-        raise InvalidArgument(
-            CallSite("RunFacts", "total", f'"{length}"'),
-            "a percentage is a share of the total, so it cannot specify the total",
-            "For example: total=10000",
-        )
-    return length
-
-
 def _checked_count(name: str, value: Any, least: int) -> int:
     """Return a run fact that is a count as an int."""
     if isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= MOST:
         return int(value)
     is_loader = isinstance(value, Sized) and not isinstance(value, (Sequence, Mapping))
     if name.endswith("_per_epoch") and is_loader:
-        message = f"expected an integer, got {type(value).__name__}"
-        raise InvalidArgument(CallSite("RunFacts", name), message, f"For example: {name}=len(loader)")
-    raise InvalidArgument(
-        CallSite("RunFacts", name, shown(value)),
-        f"expected an integer from {least} to 1e18",
-        number_to_write(value, name, "count"),
-        example=f"{name}={facts_by_name()[name].marker('example')}",
-    )
+        raise messages.expected_length_of_loader(name, value)
+    raise messages.not_a_count(name, value, least, MOST, facts_by_name()[name].marker("example"))
 
 
 def _check_amount(name: str, value: Any, above: float) -> None:
     """Check a run fact that is an amount per update."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not above < cast(Any, value) <= MOST:
-        message, sample = (
-            f"expected a number greater than {above} and at most 1e18",
-            facts_by_name()[name].marker("example"),
-        )
-        site = CallSite("RunFacts", name, shown(value))
-        raise InvalidArgument(site, message, number_to_write(value, name) or f"For example: {name}={sample}")
+    if not is_real_number(value) or not above < cast(Any, value) <= MOST:
+        raise messages.not_an_amount(name, value, above, MOST, facts_by_name()[name].marker("example"))
 
 
-# For each unit: the fact that converts it, and the quantity that an error reports as unknown.
-_NEEDED = {
-    "epochs": ("steps_per_epoch", "the number of updates per epoch"),
-    "percent": ("total", "the length of the run"),
-    "samples": ("batch_size", "the number of samples per batch"),
-    "tokens": ("tokens_per_step", "the number of tokens per update"),
-    "frames": ("frames_per_step", "the number of frames per update"),
+def _checked_total(total: Any) -> Duration:
+    """Return the total of a run as a length, which has no `until` and no percentage."""
+    if isinstance(total, Real) and total in (-1, 0):
+        raise messages.total_without_limit(total)
+    try:
+        length = Duration.of(total)
+    except InvalidArgument as error:
+        raise messages.total_is_not_a_length(error, total) from None
+    if length.until:
+        raise messages.total_is_an_end(str(length))
+    if any(unit == "percent" for unit, _ in length.terms):
+        raise messages.total_in_percent(str(length))
+    return length
+
+
+_NEEDED: Final = {
+    "epochs": "steps_per_epoch",
+    "percent": "total",
+    "samples": "batch_size",
+    "tokens": "tokens_per_step",
+    "frames": "frames_per_step",
 }
+"""The fact that converts each unit."""
+_QUANTITIES: Final = {
+    "steps_per_epoch": "the number of updates per epoch",
+    "batches_per_epoch": "the number of batches per epoch",
+    "total": "the length of the run",
+    "batch_size": "the number of samples per batch",
+    "tokens_per_step": "the number of tokens per update",
+    "frames_per_step": "the number of frames per update",
+}
+"""What an error reports as unknown if a fact is missing."""
 
 
 UPDATES: Final = "updates"
@@ -459,14 +431,9 @@ def known_clock(value: Any, site: str | CallSite) -> ClockName:
     name = CLOCK_SYNONYMS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
         return cast(ClockName, name)
-    same = "" if closest(str(value), CLOCKS) else f" ({' and '.join(CLOCK_SYNONYMS)} are samples)"
-    message = (
-        f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}{same}'
-        if isinstance(value, str)
-        else f"expected the name of one clock for all fields, got {type(value).__name__}"
-    )
-    line = f'{site.argument}="tokens"' if isinstance(site, CallSite) else "tokens"
-    raise InvalidArgument(site, message, example=line)
+    if not isinstance(value, str):
+        raise messages.not_the_name_of_a_clock(site, value)
+    raise messages.unknown_clock(site, value, CLOCKS, () if closest(value, CLOCKS) else CLOCK_SYNONYMS)
 
 
 def meant_clock(value: object) -> str | None:
