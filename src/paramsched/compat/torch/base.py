@@ -24,6 +24,7 @@ from paramsched.compat.group_values import (
     late_base,
     separate_tensors,
     set_value,
+    write_saved_values,
 )
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown
 
@@ -335,11 +336,12 @@ class LRScheduler(lr_scheduler.LRScheduler):
         added = (CLASS, WRITTEN, GROUPS)
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name not in added})
         groups, lrs = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get("_last_lr", ())
-        if is_own_state(state_dict):
+        is_written = False
+        if GROUPS in state_dict and groups:
+            is_old = not is_own_state(state_dict)
             for field, values in state_dict[GROUPS].items():
-                for group, value in zip(groups, values, strict=False):
-                    set_value(group, value, field)
-        else:
+                is_written = write_saved_values(self, self.optimizer, field, values, is_old=is_old) or is_written
+        if not is_written:
             for group, lr, (known, first) in zip(groups, lrs, getattr(self, "_built", ()), strict=False):
                 if group is known and float(group["lr"]) == float(first):
                     set_value(group, lr)
