@@ -193,6 +193,23 @@ def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_gro
     assert rates_of(last) == pytest.approx([0.9**7], rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["StepLR", "ReduceLROnPlateau"])
+def test_an_lr_that_was_written_while_torch_stepped_is_kept(name):
+    first, between, last = (optimizer_with([1.0]) for _ in range(3))
+    here, there, again = (
+        getattr(library, name)(optimizer, **({"step_size": 9} if name == "StepLR" else {}))
+        for library, optimizer in ((DROP_IN, first), (TORCH, between), (DROP_IN, last))
+    )
+    there.load_state_dict(here.state_dict())
+    quiet_step(there, *([] if name == "StepLR" else [1.0]))  # it keeps the lr
+    between.param_groups[0]["lr"] = 0.3
+    last.load_state_dict(copy.deepcopy(between.state_dict()))
+
+    again.load_state_dict(there.state_dict())
+
+    assert rates_of(last) == [0.3]
+
+
 LISTS = {
     "plateaus": lambda m, o: [m.ReduceLROnPlateau(o, patience=5), m.ReduceLROnPlateau(o, factor=0.25, patience=0)],
     "steps and a plateau": lambda m, o: [m.StepLR(o, 2), m.ReduceLROnPlateau(o, factor=0.25, patience=0)],
