@@ -832,7 +832,7 @@ def write(counts: dict[tuple[str, str], Count], seed: int) -> None:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     lines = [
-        f"`python tools/originals.py --seed {seed}`, with torch {torch.__version__.partition('+')[0]}:",
+        f'The last run, `make originals ARGS="--seed {seed}"`, with torch {torch.__version__.partition("+")[0]}:',
         "",
         *table_of(counts),
         "",
