@@ -121,7 +121,7 @@ class _Progress:
         total = self.session.testscollected  # with xdist it is known as soon as a worker has collected the tests
         share, before = (20 * count // max(total, 1) for count in (self.finished, self.finished - 1))
         if share > before:
-            self.reporter.write(f"{5 * share}% ", flush=True)
+            self.reporter.write(f" {5 * share}%", flush=True)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
