@@ -20,20 +20,20 @@ from support.tables import table
 
 MOST = 2_000
 HUGE: dict[str, Any] = {
-    "a list": [0.1] * 30_000,
-    "a nested list": [[1.0] * 1_000] * 100,
-    "a string": "x" * 100_000,
-    "escapes": "\x1b" * 100_000,
-    "a dict": {f"k{number}": number for number in range(10_000)},
-    "a long key": {"z" * 100_000: 1},
-    "an array": np.ones(30_000),
+    "a list": [0.1] * 3_000,
+    "a nested list": [[1.0] * 100] * 30,
+    "a string": "x" * 10_000,
+    "escapes": "\x1b" * 10_000,
+    "a dict": {f"k{number}": number for number in range(1_000)},
+    "a long key": {"z" * 10_000: 1},
+    "an array": np.ones(3_000),
     "an integer": 10**5_000,
 }
 TEXTS = {
-    "words": "a b" * 30_000,
+    "words": "a b" * 3_000,
     "a line with a length": "warmup(" + "9" * 5_000 + ")",
     "brackets": "(" * 50_000,
-    "lines": "ab\n" * 30_000,
+    "lines": "ab\n" * 3_000,
 }
 """Texts that differ only for what reads text."""
 
