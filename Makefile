@@ -25,7 +25,7 @@ COMPILE = @echo "Compiling the installed packages: up to a minute, once."; $(BIN
 # workers of pytest that import it at the same time fail.
 GRAMMAR = @$(BIN)/python -c "import yapf"
 
-.PHONY: run test for quick full lint docs bench engines gpu packaged lowest newest mutants lock clean
+.PHONY: run test for quick full lint docs bench engines gpu packaged lowest newest mutants originals lock clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds to load torch, about ten for 900 updates."
@@ -109,6 +109,11 @@ PACKAGES = base checks files $(addprefix core/,schedules plan run curves feedbac
 mutants: $(VENV)/compiled.stamp
 	$(INSTALL) coverage
 	$(BIN)/python tools/mutants.py $(PACKAGES) $(ARGS)
+
+# Random arguments of every drop-in beside its original, in three minutes: how many runs are equal bit for bit, and which rows
+# of docs/reference/divergences.md explain the others. ARGS=--write writes the counts into that page.
+originals: $(VENV)/compiled.stamp
+	PYTHONPATH=tests:$(RUNNER_TESTS) OMP_NUM_THREADS=1 $(BIN)/python tools/originals.py $(ARGS)
 
 # With PYRIGHT=1 also pyright, on the code of users: tests/whole/typing and examples. Its first call loads it from the network.
 lint: $(VENV)/dev.stamp

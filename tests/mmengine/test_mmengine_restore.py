@@ -167,6 +167,73 @@ def test_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(
     assert [group[entry] for group in resumed.param_groups] == [one[entry] for one in of_optimizer["param_groups"]]
 
 
+def closed(**options):
+    return {"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0, "begin": 0, "end": 1, **options}
+
+
+REDUCING = {"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0, "factor": 0.25}
+
+
+@table(
+    "config",
+    [
+        [closed(), REDUCING],
+        [REDUCING, closed()],
+        [step(), REDUCING],
+        [closed(), {**REDUCING, "type": "ReduceOnPlateauParamScheduler", "param_name": "lr"}, closed()],
+        [{**one, "type": "ReduceOnPlateauMomentum"} for one in (closed(), REDUCING)],
+    ],
+)
+def test_a_list_with_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(config):
+    """MMEngine reduces the values in a validation, which changes the state of only one scheduler of the list."""
+    original = pytest.importorskip("mmengine.optim.scheduler")
+    first, there = Run(config).train(2 * LENGTH), sgd()
+    for scheduler in first.schedulers[::-1]:
+        if isinstance(scheduler, schedulers.ReduceOnPlateauParamScheduler):
+            scheduler.step({"loss": 1.0})
+    states, optimizer = first.saved
+    continued = []
+    for one, state in zip(config, states, strict=True):
+        options = dict(one)
+        continued.append(getattr(original, options.pop("type"))(there, **options))
+        continued[-1].load_state_dict(state)
+    there.load_state_dict(optimizer)
+    for scheduler in continued:
+        if hasattr(scheduler, "monitor"):
+            scheduler.step({"loss": 1.0})
+    states, optimizer = copy.deepcopy(([one.state_dict() for one in continued], there.state_dict()))
+
+    def by_hand(run, order):
+        for index in order:
+            run.schedulers[index].load_state_dict(states[index])
+
+    assert optimizer["param_groups"] != first.optimizer.state_dict()["param_groups"]
+    order = range(len(config))
+    for load in (partial(by_hand, order=order), partial(by_hand, order=order[::-1]), None):
+        resumed = Run(config)
+        resumed.optimizer.load_state_dict(copy.deepcopy(optimizer))
+        load(resumed) if load else restore(resumed.schedulers, states)
+        entries = ("lr", "momentum")
+        assert [[group[entry] for entry in entries] for group in resumed.optimizer.param_groups] == [
+            [group[entry] for entry in entries] for group in optimizer["param_groups"]
+        ]
+
+
+def test_a_scheduler_that_loads_again_does_not_undo_its_first_load():
+    original = pytest.importorskip("mmengine.optim.scheduler")
+    first, there = Run([REDUCING]), sgd()
+    reference = original.ReduceOnPlateauLR(there, monitor="loss", patience=0, factor=0.25)
+    (state,), _ = first.saved
+    reference.load_state_dict(copy.deepcopy(state))
+    reference.step({"loss": 1.0})  # it changes the counts, and not the values
+    resumed = Run([REDUCING], optimizer=sgd(0.9, 0.8))
+
+    resumed.schedulers[0].load_state_dict(state)
+    resumed.schedulers[0].load_state_dict(reference.state_dict())
+
+    assert [group["lr"] for group in resumed.optimizer.param_groups] == [0.5, 0.2]
+
+
 def test_a_restored_scheduler_reports_the_values_of_its_new_arguments():
     states, optimizer = Run([step()]).train(18).saved
     second = Run([step(gamma=0.1)])

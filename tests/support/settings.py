@@ -11,7 +11,6 @@ import signal
 import sys
 from collections import Counter
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,6 @@ settings.register_profile(
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make full PROFILE=fuzz` draws new examples in every round; PARAMSCHED_EXAMPLES sets their number.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
-_PASSED = count(1)
 _MODULES = pytest.StashKey[int]()
 """The number of imported modules when objects were last excluded from garbage collection."""
 
@@ -99,7 +97,7 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
-    """Print a dot for fifty passed tests, and nothing for skipped ones, so that the output fits on a screen."""
+    """Print no letter for a passed or a skipped test, because `_Progress` prints how far the run is."""
     if config.get_verbosity() > 0 or report.failed:
         return None
     if isinstance(report, pytest.SubtestReport):
@@ -107,8 +105,30 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
     if report.skipped:
         return "xfailed" if hasattr(report, "wasxfail") else "skipped", "", ""
     if report.when == "call" and not hasattr(report, "wasxfail"):
-        return "passed", "" if next(_PASSED) % 50 else ".", ""
+        return "passed", "", ""
     return None
+
+
+class _Progress:
+    """Prints how many percent of the tests have run, in steps of 5."""
+
+    def __init__(self, session: pytest.Session, reporter: pytest.TerminalReporter) -> None:
+        self.session, self.reporter = session, reporter
+        self.finished = 0
+
+    def pytest_runtest_logfinish(self) -> None:
+        self.finished += 1
+        total = self.session.testscollected  # with xdist it is known as soon as a worker has collected the tests
+        share, before = (20 * count // max(total, 1) for count in (self.finished, self.finished - 1))
+        if share > before:
+            self.reporter.write(f" {5 * share}%", flush=True)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Report the progress where a terminal is written, which is not in the workers of xdist."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.config.get_verbosity() <= 0:
+        session.config.pluginmanager.register(_Progress(session, reporter))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

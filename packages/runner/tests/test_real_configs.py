@@ -389,8 +389,12 @@ def trained(runner_class: Any, config: dict[str, Any], folder: Any, *, build: bo
 
 @pytest.fixture(autouse=True)
 def process_restored():
-    """Close the files of MMEngine's loggers, and let the next Accelerator have another precision."""
     yield
+    close_loggers()
+
+
+def close_loggers() -> None:
+    """Close the files of MMEngine's loggers, and let the next Accelerator have another precision."""
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     for logger in MMLogger._instance_dict.values():

@@ -4,9 +4,12 @@ A float is replaced. A 0-d tensor is filled in place, because compiled steps kee
 """
 
 import copy
+import dataclasses
 import math
-from collections.abc import MutableMapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias, final
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 import torch
@@ -102,6 +105,77 @@ def use_tensors(optimizer: Optimizer, *fields: str) -> None:
                 group[field] = tuple(torch.tensor(float(item), device=device) for item in value)
             else:
                 group[field] = torch.tensor(float(value), device=device)
+
+
+@final
+@dataclasses.dataclass(slots=True)
+class _Loads:
+    """The states that schedulers of one optimizer loaded, one each, with values of one field.
+
+    Args:
+        schedulers: these schedulers.
+        before: the values of the groups before the loads.
+        written: the values that the last load wrote.
+        is_old: True if the other library changed the groups after one of the states was saved.
+    """
+
+    schedulers: WeakSet[Any] = dataclasses.field(default_factory=WeakSet)
+    before: list[Any] = dataclasses.field(default_factory=list)
+    written: list[Any] = dataclasses.field(default_factory=list)
+    is_old: bool = False
+
+
+_loads: WeakKeyDictionary[Optimizer, dict[str, _Loads]] = WeakKeyDictionary()
+
+
+def write_saved_values(
+    scheduler: Any,
+    optimizer: Optimizer,
+    name: str,
+    values: Sequence[Any],
+    *,
+    is_old: bool,
+    read: Callable[[], list[Any]] | None = None,
+    write: Callable[[Sequence[Any]], None] | None = None,
+) -> bool:
+    """Write values of a loaded state into the groups, unless they are old; return True if they are written.
+
+    A state does not show that another scheduler wrote afterwards: the other library's plateau may have reduced the
+    values in a validation that the other schedulers did not count. So an old state also undoes what the states of the
+    other schedulers have written, and keeps those that follow from writing.
+
+    Args:
+        scheduler: the scheduler that loads the state.
+        optimizer: its optimizer.
+        name: the field of the values.
+        values: the value of each group when the state was saved.
+        is_old: True if the other library stepped the scheduler after that.
+        read: returns the value of each group; None reads the field.
+        write: writes a value into each group; None writes the field.
+    """
+    read = read or partial(group_values, optimizer, name)
+    write = write or partial(_write_values, optimizer, name)
+    by_name = _loads.setdefault(optimizer, {})
+    loads = by_name.setdefault(name, _Loads())
+    if scheduler in loads.schedulers:  # it loads again, so this is another checkpoint
+        loads = by_name[name] = _Loads()
+    loads.schedulers.add(scheduler)
+    present = read()
+    if is_old and present == loads.written:
+        write(loads.before)
+    loads.is_old = loads.is_old or is_old
+    if loads.is_old:
+        return False
+    if present != loads.written:  # else the present values are those of an earlier load
+        loads.before = present
+    write(values)
+    loads.written = read()
+    return True
+
+
+def _write_values(optimizer: Optimizer, name: str, values: Sequence[Any]) -> None:
+    for group, value in zip(optimizer.param_groups, values, strict=False):
+        set_value(group, value, name)
 
 
 def late_base(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:

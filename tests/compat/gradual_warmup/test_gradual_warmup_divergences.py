@@ -1,9 +1,7 @@
 """The rows of `docs/reference/divergences.md`, "GradualWarmupScheduler": our class passes, the published ones fail.
 
-The package warmup-scheduler 0.3 is tested if it is installed; the class of the document is printed here.
+The package warmup-scheduler 0.3 is tested if it is installed.
 """
-
-# ruff: noqa: UP008, RET505 - as printed
 
 import io
 import warnings
@@ -20,6 +18,7 @@ from hypothesis import strategies as st
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import StateError
+from support.documented_warmup import document, printed
 from support.tables import table
 
 lr_scheduler = torch.optim.lr_scheduler
@@ -45,40 +44,6 @@ def row(number: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "gw", [pytest.param(drop_in, id="paramsched"), pytest.param(published, id="warmup-scheduler", marks=marks)]
     )
-
-
-def document(base: type) -> type:
-    """Return the class of the document, with its printed parts unchanged, on either `_LRScheduler`."""
-
-    # fmt: off
-    class GradualWarmupScheduler(base):  # type: ignore[misc,valid-type]  # either
-        def __init__(self, optimizer, multiplier, warmup_epoch, after_scheduler):
-            self.multiplier = multiplier
-            self.warmup_epoch = warmup_epoch
-            self.after_scheduler = after_scheduler
-            super(GradualWarmupScheduler, self).__init__(optimizer)
-
-        def step(self, epoch=None):
-            if epoch is None:
-                epoch = self.last_epoch + 1
-            self.last_epoch = epoch
-            if epoch > self.warmup_epoch: # 超过warmup范围,使用自带的类,也就是CosineAnnealingLR
-                self.after_scheduler.step(epoch - self.warmup_epoch) # 注意CosineAnnealingLR要从0epoch开始,所以需要减去
-            else:
-                super(GradualWarmupScheduler, self).step(epoch)  # warmup范围,使用当前重构类的()
-
-        def get_lr(self):
-            if self.last_epoch > self.warmup_epoch:  # 超过warmup范围,使用CosineAnnealingLR类的get_lr()
-                return self.after_scheduler.get_lr()
-            else:  # warmup范围,编写线性变化,也就是上图中0-10区间内的直线
-                return [base_lr / self.multiplier * ((self.multiplier - 1.) * self.last_epoch / self.warmup_epoch + 1.)
-                        for base_lr in self.base_lrs]
-    # fmt: on
-
-    return GradualWarmupScheduler
-
-
-printed = SimpleNamespace(GradualWarmupScheduler=document(lr_scheduler._LRScheduler))
 
 
 def seed_row(number: int) -> pytest.MarkDecorator:

@@ -193,6 +193,60 @@ def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_gro
     assert rates_of(last) == pytest.approx([0.9**7], rel=1e-12)
 
 
+@pytest.mark.parametrize("name", ["StepLR", "ReduceLROnPlateau"])
+def test_an_lr_that_was_written_while_torch_stepped_is_kept(name):
+    first, between, last = (optimizer_with([1.0]) for _ in range(3))
+    here, there, again = (
+        getattr(library, name)(optimizer, **({"step_size": 9} if name == "StepLR" else {}))
+        for library, optimizer in ((DROP_IN, first), (TORCH, between), (DROP_IN, last))
+    )
+    there.load_state_dict(here.state_dict())
+    quiet_step(there, *([] if name == "StepLR" else [1.0]))  # it keeps the lr
+    between.param_groups[0]["lr"] = 0.3
+    last.load_state_dict(copy.deepcopy(between.state_dict()))
+
+    again.load_state_dict(there.state_dict())
+
+    assert rates_of(last) == [0.3]
+
+
+LISTS = {
+    "plateaus": lambda m, o: [m.ReduceLROnPlateau(o, patience=5), m.ReduceLROnPlateau(o, factor=0.25, patience=0)],
+    "steps and a plateau": lambda m, o: [m.StepLR(o, 2), m.ReduceLROnPlateau(o, factor=0.25, patience=0)],
+    "a sequence and a plateau": lambda m, o: [
+        m.SequentialLR(o, [m.ConstantLR(o, 0.5, 2), m.CyclicLR(o, 0.1, 0.4)], [3]),
+        m.ReduceLROnPlateau(o, factor=0.25, patience=0),
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("optimizer_first", [True, False])
+def test_a_list_whose_plateau_torch_continued_keeps_the_values_that_torch_wrote(name, order, optimizer_first):
+    """A metric changes the state of the plateaus, but not the states of the other schedulers."""
+    first, between, last = (optimizer_with([0.999, 0.5]) for _ in range(3))
+    here, there, again = (
+        LISTS[name](library, optimizer) for library, optimizer in ((DROP_IN, first), (TORCH, between), (DROP_IN, last))
+    )
+    between.load_state_dict(first.state_dict())
+    for scheduler, saved in zip(there, here, strict=True):
+        scheduler.load_state_dict(saved.state_dict())
+    for _ in range(2):
+        for scheduler in there:
+            if isinstance(scheduler, TORCH.ReduceLROnPlateau):
+                scheduler.step(1.0)
+    if optimizer_first:
+        last.load_state_dict(copy.deepcopy(between.state_dict()))
+
+    for scheduler, saved in list(zip(again, there, strict=True))[::order]:
+        scheduler.load_state_dict(saved.state_dict())
+
+    assert rates_of(between) == [0.25 * rate for rate in rates_of(first)]
+    assert rates_of(last) == rates_of(between)
+
+
 def test_warm_restarts_equal_torch_bit_for_bit():
     for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
         rows = []

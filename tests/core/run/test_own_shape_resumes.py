@@ -38,19 +38,19 @@ def resumed(optimizer, scheduler, line, how):
 @table(("line", "how"), [(line, how) for line in LINES for how in ("load before", "load after", "copy", "pickle")])
 def test_a_run_resumed_at_any_update_uses_the_planned_values(line, how):
     planned = ps.trace(ps.Plan(lr=line, total=TOTAL), {"lr": 0.1})["lr"].tolist()
+    whole = adamw()
+    stopped = ps.Scheduler(whole, line, total=TOTAL)
     for stop in range(TOTAL):
-        optimizer = adamw()
-        scheduler = ps.Scheduler(optimizer, line, total=TOTAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            optimizer, scheduler = resumed(whole, stopped, line, how)
         used = []
-        for t in range(TOTAL):
-            if t == stop:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("error")
-                    optimizer, scheduler = resumed(optimizer, scheduler, line, how)
+        for _ in range(stop, TOTAL):
             used.append(optimizer.param_groups[0]["lr"])
             optimizer.step()
-        assert used == planned
+        assert used == planned[stop:]
         assert scheduler.t == TOTAL
+        whole.step()
 
 
 def defined(shift):

@@ -113,7 +113,9 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
     spread(itertools.product((*ALL, "text of float32", ".10f"), [0.1, 0.0312, None]), *FORMS_OF_ONE_BASE),
 )
 def test_a_log_as_planned_is_as_planned_in_each_format(tmp_path, form, base):
-    for plan, step in itertools.product(PLANS, (1, 5)):
+    turn = [*ALL, "text of float32", ".10f"].index(form)
+    for number, plan in enumerate(PLANS):
+        step = (1, 5)[(number + turn) % 2]  # the next format has the other one
         t = np.arange(0, 225, step)
 
         report = audited(tmp_path, plan, t, schedule_of(plan)(t, base=base or 0.0312), form, base)

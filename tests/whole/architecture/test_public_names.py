@@ -10,6 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.core.schedules import SHAPES
+from support import programs
 from support.tables import table
 
 
@@ -120,5 +121,5 @@ for module in modules:
     for library in ("accelerate", "lightning", "mmengine", "paramsched_runner", "transformers"):
         pytest.importorskip(library)
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = programs.run(["-c", code])
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ from paramsched.compat.group_values import (
     late_base,
     separate_tensors,
     set_value,
+    write_saved_values,
 )
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown
 
@@ -134,11 +135,11 @@ def restore_attributes(function: Any, saved: dict[str, Any] | None) -> None:
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """The argument `verbose` of torch before 2.7: True prints the lr of each group at each step."""
 
-CLASS, WRITTEN, GROUPS = "_class", "_written", "_groups"
-"""Keys of our states that torch's states lack: the name of the class, `_last_lr`, and the values in the groups.
+CLASS, WRITTEN, AT, GROUPS = "_class", "_written", "_written_at", "_groups"
+"""Keys of our states that torch's lack: the name of the class, `_last_lr`, the counts, and the values in the groups.
 
-torch's classes keep them if they load a state of these classes. `_written` then differs from `_last_lr`, so `_groups`
-is old.
+torch's classes keep them if they load a state of these classes. After a step, `_written` differs from `_last_lr`, or
+`_written_at` from the counts, so `_groups` is old.
 """
 
 
@@ -313,7 +314,7 @@ class LRScheduler(lr_scheduler.LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Return all attributes except the optimizer, and the present values of the groups, as plain data, copied."""
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
-        state |= {CLASS: drop_in_name(self), WRITTEN: by_value(state.get("_last_lr"))}
+        state |= {CLASS: drop_in_name(self), WRITTEN: by_value(state.get("_last_lr")), AT: _counts_of(state)}
         if "optimizer" in vars(self):  # a subclass may skip the constructor
             state[GROUPS] = {field: group_values(self.optimizer, field) for field in self._fields}
         return state
@@ -332,14 +333,15 @@ class LRScheduler(lr_scheduler.LRScheduler):
         if saved != name != "LRScheduler":  # a class that is built on the base class loads any state, as in torch
             site = f"{type(self).__name__}.load_state_dict(…)"
             raise StateError(f"{site}: this is the state of {saved}. Build {saved} to load it")
-        added = (CLASS, WRITTEN, GROUPS)
+        added = (CLASS, WRITTEN, AT, GROUPS)
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name not in added})
         groups, lrs = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get("_last_lr", ())
-        if is_own_state(state_dict):
+        is_written = False
+        if GROUPS in state_dict and groups:
+            is_old = not is_own_state(state_dict)
             for field, values in state_dict[GROUPS].items():
-                for group, value in zip(groups, values, strict=False):
-                    set_value(group, value, field)
-        else:
+                is_written = write_saved_values(self, self.optimizer, field, values, is_old=is_old) or is_written
+        if not is_written:
             for group, lr, (known, first) in zip(groups, lrs, getattr(self, "_built", ()), strict=False):
                 if group is known and float(group["lr"]) == float(first):
                     set_value(group, lr)
@@ -369,7 +371,12 @@ def drop_in_name(scheduler: object) -> str:
 
 def is_own_state(state: dict[str, Any]) -> bool:
     """Return whether a state contains the present values of the groups."""
-    return GROUPS in state and bool(state[WRITTEN] == state.get("_last_lr"))
+    counts = _counts_of(state)
+    return GROUPS in state and bool(state[WRITTEN] == state.get("_last_lr") and state.get(AT, counts) == counts)
+
+
+def _counts_of(state: dict[str, Any]) -> list[Any]:
+    return [state.get("_step_count"), state.get("last_epoch")]
 
 
 def epoch_text(epoch: Any) -> str:

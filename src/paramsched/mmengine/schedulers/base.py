@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem, warn_user
-from paramsched.compat.group_values import ParamGroup, by_value, late_base, set_value
+from paramsched.compat.group_values import ParamGroup, by_value, late_base, set_value, write_saved_values
 from paramsched.core.fields import Field, is_number
 from paramsched.core.number_checks import finite_number, not_negative
 from paramsched.core.run import watch_updates
@@ -342,9 +342,19 @@ class _ParamScheduler:
         kept = {name: state[name] for name in names if name in state and name not in ADDED_KEYS}
         # A state of MMEngine's OneCycle contains a function.
         vars(self).update({name: by_value(value) for name, value in kept.items() if not callable(value)})
-        is_present = GROUPS_KEY in state and state.get(AT_KEY) == _counts_of(state)
-        if is_present and "optimizer" in vars(self):
-            self._write_values(state[GROUPS_KEY])
+        if GROUPS_KEY in state and "optimizer" in vars(self):
+            self._write_saved_values(state[GROUPS_KEY], is_old=state.get(AT_KEY) != _counts_of(state))
+
+    def _write_saved_values(self, values: Sequence[Any], *, is_old: bool) -> None:
+        inner, name = inner_optimizer(self.optimizer), self.param_name
+        if inner is not None:
+
+            def present() -> list[Any]:
+                return [present_value(group, name) for group in self.optimizer.param_groups]
+
+            write_saved_values(self, inner, name, values, is_old=is_old, read=present, write=self._write_values)
+        elif not is_old:
+            self._write_values(values)
 
     def _write_arguments(self) -> None:
         """Write the entries of the groups again that depend on the constructor's arguments."""
