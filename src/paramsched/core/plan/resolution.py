@@ -14,7 +14,6 @@ from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.binding import amount_clock, binding_key, replace_schedule
 from paramsched.core.plan.clocks import sizes_of_run
-from paramsched.core.plan.follow import with_followed_lines
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.plan.run_amounts import (
@@ -32,7 +31,7 @@ from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.windows import without_unit
 from paramsched.core.time.duration import Duration, counts_in_unit, largest_on, times_on, unit_of_lengths
 from paramsched.core.time.run_facts import SIZES, UPDATES, Facts, RunFacts, facts_of_call
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import MissingFact
 
 
 @overload
@@ -102,16 +101,6 @@ def updates_of_total(plan: Plan, amounts: RunAmounts | None) -> int | None:
     assert amounts is not None
     ((_, count),) = total.terms
     return amounts.updates_until(count)
-
-
-def is_complete(plan: Plan, resolved: Plan) -> bool:
-    """Return whether a plan resolves without run facts."""
-    try:
-        lines = with_followed_lines(plan.bindings)
-        fills = plan.clock == UPDATES and plan.total is None and any(line.schedule.fills for line in lines)
-        return not fills and plan.resolve().bindings == resolved.bindings
-    except InvalidArgument:  # a unit or a total that needs run facts
-        return False
 
 
 def known_total(plan: Plan, facts: RunFacts) -> int | None:
@@ -285,12 +274,6 @@ class ResolvedPlan:
         total = self.resolved.total
         amounts = [float(count) for unit, count in total.terms if unit != UPDATES] if total is not None else [inf]
         object.__setattr__(self, "no_end_below", amounts[0] * (1 - 1e-9) if amounts else 0.0)
-
-    @cached_property
-    def needed_facts(self) -> tuple[tuple[str, Any], ...]:
-        """The run facts if they determine the lengths of the plan, for its entry in the history of a run."""
-        is_needed = self.text is not None and not is_complete(self.plan, self.resolved)
-        return tuple(facts_as_data(self.facts).items()) if is_needed else ()
 
     @property
     def text(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, final
 
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.history import History
@@ -35,18 +35,3 @@ class SavedRun:
     def position_at(self, t: int) -> RunPosition:
         """Return the position at the update of the run, or at the previous one."""
         return self.position if self.position.t == t else RunPosition(t, self.last_amount)
-
-
-class LoadedStates(Protocol):
-    """The states that several optimizers have loaded since the last update of their run: `several.Loads`."""
-
-    saved: dict[str, SavedRun]
-
-    def counts(self, run: Any) -> dict[str, int]:
-        """Return the count of each optimizer."""
-
-    def forget(self, name: str) -> None:
-        """Forget the state of an optimizer that has stepped."""
-
-    def end(self, run: Any) -> None:
-        """Warn of what differs in the checkpoints, before the next update."""
