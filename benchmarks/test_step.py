@@ -14,6 +14,7 @@ it compares and multiplies.
 """
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -77,10 +78,10 @@ def steps(optimizer):
 def writes(optimizer, plan):
     """Return a loop that runs only the writes, including the computation of rows."""
     scheduler = ps.Scheduler(optimizer, plan)
-    (member,) = scheduler._run.members.values()
+    (attached,) = scheduler._run.attached.values()
     for _ in range(WARM_UP):
-        member.after_step(optimizer)
-    rows, clock = member.rows, itertools.count(member.t + 1)
+        attached.after_step(optimizer)
+    rows, clock = attached.table, itertools.count(attached.t + 1)
 
     def loop():
         for t in itertools.islice(clock, UPDATES):
@@ -215,6 +216,27 @@ def test_faster_than_the_cosine_of_torch(report, least, count):
     best = least({"measured": writes(Bare(count), ONE), "original": originals}, calls=UPDATES, rounds=7)
 
     report(f"write lr, {count} groups vs CosineAnnealingLR", best["measured"], best["original"], target=1 / 8)
+
+
+@pytest.mark.parametrize(("count", "target"), [(100, 0.6), (1000, 0.5)])
+def test_a_line_for_each_of_many_groups(report, least, count, target):
+    named = [{"params": [torch.zeros(1)], "lr": 0.1, "name": f"g{index}"} for index in range(count)]
+    lines = [
+        ps.Binding("lr", ps.warmup(10 + index) >> ps.cosine(to=0.1 + index / (10 * count)), groups=f"g{index}")
+        for index in range(count)
+    ]
+    planned = ps.Scheduler(torch.optim.SGD(named, lr=0.1), ps.Plan(*lines, total=10**6), drive="manual")
+    stepped = Bare(count)
+    stepped.step()
+
+    def factor_of(index):
+        return lambda t: (t + 1) / (10 + index) if t < 10 + index else 0.5 + 0.5 * math.cos(math.pi * t / 10**6)
+
+    original = torch.optim.lr_scheduler.LambdaLR(stepped, [factor_of(index) for index in range(count)])
+    stepped.step()
+    best = least({"measured": calls(planned), "original": calls(original)}, calls=UPDATES, rounds=3)
+
+    report(f"a line for each of {count} groups vs LambdaLR", best["measured"], best["original"], target=target)
 
 
 def test_tensors_cost_the_same_for_any_number_of_groups(report, least):

@@ -23,6 +23,7 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.plan import Plan
+from paramsched.core.run.rows_ahead import RowsAhead
 from paramsched.core.run.state import Group
 from paramsched.core.schedules.own import has_open_function
 from paramsched.core.schedules.schedule import Schedule
@@ -123,6 +124,7 @@ class FloatColumn:
         self.groups, self.bases = [groups[index] for index in self.indices], [b for line in lines for b in line.bases]
         self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
         self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
+        self.ahead = RowsAhead(lines) if RowsAhead.are_useful(lines) else None
         self._largest = 1.0 if self._is_equal else max(map(abs, self.bases))  # of what a factor multiplies
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
         self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
@@ -135,7 +137,7 @@ class FloatColumn:
     def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
         entries = self.lines[0].values_of_one(times, self.bases[0], states) if self._is_equal else self._factors(times)
         if entries is None:
-            block = rows_of(self.lines, times, states)
+            block = rows_of(self.lines, times, states) if self.ahead is None else self.ahead.rows(times)
             entries, self.finite = block.tolist(), finite_rows(block)
         else:
             self.finite = finite_numbers(entries, self._largest)
@@ -466,7 +468,7 @@ class ValueRows:
     first: int  # the update of the first row
     size: int  # the number of rows
     amounts: list[Any] | None  # the amounts for which the rows were computed; None if the plan is by updates
-    loops: list[tuple[Callable[[Any, Any], object], list[Any]]]  # the write and the rows of each column
+    loops: list[tuple[Callable[[Any, Any], object], Sequence[Any]]]  # the write and the rows of each column
 
     def __init__(
         self,
@@ -488,6 +490,7 @@ class ValueRows:
         self.tuples = [float_column for float_column in floats if float_column.tuple_size is not None]
         self.tensors = Tensors(tensors) if tensors else None
         self._is_short = not tensors and all(float_column.is_short for float_column in floats)
+        self._ahead = [float_column.ahead for float_column in floats if float_column.ahead is not None]
         self.seek(times, states)
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
@@ -519,6 +522,8 @@ class ValueRows:
         for column, rows in zip(self._columns, computed, strict=True):
             column.rows = rows
         self.loops = [(column.write, column.rows) for column in self._columns]
+        updates = range(first, first + size)
+        self.loops += [(ahead.compute, updates) for ahead in self._ahead]
         self.first, self.size, self.amounts = first, size, amounts
 
     def put(self) -> None:
@@ -563,7 +568,9 @@ class ValueRows:
         if self._end is None and self._has_open_function:
             return 1  # a function may have no value for an update that the run does not reach
         size = self._last_size
-        if not self._is_short:
+        if self._ahead:
+            size = min(size, *(ahead.next_size(t) for ahead in self._ahead))
+        elif not self._is_short:
             width = sum(len(line.groups) for line in self.lines)
             size = max(1, min(size, _MAX_ROW_VALUES // max(1, width)))
         if self._end is None or t > self._end:
@@ -639,8 +646,9 @@ def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], g
 
 FUNCTIONS_OF_WRITES: Final = (
     FloatColumn._write_equal, FloatColumn._write_scaled, FloatColumn._write_rows, FloatColumn._write_elements,
-    FloatColumn._row, FloatColumn.is_spoiled, TensorColumn.write, TensorColumn.views_replaced, TargetColumn.write,
-    Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled, ValueRows.note_written, fill,
+    FloatColumn._row, FloatColumn.is_spoiled, RowsAhead.compute, TensorColumn.write, TensorColumn.views_replaced,
+    TargetColumn.write, Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled,
+    ValueRows.note_written, fill,
 )  # fmt: skip
 """The functions that run at every update, which `torch.compile` skips."""
 
