@@ -172,7 +172,8 @@ def read_plan_input(argument: str, options: CommandOptions, *, source: PlanText 
 
 def recipe_named(argument: str) -> "Recipe":
     """Return the recipe of an argument `recipe:NAME`."""
-    name, known = argument.removeprefix(RECIPE), _recipes()
+    name = argument.removeprefix(RECIPE)
+    known = _recipes()
     try:
         return known[name]
     except KeyError as error:
@@ -203,7 +204,8 @@ def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
     refuse_base(argument, options)
     facts_if_known(options)  # raises an error for invalid facts
     if argument.startswith(RECIPE):
-        recipe, total = recipe_named(argument), total_from_options(options)
+        recipe = recipe_named(argument)
+        total = total_from_options(options)
         plan = recipe.plan if total is None else Plan(*recipe.plan.as_written(), total=total, clock=recipe.plan.clock)
         return Loaded(plan, Bases(recipe.bases), facts=recipe.facts)
     names = list(_recipes())
@@ -413,13 +415,15 @@ def curves_of_config(
     bases = _bases(options)
     if not config.data.get("optim_wrapper") and not bases:
         echo_note("no optim_wrapper and no --base; the initial values are taken to be 1")
-    epoch, total = options.facts.get("steps_per_epoch"), _total(options)
+    epoch = options.facts.get("steps_per_epoch")
+    total = _total(options)
     try:
         try:
             return simulate(config.data, steps_per_epoch=epoch, total=total, bases=bases)
         except MissingFact as error:
             if not assumes_epoch or error.fact != "steps_per_epoch":
-                place, option = f"{config.name}: {error.problem.site}", option_of(error.fact)
+                place = f"{config.name}: {error.problem.site}"
+                option = option_of(error.fact)
                 raise error.changed(site=place, advice=f"For example: {option} {error.example}") from None
         echo_note(f"no --steps-per-epoch given; taken to be {_ASSUMED_EPOCH}")
         return simulate(config.data, steps_per_epoch=_ASSUMED_EPOCH, total=total, bases=bases)

@@ -137,7 +137,9 @@ def checked_plan(
                 "--log", mismatch, f"Write paramsched audit {shlex.quote(log)} --plan {shlex.quote(argument)}"
             )
         return _checked_config(config, options)
-    usage, note, several = False, "", list[Problem]()
+    usage = False
+    note = ""
+    several = list[Problem]()
     source: PlanText | None = None
     try:
         source = text_of_plan_input(argument, options.format)
@@ -161,7 +163,8 @@ def checked_plan(
         others = others if source is None else source.placed(others)
         problems = [problem, *(one.changed(file=one.file or argument) for one in others)]
     except MissingDependency as error:
-        problems, usage = [Problem("", str(error), code=codes.UNREADABLE, file=argument)], True
+        problems = [Problem("", str(error), code=codes.UNREADABLE, file=argument)]
+        usage = True
     else:
         placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
         problems = [one.changed(file=argument) for one in placed]

@@ -335,7 +335,8 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, known = args[0], self.list_commands(ctx)
+        name = args[0]
+        known = self.list_commands(ctx)
         # click suggests no name of a command that is not loaded, and only from 8.4 on.
         if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
             raise WrongUsage("", f'No such command "{name}"; {did_you_mean(name, known)}', ctx=ctx)

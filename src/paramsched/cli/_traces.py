@@ -97,7 +97,8 @@ def values_to_write(read: PlanInput) -> Trace:
 
     A note names the fields whose values are multiples of an unknown base.
     """
-    loaded, options = read.loaded, read.known
+    loaded = read.loaded
+    options = read.known
     facts = facts_from_options(options)
     if loaded.plan.total is None and options.total is None:
         facts = replace(facts, total=known_length(loaded.plan, options))
@@ -482,7 +483,8 @@ def _used_values(
     """
     from paramsched.tools.audit import read_log
 
-    found, baseless = {}, dict[str, float]()
+    found = {}
+    baseless = dict[str, float]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
         name = logged.name_of(column.group)
@@ -498,7 +500,8 @@ def _used_values(
             )
         else:
             # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
-            planned, values = curves[column.field, group], column.values.copy()
+            planned = curves[column.field, group]
+            values = column.values.copy()
             inside = column.t < planned.size
             at = planned[column.t[inside]]
             values[inside] = np.where(column.equals(at, np.flatnonzero(inside)), at, values[inside])

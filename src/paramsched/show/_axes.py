@@ -38,9 +38,11 @@ def tick_label(value: float, step: float) -> str:
     if not 1e-4 <= abs(value) < 1e6:
         spare = math.floor(math.log10(abs(value))) - math.floor(math.log10(step))
         return short_number(value, min(spare + 2, 17))
-    scaled, decimals = step, 0
+    scaled = step
+    decimals = 0
     while decimals < 15 and abs(scaled - round(scaled)) > 1e-6 * scaled:
-        scaled, decimals = scaled * 10, decimals + 1
+        scaled = scaled * 10
+        decimals = decimals + 1
     return f"{value:.{decimals}f}"
 
 
@@ -141,7 +143,8 @@ class Scale:
         if self.log:
             with np.errstate(divide="ignore", invalid="ignore"):
                 exponents = np.log10(values)
-            bottom, top = math.log10(self.low), math.log10(self.high)
+            bottom = math.log10(self.low)
+            top = math.log10(self.high)
             fractions = (exponents - bottom) / (top - bottom)
         else:
             # Halved first: high - low would overflow for the largest floats.
@@ -206,9 +209,11 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     finite = every[np.isfinite(every)]
     if finite.size == 0:
         return Scales(_linear_scale(0.0, 1.0), None)
-    lowest, most = float(finite.min()), float(finite.max())
+    lowest = float(finite.min())
+    most = float(finite.max())
     if np.isinf(every).any() and lowest == most:
-        lowest, most = min(lowest, 0.0), max(most, 0.0)
+        lowest = min(lowest, 0.0)
+        most = max(most, 0.0)
     space = max(most - lowest, abs(most)) / 4  # room for infinities, which are drawn at the edges
     if np.isposinf(every).any() and math.isfinite(most + space):
         most += space
@@ -238,7 +243,8 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
     It covers whole decades. If these are at most two, it starts and ends at 1, 2 or 5 times a power of ten. If there
     are zeros, or `least` is below the axis, a strip at the bottom shows them.
     """
-    begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
+    begin = math.floor(math.log10(bottom) + 1e-9)
+    end = math.ceil(math.log10(top) - 1e-9)
     begin = max(begin, -308)  # smaller floats have fewer digits, and may have no tick
     end = max(end, begin + 1)
     every = max(1, math.ceil((end - begin) / 6))
@@ -285,7 +291,8 @@ def _linear_scale(least: float, most: float) -> Scale:
     elif 0 > most >= 0.4 * least:
         most = 0.0
     step = round_step(most / 4 - least / 4, (1, 2, 2.5, 5, 10))
-    begin, end = math.floor(least / step + 1e-9), math.ceil(most / step - 1e-9)
+    begin = math.floor(least / step + 1e-9)
+    end = math.ceil(most / step - 1e-9)
     values = [k * step for k in range(begin, max(end, begin + 1) + 1)]
     if step == 0 or not all(map(math.isfinite, values)):
         values = [least, most]

@@ -53,7 +53,8 @@ def axes(
         InvalidArgument: if the number of axes differs from the number of fields, or the log does not fit the trace.
         MissingDependency: if matplotlib is not installed.
     """
-    chart, own = picture(trace, log=log, other=other, view=view), axes is None
+    chart = picture(trace, log=log, other=other, view=view)
+    own = axes is None
     if axes is None:
         try:
             import matplotlib.pyplot as plt
@@ -98,7 +99,8 @@ def _draw(chart: Picture, given: "Sequence[Axes]", own: bool, label: str | None 
     if own:
         given[-1].xaxis.set_major_formatter(lambda at, _: f"{at:,.10g}")
     if own and chart.axis.second:
-        main, second = chart.axis.main, next(unit for unit in chart.axis.units if unit.name == chart.axis.second)
+        main = chart.axis.main
+        second = next(unit for unit in chart.axis.units if unit.name == chart.axis.second)
         there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
         given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
 
@@ -129,7 +131,8 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...
         left, right = chart.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
     # Add some margin; on a logarithmic axis no limit may become 0 or infinite.
-    low, high = panel.scale.low, panel.scale.high
+    low = panel.scale.low
+    high = panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
         space = (high / low) ** 0.04
@@ -152,7 +155,8 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, ow
     times, values = panel.points_of(curve, chart.axis, _COLUMNS)
     in_steps = chart.axis.total <= 150 and curve.kind != "metric"
     if in_steps and curve.held:  # the value of the last update holds until the end of the run
-        times, values = np.append(times, curve.times[-1] + 1), np.append(values, values[-1:])
+        times = np.append(times, curve.times[-1] + 1)
+        values = np.append(values, values[-1:])
     # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
     shown = values
     if own:

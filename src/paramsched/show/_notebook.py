@@ -106,11 +106,14 @@ def mime_bundle(value: Displayable | Diff | RunFacts | MetricRule[Any]) -> dict[
     try:
         curves: Curves
         if isinstance(value, Figure):
-            curves, title = value.trace, ""
+            curves = value.trace
+            title = ""
         elif isinstance(value, Trace):
-            curves, title = value, ""
+            curves = value
+            title = ""
         elif isinstance(value, PublishedPlan):
-            curves, title = curves_of_plan(value.plan, value.bases, value.facts)[0], repr(value)[1:-1]
+            curves = curves_of_plan(value.plan, value.bases, value.facts)[0]
+            title = repr(value)[1:-1]
         else:
             curves, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
             kind = "Plan" if isinstance(value, Plan) else "Schedule"

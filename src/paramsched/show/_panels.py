@@ -161,7 +161,8 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _DrawnRun:
 
 def _checked_points(site: str, at: ArrayLike, points: ArrayLike) -> _Points:
     """Check the points of a log and sort them by time; of two points at the same time, keep the later one."""
-    times, values = np.asarray(at), np.asarray(points, dtype=np.float64)
+    times = np.asarray(at)
+    values = np.asarray(points, dtype=np.float64)
     if (
         times.ndim != 1
         or times.size == 0
@@ -272,7 +273,8 @@ def _leaving_curves(
     left: list[tuple[int, str]] = []
     for group in _groups_of_field(trace, field):
         times, values = _planned(trace, (field, group))
-        begin, whose = 0, ""
+        begin = 0
+        whose = ""
         for earlier, curves in before:
             if (field, group) in curves.keys():
                 shared = _shared_updates(values, np.asarray(curves[field, group]))
@@ -325,7 +327,8 @@ def _compare_log(field: str, trace: Curves, run: _DrawnRun, curves: Sequence[Dra
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
     """Compare the curves of two plans for a field; only curves that differ are drawn."""
-    groups, other_groups = _groups_of_field(trace, field), _groups_of_field(other, field)
+    groups = _groups_of_field(trace, field)
+    other_groups = _groups_of_field(other, field)
     # Equal curves of both plans are drawn once.
     changed = [
         (g, *_planned(other, (field, g)))

@@ -203,7 +203,8 @@ class Panel:
 
         The points include the extremes and both sides of every breakpoint of the panel.
         """
-        times, values = curve.times, curve.values
+        times = curve.times
+        values = curve.values
         points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MAX_KEPT].tolist()))
         return times[points], values[points]
 
@@ -218,7 +219,8 @@ class Panel:
         runs = [(first, last + 1) for first, last in runs_of_times(self.differing)]
         if len(runs) <= most:
             return runs
-        edges, filled = axis.edges(columns), distinct_times(axis.columns_of(self.differing, columns))
+        edges = axis.edges(columns)
+        filled = distinct_times(axis.columns_of(self.differing, columns))
         return [(int(edges[first]), int(edges[last + 1])) for first, last in runs_of_times(filled)]
 
     def breakpoint_summary(self, most: int) -> str:

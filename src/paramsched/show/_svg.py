@@ -20,7 +20,10 @@ from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
 from paramsched.show.plan_curves import Curves, Floats, RunsOrLog, Times
 
-_LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
+_LEFT = 76
+_RIGHT = 40
+_WIDTH = 1040
+_HEIGHT = 180  # the script uses other numbers in a narrow window
 _POINTS = 120_000  # maximum number of values in a page, about 2 MB
 _ROW = 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
@@ -344,7 +347,8 @@ def _draw_breakpoints(panel: Panel, chart: Picture, width: int, height: int) -> 
     starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
     many = np.diff(np.append(starts, marks.size))
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
-        at, end = int(marks[first]), int(marks[first + size - 1])
+        at = int(marks[first])
+        end = int(marks[first + size - 1])
         x = round(float(chart.axis.place(at)) * width, 1)
         title = f"breakpoint {at:,}"
         if size > 1:
@@ -363,7 +367,8 @@ def _draw_breakpoint_dots(panel: Panel, chart: Picture, width: int, height: int)
         values = curve.values[np.array(inside, dtype=np.int64) - first]
         for at, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
             if isfinite(value) and isfinite(fraction):
-                x, y = round(float(chart.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
+                x = round(float(chart.axis.place(at)) * width, 1)
+                y = round((1 - fraction) * height, 1)
                 yield (
                     f'<g data-t="{at}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
                     f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
@@ -419,7 +424,8 @@ def _corner_points(xs: Times, ys: Times) -> Times:
     """Return the points of a line that are not on the segment between their neighbors."""
     if xs.size < 3:
         return np.arange(xs.size)
-    dx, dy = np.diff(xs), np.diff(ys)
+    dx = np.diff(xs)
+    dy = np.diff(ys)
     straight = (dx[:-1] * dy[1:] == dy[:-1] * dx[1:]) & (dx[:-1] * dx[1:] + dy[:-1] * dy[1:] >= 0)
     # A point equal to its neighbor has no direction; dropping it must not straighten its corner.
     still = (dx == 0) & (dy == 0)

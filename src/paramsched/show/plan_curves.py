@@ -325,15 +325,18 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
         return _corners(values)
     begin, stop = _column_bounds(times, edges)
     filled = begin < stop
-    begin, stop = begin[filled], stop[filled]
-    first, last = values[begin], values[stop - 1]
+    begin = begin[filled]
+    stop = stop[filled]
+    first = values[begin]
+    last = values[stop - 1]
     low, high = (side[filled] for side in envelope(times, values, edges))
     chosen = [begin, stop - 1]
     finite = values[np.isfinite(values)]
     # NumPy's NaN-aware functions take ten times as long, and a page has 20,000 columns.
     smallest, largest = (np.argmin, np.argmax) if finite.size == values.size else (np.nanargmin, np.nanargmax)
     # Only columns whose minimum or maximum is inside them need a search; a smooth curve has few of these columns.
-    least, most = np.fmin(first, last), np.fmax(first, last)
+    least = np.fmin(first, last)
+    most = np.fmax(first, last)
     for column in np.flatnonzero((low < least) | (high > most) | (np.isnan(least) & ~np.isnan(low))):
         part = values[begin[column] : stop[column]]
         for at in (int(smallest(part)), int(largest(part))):
@@ -466,7 +469,8 @@ def assumed_value(unit: str, amount: float) -> tuple[str, float]:
     """
     if unit == "epochs":
         return "steps_per_epoch", _SHORT_EPOCH
-    fact, share = SIZES[unit][-1][0], amount / ASSUMED_TOTAL
+    fact = SIZES[unit][-1][0]
+    share = amount / ASSUMED_TOTAL
     return fact, max(1, round(share)) if unit in ("samples", "batches") else share
 
 

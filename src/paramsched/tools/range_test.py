@@ -142,7 +142,8 @@ class RangeTest:
             if rate is not None:
                 axes.axvline(rate, color=f"C{number}", linestyle="--", linewidth=1.2, label=f"{name} {rate:.2g}")
         axes.set(xscale="log", xlabel="lr", ylabel="loss")
-        low, high = float(self.smoothed.min()), float(self.smoothed.max())
+        low = float(self.smoothed.min())
+        high = float(self.smoothed.max())
         axes.set_ylim(low - 0.08 * (high - low or 1.0), high + 0.08 * (high - low or 1.0))
         axes.grid(True, alpha=0.3)
         axes.legend(fontsize="small")
@@ -224,7 +225,8 @@ class TrainingSnapshot:
                 put_back(setattr, part, name, buffer)
         entries = [{key: value for key, value in group.items() if key != "params"} for group in self.groups]
         tensors += _held_tensors([entries, list(optimizer.state.values())])
-        group_list, state = optimizer.param_groups, _with_own_containers(dict(optimizer.state))
+        group_list = optimizer.param_groups
+        state = _with_own_containers(dict(optimizer.state))
 
         @put_back
         def restore_optimizer() -> None:
@@ -440,7 +442,9 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
 
 def _with_progress(rates: Floats) -> Iterator[list[float]]:
     """Yield each row of `rates`; in a terminal, a line shows its number if the test takes more than two seconds."""
-    begun, is_terminal, is_shown = monotonic(), sys.stderr is not None and sys.stderr.isatty(), False
+    begun = monotonic()
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    is_shown = False
     try:
         for number, row in enumerate(rates.tolist(), 1):
             if is_shown := is_terminal and monotonic() - begun > 2:

@@ -93,13 +93,17 @@ def paramsched_audit(
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, page, as_json=as_json)
         return
-    config, base_options = config_in(plan), options.bases
+    config = config_in(plan)
+    base_options = options.bases
     if config is not None:
         curves = curves_of_config(config, options, paramwise=False)
-        read, known, base_options = plan_of_curves(curves), options.with_facts(total=None), ()
+        read = plan_of_curves(curves)
+        known = options.with_facts(total=None)
+        base_options = ()
     else:
         given_plan = read_plan_input(plan, options)
-        read, known = given_plan.plan, given_plan.known
+        read = given_plan.plan
+        known = given_plan.known
     planned = list(dict.fromkeys(binding.name for binding in read.bindings))
     try:
         clock = amount_clock(read.clock)

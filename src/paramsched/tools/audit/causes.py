@@ -57,9 +57,11 @@ def _factor(pairs: Sequence[PlannedColumn]) -> Cause | None:
     """Return the cause that values are multiples of the planned ones, or those of another base than the known one."""
     if max(pair.column.t.size for pair in pairs) == 1:  # any value is a multiple of another
         return None
-    bases, notes = list[float](), dict[str, str]()
+    bases = list[float]()
+    notes = dict[str, str]()
     for pair in pairs:
-        t, place = pair.column.t, place_of(pair.column.field, pair.group)
+        t = pair.column.t
+        place = place_of(pair.column.field, pair.group)
         if (found := bases_if_explained([pair])) is not None:
             bases += found
             continue
@@ -163,7 +165,8 @@ def _near_totals(pairs: Sequence[PlannedColumn], place: int, planned: PlannedRun
 def _distance(pair: PlannedColumn) -> float:
     """Return the mean distance of the logged values from the planned ones, with the best base if it is unknown."""
     rows = spread_rows(pair.column.t.size, _MEASURED)
-    values, planned_by_base = pair.column.values[rows], pair.planned_by_base(pair.column.t[rows])
+    values = pair.column.values[rows]
+    planned_by_base = pair.planned_by_base(pair.column.t[rows])
     if pair.base is not None:
         planned = planned_by_base(pair.base)
     else:

@@ -222,7 +222,8 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
 
 
 def _facts_of(column: LogColumn, name: str) -> ColumnFacts:
-    t, values = column.t, column.values
+    t = column.t
+    values = column.values
     finite = values[np.isfinite(values)]
     return ColumnFacts(
         name,
@@ -244,7 +245,8 @@ def _facts_of(column: LogColumn, name: str) -> ColumnFacts:
 
 def _stretches(column: LogColumn) -> tuple[Stretch, ...]:
     finite = np.isfinite(column.values)
-    t, values = column.t[finite], column.values[finite]
+    t = column.t[finite]
+    values = column.values[finite]
     if values.size < 2:
         return ()
     changes = np.diff(values)
@@ -387,14 +389,16 @@ def _in_updates(logged: LoggedValues, plan: Plan, facts: RunFacts) -> tuple[Logg
         if plan.total is None or [unit for unit, _ in Duration.of(plan.total).terms] != ["epochs"]:
             message = "the log counts epochs, and the plan does not"
             raise MissingFact(f"audit of {logged.source}", message, fact="steps_per_epoch", example="500")
-        epoch, facts = 1, replace(facts, steps_per_epoch=1)
+        epoch = 1
+        facts = replace(facts, steps_per_epoch=1)
     columns = tuple(replace(column, t=column.t * epoch) for column in logged.columns)
     return replace(logged, columns=columns, unit="updates"), facts
 
 
 def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColumn]) -> list[str]:
     """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
-    planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
+    planned = {pair.name for pair in pairs}
+    compared = {pair.column.field for pair in pairs}
     missing = sorted({binding.name for binding in plan.bindings} - planned)
     read = {column.field for column in logged.columns}
     unplanned = sorted(read - compared - set(missing))
@@ -456,7 +460,8 @@ def matched_with_plan(
     names: Sequence[str] = (),
 ) -> tuple[Report, list[MatchedColumn]]:
     """Compare a log with a plan as `compare_with_plan`, and return the columns with their planned values too."""
-    plan, facts = plan_in_run(plan, "compare_with_plan", facts), facts or RunFacts()
+    plan = plan_in_run(plan, "compare_with_plan", facts)
+    facts = facts or RunFacts()
     if logged.unit == "epochs":
         logged, facts = _in_updates(logged, plan, facts)
     planned = PlannedRun(plan, facts)
@@ -472,7 +477,8 @@ def matched_with_plan(
             moved = _as_logged_by(all_pairs, other)
             cause = cause_of(moved, planned)
             if cause is not None:
-                pairs, program = moved, other
+                pairs = moved
+                program = other
                 break
         each = [bases_if_explained([pair]) for pair in pairs]
         if cause is not None:
@@ -519,7 +525,8 @@ def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> 
     if total * len(matched) > MOST_PLOTTED:
         message = f"{total * len(matched):,} values are too many to draw"
         raise UnreadableLog(logged.source, message, "Leave --html out")
-    planned, used = {}, {}
+    planned = {}
+    used = {}
     for pair, base, equal, at_rows in matched:
         key = pair.column.field, "" if pair.group is None else pair.group
         planned[key] = pair.planned_at(np.arange(total), base)
@@ -564,7 +571,8 @@ def _report(
     values = exact = rounded = 0
     readings: dict[str, list[str]] = {}
     for pair, _, equal, planned in matched:
-        groups, column = len(pair.groups), pair.column
+        groups = len(pair.groups)
+        column = pair.column
         logged = column.values_in(None)
         in_bits = (logged == planned) | (logged == planned.astype(np.float32))
         reading = column.reading_of(planned)
@@ -577,7 +585,8 @@ def _report(
     for text, fields in readings.items():
         notes += (f"{', '.join(dict.fromkeys(fields))}: compared in {text}",)
     first = _first_difference(matched)
-    until, from_first_on = None, False
+    until = None
+    from_first_on = False
     if first is not None:
         before = [int(one.pair.column.t[one.pair.column.t < first.t].max(initial=-1)) for one in matched]
         until = max(before) if max(before) >= 0 else None
@@ -610,9 +619,11 @@ def _first_difference(matched: Sequence[MatchedColumn]) -> DifferingValue | None
         return None
     t, number, row = min(wrong)
     pair, _, _, planned = matched[number]
-    amount, clock = None, None
+    amount = None
+    clock = None
     if pair.amounts is not None:
-        amount, clock = pair.amounts(np.array([t]))[0].item(), pair.amounts.clock
+        amount = pair.amounts(np.array([t]))[0].item()
+        clock = pair.amounts.clock
         amount = amount / counts if (counts := counts_in_unit(clock)) > 1 else amount
     logged = float(pair.column.values[row])
     return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)

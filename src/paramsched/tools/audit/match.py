@@ -255,7 +255,8 @@ def _plans_of(
     if (planned := targets.get(column.field)) is not None and isinstance(planned.field, Target):
         yield planned.name, planned.schedule, None, bases.get((planned.name, None), planned.field.initial)
         return
-    wanted, label = Field.of(column.field), group.get("name", column.group)
+    wanted = Field.of(column.field)
+    label = group.get("name", column.group)
     # From lowest to highest precedence: the base in the log, one for all groups, one for this group.
     base = column.base
     for place in ((column.field, None), (column.field, column.group), (column.field, label)):
@@ -317,7 +318,8 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 Clock: TypeAlias = Callable[[Times], Times]
 """A function of updates that returns the times of a schedule."""
 
-GLANCE, SAMPLE = 24, 400  # rows on which a cause is tried first
+GLANCE = 24
+SAMPLE = 400  # rows on which a cause is tried first
 
 _FLAT = 1e-12  # a factor, relative to the largest, with which any base explains a value
 _TRIED_ROWS = 32  # rows whose bases are tried, if the values are no line of the base
@@ -339,7 +341,8 @@ class _LineOfBase(NamedTuple):
         if base is None:
             offset = planned(0.0)
             return cls(offset, planned(1.0) - offset)
-        values, other = planned(base), base * NEAR
+        values = planned(base)
+        other = base * NEAR
         factor = (values - planned(other)) / (base - other)
         return cls(values - factor * base, factor, base)
 
@@ -350,10 +353,12 @@ class _LineOfBase(NamedTuple):
         near = column.slack(reading) * size
         if column.tolerance:
             near += ROUNDING_OF_LARGEST * size.max(initial=0.0, where=np.isfinite(size))
-        below, above = near, near
+        below = near
+        above = near
         if reading is not None:
             # A planned value just below a power of ten is rounded to finer units.
-            below, above = near + reading.half_unit(size * (1 - 1e-9)), near + reading.half_unit(size)
+            below = near + reading.half_unit(size * (1 - 1e-9))
+            above = near + reading.half_unit(size)
         below, above = np.where(values < 0, above, below), np.where(values < 0, below, above)
         largest = np.abs(self.factor).max(axis=-1, keepdims=True, initial=0.0, where=np.isfinite(self.factor))
         flat = ~(np.abs(self.factor) > _FLAT * largest) | ~np.isfinite(values)
@@ -452,16 +457,20 @@ def _first_explained(
     column: LogColumn, planned: ValuesByBase, lines: Iterable[_LineOfBase], rows: Times | slice
 ) -> tuple[int, float, int]:
     """Return how many values from the first one on some base explains, this base, and the most that one may explain."""
-    most, furthest, found = 0, 0, 1.0
+    most = 0
+    furthest = 0
+    found = 1.0
     for line in lines:
         for reading in (None, *column.readings):
             low, high = line.bounds(column, reading, rows)
-            low, high = np.maximum.accumulate(low), np.minimum.accumulate(high)
+            low = np.maximum.accumulate(low)
+            high = np.minimum.accumulate(high)
             end = _count_first(low <= high)
             for base in _roundest(float(low[end - 1]), float(high[end - 1]), line.base):
                 count = _count_first(column.equals_in(reading, planned(base), rows))
                 if count > most:
-                    most, found = count, base
+                    most = count
+                    found = base
             furthest = max(furthest, end, most)
     count = _count_as_planned(column, planned(found), rows)
     return count, found, max(furthest, count)
@@ -498,7 +507,8 @@ def which_can_be_planned(pair: PlannedColumn, rows: Times, times: Times) -> Flag
         rows: the indices of the compared rows; shape (rows,).
         times: their times by each clock; shape (clocks, rows).
     """
-    planned, column = pair.planned_by_base(times.reshape(-1)), pair.column
+    planned = pair.planned_by_base(times.reshape(-1))
+    column = pair.column
     readings = (None, *column.readings)
     if pair.base is not None:
         values = planned(pair.base).reshape(times.shape)
@@ -545,7 +555,8 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
     changes = np.flatnonzero(np.diff(values[usable]))[:_TRIED_ROWS]
     tried = usable[np.unique([*spread_rows(usable.size, _TRIED_ROWS), *changes, *(changes + 1)])]
     sampled = usable[spread_rows(usable.size, _SAMPLED_ROWS)]
-    of_tried, of_sampled = pair.planned_by_base(times[tried]), pair.planned_by_base(times[sampled])
+    of_tried = pair.planned_by_base(times[tried])
+    of_sampled = pair.planned_by_base(times[sampled])
     candidates: set[float] = set()
     for start in _starts(values):
         offset, factor, _ = _LineOfBase.of(of_tried, start)

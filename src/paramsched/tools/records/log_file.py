@@ -82,7 +82,9 @@ def read_log(
         MissingDependency: a package that reads the format is not installed.
         OSError: the file cannot be read.
     """
-    file, fields, columns = Path(path), tuple(fields), columns or {}
+    file = Path(path)
+    fields = tuple(fields)
+    columns = columns or {}
     kind = kind_of_log(file)
     rows = rows_of_log(file, kind)
     if kind in ("events", "state"):
@@ -314,7 +316,8 @@ def _read_scheduler_rows(
                 raise UnreadableLog(site, f"the log has {_optimizers_listed(names)}")
             raise UnreadableLog(site, nearest_in_file(optimizer, names))
     found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
-    consumed, amounts = amount.find(lines[0], file), []
+    consumed = amount.find(lines[0], file)
+    amounts = []
     for number, line in enumerate(lines):
         groups = line.get("groups", [])
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
@@ -369,7 +372,8 @@ def _read_table(
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
     if not wanted:
         field = "lr" if "lr" in fields or not fields else fields[0]
-        listed, column = names_listed(dict.fromkeys((field, *fields)), 4), _column_to_suggest(field, rows)
+        listed = names_listed(dict.fromkeys((field, *fields)), 4)
+        column = _column_to_suggest(field, rows)
         instead = f"For example: --column {field}=learning_rate"
         if column is not None:
             instead = f"Write --column {shlex.quote(f'{field}={column}')}"
@@ -408,7 +412,8 @@ def _read_table(
         remarks.append(f"{left_out} of {len(rows)} rows have no value and are left out")
     consumed = amount.find(present, file)
     amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
-    notes, consumed_amounts = (*remarks, *number_notes(known)), logged_amounts(amounts, file)
+    notes = (*remarks, *number_notes(known))
+    consumed_amounts = logged_amounts(amounts, file)
     return LoggedValues(
         path_text(file),
         known,

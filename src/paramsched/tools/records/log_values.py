@@ -507,7 +507,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
     """
     times = np.array([t for t, _ in rows], dtype=np.int64)
     if times.size and times[0] > times[-1] and np.all(np.diff(times) <= 0):
-        rows, times = rows[::-1], times[::-1]
+        rows = rows[::-1]
+        times = times[::-1]
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
         message = f"the number of an update must not be negative, got {times.min()}"
