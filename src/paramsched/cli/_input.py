@@ -117,7 +117,7 @@ class PlanInput:
     options: CommandOptions
 
     @property
-    def known(self) -> CommandOptions:
+    def complete_options(self) -> CommandOptions:
         """The options, with the run facts of a recipe."""
         return with_facts_beside(self.loaded, self.options)
 
@@ -173,12 +173,12 @@ def read_plan_input(argument: str, options: CommandOptions, *, source: PlanText 
 def recipe_named(argument: str) -> "Recipe":
     """Return the recipe of an argument `recipe:NAME`."""
     name = argument.removeprefix(RECIPE)
-    known = _recipes()
+    recipes_by_name = _recipes()
     try:
-        return known[name]
+        return recipes_by_name[name]
     except KeyError as error:
-        names = list(known)
-        near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
+        names = list(recipes_by_name)
+        near = next((text for text in names if name and text.startswith(name)), None) or closest(name, names)
         message = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
         raise UnknownRecipe(argument, message, f"Write {RECIPE}{near}" if near else _ALL_RECIPES) from error
 
@@ -212,7 +212,7 @@ def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
     if argument in names:
         raise WrongUsage(argument, "no such file", f"Write {RECIPE}{argument}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(argument)) is not None:
-        near = next((one for one in names if one.startswith(misspelled["name"])), None)
+        near = next((text for text in names if text.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names)
         raise WrongUsage(argument, "no such file", f"Write {RECIPE}{name}" if name else _ALL_RECIPES)
     if argument.isidentifier() and argument not in SHAPES:
@@ -240,7 +240,7 @@ def with_facts_beside(loaded: Loaded, options: CommandOptions) -> CommandOptions
     """Return the facts of the options, completed by those of a recipe or a checkpoint."""
     if loaded.facts is None:
         return options
-    replaced = {fact for one in options.facts for fact in _ALTERNATIVES.get(one, ())}
+    replaced = {alternative for fact in options.facts for alternative in _ALTERNATIVES.get(fact, ())}
     of_file = {name: getattr(loaded.facts, name) for name in UNIT_FACTS if name not in {"total", *replaced}}
     return options.with_facts(**{**of_file, **options.facts})
 
@@ -250,9 +250,9 @@ def facts_for_picture(plan: Plan, options: CommandOptions) -> RunFacts:
     from paramsched.show.plan_curves import ASSUMED_TOTAL
 
     if plan.total is None and options.total is None:
-        known = known_length(plan, options)
-        if known is not None:
-            return facts_from_options(options, total=known)
+        length = known_length(plan, options)
+        if length is not None:
+            return facts_from_options(options, total=length)
         # A plan in percent looks the same for every total.
         if units_of_plan(plan) <= {"percent"}:
             echo_note(f"no --total given; taken to be {ASSUMED_TOTAL} updates")
@@ -466,12 +466,12 @@ def times_in_run(curves: "RecordedCurves", times: Iterable[str]) -> list[int]:
         WrongUsage: a time is after the last iteration.
     """
     facts = RunFacts(total=curves.total, steps_per_epoch=curves.steps_per_epoch)
-    found = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
-    for time, update in zip(times, found, strict=True):
+    updates = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
+    for time, update in zip(times, updates, strict=True):
         if update >= curves.total:
             last = f"the last one of the run is {curves.total - 1:,}"
             raise WrongUsage(f"--at {time}", last, f"For example: --at {curves.total - 1}")
-    return found
+    return updates
 
 
 def plan_of_curves(curves: "RecordedCurves") -> Plan:

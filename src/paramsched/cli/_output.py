@@ -105,13 +105,13 @@ def problem_with_options(error: ParamschedError) -> Problem:
     if not isinstance(error, MissingFact):
         return problem.changed(advice=with_options(problem.advice))
     options = options_of_facts()
-    found, known, names = problem.found.partition(_KNOWN)
+    text, separator, names = problem.found.partition(_KNOWN)
     listed = ", ".join(options.get(name, name) for name in names.split(", "))
     advice = problem.advice
     argument = f"{error.fact}={error.example}"
     if error.fact in options and argument in advice:  # also in a call, which a command line cannot contain
         advice = f"For example: {options[error.fact]} {error.example}"
-    return problem.changed(found=found + known + listed, advice=advice)
+    return problem.changed(found=text + separator + listed, advice=advice)
 
 
 def option_of(fact: str) -> str:
