@@ -229,12 +229,12 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
         return Scales(linear, None)
     # (5% quantile, maximum) of each curve, in decades
     spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
-    own = max(top - bulk for bulk, top in spreads)
+    within = max(top - bulk for bulk, top in spreads)
     between = max(top for _, top in spreads) - min(top for _, top in spreads)
     floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
     least = min(least, *(float(v[0]) for v in positive))
     log = _log_scale(bool((finite == 0).any()), least, max(least, floor), most)
-    return Scales(linear, log, lowest >= 0 and max(own, between) >= _DECADES)
+    return Scales(linear, log, lowest >= 0 and max(within, between) >= _DECADES)
 
 
 def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale:
@@ -402,13 +402,13 @@ class TimeAxis:
         ['0', '200', '400', '600', '800', '1,000']
         """
         if self.unit == "updates":
-            at = np.array(_round_updates(self.total, self.steps_per_epoch, most), dtype=np.float64)
+            updates = np.array(_round_updates(self.total, self.steps_per_epoch, most), dtype=np.float64)
         else:
-            at = self.main.update_of(_round_amounts(float(self.main.amounts[-1]), most))
-        places = self.place(at)
-        labels = [self._tick_text(self.unit, float(one)) for one in at]
-        seconds = [self._tick_text(self.second, float(one)) for one in at]
-        return tuple(map(TimeTick, at.tolist(), places.tolist(), labels, seconds))
+            updates = self.main.update_of(_round_amounts(float(self.main.amounts[-1]), most))
+        places = self.place(updates)
+        labels = [self._tick_text(self.unit, float(update)) for update in updates]
+        seconds = [self._tick_text(self.second, float(update)) for update in updates]
+        return tuple(map(TimeTick, updates.tolist(), places.tolist(), labels, seconds))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -468,8 +468,8 @@ def _round_amounts(end: float, most: int) -> list[float]:
     ([0.0, 1000000000.0, 2500000000.0], [0.0, 0.5, 0.9])
     """
     step = round_step(end / max(most, 1))
-    found = [k * step for k in range(math.ceil(end / step - 0.6))]
-    return [*(found or [0.0]), end]
+    amounts = [k * step for k in range(math.ceil(end / step - 0.6))]
+    return [*(amounts or [0.0]), end]
 
 
 def round_step(least: float, digits: tuple[float, ...] = (1, 2, 5, 10)) -> float:
@@ -540,8 +540,8 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
         message = f"the {view.unit} per update are unknown"
         raise MissingFact(site, message, fact="accumulation", example="4")
     second = "epochs"
-    (*others, trace) = traces
-    if not others and isinstance(trace, Trace) and trace.total_amount is not None:
+    (*earlier, trace) = traces
+    if not earlier and isinstance(trace, Trace) and trace.total_amount is not None:
         second = trace.clock
     return TimeAxis(units, view.unit, second if second in names else "")
 
@@ -557,8 +557,8 @@ def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
 
     Curves without units, such as recorded values, are ignored.
     """
-    found = [[unit.until(total) for unit in _units_of_curves(trace)] for trace in traces]
-    telling = [some for some in found if some]
+    units_of_traces = [[unit.until(total) for unit in _units_of_curves(trace)] for trace in traces]
+    telling = [some for some in units_of_traces if some]
     for name in TIME_UNITS:
         units = [time_unit for some in telling for time_unit in some if time_unit.name == name]
         ends = [unit.amounts[-1] for unit in units]

@@ -116,8 +116,8 @@ def mime_bundle(value: Displayable | Diff | RunFacts | MetricRule[Any]) -> dict[
             title = repr(value)[1:-1]
         else:
             curves, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
-            kind = "Plan" if isinstance(value, Plan) else "Schedule"
-            title = f"{kind}: {assumed}" if assumed else ""
+            noun = "Plan" if isinstance(value, Plan) else "Schedule"
+            title = f"{noun}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
     return _pictures(value if isinstance(value, Figure) else Figure(curves, title, None, None), title)

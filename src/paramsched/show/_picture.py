@@ -64,10 +64,10 @@ class DrawnCurve:
     def level_summary(self) -> str:
         """The first value, those at the ends of stages, and the last: `0 → 0.1 → 0.001`."""
         ends = np.searchsorted(self.times, self.breakpoints)  # in a log, the first update logged since each of them
-        at = [0, *ends[(ends > 0) & (ends < self.values.size)][:_MAX_LEVELS].tolist()]
-        if self.kind == "metric" or len(at) > _MAX_LEVELS:
-            at = [0]
-        values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
+        indices = [0, *ends[(ends > 0) & (ends < self.values.size)][:_MAX_LEVELS].tolist()]
+        if self.kind == "metric" or len(indices) > _MAX_LEVELS:
+            indices = [0]
+        values = [short_number(self.values[t], 4) for t in [*indices, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
         return " → ".join(kept)
 

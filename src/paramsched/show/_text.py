@@ -20,6 +20,8 @@ from paramsched.show.plan_curves import Curves, Envelope, Floats, RunsOrLog, Tim
 _MIN_WIDTH = 24
 _MAX_ENTRIES = 8  # curves listed in a legend; of all others only the number is shown
 _ASCII_CURVES = "*+ox#@%&"
+_AXIS_SIGNS = {(False, False): "─", (True, False): "┬", (False, True): "┴", (True, True): "┼"}
+"""The signs of the time axis, by whether they have a tick and whether they have a breakpoint."""
 
 Dots: TypeAlias = NDArray[np.bool_]
 """A matrix of dots: rows from the top, columns from the left."""
@@ -268,7 +270,7 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
     up = layout.columns_of(panel.breakpoints)
     axis = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
     for c in range(layout.columns):
-        sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
+        sign = _AXIS_SIGNS[c in down, c in up]
         axis.append((terminal.glyph(sign), "mark" if c in up else "dim"))
     terminal.add_line(*axis)
     if panel.differing.size:
@@ -345,8 +347,8 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
         else:
             under = under | filled
             rows = braille_characters(under)
-        own = filled.reshape(height, down, columns, across).any(axis=(1, 3))
-        for r, c in zip(*np.nonzero(own), strict=True):
+        cells = filled.reshape(height, down, columns, across).any(axis=(1, 3))
+        for r, c in zip(*np.nonzero(cells), strict=True):
             plot[r][c] = (rows[r][c], style)
     if not terminal.ascii:
         _place_letters(panel, plot, [f for c, f in every if c.kind in ("plan", "metric")])
@@ -354,10 +356,10 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
 
 
 def _joined_columns(values: Floats) -> Floats:
-    known = np.flatnonzero(~np.isnan(values))
-    if known.size == 0:
+    present = np.flatnonzero(~np.isnan(values))
+    if present.size == 0:
         return values
-    return np.interp(np.arange(values.size), known, values[known], left=np.nan, right=np.nan)
+    return np.interp(np.arange(values.size), present, values[present], left=np.nan, right=np.nan)
 
 
 def _log_style(curve: DrawnCurve) -> Style:
@@ -378,9 +380,9 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
     for index, curve in enumerate(panel.curves):
         some = [(step + index) * columns // 25 % columns for step in range(1, 24)]
         flat = [c for c in some if filled[index][:, 2 * c : 2 * c + 2].sum(axis=0).max() <= 2]
-        at = _place_apart(index, middle, flat) or _place_apart(index, middle, range(columns))
-        if at is not None:
-            plot[at[0]][at[1]] = (_curve_letter(panel, curve), curve.color)
+        cell = _place_apart(index, middle, flat) or _place_apart(index, middle, range(columns))
+        if cell is not None:
+            plot[cell[0]][cell[1]] = (_curve_letter(panel, curve), curve.color)
 
 
 def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
@@ -392,7 +394,7 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
         columns: the columns to search.
     """
     best = -math.inf
-    at = None
+    cell = None
     for column in columns:
         here = middle[index][2 * column : 2 * column + 2]
         if np.isnan(here).any():
@@ -405,8 +407,8 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
         nearest = min(apart, default=math.inf)
         if nearest > best + 0.5:
             best = nearest
-            at = (int(here[0]) // 4, column)
-    return at
+            cell = (int(here[0]) // 4, column)
+    return cell
 
 
 def loss_by_rate(
@@ -463,9 +465,10 @@ def loss_by_rate(
     last = math.floor(logs[-1] + 1e-9)
     decades = {column(10.0**power): short_number(10.0**power) for power in range(first, last + 1)}
     under = {column(rate) for rate in marks.values()}
-    axis: list[Cell] = [
-        (terminal.glyph("┴" if c in under else "┬" if c in decades else "─"), "dim") for c in range(columns)
-    ]
+    axis: list[Cell] = []
+    for c in range(columns):
+        sign = "┬" if c in decades else "─"
+        axis.append((terminal.glyph("┴" if c in under else sign), "dim"))
     terminal.add_line(*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim"), *axis)
     terminal.add_line(*terminal.cells(f"{'lr'.ljust(gutter)} {row_of_labels(sorted(decades.items()), columns)}", "dim"))
     for name, rate in sorted(marks.items(), key=lambda mark: mark[1]):
