@@ -283,9 +283,9 @@ class Command(click.Command):
         """List the options by section."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         shown = [(option, record) for option in options if (record := option.get_help_record(ctx)) is not None]
-        for kind, title in SECTIONS.items():
-            rows = [record for option, record in shown if type(option) is kind]
-            if rows and kind in _SHARED:
+        for option_class, title in SECTIONS.items():
+            rows = [record for option, record in shown if type(option) is option_class]
+            if rows and option_class in _SHARED:
                 with formatter.section(f"{title}, described by `{ctx.find_root().info_name} --help`"):
                     names = ", ".join(option.split()[0] for option, _ in rows)
                     lines = textwrap.wrap(names, formatter.width - 2, break_on_hyphens=False)
@@ -325,9 +325,9 @@ class Commands(click.Group):
         click.Group.format_options(self, ctx, formatter)
         check = self.get_command(ctx, "check")  # the command of the core, which always exists
         assert check is not None
-        for kind in _SHARED:
-            options = [param for param in check.get_params(ctx) if type(param) is kind]
-            with formatter.section(f"{SECTIONS[kind]}, options of the commands above"):
+        for option_class in _SHARED:
+            options = [param for param in check.get_params(ctx) if type(param) is option_class]
+            with formatter.section(f"{SECTIONS[option_class]}, options of the commands above"):
                 formatter.write_dl(
                     [record for option in options if (record := option.get_help_record(ctx)) is not None]
                 )

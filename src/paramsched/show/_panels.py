@@ -315,15 +315,15 @@ def _leaving_curves(
     return curves_shown, (Note(text),)
 
 
-def _shared_updates(values: Floats, other: Floats) -> int:
+def _shared_updates(values: Floats, earlier: Floats) -> int:
     """Return the number of initial updates on which two curves agree; NaN equals NaN.
 
     >>> _shared_updates(np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0]))
     2
     """
-    shared = min(values.size, other.size)
-    unequal = values[:shared] != other[:shared]
-    unequal &= ~(np.isnan(values[:shared]) & np.isnan(other[:shared]))
+    shared = min(values.size, earlier.size)
+    unequal = values[:shared] != earlier[:shared]
+    unequal &= ~(np.isnan(values[:shared]) & np.isnan(earlier[:shared]))
     return int(np.argmax(unequal)) if unequal.any() else shared
 
 

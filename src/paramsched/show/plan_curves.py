@@ -491,8 +491,9 @@ def length_of_plan(plan: Plan, facts: RunFacts) -> int | None:
         ]
     except (MissingFact, InvalidArgument):
         return None
-    complete = len(lengths) == len(plan.bindings)
-    return max((ceil(length) for length in lengths if length is not None), default=0) or None if complete else None
+    if len(lengths) < len(plan.bindings):
+        return None
+    return max((ceil(length) for length in lengths if length is not None), default=0) or None
 
 
 def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
