@@ -170,7 +170,8 @@ class Scales:
 
     def choose(self, log: bool | None) -> Scale:
         """Return the requested axis if it exists; with None, the one that suits the values."""
-        return self.log if self.log and (self.prefers_log if log is None else log) else self.linear
+        is_log = self.prefers_log if log is None else log
+        return self.log if self.log and is_log else self.linear
 
 
 def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
@@ -285,7 +286,8 @@ def _linear_scale(least: float, most: float) -> Scale:
     """Return a linear axis with ticks at about four round steps. It starts or ends at 0 if the values come near 0."""
     size = max(abs(least), abs(most))
     if most / 2 - least / 2 <= 1e-12 * size:  # one value, or values that cannot be distinguished
-        least, most = (min(0.0, least), max(0.0, most)) if size else (0.0, 1.0)
+        least = min(0.0, least)
+        most = max(0.0, most) if size else 1.0
     elif 0 < least <= 0.4 * most:
         least = 0.0
     elif 0 > most >= 0.4 * least:
@@ -437,7 +439,9 @@ def format_amount(unit: str, amount: float) -> str:
         return f"{short_number(100 * amount, 3)}%"
     if unit != "epochs":
         return short_amount(amount)
-    return f"{round(amount):,}" if amount >= 1000 else short_number(amount, 3 if amount < 10 else 4)
+    if amount >= 1000:
+        return f"{round(amount):,}"
+    return short_number(amount, 3 if amount < 10 else 4)
 
 
 def updates_axis(total: int) -> TimeAxis:

@@ -377,7 +377,8 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
         if alone:
             ordered = tuple(g for g in (*groups, *other_groups) if g in alone)
             name = ", ".join(str(g) for g in ordered if g != "")
-            what = f"group{'s' if len(ordered) > 1 else ''} {name}" if name else field
+            noun = "groups" if len(ordered) > 1 else "group"
+            what = f"{noun} {name}" if name else field
             notes.append(Note(f"only in the {whose} plan: {what}", differs=True))
             differing = np.arange(total)
     return _Comparison(overlays, tuple(notes), differing)

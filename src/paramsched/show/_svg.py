@@ -436,7 +436,8 @@ def _corner_points(xs: Times, ys: Times) -> Times:
 
 def _tenths(value: int) -> str:
     integer, rest = divmod(abs(int(value)), 10)
-    return f"{'-' if value < 0 else ''}{integer}.{rest}" if rest else f"{'-' if value < 0 else ''}{integer}"
+    sign = "-" if value < 0 else ""
+    return f"{sign}{integer}.{rest}" if rest else f"{sign}{integer}"
 
 
 class Stroke(NamedTuple):

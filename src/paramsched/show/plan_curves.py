@@ -572,11 +572,15 @@ def simulate(
                 field, index = places[key]
                 column.append(float(field.read(groups[index])))
             if t + 1 < updates:
-                observed = [] if metrics is None else [metrics(t, groups) if callable(metrics) else metrics[t]]
+                observed = [] if metrics is None else [_metric_at(t, metrics, groups)]
                 step(t + 1, *map(float, observed))
     moving = {key: column for key, column in values.items() if key[0] == "lr" or len(set(column)) > 1}
     lines = dict.fromkeys(moving, type(scheduler).__name__)
     return curves_from_values(moving, steps_per_epoch=steps_per_epoch, lines=lines)
+
+
+def _metric_at(t: int, metrics: Metrics, groups: Sequence[Mapping[str, Any]]) -> float:
+    return metrics(t, groups) if callable(metrics) else metrics[t]
 
 
 def _copy_of_scheduler(scheduler: Any) -> Any:
