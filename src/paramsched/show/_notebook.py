@@ -145,7 +145,7 @@ def bundle_of_run(
 
 def _label(curves: Curves, field: str, group: str | int) -> str:
     """Return the name of a curve, with its group if the field has several."""
-    return field if sum(one == field for one, _ in curves.keys()) == 1 else f"{field} of {group}"
+    return field if sum(name == field for name, _ in curves.keys()) == 1 else f"{field} of {group}"
 
 
 def _pictures(figure: Figure, title: str) -> dict[str, str]:
