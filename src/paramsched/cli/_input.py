@@ -117,7 +117,7 @@ class PlanInput:
     options: CommandOptions
 
     @property
-    def known(self) -> CommandOptions:
+    def complete_options(self) -> CommandOptions:
         """The options, with the run facts of a recipe."""
         return with_facts_beside(self.loaded, self.options)
 
@@ -172,12 +172,13 @@ def read_plan_input(argument: str, options: CommandOptions, *, source: PlanText 
 
 def recipe_named(argument: str) -> "Recipe":
     """Return the recipe of an argument `recipe:NAME`."""
-    name, known = argument.removeprefix(RECIPE), _recipes()
+    name = argument.removeprefix(RECIPE)
+    recipes_by_name = _recipes()
     try:
-        return known[name]
+        return recipes_by_name[name]
     except KeyError as error:
-        names = list(known)
-        near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
+        names = list(recipes_by_name)
+        near = next((text for text in names if name and text.startswith(name)), None) or closest(name, names)
         message = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
         raise UnknownRecipe(argument, message, f"Write {RECIPE}{near}" if near else _ALL_RECIPES) from error
 
@@ -203,14 +204,15 @@ def _loaded_text(argument: str, options: CommandOptions) -> Loaded:
     refuse_base(argument, options)
     facts_if_known(options)  # raises an error for invalid facts
     if argument.startswith(RECIPE):
-        recipe, total = recipe_named(argument), total_from_options(options)
+        recipe = recipe_named(argument)
+        total = total_from_options(options)
         plan = recipe.plan if total is None else Plan(*recipe.plan.as_written(), total=total, clock=recipe.plan.clock)
         return Loaded(plan, Bases(recipe.bases), facts=recipe.facts)
     names = list(_recipes())
     if argument in names:
         raise WrongUsage(argument, "no such file", f"Write {RECIPE}{argument}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(argument)) is not None:
-        near = next((one for one in names if one.startswith(misspelled["name"])), None)
+        near = next((text for text in names if text.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names)
         raise WrongUsage(argument, "no such file", f"Write {RECIPE}{name}" if name else _ALL_RECIPES)
     if argument.isidentifier() and argument not in SHAPES:
@@ -238,7 +240,7 @@ def with_facts_beside(loaded: Loaded, options: CommandOptions) -> CommandOptions
     """Return the facts of the options, completed by those of a recipe or a checkpoint."""
     if loaded.facts is None:
         return options
-    replaced = {fact for one in options.facts for fact in _ALTERNATIVES.get(one, ())}
+    replaced = {alternative for fact in options.facts for alternative in _ALTERNATIVES.get(fact, ())}
     of_file = {name: getattr(loaded.facts, name) for name in UNIT_FACTS if name not in {"total", *replaced}}
     return options.with_facts(**{**of_file, **options.facts})
 
@@ -248,9 +250,9 @@ def facts_for_picture(plan: Plan, options: CommandOptions) -> RunFacts:
     from paramsched.show.plan_curves import ASSUMED_TOTAL
 
     if plan.total is None and options.total is None:
-        known = known_length(plan, options)
-        if known is not None:
-            return facts_from_options(options, total=known)
+        length = known_length(plan, options)
+        if length is not None:
+            return facts_from_options(options, total=length)
         # A plan in percent looks the same for every total.
         if units_of_plan(plan) <= {"percent"}:
             echo_note(f"no --total given; taken to be {ASSUMED_TOTAL} updates")
@@ -413,13 +415,15 @@ def curves_of_config(
     bases = _bases(options)
     if not config.data.get("optim_wrapper") and not bases:
         echo_note("no optim_wrapper and no --base; the initial values are taken to be 1")
-    epoch, total = options.facts.get("steps_per_epoch"), _total(options)
+    epoch = options.facts.get("steps_per_epoch")
+    total = _total(options)
     try:
         try:
             return simulate(config.data, steps_per_epoch=epoch, total=total, bases=bases)
         except MissingFact as error:
             if not assumes_epoch or error.fact != "steps_per_epoch":
-                place, option = f"{config.name}: {error.problem.site}", option_of(error.fact)
+                place = f"{config.name}: {error.problem.site}"
+                option = option_of(error.fact)
                 raise error.changed(site=place, advice=f"For example: {option} {error.example}") from None
         echo_note(f"no --steps-per-epoch given; taken to be {_ASSUMED_EPOCH}")
         return simulate(config.data, steps_per_epoch=_ASSUMED_EPOCH, total=total, bases=bases)
@@ -462,12 +466,12 @@ def times_in_run(curves: "RecordedCurves", times: Iterable[str]) -> list[int]:
         WrongUsage: a time is after the last iteration.
     """
     facts = RunFacts(total=curves.total, steps_per_epoch=curves.steps_per_epoch)
-    found = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
-    for time, update in zip(times, found, strict=True):
+    updates = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
+    for time, update in zip(times, updates, strict=True):
         if update >= curves.total:
             last = f"the last one of the run is {curves.total - 1:,}"
             raise WrongUsage(f"--at {time}", last, f"For example: --at {curves.total - 1}")
-    return found
+    return updates
 
 
 def plan_of_curves(curves: "RecordedCurves") -> Plan:

@@ -137,14 +137,16 @@ def checked_plan(
                 "--log", mismatch, f"Write paramsched audit {shlex.quote(log)} --plan {shlex.quote(argument)}"
             )
         return _checked_config(config, options)
-    usage, note, several = False, "", list[Problem]()
+    usage = False
+    note = ""
+    several = list[Problem]()
     source: PlanText | None = None
     try:
         source = text_of_plan_input(argument, options.format)
         with _collected_warnings(several):
             read = read_plan_input(argument, options, source=source)
-        for one in _problems_in(read, options, log):  # one by one, because it may raise after some
-            several.append(one)
+        for problem in _problems_in(read, options, log):  # one by one, because it may raise after some
+            several.append(problem)
     except ConfigError as error:
         warned = several if source is None else source.placed(dict.fromkeys(several))
         several = [*error.problems, *warned]
@@ -157,14 +159,15 @@ def checked_plan(
         problem = Problem(
             "", said.found if said.site == argument else said.summary, said.advice, code=code, file=argument
         )
-        others = tuple(dict.fromkeys(several))
-        others = others if source is None else source.placed(others)
-        problems = [problem, *(one.changed(file=one.file or argument) for one in others)]
+        earlier = tuple(dict.fromkeys(several))
+        earlier = earlier if source is None else source.placed(earlier)
+        problems = [problem, *(element.changed(file=element.file or argument) for element in earlier)]
     except MissingDependency as error:
-        problems, usage = [Problem("", str(error), code=codes.UNREADABLE, file=argument)], True
+        problems = [Problem("", str(error), code=codes.UNREADABLE, file=argument)]
+        usage = True
     else:
-        placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
-        problems = [one.changed(file=argument) for one in placed]
+        placed = sorted(read.placed(dict.fromkeys(several)), key=lambda warned: warned.line or 0)
+        problems = [element.changed(file=argument) for element in placed]
         note = note_of_first_update(read.plan)
     text = source.text if source is not None and names_a_file(argument) else None
     return CheckedPlan(tuple(problems), text, usage, note)
@@ -189,7 +192,7 @@ def _collected_warnings(problems: list[Problem]) -> Iterator[None]:
         try:
             yield
         finally:
-            problems += [one.message.problem for one in caught if _is_of_entry(one.message)]
+            problems += [warning.message.problem for warning in caught if _is_of_entry(warning.message)]
     for warning in caught:
         if not _is_of_entry(warning.message):
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
@@ -207,7 +210,7 @@ def _problems_in(read: PlanInput, options: CommandOptions, log: str | None) -> I
         MissingFact: facts were passed, but a length cannot be converted.
     """
     loaded = read.loaded
-    facts = facts_if_known(read.known)
+    facts = facts_if_known(read.complete_options)
     problems = check(read.plan, facts=facts, groups=groups_to_check(loaded, options.bases))
     yield from problems
     if any(problem.severity == "error" for problem in problems):

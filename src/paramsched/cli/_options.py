@@ -39,8 +39,8 @@ class CommandOptions:
 
     def with_facts(self, **facts: Any) -> "CommandOptions":
         """Return the options with changed facts; None removes a fact."""
-        known = {**self.facts, **facts}
-        return replace(self, facts={name: value for name, value in known.items() if value is not None})
+        changed = {**self.facts, **facts}
+        return replace(self, facts={name: value for name, value in changed.items() if value is not None})
 
     @property
     def total(self) -> str | None:
@@ -119,10 +119,10 @@ def plan_options(command: _Function) -> _Function:
     """
 
     @wraps(command)
-    def with_options(*args: Any, **given: Any) -> Any:
-        facts = {name: given.pop(name) for name in UNIT_FACTS}
-        own = {one.name: given.pop(one.name) for one in fields(CommandOptions) if one.name in given}
-        return command(*args, options=CommandOptions(**own).with_facts(**facts), **given)
+    def with_options(*args: Any, **values: Any) -> Any:
+        facts = {name: values.pop(name) for name in UNIT_FACTS}
+        of_plan = {option.name: values.pop(option.name) for option in fields(CommandOptions) if option.name in values}
+        return command(*args, options=CommandOptions(**of_plan).with_facts(**facts), **values)
 
     config_option = partial(click.option, cls=ConfigOption)
 
@@ -228,7 +228,7 @@ new_base_option = partial(
     "--base",
     "bases",
     multiple=True,
-    callback=lambda context, option, given: check_numbers_of_bases(given),  # noqa: ARG005  # click's
+    callback=lambda context, option, texts: check_numbers_of_bases(texts),  # noqa: ARG005  # click's
     metavar="VALUES",
 )
 base_option = new_base_option(
@@ -263,9 +263,9 @@ class Command(click.Command):
         self.examples = tuple(examples)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        given = list(args)  # a copy, because click removes each argument that it parses
+        words = list(args)  # a copy, because click removes each argument that it parses
         lengths = ("--at", option_of("total"))
-        for option, number, unit in zip(given, given[1:], given[2:], strict=False):
+        for option, number, unit in zip(words, words[1:], words[2:], strict=False):
             if option in lengths and unit in UNIT_NAMES and number.replace(".", "").isdigit():
                 raise WrongUsage("", "A length of two words needs quotes", f'Write {option} "{number} {unit}"', ctx=ctx)
         try:
@@ -283,9 +283,9 @@ class Command(click.Command):
         """List the options by section."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         shown = [(option, record) for option in options if (record := option.get_help_record(ctx)) is not None]
-        for kind, title in SECTIONS.items():
-            rows = [record for one, record in shown if type(one) is kind]
-            if rows and kind in _SHARED:
+        for option_class, title in SECTIONS.items():
+            rows = [record for option, record in shown if type(option) is option_class]
+            if rows and option_class in _SHARED:
                 with formatter.section(f"{title}, described by `{ctx.find_root().info_name} --help`"):
                     names = ", ".join(option.split()[0] for option, _ in rows)
                     lines = textwrap.wrap(names, formatter.width - 2, break_on_hyphens=False)
@@ -317,17 +317,17 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        found = getattr(import_module(f"paramsched.cli.commands.{cmd_name}"), f"paramsched_{cmd_name}")
-        return cast(click.Command, found)
+        command = getattr(import_module(f"paramsched.cli.commands.{cmd_name}"), f"paramsched_{cmd_name}")
+        return cast(click.Command, command)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the options, the commands, and the options that most commands share."""
         click.Group.format_options(self, ctx, formatter)
         check = self.get_command(ctx, "check")  # the command of the core, which always exists
         assert check is not None
-        for kind in _SHARED:
-            options = [param for param in check.get_params(ctx) if type(param) is kind]
-            with formatter.section(f"{SECTIONS[kind]}, options of the commands above"):
+        for option_class in _SHARED:
+            options = [param for param in check.get_params(ctx) if type(param) is option_class]
+            with formatter.section(f"{SECTIONS[option_class]}, options of the commands above"):
                 formatter.write_dl(
                     [record for option in options if (record := option.get_help_record(ctx)) is not None]
                 )
@@ -335,10 +335,11 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, known = args[0], self.list_commands(ctx)
+        name = args[0]
+        names = self.list_commands(ctx)
         # click suggests no name of a command that is not loaded, and only from 8.4 on.
-        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
-            raise WrongUsage("", f'No such command "{name}"; {did_you_mean(name, known)}', ctx=ctx)
+        if name not in names and not name.startswith("-") and not ctx.resilient_parsing:
+            raise WrongUsage("", f'No such command "{name}"; {did_you_mean(name, names)}', ctx=ctx)
         return click.Group.resolve_command(self, ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -38,7 +38,10 @@ class WrongUsage(click.UsageError):
 
 _Result = TypeVar("_Result")
 
-BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+BAD_PLAN = 1
+BAD_USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
 STANDARD_OUTPUT = "-"
 
 
@@ -102,12 +105,13 @@ def problem_with_options(error: ParamschedError) -> Problem:
     if not isinstance(error, MissingFact):
         return problem.changed(advice=with_options(problem.advice))
     options = options_of_facts()
-    found, known, names = problem.found.partition(_KNOWN)
+    text, separator, names = problem.found.partition(_KNOWN)
     listed = ", ".join(options.get(name, name) for name in names.split(", "))
-    advice, argument = problem.advice, f"{error.fact}={error.example}"
+    advice = problem.advice
+    argument = f"{error.fact}={error.example}"
     if error.fact in options and argument in advice:  # also in a call, which a command line cannot contain
         advice = f"For example: {options[error.fact]} {error.example}"
-    return problem.changed(found=found + known + listed, advice=advice)
+    return problem.changed(found=text + separator + listed, advice=advice)
 
 
 def option_of(fact: str) -> str:

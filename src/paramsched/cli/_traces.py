@@ -15,6 +15,7 @@ from paramsched.base.problem import Problem
 from paramsched.base.terminal import table_rows
 from paramsched.base.words import did_you_mean, names_listed, printable
 from paramsched.cli._input import (
+    Config,
     PlanInput,
     assumed_fact,
     config_in,
@@ -78,8 +79,8 @@ def _trace_plan(loaded: Loaded, options: CommandOptions, beside: Sequence[Plan] 
     groups, assumed = groups_with_bases(loaded, options.bases, beside)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, facts, len(groups))
-    found = trace(loaded.plan, groups, facts=facts)
-    return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
+    curves = trace(loaded.plan, groups, facts=facts)
+    return curves.with_assumed_bases(pair for pair in curves.keys() if pair in assumed)
 
 
 def refuse_too_long(plan: Plan, facts: RunFacts | None, groups: int) -> None:
@@ -97,7 +98,8 @@ def values_to_write(read: PlanInput) -> Trace:
 
     A note names the fields whose values are multiples of an unknown base.
     """
-    loaded, options = read.loaded, read.known
+    loaded = read.loaded
+    options = read.complete_options
     facts = facts_from_options(options)
     if loaded.plan.total is None and options.total is None:
         facts = replace(facts, total=known_length(loaded.plan, options))
@@ -106,11 +108,11 @@ def values_to_write(read: PlanInput) -> Trace:
     count, _ = _size_of_trace(loaded.plan, facts, len(groups))
     if count > _MOST_WRITTEN:
         raise WrongUsage("", f"{count:,} values are too many to write", f"Shorten {option_of('total')}")
-    found = trace(loaded.plan, groups, facts=facts)
-    multiples = [pair for pair in found.keys() if pair in assumed and found.base(*pair).share != "none"]
+    curves = trace(loaded.plan, groups, facts=facts)
+    multiples = [pair for pair in curves.keys() if pair in assumed and curves.base(*pair).share != "none"]
     if multiples:
         echo_note(f"no --base for {names_listed(map(column_name, multiples))}; taken to be 1")
-    return found
+    return curves
 
 
 def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
@@ -135,7 +137,7 @@ def trace_plan_inputs(
     for text in arguments:
         refuse_base(text, options)
     named = [("", text) if names_a_file(text) else _name_and_plan(text) for text in arguments]
-    arguments = [one for _, one in named]
+    arguments = [plan for _, plan in named]
     inputs = [(text, options.format) for text in arguments] + ([] if other is None else [(other, None)])
     traces = _curves_of_all(inputs, options)
     if len(arguments) == 1:
@@ -145,7 +147,7 @@ def trace_plan_inputs(
     # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
     names = [Path(text).name if names_a_file(text) else text for text in arguments]
     chosen = [
-        own or (name if names.count(name) == 1 else whole) for (own, whole), name in zip(named, names, strict=True)
+        legend or (name if names.count(name) == 1 else plan) for (legend, plan), name in zip(named, names, strict=True)
     ]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
         raise WrongUsage("", f"{twice} was passed twice", "Pass each plan once")
@@ -165,20 +167,24 @@ def _name_and_plan(argument: str) -> tuple[str, str]:
     return (match["name"].strip(), match["plan"]) if match else ("", argument)
 
 
-def _curves_of_all(arguments: Sequence[tuple[str, str | None]], known: CommandOptions) -> "list[show.Curves]":
+def _curves_of_all(arguments: Sequence[tuple[str, str | None]], options: CommandOptions) -> "list[show.Curves]":
     """Return the values of several plans and configs; `arguments` contains the name of each and its format."""
-    configs = {index: found for index, (name, _) in enumerate(arguments) if (found := config_in(name)) is not None}
+    configs: dict[int, Config] = {}
+    for index, (name, _) in enumerate(arguments):
+        config = config_in(name)
+        if config is not None:
+            configs[index] = config
     plans = {index: element for index, element in enumerate(arguments) if index not in configs}
     curves: dict[int, show.Curves] = {}
     for index, config in configs.items():
-        curves[index] = curves_of_config(config, known, assumes_epoch=True)
+        curves[index] = curves_of_config(config, options, assumes_epoch=True)
     if plans:
-        traces = _trace_plans(list(plans.values()), known)
+        traces = _trace_plans(list(plans.values()), options)
         curves |= dict(zip(plans, traces, strict=True))
     return [curves[index] for index in range(len(arguments))]
 
 
-def _trace_plans(arguments: Sequence[tuple[str, str | None]], known: CommandOptions) -> list[Trace]:
+def _trace_plans(arguments: Sequence[tuple[str, str | None]], options: CommandOptions) -> list[Trace]:
     """Return the values of several plans, with a common time axis.
 
     `arguments` contains the name of each plan and its format.
@@ -188,18 +194,23 @@ def _trace_plans(arguments: Sequence[tuple[str, str | None]], known: CommandOpti
     """
     plans = list[Loaded]()
     for name, its_format in arguments:
-        read = read_plan_input(name, replace(known, format=its_format))
-        known = read.options
+        read = read_plan_input(name, replace(options, format=its_format))
+        options = read.options
         plans.append(read.loaded)
     if len(plans) == 1:
-        return [_trace_plan(plans[0], with_facts_beside(plans[0], known))]
+        return [_trace_plan(plans[0], with_facts_beside(plans[0], options))]
     # --total is for plans without a total. If the first plan has one too, an error is raised, as for one plan.
-    facts_of = [known, *(known if plan.plan.total is None else known.with_facts(total=None) for plan in plans[1:])]
+    facts_of = [
+        options,
+        *(options if plan.plan.total is None else options.with_facts(total=None) for plan in plans[1:]),
+    ]
     facts_of = [with_facts_beside(plan, command_options) for plan, command_options in zip(plans, facts_of, strict=True)]
     assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
     for loaded, its_facts in zip(plans, facts_of, strict=True):
-        if (found := assumed_fact(loaded.plan, its_facts)) is not None:
-            assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
+        assumption = assumed_fact(loaded.plan, its_facts)
+        if assumption is not None:
+            fact, value = assumption
+            assumed[fact] = max(value, assumed.get(fact, 0))
     for fact, value in assumed.items():
         echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
         facts_of = [command_options.with_facts(**{fact: value}) for command_options in facts_of]
@@ -209,9 +220,9 @@ def _trace_plans(arguments: Sequence[tuple[str, str | None]], known: CommandOpti
     ]
     curves: dict[int, Trace] = {}
     # Plans with a length come first, because plans without a length get the longest of their lengths.
-    for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
+    for index in sorted(range(len(plans)), key=lambda number: lengthless[number]):
         if lengthless[index] and curves:
-            longest = max(one.total for one in curves.values())
+            longest = max(curve.total for curve in curves.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
             echo_note(f"no total given for {arguments[index][0]}; taken to be {whose}, {longest} updates")
             facts_of[index] = facts_of[index].with_facts(total=str(longest))
@@ -257,11 +268,11 @@ def times_of_run(plan: Plan, options: CommandOptions, times: Iterable[str]) -> R
     total = known_total(resolved, facts)
     if total is not None:  # percentages refer to it
         facts = replace(facts, total=total)
-    at = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
-    found: dict[str, Sequence[float]] = {UPDATES: at}
+    updates = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
+    times_by_clock: dict[str, Sequence[float]] = {UPDATES: updates}
     if run is not None:
-        found[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in at])).tolist()
-    return RunTimes(counted_plan(resolved), at, found, total)
+        times_by_clock[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in updates])).tolist()
+    return RunTimes(counted_plan(resolved), updates, times_by_clock, total)
 
 
 def groups_with_bases(
@@ -281,12 +292,12 @@ def groups_with_bases(
     """
     values = given_bases(loaded.plan, bases, beside)
     bindings = _field_bindings(loaded.plan)
-    selecting = [*bindings, *(one for plan in beside for one in _field_bindings(plan))]
-    most = max((one.groups for one in selecting if isinstance(one.groups, int)), default=0)
+    selecting = [*bindings, *(binding for plan in beside for binding in _field_bindings(plan))]
+    most = max((binding.groups for binding in selecting if isinstance(binding.groups, int)), default=0)
     if most >= _MOST_GROUPS:
         raise WrongUsage("", f"the plan selects group {most}; a picture shows at most {_MOST_GROUPS:,} groups")
-    named = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if named and all(one.groups is None for one in bindings):  # one list of schedulers for named optimizers
+    named = [str(group["name"]) for group in loaded.bases.groups if "name" in group]
+    if named and all(binding.groups is None for binding in bindings):  # one list of schedulers for named optimizers
         groups: list[dict[str, Any]] = [{"name": name} for name in named]
     else:
         from paramsched.show.plan_curves import groups_of_selectors
@@ -298,13 +309,15 @@ def groups_with_bases(
         of_selector.setdefault(binding.groups, {})[place] = binding
     for index, group in enumerate(groups):
         label = group.get("name", index)
-        own = loaded.bases.of(group.get("name"))
-        selected = {place: one for key in (None, index, label) for place, one in of_selector.get(key, {}).items()}
+        bases_of_group = loaded.bases.of(group.get("name"))
+        selected = {
+            place: binding for key in (None, index, label) for place, binding in of_selector.get(key, {}).items()
+        }
         for binding in (selected[place] for place in sorted(selected)):
             field = Field.of(binding.name)
             # An option takes precedence over the file, and a base for one group over a base for all.
             value = values.get(
-                (binding.name, str(label)), values.get((binding.name, None), loaded.bases.value(own, field))
+                (binding.name, str(label)), values.get((binding.name, None), loaded.bases.value(bases_of_group, field))
             )
             if value is None:
                 assumed.add((binding.name, label))
@@ -354,15 +367,14 @@ def given_bases(
     values: dict[tuple[str, str | None], float] = {}
     for entry in (part for text in entries for part in text.split(",")):
         place, equals, number = entry.rpartition("=")
-        field, at, group = place.strip().partition("@")
+        field, separator, group = place.strip().partition("@")
         if not equals:
             field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
         if field not in fields:
             raise WrongUsage(f"--base {entry}", f'unknown field "{field}" of the plan; {did_you_mean(field, fields)}')
-        if at and group not in labels and (groups or not group.isdigit()):
-            owner = "checkpoint" if groups else "plan"
-            raise WrongUsage(f"--base {entry}", f'the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
-        key = field, group if at else None
+        if separator:
+            _refuse_unknown_group(entry, group, labels, in_checkpoint=bool(groups))
+        key = field, group if separator else None
         if key in values:
             message = f"{field} has two bases; the decimal separator is a point"
             raise WrongUsage(
@@ -370,6 +382,14 @@ def given_bases(
             )
         values[key] = float(number)
     return values
+
+
+def _refuse_unknown_group(entry: str, group: str, labels: Collection[str], *, in_checkpoint: bool) -> None:
+    """Raise for a base of a group that does not exist. A plan may be run with any number of unnamed groups."""
+    if group in labels or (group.isdigit() and not in_checkpoint):
+        return
+    owner = "checkpoint" if in_checkpoint else "plan"
+    raise WrongUsage(f"--base {entry}", f'the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
 
 
 def runs_to_draw(
@@ -482,37 +502,43 @@ def _used_values(
     """
     from paramsched.tools.audit import read_log
 
-    found, baseless = {}, dict[str, float]()
+    used = {}
+    baseless = dict[str, float]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
         name = logged.name_of(column.group)
-        mine = [group for field, group in curves.keys() if field == column.field]
-        group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
+        groups = [group for field, group in curves.keys() if field == column.field]
+        group = next(
+            (label for label in (name, column.group, *(groups if len(groups) == 1 else ())) if label in groups), None
+        )
         if group is None:
             continue
         base = curves.base(column.field, group) if isinstance(curves, Trace) else None  # a config has values, no base
         if base is not None and base.value is None and base.share != "none":
-            label = column.field if len(mine) == 1 else f"{column.field}@{group}"
+            label = column.field if len(groups) == 1 else f"{column.field}@{group}"
             baseless[label] = (
                 _fitted_base(column, curves[column.field, group]) if base.share == "all" else _EXAMPLE_BASE
             )
         else:
             # A logged value that equals the planned one in the digits of the log is drawn as the planned one.
-            planned, values = curves[column.field, group], column.values.copy()
+            planned = curves[column.field, group]
+            values = column.values.copy()
             inside = column.t < planned.size
-            at = planned[column.t[inside]]
-            values[inside] = np.where(column.equals(at, np.flatnonzero(inside)), at, values[inside])
-            found[column.field, group] = column.t, values
+            planned_at_rows = planned[column.t[inside]]
+            values[inside] = np.where(
+                column.equals(planned_at_rows, np.flatnonzero(inside)), planned_at_rows, values[inside]
+            )
+            used[column.field, group] = column.t, values
     if baseless:
         what = f"the base of {', '.join(baseless)} is unknown, so it is not compared"
         instead = f"For example: --base {','.join(f'{place}={number!r}' for place, number in baseless.items())}"
-        if not found:
+        if not used:
             raise UnreadableLog(log, what, instead)
         echo_note(f"--used {log}: {what}. {instead}")
-    elif not found:
-        known = ", ".join(f"{field} of group {group}" for field, group in curves.keys())
-        raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {known}")
-    return found, max(column.tolerance for column in logged.columns)
+    elif not used:
+        listed = ", ".join(f"{field} of group {group}" for field, group in curves.keys())
+        raise UnreadableLog(log, "none of its columns belongs to a curve of the plan", f"The plan has {listed}")
+    return used, max(column.tolerance for column in logged.columns)
 
 
 _DEFAULT = ("0%", "10%", "50%", "90%")
@@ -569,7 +595,7 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
         times: times such as `250` or `"50%"`; default: four times of the run.
     """
     loaded = read.loaded
-    run = times_of_run(loaded.plan, read.known, times or _DEFAULT)
+    run = times_of_run(loaded.plan, read.complete_options, times or _DEFAULT)
     groups, assumed = groups_with_bases(loaded, read.options.bases)
     labels = unique_labels(groups)
     places = _Places(read)

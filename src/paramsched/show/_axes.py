@@ -38,9 +38,11 @@ def tick_label(value: float, step: float) -> str:
     if not 1e-4 <= abs(value) < 1e6:
         spare = math.floor(math.log10(abs(value))) - math.floor(math.log10(step))
         return short_number(value, min(spare + 2, 17))
-    scaled, decimals = step, 0
+    scaled = step
+    decimals = 0
     while decimals < 15 and abs(scaled - round(scaled)) > 1e-6 * scaled:
-        scaled, decimals = scaled * 10, decimals + 1
+        scaled = scaled * 10
+        decimals = decimals + 1
     return f"{value:.{decimals}f}"
 
 
@@ -141,7 +143,8 @@ class Scale:
         if self.log:
             with np.errstate(divide="ignore", invalid="ignore"):
                 exponents = np.log10(values)
-            bottom, top = math.log10(self.low), math.log10(self.high)
+            bottom = math.log10(self.low)
+            top = math.log10(self.high)
             fractions = (exponents - bottom) / (top - bottom)
         else:
             # Halved first: high - low would overflow for the largest floats.
@@ -167,7 +170,8 @@ class Scales:
 
     def choose(self, log: bool | None) -> Scale:
         """Return the requested axis if it exists; with None, the one that suits the values."""
-        return self.log if self.log and (self.prefers_log if log is None else log) else self.linear
+        is_log = self.prefers_log if log is None else log
+        return self.log if self.log and is_log else self.linear
 
 
 def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
@@ -206,9 +210,11 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     finite = every[np.isfinite(every)]
     if finite.size == 0:
         return Scales(_linear_scale(0.0, 1.0), None)
-    lowest, most = float(finite.min()), float(finite.max())
+    lowest = float(finite.min())
+    most = float(finite.max())
     if np.isinf(every).any() and lowest == most:
-        lowest, most = min(lowest, 0.0), max(most, 0.0)
+        lowest = min(lowest, 0.0)
+        most = max(most, 0.0)
     space = max(most - lowest, abs(most)) / 4  # room for infinities, which are drawn at the edges
     if np.isposinf(every).any() and math.isfinite(most + space):
         most += space
@@ -224,12 +230,12 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
         return Scales(linear, None)
     # (5% quantile, maximum) of each curve, in decades
     spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
-    own = max(top - bulk for bulk, top in spreads)
+    within = max(top - bulk for bulk, top in spreads)
     between = max(top for _, top in spreads) - min(top for _, top in spreads)
     floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
     least = min(least, *(float(v[0]) for v in positive))
     log = _log_scale(bool((finite == 0).any()), least, max(least, floor), most)
-    return Scales(linear, log, lowest >= 0 and max(own, between) >= _DECADES)
+    return Scales(linear, log, lowest >= 0 and max(within, between) >= _DECADES)
 
 
 def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale:
@@ -238,7 +244,8 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
     It covers whole decades. If these are at most two, it starts and ends at 1, 2 or 5 times a power of ten. If there
     are zeros, or `least` is below the axis, a strip at the bottom shows them.
     """
-    begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
+    begin = math.floor(math.log10(bottom) + 1e-9)
+    end = math.ceil(math.log10(top) - 1e-9)
     begin = max(begin, -308)  # smaller floats have fewer digits, and may have no tick
     end = max(end, begin + 1)
     every = max(1, math.ceil((end - begin) / 6))
@@ -279,13 +286,15 @@ def _linear_scale(least: float, most: float) -> Scale:
     """Return a linear axis with ticks at about four round steps. It starts or ends at 0 if the values come near 0."""
     size = max(abs(least), abs(most))
     if most / 2 - least / 2 <= 1e-12 * size:  # one value, or values that cannot be distinguished
-        least, most = (min(0.0, least), max(0.0, most)) if size else (0.0, 1.0)
+        least = min(0.0, least)
+        most = max(0.0, most) if size else 1.0
     elif 0 < least <= 0.4 * most:
         least = 0.0
     elif 0 > most >= 0.4 * least:
         most = 0.0
     step = round_step(most / 4 - least / 4, (1, 2, 2.5, 5, 10))
-    begin, end = math.floor(least / step + 1e-9), math.ceil(most / step - 1e-9)
+    begin = math.floor(least / step + 1e-9)
+    end = math.ceil(most / step - 1e-9)
     values = [k * step for k in range(begin, max(end, begin + 1) + 1)]
     if step == 0 or not all(map(math.isfinite, values)):
         values = [least, most]
@@ -395,13 +404,13 @@ class TimeAxis:
         ['0', '200', '400', '600', '800', '1,000']
         """
         if self.unit == "updates":
-            at = np.array(_round_updates(self.total, self.steps_per_epoch, most), dtype=np.float64)
+            updates = np.array(_round_updates(self.total, self.steps_per_epoch, most), dtype=np.float64)
         else:
-            at = self.main.update_of(_round_amounts(float(self.main.amounts[-1]), most))
-        places = self.place(at)
-        labels = [self._tick_text(self.unit, float(one)) for one in at]
-        seconds = [self._tick_text(self.second, float(one)) for one in at]
-        return tuple(map(TimeTick, at.tolist(), places.tolist(), labels, seconds))
+            updates = self.main.update_of(_round_amounts(float(self.main.amounts[-1]), most))
+        places = self.place(updates)
+        labels = [self._tick_text(self.unit, float(update)) for update in updates]
+        seconds = [self._tick_text(self.second, float(update)) for update in updates]
+        return tuple(map(TimeTick, updates.tolist(), places.tolist(), labels, seconds))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -430,7 +439,9 @@ def format_amount(unit: str, amount: float) -> str:
         return f"{short_number(100 * amount, 3)}%"
     if unit != "epochs":
         return short_amount(amount)
-    return f"{round(amount):,}" if amount >= 1000 else short_number(amount, 3 if amount < 10 else 4)
+    if amount >= 1000:
+        return f"{round(amount):,}"
+    return short_number(amount, 3 if amount < 10 else 4)
 
 
 def updates_axis(total: int) -> TimeAxis:
@@ -461,8 +472,8 @@ def _round_amounts(end: float, most: int) -> list[float]:
     ([0.0, 1000000000.0, 2500000000.0], [0.0, 0.5, 0.9])
     """
     step = round_step(end / max(most, 1))
-    found = [k * step for k in range(math.ceil(end / step - 0.6))]
-    return [*(found or [0.0]), end]
+    amounts = [k * step for k in range(math.ceil(end / step - 0.6))]
+    return [*(amounts or [0.0]), end]
 
 
 def round_step(least: float, digits: tuple[float, ...] = (1, 2, 5, 10)) -> float:
@@ -533,8 +544,8 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
         message = f"the {view.unit} per update are unknown"
         raise MissingFact(site, message, fact="accumulation", example="4")
     second = "epochs"
-    (*others, trace) = traces
-    if not others and isinstance(trace, Trace) and trace.total_amount is not None:
+    (*earlier, trace) = traces
+    if not earlier and isinstance(trace, Trace) and trace.total_amount is not None:
         second = trace.clock
     return TimeAxis(units, view.unit, second if second in names else "")
 
@@ -550,8 +561,8 @@ def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
 
     Curves without units, such as recorded values, are ignored.
     """
-    found = [[unit.until(total) for unit in _units_of_curves(trace)] for trace in traces]
-    telling = [some for some in found if some]
+    units_of_traces = [[unit.until(total) for unit in _units_of_curves(trace)] for trace in traces]
+    telling = [some for some in units_of_traces if some]
     for name in TIME_UNITS:
         units = [time_unit for some in telling for time_unit in some if time_unit.name == name]
         ends = [unit.amounts[-1] for unit in units]

@@ -12,7 +12,7 @@ from paramsched.core.time import RunFacts
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.show._axes import AS_VALUES_ASK, View, clip_text, wrap_text
 from paramsched.show._panels import picture
-from paramsched.show._picture import LegendEntry, Note, Panel, Picture
+from paramsched.show._picture import DrawnCurve, LegendEntry, Note, Panel, Picture
 from paramsched.show.plan_curves import Curves, RunsOrLog, curves_of_plan
 
 if TYPE_CHECKING:
@@ -53,25 +53,27 @@ def axes(
         InvalidArgument: if the number of axes differs from the number of fields, or the log does not fit the trace.
         MissingDependency: if matplotlib is not installed.
     """
-    chart, own = picture(trace, log=log, other=other, view=view), axes is None
+    chart = picture(trace, log=log, other=other, view=view)
+    is_new = axes is None
     if axes is None:
         try:
             import matplotlib.pyplot as plt
         except ImportError as absent:
             raise MissingDependency("show.axes", "matplotlib") from absent
         axes = _axes_of(plt.figure(), chart)
-    given = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
-    if len(given) != len(chart.panels):
+    subplots = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
+    if len(subplots) != len(chart.panels):
         fields = ", ".join(panel.field for panel in chart.panels)
         raise InvalidArgument(
-            f"axes(trace, <{len(given)} axes>)",
+            f"axes(trace, <{len(subplots)} axes>)",
             f"the trace has {len(chart.panels)} fields: {fields}",
             f"For example: axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
-    _draw(chart, given, own, label)
-    for ax in () if own or not view.log else given:
-        ax.set_yscale("log")
-    return given
+    _draw(chart, subplots, is_new, label)
+    if view.log and not is_new:
+        for ax in subplots:
+            ax.set_yscale("log")
+    return subplots
 
 
 def _axes_of(figure: "Figure", chart: Picture) -> "Sequence[Axes]":
@@ -82,25 +84,29 @@ def _axes_of(figure: "Figure", chart: Picture) -> "Sequence[Axes]":
     return figure.subplots(many, sharex=True, squeeze=False)[:, 0].tolist()  # type: ignore[no-any-return]  # from an array
 
 
-def _draw(chart: Picture, given: "Sequence[Axes]", own: bool, label: str | None = None) -> None:
-    for panel, ax in zip(chart.panels, given, strict=True):
+def _draw(chart: Picture, subplots: "Sequence[Axes]", is_new: bool, label: str | None = None) -> None:
+    for panel, ax in zip(chart.panels, subplots, strict=True):
         for entry in panel.legend:
-            _draw_curve(ax, panel, entry, chart, own, label)
-        if own:
-            _draw_panel(ax, panel, chart, above=chart.verdicts if ax is given[0] else ())
+            _draw_curve(ax, panel, entry, chart, is_new, label)
+        if is_new:
+            _draw_panel(ax, panel, chart, above=chart.verdicts if ax is subplots[0] else ())
         elif not ax.get_ylabel():
             ax.set_ylabel(_literal(clip_text(panel.title, 26)))
         if labels := ax.get_legend_handles_labels()[1]:
-            beside = own and len(labels) > _MAX_INSIDE
+            beside = is_new and len(labels) > _MAX_INSIDE
             ax.legend(fontsize="small", **({"loc": "upper left", "bbox_to_anchor": (1, 1)} if beside else {}))
-    if own or not given[-1].get_xlabel():
-        given[-1].set_xlabel(chart.axis.unit)
-    if own:
-        given[-1].xaxis.set_major_formatter(lambda at, _: f"{at:,.10g}")
-    if own and chart.axis.second:
-        main, second = chart.axis.main, next(unit for unit in chart.axis.units if unit.name == chart.axis.second)
-        there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
-        given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
+    if is_new or not subplots[-1].get_xlabel():
+        subplots[-1].set_xlabel(chart.axis.unit)
+    if is_new:
+        subplots[-1].xaxis.set_major_formatter(lambda amount, _: f"{amount:,.10g}")
+    if is_new and chart.axis.second:
+        main = chart.axis.main
+        second = next(unit for unit in chart.axis.units if unit.name == chart.axis.second)
+        conversions = (
+            lambda amounts: second.at(main.update_of(amounts)),
+            lambda amounts: main.at(second.update_of(amounts)),
+        )
+        subplots[0].secondary_xaxis("top", functions=conversions).set_xlabel(chart.axis.second)
 
 
 def plan_axes(
@@ -113,23 +119,24 @@ def plan_axes(
 ) -> "tuple[Axes, ...]":
     """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel of a new figure."""
     trace, assumed = curves_of_plan(plan_of(plan, "show.plan_axes"), bases, facts)
-    found = axes(trace, value, view=view, label=label)
+    subplots = axes(trace, value, view=view, label=label)
     if assumed and value is None:
-        found[0].figure.suptitle(assumed, fontsize="small", color="0.4")
-    return found
+        subplots[0].figure.suptitle(assumed, fontsize="small", color="0.4")
+    return subplots
 
 
 def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...]) -> None:
     """Draw the breakpoints, the scale and the title of one field, with the notes `above`."""
     if len(panel.curves) > _MAX_ENTRIES:
         ax.plot([], [], linestyle="", label=f"… and {len(panel.curves) - _MAX_ENTRIES} more curves")
-    for at in chart.axis.main.at(panel.breakpoints[:200]).tolist():
-        ax.axvline(at, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
+    for amount in chart.axis.main.at(panel.breakpoints[:200]).tolist():
+        ax.axvline(amount, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
     for span in panel.differing_spans(chart.axis, _COLUMNS, most=_SHADES):
         left, right = chart.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
     # Add some margin; on a logarithmic axis no limit may become 0 or infinite.
-    low, high = panel.scale.low, panel.scale.high
+    low = panel.scale.low
+    high = panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
         space = (high / low) ** 0.04
@@ -146,25 +153,49 @@ def _draw_panel(ax: "Axes", panel: Panel, chart: Picture, above: tuple[Note, ...
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
 
 
-def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, own: bool, label: str | None) -> None:
+def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, is_new: bool, label: str | None) -> None:
     """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
     times, values = panel.points_of(curve, chart.axis, _COLUMNS)
     in_steps = chart.axis.total <= 150 and curve.kind != "metric"
     if in_steps and curve.held:  # the value of the last update holds until the end of the run
-        times, values = np.append(times, curve.times[-1] + 1), np.append(values, values[-1:])
+        times = np.append(times, curve.times[-1] + 1)
+        values = np.append(values, values[-1:])
     # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
-    shown = values
-    if own:
+    if is_new:
         inside = ~np.isnan(panel.scale.fraction(values))
-        shown = np.where(inside, np.clip(values, panel.scale.low, panel.scale.high), np.nan)
-    many = max(len(panel.curves), curve.color + 1)
-    color: Any = f"C{curve.color}"
-    if many > _MAX_ENTRIES:  # more curves than named colors
-        from matplotlib import colormaps
-
-        color = colormaps["viridis"](curve.color / (many - 1))
+        values = np.where(inside, np.clip(values, panel.scale.low, panel.scale.high), np.nan)
     below_log = panel.has_log and curve.kind == "plan"
+    ax.plot(
+        chart.axis.main.at(times),
+        values,
+        color=_color_of(curve, panel, is_new),
+        linewidth=5 if below_log else {"log": 1.2, "metric": 1.2}.get(curve.kind, 1.8),
+        alpha=0.6 if below_log else 1.0,
+        linestyle="--" if curve.kind == "other" else "-",
+        drawstyle="steps-post" if in_steps else "default",
+        marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
+        label=_legend_label(entry, panel, is_new, label),
+    )
+
+
+def _color_of(curve: DrawnCurve, panel: Panel, is_new: bool) -> Any:
+    """Return the color of a curve; None for the next color of axes that the user has passed."""
+    if curve.kind == "log" and not curve.owner:
+        return "black"
+    if curve.kind == "plan" and not is_new:
+        return None
+    many = max(len(panel.curves), curve.color + 1)
+    if many <= _MAX_ENTRIES:
+        return f"C{curve.color}"
+    from matplotlib import colormaps  # for more curves than named colors
+
+    return colormaps["viridis"](curve.color / (many - 1))
+
+
+def _legend_label(entry: LegendEntry, panel: Panel, is_new: bool, label: str | None) -> str:
+    """Return the label of a curve in the legend; "_" hides the curve there."""
+    curve = entry.curve
     name = entry.label
     if curve.kind == "log":  # of the curves of a run only the first has a label
         name = entry.owner if any(curve is legend_entry.curve for legend_entry in panel.log_legend) else ""
@@ -174,21 +205,9 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture, ow
         name = f"{label} {name}" if len(panel.legend) > 1 else label
     name = clip_text(name, 40)
     # The heading contains a schedule that all curves have; a legend of many curves has no room for schedules.
-    if own and name and entry.schedule is not None and len(panel.legend) <= _MAX_INSIDE:
+    if is_new and name and entry.schedule is not None and len(panel.legend) <= _MAX_INSIDE:
         name += "\n" + clip_text(entry.schedule, 50)
-    if not own and curve.kind == "plan":
-        color = None  # the next one of the axes
-    ax.plot(
-        chart.axis.main.at(times),
-        shown,
-        color="black" if curve.kind == "log" and not curve.owner else color,
-        linewidth=5 if below_log else {"log": 1.2, "metric": 1.2}.get(curve.kind, 1.8),
-        alpha=0.6 if below_log else 1.0,
-        linestyle="--" if curve.kind == "other" else "-",
-        drawstyle="steps-post" if in_steps else "default",
-        marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
-        label=_literal(name) if name else "_",
-    )
+    return _literal(name) if name else "_"
 
 
 def _literal(text: str) -> str:
@@ -205,7 +224,7 @@ def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, oth
         raise MissingDependency(f"A .{kind} file", "matplotlib") from None
     chart = picture(trace, log=log, other=other, view=view)
     figure = Figure()  # not of pyplot, which would keep it, and may open a window
-    _draw(chart, _axes_of(figure, chart), own=True)
+    _draw(chart, _axes_of(figure, chart), is_new=True)
     data = BytesIO()
     figure.savefig(data, format=kind)
     return data.getvalue()

@@ -106,15 +106,18 @@ def mime_bundle(value: Displayable | Diff | RunFacts | MetricRule[Any]) -> dict[
     try:
         curves: Curves
         if isinstance(value, Figure):
-            curves, title = value.trace, ""
+            curves = value.trace
+            title = ""
         elif isinstance(value, Trace):
-            curves, title = value, ""
+            curves = value
+            title = ""
         elif isinstance(value, PublishedPlan):
-            curves, title = curves_of_plan(value.plan, value.bases, value.facts)[0], repr(value)[1:-1]
+            curves = curves_of_plan(value.plan, value.bases, value.facts)[0]
+            title = repr(value)[1:-1]
         else:
             curves, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
-            kind = "Plan" if isinstance(value, Plan) else "Schedule"
-            title = f"{kind}: {assumed}" if assumed else ""
+            noun = "Plan" if isinstance(value, Plan) else "Schedule"
+            title = f"{noun}: {assumed}" if assumed else ""
     except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
     return _pictures(value if isinstance(value, Figure) else Figure(curves, title, None, None), title)
@@ -142,7 +145,7 @@ def bundle_of_run(
 
 def _label(curves: Curves, field: str, group: str | int) -> str:
     """Return the name of a curve, with its group if the field has several."""
-    return field if sum(one == field for one, _ in curves.keys()) == 1 else f"{field} of {group}"
+    return field if sum(name == field for name, _ in curves.keys()) == 1 else f"{field} of {group}"
 
 
 def _pictures(figure: Figure, title: str) -> dict[str, str]:

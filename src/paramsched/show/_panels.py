@@ -88,6 +88,47 @@ def picture(
             is unknown or empty, has invalid updates, or has different numbers of updates and values.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
+    _refuse_undrawable(plans, other)
+    branches = isinstance(trace, PlansTogether) and trace.branches
+    trace = plans[0][1]
+    runs = [_checked_run(trace, run) for run in runs_of(log)]
+    every_curve = [*(curves for _, curves in plans), *([] if other is None else [other])]
+    ends = [curves.total for curves in every_curve]
+    ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]
+    ends += [int(times[-1]) for run in runs for times, _ in run.measured.values()]
+    total = max(ends)
+    fields = list(dict.fromkeys(field for curves in every_curve for field, _ in curves.keys()))
+    axis = axis_of_curves(every_curve, total, view)
+    panels = [_make_panel(field, plans, runs, other, axis, view, branches) for field in fields[:_MAX_PANELS]]
+    verdicts = _verdicts_of_runs(runs)
+    if other is not None:
+        longest = max(trace.total, other.total)
+        many = union_of_times(panel.differing for panel in panels).size
+        text = f"the plans agree at {longest - many:,} of {longest:,} updates"
+        verdicts.append(Note(text, differs=many > 0))
+    if len(fields) > _MAX_PANELS:
+        verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
+    # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.
+    first = max(len(panel.curves) for panel in panels)
+    of_plans = {curve.owner: curve.color for curve in panels[0].curves if curve.owner}
+    colors: dict[str, int] = {}
+    if len(runs) > 1:
+        colors = {run.name: of_plans.get(run.name, first + index) for index, run in enumerate(runs)}
+    panels = [
+        replace(
+            panel,
+            overlays=tuple(
+                replace(overlay, color=colors.get(overlay.owner, overlay.color)) for overlay in panel.overlays
+            ),
+        )
+        for panel in panels
+    ]
+    length = _length_summary([curves for _, curves in plans])
+    return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, length, tuple(verdicts))
+
+
+def _refuse_undrawable(plans: _Plans, other: Curves | None) -> None:
+    """Raise InvalidArgument for plans without curves, and for several plans with `other`."""
     for _, curves in plans if other is None else (*plans, ("", other)):
         if not isinstance(curves, Curves):
             message = f"expected the curves of a plan, got {type(curves).__name__}"
@@ -101,56 +142,28 @@ def picture(
         message = f"{len(plans)} plans are already drawn together"
         instead = 'Add the other plan to them: together({…, "other": other})'
         raise InvalidArgument("show(together(…), other=…)", message, instead)
-    branches = isinstance(trace, PlansTogether) and trace.branches
-    trace = plans[0][1]
-    runs = [_checked_run(trace, run) for run in runs_of(log)]
-    every_curve = [*(curves for _, curves in plans), *([] if other is None else [other])]
-    ends = [curves.total for curves in every_curve]
-    ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]
-    ends += [int(times[-1]) for run in runs for times, _ in run.measured.values()]
-    total = max(ends)
-    fields = list(dict.fromkeys(field for curves in every_curve for field, _ in curves.keys()))
-    axis = axis_of_curves(every_curve, total, view)
-    panels = [_make_panel(field, plans, runs, other, axis, view, branches) for field in fields[:_MAX_PANELS]]
-    verdicts: list[Note] = []
+
+
+def _verdicts_of_runs(runs: Sequence[_DrawnRun]) -> list[Note]:
+    """Return a note for each run with values: at how many updates they are as planned."""
+    verdicts = []
     for run in runs:
         if run.used:
             many = run.differing.size
             agreeing = f"planned = used at {run.updates - many:,} of {run.updates:,} updates{run.rounding}"
             verdicts.append(Note(f"{run.name}: {agreeing}" if len(runs) > 1 else agreeing, differs=many > 0))
-    if other is not None:
-        longest = max(trace.total, other.total)
-        many = union_of_times(panel.differing for panel in panels).size
-        text = f"the plans agree at {longest - many:,} of {longest:,} updates"
-        verdicts.append(Note(text, differs=many > 0))
-    if len(fields) > _MAX_PANELS:
-        verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
-    # Each of several runs has one color in all panels: that of the plan with its name, else one that no plan has.
-    first = max(len(panel.curves) for panel in panels)
-    of_plans = {curve.owner: curve.color for curve in panels[0].curves if curve.owner}
-    colors = {run.name: of_plans.get(run.name, first + at) for at, run in enumerate(runs)} if len(runs) > 1 else {}
-    panels = [
-        replace(
-            panel,
-            overlays=tuple(
-                replace(overlay, color=colors.get(overlay.owner, overlay.color)) for overlay in panel.overlays
-            ),
-        )
-        for panel in panels
-    ]
-    length = _length_summary([one for _, one in plans])
-    return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, length, tuple(verdicts))
+    return verdicts
 
 
 def _checked_run(trace: Curves, run: LoggedRun) -> _DrawnRun:
-    known = trace.keys()
+    keys = trace.keys()
     used: dict[Key, _Points] = {}
     for key, points in run.used.items():
-        if key not in known:
+        if key not in keys:
             raise InvalidArgument(
                 f"log[{key!r}]",
-                f"the trace has no such curve; it has {', '.join(map(repr, known))}",
-                f"Write log={{{known[0]!r}: (times, values)}}",
+                f"the trace has no such curve; it has {', '.join(map(repr, keys))}",
+                f"Write log={{{keys[0]!r}: (times, values)}}",
             )
         used[key] = _checked_points(f"log[{key!r}]", *points)
     measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
@@ -159,9 +172,10 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _DrawnRun:
     return _DrawnRun(run.name, used, measured, run.together, run.tolerance, updates, *compared)
 
 
-def _checked_points(site: str, at: ArrayLike, points: ArrayLike) -> _Points:
+def _checked_points(site: str, updates: ArrayLike, points: ArrayLike) -> _Points:
     """Check the points of a log and sort them by time; of two points at the same time, keep the later one."""
-    times, values = np.asarray(at), np.asarray(points, dtype=np.float64)
+    times = np.asarray(updates)
+    values = np.asarray(points, dtype=np.float64)
     if (
         times.ndim != 1
         or times.size == 0
@@ -238,26 +252,34 @@ def _make_panel(
         curves_shown, note = _leaving_curves(field, plans[index], before, len(curves))
         curves += curves_shown
         compared.append(_Comparison(notes=note))
-    if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
+    if len(plans) > 1 and len({group for _, plan in plans for group in _groups_of_field(plan, field)}) == 1:
         curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the name of the plan is enough
     if other is not None:
         compared.append(_compare_plan(field, trace, other, axis.total, len(curves)))
-    panel = _panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
-    notes = [note for one in compared for note in one.notes]
+    panel = _panel_of_curves(
+        field, curves, axis, view, [curve for comparison in compared for curve in comparison.overlays]
+    )
+    notes = [note for comparison in compared for note in comparison.notes]
     bases = _base_texts(trace, field)
     further = [*plans[1:], *([] if other is None else [("other plan", other)])]
-    bases += [f"{name}: {text}" for name, one in further for text in _base_texts(one, field) if text not in bases]
+    bases += [f"{name}: {text}" for name, plan in further for text in _base_texts(plan, field) if text not in bases]
     baseless = all(
-        isinstance(one, Trace) and (base := one.base(field, group)).value is None and base.share == "all"
-        for _, one in plans
-        for group in _groups_of_field(one, field)
+        _has_unknown_base(plan, field, group) for _, plan in plans for group in _groups_of_field(plan, field)
     )
     return replace(
         panel,
-        differing=union_of_times(one.differing for one in compared),
+        differing=union_of_times(comparison.differing for comparison in compared),
         other_notes=(*notes, *panel.other_notes, *map(Note, bases)),
         unit=_TIMES_BASE if baseless else "",
     )
+
+
+def _has_unknown_base(source: Curves, field: str, group: GroupLabel) -> bool:
+    """Return whether all values of a curve are multiples of a base that is unknown."""
+    if not isinstance(source, Trace):
+        return False
+    base = source.base(field, group)
+    return base.value is None and base.share == "all"
 
 
 def _leaving_curves(
@@ -272,11 +294,14 @@ def _leaving_curves(
     left: list[tuple[int, str]] = []
     for group in _groups_of_field(trace, field):
         times, values = _planned(trace, (field, group))
-        begin, whose = 0, ""
+        begin = 0
+        whose = ""
         for earlier, curves in before:
             if (field, group) in curves.keys():
                 shared = _shared_updates(values, np.asarray(curves[field, group]))
-                begin, whose = (shared, earlier) if shared > begin else (begin, whose)
+                if shared > begin:
+                    begin = shared
+                    whose = earlier
         if begin:
             left.append((begin, whose))
         if begin < values.size:
@@ -290,15 +315,15 @@ def _leaving_curves(
     return curves_shown, (Note(text),)
 
 
-def _shared_updates(values: Floats, other: Floats) -> int:
+def _shared_updates(values: Floats, earlier: Floats) -> int:
     """Return the number of initial updates on which two curves agree; NaN equals NaN.
 
     >>> _shared_updates(np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0]))
     2
     """
-    shared = min(values.size, other.size)
-    unequal = values[:shared] != other[:shared]
-    unequal &= ~(np.isnan(values[:shared]) & np.isnan(other[:shared]))
+    shared = min(values.size, earlier.size)
+    unequal = values[:shared] != earlier[:shared]
+    unequal &= ~(np.isnan(values[:shared]) & np.isnan(earlier[:shared]))
     return int(np.argmax(unequal)) if unequal.any() else shared
 
 
@@ -325,7 +350,8 @@ def _compare_log(field: str, trace: Curves, run: _DrawnRun, curves: Sequence[Dra
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
     """Compare the curves of two plans for a field; only curves that differ are drawn."""
-    groups, other_groups = _groups_of_field(trace, field), _groups_of_field(other, field)
+    groups = _groups_of_field(trace, field)
+    other_groups = _groups_of_field(other, field)
     # Equal curves of both plans are drawn once.
     changed = [
         (g, *_planned(other, (field, g)))
@@ -351,7 +377,8 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
         if alone:
             ordered = tuple(g for g in (*groups, *other_groups) if g in alone)
             name = ", ".join(str(g) for g in ordered if g != "")
-            what = f"group{'s' if len(ordered) > 1 else ''} {name}" if name else field
+            noun = "groups" if len(ordered) > 1 else "group"
+            what = f"{noun} {name}" if name else field
             notes.append(Note(f"only in the {whose} plan: {what}", differs=True))
             differing = np.arange(total)
     return _Comparison(overlays, tuple(notes), differing)
@@ -361,7 +388,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
     """Return texts about the bases of a field: one text for all groups, or one for each base."""
     if not isinstance(source, Trace):
         return []
-    found: dict[str, list[GroupLabel]] = {}
+    groups_by_text: dict[str, list[GroupLabel]] = {}
     for group in _groups_of_field(source, field):
         base = source.base(field, group)
         text = "base 1 is assumed; absolute levels do not scale with it"
@@ -371,13 +398,13 @@ def _base_texts(source: Curves, field: str) -> list[str]:
             text = f"base {short_number(base.value)}"
         elif base.share == "all":
             text = f"{_TIMES_BASE}: the base is unknown"
-        found.setdefault(text, []).append(group)
+        groups_by_text.setdefault(text, []).append(group)
     lines = [source.line(*key) for key in source.keys() if key[0] == field]
     idle = [rule for rule in source.metric_rules if any(str(rule) in line for line in lines)]
     notes = [f"without metrics, {rule} has no effect" for rule in idle]
-    if len(found) == 1:
-        return [*found, *notes]
-    return [*(f"{format_groups(tuple(members))}: {text}" for text, members in found.items()), *notes]
+    if len(groups_by_text) == 1:
+        return [*groups_by_text, *notes]
+    return [*(f"{format_groups(tuple(members))}: {text}" for text, members in groups_by_text.items()), *notes]
 
 
 def _merge_groups(
@@ -427,11 +454,11 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[GroupLabel
         # Only curves with the same sum are compared, because comparing all pairs would be slow.
         with np.errstate(over="ignore", invalid="ignore"):
             same_sum = alike.setdefault((values.sum().tobytes(), times.size), [])
-        for known, its_times, its_values in same_sum:
+        for labels, its_times, its_values in same_sum:
             if np.array_equal(values, its_values, equal_nan=True) and (
                 times is its_times or np.array_equal(times, its_times)
             ):
-                known.append(group)
+                labels.append(group)
                 break
         else:
             same_sum.append(([group], times, values))
@@ -474,7 +501,8 @@ def _metric_panels(runs: Sequence[_DrawnRun], axis: TimeAxis, view: View, colors
     for heading, members in panels.items():
         curves = []
         for index, (run, name) in enumerate(members):
-            color, owner = (colors[run.name], run.name) if several else (index, "")
+            color = colors[run.name] if several else index
+            owner = run.name if several else ""
             curves.append(
                 DrawnCurve("metric", ("" if several else name,), (), *run.measured[name], _NO_TIMES, color, owner)
             )
@@ -491,16 +519,16 @@ def _panel_of_curves(
     scales = scales_of(envelopes, least_above_zero(curve.values for curve in every))
     inner = union_of_times(curve.breakpoints for curve in every)
     notes = []
-    if any(np.isinf(side).any() for one in envelopes for side in one):
+    if any(np.isinf(side).any() for bounds in envelopes for side in bounds):
         notes.append(Note("infinite values are drawn at the edge"))
     if any(np.isnan(curve.values).any() for curve in every):
         notes.append(Note("gaps are NaN values"))
     on_log = []
     if scales.log is None:
         on_log.append(Note("no value is positive, so the axis is linear"))
-    elif any((one.low < 0).any() for one in envelopes):
+    elif any((bounds.low < 0).any() for bounds in envelopes):
         on_log.append(Note("gaps are negative values, which have no logarithm"))
-    if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
+    if scales.log is not None and any((side == 0).any() for bounds in envelopes for side in bounds):
         on_log.append(Note("0 has no logarithm and is drawn at the bottom edge"))
     return Panel(
         field=field,

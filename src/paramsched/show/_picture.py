@@ -64,10 +64,10 @@ class DrawnCurve:
     def level_summary(self) -> str:
         """The first value, those at the ends of stages, and the last: `0 → 0.1 → 0.001`."""
         ends = np.searchsorted(self.times, self.breakpoints)  # in a log, the first update logged since each of them
-        at = [0, *ends[(ends > 0) & (ends < self.values.size)][:_MAX_LEVELS].tolist()]
-        if self.kind == "metric" or len(at) > _MAX_LEVELS:
-            at = [0]
-        values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
+        indices = [0, *ends[(ends > 0) & (ends < self.values.size)][:_MAX_LEVELS].tolist()]
+        if self.kind == "metric" or len(indices) > _MAX_LEVELS:
+            indices = [0]
+        values = [short_number(self.values[t], 4) for t in [*indices, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
         return " → ".join(kept)
 
@@ -203,7 +203,8 @@ class Panel:
 
         The points include the extremes and both sides of every breakpoint of the panel.
         """
-        times, values = curve.times, curve.values
+        times = curve.times
+        values = curve.values
         points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MAX_KEPT].tolist()))
         return times[points], values[points]
 
@@ -218,7 +219,8 @@ class Panel:
         runs = [(first, last + 1) for first, last in runs_of_times(self.differing)]
         if len(runs) <= most:
             return runs
-        edges, filled = axis.edges(columns), distinct_times(axis.columns_of(self.differing, columns))
+        edges = axis.edges(columns)
+        filled = distinct_times(axis.columns_of(self.differing, columns))
         return [(int(edges[first]), int(edges[last + 1])) for first, last in runs_of_times(filled)]
 
     def breakpoint_summary(self, most: int) -> str:

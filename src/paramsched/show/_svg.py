@@ -20,7 +20,10 @@ from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
 from paramsched.show.plan_curves import Curves, Floats, RunsOrLog, Times
 
-_LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
+_LEFT = 76
+_RIGHT = 40
+_WIDTH = 1040
+_HEIGHT = 180  # the script uses other numbers in a narrow window
 _POINTS = 120_000  # maximum number of values in a page, about 2 MB
 _ROW = 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
@@ -169,18 +172,19 @@ def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -
     """Return the points of a curve; their times only if some updates are omitted."""
     times, values = panel.points_of(curve, axis.of_updates, columns)
     every = np.array_equal(times, np.arange(times.size))
-    found: dict[str, object] = {"held": curve.held, "v": _json_numbers(values)}
-    return found if every else {**found, "t": times.tolist()}
+    data: dict[str, object] = {"held": curve.held, "v": _json_numbers(values)}
+    return data if every else {**data, "t": times.tolist()}
 
 
 def _json_numbers(values: Floats) -> list[float | int | str]:
     """Convert values for JSON, with infinities and NaN as text because JSON lacks them."""
-    return [
-        (int(v) if v == int(v) and abs(v) < 2**53 else v)
-        if np.isfinite(v)
-        else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(v), "NaN")
-        for v in values.tolist()
-    ]
+    return [_json_number(value) for value in values.tolist()]
+
+
+def _json_number(value: float) -> float | int | str:
+    if not isfinite(value):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    return int(value) if value == int(value) and abs(value) < 2**53 else value
 
 
 def svg(
@@ -344,13 +348,14 @@ def _draw_breakpoints(panel: Panel, chart: Picture, width: int, height: int) -> 
     starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
     many = np.diff(np.append(starts, marks.size))
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
-        at, end = int(marks[first]), int(marks[first + size - 1])
-        x = round(float(chart.axis.place(at)) * width, 1)
-        title = f"breakpoint {at:,}"
+        begin = int(marks[first])
+        end = int(marks[first + size - 1])
+        x = round(float(chart.axis.place(begin)) * width, 1)
+        title = f"breakpoint {begin:,}"
         if size > 1:
-            title = f"{size:,} breakpoints, {at:,} to {end:,}"
+            title = f"{size:,} breakpoints, {begin:,} to {end:,}"
         yield (
-            f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{title}</title>'
+            f'<g data-t="{begin}" transform="translate({x:g} 0)"><title>{title}</title>'
             f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
         )
 
@@ -359,13 +364,14 @@ def _draw_breakpoint_dots(panel: Panel, chart: Picture, width: int, height: int)
     """Yield a dot at the exact value of each curve's own breakpoints."""
     for curve in panel.curves:
         first = int(curve.times[0])
-        inside = [at for at in curve.breakpoints.tolist() if 0 < at - first < curve.values.size]
+        inside = [update for update in curve.breakpoints.tolist() if 0 < update - first < curve.values.size]
         values = curve.values[np.array(inside, dtype=np.int64) - first]
-        for at, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
+        for update, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
             if isfinite(value) and isfinite(fraction):
-                x, y = round(float(chart.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
+                x = round(float(chart.axis.place(update)) * width, 1)
+                y = round((1 - fraction) * height, 1)
                 yield (
-                    f'<g data-t="{at}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
+                    f'<g data-t="{update}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
                     f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
                 )
 
@@ -391,23 +397,23 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
     steps = axis.widest_update * width >= _STEP
     end = float(times[-1] + 1) if held and times.size else None
     xs = np.rint(axis.place(times) * width * 10).astype(np.int64)
-    known = np.isfinite(fractions)
+    finite = np.isfinite(fractions)
     ys = np.rint((1 - np.nan_to_num(fractions)) * height * 10).astype(np.int64)
     parts = []
-    borders = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
+    borders = np.flatnonzero(np.diff(finite.astype(np.int8))) + 1
     for piece in np.split(np.arange(times.size), borders):
-        if piece.size == 0 or not known[piece[0]]:
+        if piece.size == 0 or not finite[piece[0]]:
             continue
         if not steps:
             piece = piece[_corner_points(xs[piece], ys[piece])]
         parts.append(f"M{_tenths(xs[piece[0]])} {_tenths(ys[piece[0]])}")
-        for last, at in pairwise(piece.tolist()):
-            if ys[at] == ys[last]:
-                parts.append(f"H{_tenths(xs[at])}")
-            elif steps and times[at] - times[last] == 1 and xs[at] - xs[last] >= 10 * _STEP - 1:
-                parts.append(f"H{_tenths(xs[at])}V{_tenths(ys[at])}")
+        for last, index in pairwise(piece.tolist()):
+            if ys[index] == ys[last]:
+                parts.append(f"H{_tenths(xs[index])}")
+            elif steps and times[index] - times[last] == 1 and xs[index] - xs[last] >= 10 * _STEP - 1:
+                parts.append(f"H{_tenths(xs[index])}V{_tenths(ys[index])}")
             else:
-                parts.append(f"L{_tenths(xs[at])} {_tenths(ys[at])}")
+                parts.append(f"L{_tenths(xs[index])} {_tenths(ys[index])}")
         if (end is not None and times[piece[-1]] + 1 == end) or steps:
             parts.append(f"H{_tenths(round(float(axis.place(times[piece[-1]] + 1)) * width * 10))}")
         elif piece.size == 1:
@@ -419,7 +425,8 @@ def _corner_points(xs: Times, ys: Times) -> Times:
     """Return the points of a line that are not on the segment between their neighbors."""
     if xs.size < 3:
         return np.arange(xs.size)
-    dx, dy = np.diff(xs), np.diff(ys)
+    dx = np.diff(xs)
+    dy = np.diff(ys)
     straight = (dx[:-1] * dy[1:] == dy[:-1] * dx[1:]) & (dx[:-1] * dx[1:] + dy[:-1] * dy[1:] >= 0)
     # A point equal to its neighbor has no direction; dropping it must not straighten its corner.
     still = (dx == 0) & (dy == 0)
@@ -429,7 +436,8 @@ def _corner_points(xs: Times, ys: Times) -> Times:
 
 def _tenths(value: int) -> str:
     integer, rest = divmod(abs(int(value)), 10)
-    return f"{'-' if value < 0 else ''}{integer}.{rest}" if rest else f"{'-' if value < 0 else ''}{integer}"
+    sign = "-" if value < 0 else ""
+    return f"{sign}{integer}.{rest}" if rest else f"{sign}{integer}"
 
 
 class Stroke(NamedTuple):

@@ -20,6 +20,8 @@ from paramsched.show.plan_curves import Curves, Envelope, Floats, RunsOrLog, Tim
 _MIN_WIDTH = 24
 _MAX_ENTRIES = 8  # curves listed in a legend; of all others only the number is shown
 _ASCII_CURVES = "*+ox#@%&"
+_AXIS_SIGNS = {(False, False): "─", (True, False): "┬", (False, True): "┴", (True, True): "┼"}
+"""The signs of the time axis, by whether they have a tick and whether they have a breakpoint."""
 
 Dots: TypeAlias = NDArray[np.bool_]
 """A matrix of dots: rows from the top, columns from the left."""
@@ -60,7 +62,8 @@ class TerminalLines:
 
     def add_line(self, *parts: Cell) -> None:
         """Add a line, cut at the width, without trailing blanks."""
-        kept, used = [], 0
+        kept = []
+        used = 0
         for character, style in parts:
             used += cell_width(character)
             if used > self.width:
@@ -90,8 +93,10 @@ class TerminalLines:
 
     def add_headed(self, name: str, text: str, style: Style, *, indent: int = 0) -> None:
         """Add a name with a text to its right, or below it if they do not fit in one row."""
-        rest, space = self.glyph("…"), self.width - indent
-        label, tail = clip_text(self.safe(name), space, rest), self.safe(text)
+        rest = self.glyph("…")
+        space = self.width - indent
+        label = clip_text(self.safe(name), space, rest)
+        tail = self.safe(text)
         head: list[Cell] = [*self.cells(" " * indent), *((c, style) for c in label)]
         if not tail or cell_width(label) + 3 + cell_width(tail) <= space:
             self.add_line(*head, *((c, None) for c in "   " * bool(label) + tail))
@@ -116,7 +121,8 @@ def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
     empty = np.isnan(low)
     top = np.rint((1 - np.nan_to_num(high)) * (rows - 1)).astype(int)
     bottom = np.rint((1 - np.nan_to_num(low)) * (rows - 1)).astype(int)
-    joined_top, joined_bottom = top.copy(), bottom.copy()
+    joined_top = top.copy()
+    joined_bottom = bottom.copy()
     joined_top[1:] = np.where(empty[:-1], top[1:], np.minimum(top[1:], bottom[:-1] + 1))
     joined_bottom[1:] = np.where(empty[:-1], bottom[1:], np.maximum(bottom[1:], top[:-1] - 1))
     row = np.arange(rows)[:, None]
@@ -130,7 +136,8 @@ def braille_characters(filled: Dots) -> list[list[str]]:
     >>> braille_characters(np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=bool))
     [['⠑']]
     """
-    rows, columns = filled.shape[0] // 4, filled.shape[1] // 2
+    rows = filled.shape[0] // 4
+    columns = filled.shape[1] // 2
     codes = (filled.reshape(rows, 4, columns, 2) * _BITS[None, :, None, :]).sum(axis=(1, 3))
     return [[chr(0x2800 + code) if code else "" for code in row] for row in codes.tolist()]
 
@@ -259,14 +266,16 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
         labels.setdefault(row, label)
     terminal.add_plot(plot, labels, layout.gutter)
-    down, up = {column for column, _, _ in layout.ticks}, layout.columns_of(panel.breakpoints)
+    down = {column for column, _, _ in layout.ticks}
+    up = layout.columns_of(panel.breakpoints)
     axis = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
     for c in range(layout.columns):
-        sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
+        sign = _AXIS_SIGNS[c in down, c in up]
         axis.append((terminal.glyph(sign), "mark" if c in up else "dim"))
     terminal.add_line(*axis)
     if panel.differing.size:
-        marked, unequal = layout.columns_of(panel.differing), terminal.glyph("≠")
+        marked = layout.columns_of(panel.differing)
+        unequal = terminal.glyph("≠")
         signs: list[Cell] = [(unequal if c in marked else " ", "bad") for c in range(layout.columns)]
         terminal.add_line(*terminal.cells(" " * (layout.gutter + 1)), *signs)
     _add_legend(terminal, panel, layout.gutter + 1)
@@ -314,7 +323,8 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     for curve in panel.every_curve:
         low, high = envelope(curve.times, curve.values, layout.axis.edges(columns * across))
         if curve.kind == "metric":
-            low, high = _joined_columns(low), _joined_columns(high)
+            low = _joined_columns(low)
+            high = _joined_columns(high)
         above = panel.scale.fraction(high)
         below = panel.scale.fraction(low)
         # If the values in a column cross 0, a logarithmic axis shows the positive ones.
@@ -337,8 +347,8 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
         else:
             under = under | filled
             rows = braille_characters(under)
-        own = filled.reshape(height, down, columns, across).any(axis=(1, 3))
-        for r, c in zip(*np.nonzero(own), strict=True):
+        cells = filled.reshape(height, down, columns, across).any(axis=(1, 3))
+        for r, c in zip(*np.nonzero(cells), strict=True):
             plot[r][c] = (rows[r][c], style)
     if not terminal.ascii:
         _place_letters(panel, plot, [f for c, f in every if c.kind in ("plan", "metric")])
@@ -346,10 +356,10 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
 
 
 def _joined_columns(values: Floats) -> Floats:
-    known = np.flatnonzero(~np.isnan(values))
-    if known.size == 0:
+    present = np.flatnonzero(~np.isnan(values))
+    if present.size == 0:
         return values
-    return np.interp(np.arange(values.size), known, values[known], left=np.nan, right=np.nan)
+    return np.interp(np.arange(values.size), present, values[present], left=np.nan, right=np.nan)
 
 
 def _log_style(curve: DrawnCurve) -> Style:
@@ -370,9 +380,9 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
     for index, curve in enumerate(panel.curves):
         some = [(step + index) * columns // 25 % columns for step in range(1, 24)]
         flat = [c for c in some if filled[index][:, 2 * c : 2 * c + 2].sum(axis=0).max() <= 2]
-        at = _place_apart(index, middle, flat) or _place_apart(index, middle, range(columns))
-        if at is not None:
-            plot[at[0]][at[1]] = (_curve_letter(panel, curve), curve.color)
+        cell = _place_apart(index, middle, flat) or _place_apart(index, middle, range(columns))
+        if cell is not None:
+            plot[cell[0]][cell[1]] = (_curve_letter(panel, curve), curve.color)
 
 
 def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
@@ -383,7 +393,8 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
         middle: the height of each curve at each dot, in dots from the top; NaN in gaps.
         columns: the columns to search.
     """
-    best, at = -math.inf, None
+    best = -math.inf
+    cell = None
     for column in columns:
         here = middle[index][2 * column : 2 * column + 2]
         if np.isnan(here).any():
@@ -395,8 +406,9 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
         ]
         nearest = min(apart, default=math.inf)
         if nearest > best + 0.5:
-            best, at = nearest, (int(here[0]) // 4, column)
-    return at
+            best = nearest
+            cell = (int(here[0]) // 4, column)
+    return cell
 
 
 def loss_by_rate(
@@ -449,12 +461,14 @@ def loss_by_rate(
 
     terminal.add_headed("loss", "", "bold")
     terminal.add_plot((((c or " ", None) for c in row) for row in rows), ticks, gutter)
-    first, last = math.ceil(logs[0] - 1e-9), math.floor(logs[-1] + 1e-9)
+    first = math.ceil(logs[0] - 1e-9)
+    last = math.floor(logs[-1] + 1e-9)
     decades = {column(10.0**power): short_number(10.0**power) for power in range(first, last + 1)}
     under = {column(rate) for rate in marks.values()}
-    axis: list[Cell] = [
-        (terminal.glyph("┴" if c in under else "┬" if c in decades else "─"), "dim") for c in range(columns)
-    ]
+    axis: list[Cell] = []
+    for c in range(columns):
+        sign = "┬" if c in decades else "─"
+        axis.append((terminal.glyph("┴" if c in under else sign), "dim"))
     terminal.add_line(*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim"), *axis)
     terminal.add_line(*terminal.cells(f"{'lr'.ljust(gutter)} {row_of_labels(sorted(decades.items()), columns)}", "dim"))
     for name, rate in sorted(marks.items(), key=lambda mark: mark[1]):

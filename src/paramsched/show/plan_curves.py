@@ -158,17 +158,17 @@ class PlansTogether:
         return tuple(self._owners())
 
     def __getitem__(self, key: Key) -> Floats:
-        trace, own = self._owners()[key]
-        values = np.asarray(trace[own], dtype=np.float64)
+        trace, its_key = self._owners()[key]
+        values = np.asarray(trace[its_key], dtype=np.float64)
         return np.concatenate([values, np.full(self.total - values.size, np.nan)])
 
     def breakpoints(self, field: str, group: GroupLabel) -> tuple[float, ...]:
-        trace, own = self._owners()[field, group]
-        return trace.breakpoints(*own)
+        trace, its_key = self._owners()[field, group]
+        return trace.breakpoints(*its_key)
 
     def line(self, field: str, group: GroupLabel) -> str:
-        trace, own = self._owners()[field, group]
-        return trace.line(*own)
+        trace, its_key = self._owners()[field, group]
+        return trace.line(*its_key)
 
     def _owners(self) -> dict[Key, tuple[Curves, Key]]:
         """Return a dict from the key of each curve to its plan and its key in that plan."""
@@ -325,20 +325,23 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
         return _corners(values)
     begin, stop = _column_bounds(times, edges)
     filled = begin < stop
-    begin, stop = begin[filled], stop[filled]
-    first, last = values[begin], values[stop - 1]
+    begin = begin[filled]
+    stop = stop[filled]
+    first = values[begin]
+    last = values[stop - 1]
     low, high = (side[filled] for side in envelope(times, values, edges))
     chosen = [begin, stop - 1]
     finite = values[np.isfinite(values)]
     # NumPy's NaN-aware functions take ten times as long, and a page has 20,000 columns.
     smallest, largest = (np.argmin, np.argmax) if finite.size == values.size else (np.nanargmin, np.nanargmax)
     # Only columns whose minimum or maximum is inside them need a search; a smooth curve has few of these columns.
-    least, most = np.fmin(first, last), np.fmax(first, last)
+    least = np.fmin(first, last)
+    most = np.fmax(first, last)
     for column in np.flatnonzero((low < least) | (high > most) | (np.isnan(least) & ~np.isnan(low))):
-        part = values[begin[column] : stop[column]]
-        for at in (int(smallest(part)), int(largest(part))):
+        inside = values[begin[column] : stop[column]]
+        for index in (int(smallest(inside)), int(largest(inside))):
             # Keep its neighbors, so that a spike of one update is one update wide.
-            chosen.append(begin[column] + np.arange(max(at - 1, 0), min(at + 2, part.size)))
+            chosen.append(begin[column] + np.arange(max(index - 1, 0), min(index + 2, inside.size)))
     # Keep both sides of a jump, so that it remains steep when zoomed in.
     with np.errstate(invalid="ignore", over="ignore"):
         wide = high - low > (0.01 * np.ptp(finite) if finite.size else 0.0)
@@ -412,34 +415,39 @@ def curves_of_plan(plan: Plan, bases: Any = None, facts: RunFacts | None = None)
     >>> curves.total, assumed
     (2000, 'steps_per_epoch assumed to be 100')
     """
-    known = facts or RunFacts()
+    completed, assumed = _with_assumed_facts(plan, facts or RunFacts())
+    if bases is not None:
+        return trace(plan, bases, facts=completed), assumed
+    bindings = [binding for binding in plan.bindings if not isinstance(binding.field, Target)]
+    groups = groups_of_selectors(bindings)
+    for group in groups:
+        for binding in bindings:
+            Field.of(binding.name).fill(group, 1.0)
+    curves = trace(plan, groups, facts=completed)
+    return curves.with_assumed_bases(key for key in curves.keys() if key[1] != ""), assumed
+
+
+def _with_assumed_facts(plan: Plan, facts: RunFacts) -> tuple[RunFacts, str]:
+    """Return run facts with which a plan can be drawn, and a text with those that were assumed."""
     notes = []
     units = units_of_plan(plan) - {"percent"}
     if len(units) == 1 and "updates" not in units:
         (unit,) = units
         amounts = plan.total.terms if plan.total is not None else _terms_of(plan)
         share = 1 if plan.total is not None else 4  # the longest length fills a quarter of the picture
-        fact, value = assumed_value(unit, share * max(float(amount) for one, amount in amounts if one == unit))
-        if getattr(known, fact) is None and not (unit == "epochs" and known.updates_per_epoch):
+        longest = max(float(amount) for name, amount in amounts if name == unit)
+        fact, value = assumed_value(unit, share * longest)
+        if getattr(facts, fact) is None and not (unit == "epochs" and facts.updates_per_epoch):
             more: dict[str, Any] = {fact: value}
-            known = replace(known, **more)
+            facts = replace(facts, **more)
             notes.append(f"{fact} assumed to be {value:g}")
-    if plan.total is None and known.total is None:
-        total = length_of_plan(plan, known)
+    if plan.total is None and facts.total is None:
+        total = length_of_plan(plan, facts)
         if total is None:
-            total = max([ASSUMED_TOTAL, *(4 * ceil(known.exact(Duration((term,)))) for term in _terms_of(plan))])
+            total = max([ASSUMED_TOTAL, *(4 * ceil(facts.exact(Duration((term,)))) for term in _terms_of(plan))])
             notes.append(f"total assumed to be {total} updates")
-        known = replace(known, total=total)
-    assumed = ", ".join(notes)
-    if bases is not None:
-        return trace(plan, bases, facts=known), assumed
-    bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
-    groups = groups_of_selectors(bindings)
-    for group in groups:
-        for binding in bindings:
-            Field.of(binding.name).fill(group, 1.0)
-    found = trace(plan, groups, facts=known)
-    return found.with_assumed_bases(key for key in found.keys() if key[1] != ""), assumed
+        facts = replace(facts, total=total)
+    return facts, ", ".join(notes)
 
 
 def plan_of_schedule(schedule: Schedule) -> Plan:
@@ -466,7 +474,8 @@ def assumed_value(unit: str, amount: float) -> tuple[str, float]:
     """
     if unit == "epochs":
         return "steps_per_epoch", _SHORT_EPOCH
-    fact, share = SIZES[unit][-1][0], amount / ASSUMED_TOTAL
+    fact = SIZES[unit][-1][0]
+    share = amount / ASSUMED_TOTAL
     return fact, max(1, round(share)) if unit in ("samples", "batches") else share
 
 
@@ -482,8 +491,9 @@ def length_of_plan(plan: Plan, facts: RunFacts) -> int | None:
         ]
     except (MissingFact, InvalidArgument):
         return None
-    complete = len(lengths) == len(plan.bindings)
-    return max((ceil(length) for length in lengths if length is not None), default=0) or None if complete else None
+    if len(lengths) < len(plan.bindings):
+        return None
+    return max((ceil(length) for length in lengths if length is not None), default=0) or None
 
 
 def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
@@ -562,11 +572,15 @@ def simulate(
                 field, index = places[key]
                 column.append(float(field.read(groups[index])))
             if t + 1 < updates:
-                observed = [] if metrics is None else [metrics(t, groups) if callable(metrics) else metrics[t]]
+                observed = [] if metrics is None else [_metric_at(t, metrics, groups)]
                 step(t + 1, *map(float, observed))
     moving = {key: column for key, column in values.items() if key[0] == "lr" or len(set(column)) > 1}
     lines = dict.fromkeys(moving, type(scheduler).__name__)
     return curves_from_values(moving, steps_per_epoch=steps_per_epoch, lines=lines)
+
+
+def _metric_at(t: int, metrics: Metrics, groups: Sequence[Mapping[str, Any]]) -> float:
+    return metrics(t, groups) if callable(metrics) else metrics[t]
 
 
 def _copy_of_scheduler(scheduler: Any) -> Any:
@@ -591,7 +605,7 @@ def _step_function(scheduler: Any) -> Callable[..., object]:
         per_epoch = getattr(scheduler, "t_in_epochs", True)
         return scheduler.step if per_epoch else scheduler.step_update  # type: ignore[no-any-return]  # of another library
     if "_ParamScheduler" in names:
-        return lambda _, *metric: scheduler.step(*({scheduler.monitor: one} for one in metric))
+        return lambda _, *metric: scheduler.step(*({scheduler.monitor: value} for value in metric))
     if "SchedulerBase" in names and "StatefulSchedulerBase" not in names:
         return scheduler.step_update  # type: ignore[no-any-return]  # as above
     if "paramsched.Scheduler" in family:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from numbers import Real
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
@@ -112,8 +113,8 @@ class RangeTest:
         named = ", ".join(f"{name} {rate:.2g}" for name, rate in marks.items())
         if not marks:
             is_noise = self._decrease(of_noise=True) is not None
-            found = "did not decrease by more than its noise" if is_noise else "never decreased"
-            named = f"The loss {found}, so no rate is suggested"
+            how = "did not decrease by more than its noise" if is_noise else "never decreased"
+            named = f"The loss {how}, so no rate is suggested"
         doubt = ""
         if marks and "minimum / 10" not in marks:
             doubt = f" minimum / 10 is below the lowest rate, {self.rates[0]:.2g}."
@@ -142,7 +143,8 @@ class RangeTest:
             if rate is not None:
                 axes.axvline(rate, color=f"C{number}", linestyle="--", linewidth=1.2, label=f"{name} {rate:.2g}")
         axes.set(xscale="log", xlabel="lr", ylabel="loss")
-        low, high = float(self.smoothed.min()), float(self.smoothed.max())
+        low = float(self.smoothed.min())
+        high = float(self.smoothed.max())
         axes.set_ylim(low - 0.08 * (high - low or 1.0), high + 0.08 * (high - low or 1.0))
         axes.grid(True, alpha=0.3)
         axes.legend(fontsize="small")
@@ -204,27 +206,30 @@ class TrainingSnapshot:
             put_back(np.random.set_state, np.random.get_state())  # noqa: NPY002  # the global generator
             put_back(random.setstate, random.getstate())
         modules = []
-        for one in restored:
-            if isinstance(one, torch.nn.Module):
-                modules.append(one)
-            elif callable(getattr(one, "state_dict", None)) and callable(getattr(one, "load_state_dict", None)):
-                put_back(one.load_state_dict, copy.deepcopy(one.state_dict()))
+        for item in restored:
+            if isinstance(item, torch.nn.Module):
+                modules.append(item)
+            elif callable(getattr(item, "state_dict", None)) and callable(getattr(item, "load_state_dict", None)):
+                put_back(item.load_state_dict, copy.deepcopy(item.state_dict()))
             else:
-                message = f"expected an object with state_dict and load_state_dict, got {type(one).__name__}"
+                message = f"expected an object with state_dict and load_state_dict, got {type(item).__name__}"
                 raise InvalidArgument("find_lr(…, restore=…)", message, "Use restore=model, or restore=(model, scaler)")
 
         self.groups: list[dict[str, Any]] = list(optimizer.param_groups)
         trained = [parameter for group in self.groups for parameter in group["params"]]
-        parameters = list(dict.fromkeys([*trained, *(one for module in modules for one in module.parameters())]))
-        tensors: list[torch.Tensor] = [*parameters, *(one.grad for one in parameters if one.grad is not None)]
-        for part in dict.fromkeys(part for module in modules for part in module.modules()):
-            put_back(setattr, part, "training", part.training)
-            for name, buffer in part.named_buffers(recurse=False):
+        of_modules = chain.from_iterable(module.parameters() for module in modules)
+        parameters = list(dict.fromkeys([*trained, *of_modules]))
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        tensors: list[torch.Tensor] = [*parameters, *gradients]
+        for submodule in dict.fromkeys(child for module in modules for child in module.modules()):
+            put_back(setattr, submodule, "training", submodule.training)
+            for name, buffer in submodule.named_buffers(recurse=False):
                 tensors.append(buffer)
-                put_back(setattr, part, name, buffer)
+                put_back(setattr, submodule, name, buffer)
         entries = [{key: value for key, value in group.items() if key != "params"} for group in self.groups]
         tensors += _held_tensors([entries, list(optimizer.state.values())])
-        group_list, state = optimizer.param_groups, _with_own_containers(dict(optimizer.state))
+        group_list = optimizer.param_groups
+        state = _with_own_containers(dict(optimizer.state))
 
         @put_back
         def restore_optimizer() -> None:
@@ -234,8 +239,8 @@ class TrainingSnapshot:
             optimizer.state.clear()
             optimizer.state.update(state)
 
-        for group, own in zip(self.groups, entries, strict=True):  # in reverse order: cleared, then filled
-            put_back(group.update, {"params": group["params"], **_with_own_containers(own)})
+        for group, entry in zip(self.groups, entries, strict=True):  # in reverse order: cleared, then filled
+            put_back(group.update, {"params": group["params"], **_with_own_containers(entry)})
             put_back(group.clear)
             put_back(group["params"].__setitem__, slice(None), list(group["params"]))
         for parameter in parameters:
@@ -267,8 +272,8 @@ def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (dict, list, tuple)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _held_tensors(one)
+        for element in value.values() if isinstance(value, dict) else value:
+            yield from _held_tensors(element)
 
 
 def _with_own_containers(value: Any) -> Any:
@@ -324,7 +329,8 @@ class HeldInterrupts:
             self._in_step = True
 
     def _deliver(self) -> None:
-        waiting, self._waiting = self._waiting, None
+        waiting = self._waiting
+        self._waiting = None
         if waiting is not None:
             self._handler(*waiting)
 
@@ -440,10 +446,13 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
 
 def _with_progress(rates: Floats) -> Iterator[list[float]]:
     """Yield each row of `rates`; in a terminal, a line shows its number if the test takes more than two seconds."""
-    begun, is_terminal, is_shown = monotonic(), sys.stderr is not None and sys.stderr.isatty(), False
+    begun = monotonic()
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    is_shown = False
     try:
         for number, row in enumerate(rates.tolist(), 1):
-            if is_shown := is_terminal and monotonic() - begun > 2:
+            is_shown = is_terminal and monotonic() - begun > 2
+            if is_shown:
                 sys.stderr.write(f"\rfind_lr: update {number} of {len(rates)}, lr {max(row):.3g}\033[K")
             yield row
     finally:

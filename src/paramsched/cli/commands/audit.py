@@ -88,18 +88,22 @@ def paramsched_audit(
 
     named = named_columns(columns)
     if plan is None:
-        given = {"--base": options.bases, "--amount": amount, "--group": names}
-        if needless := [option for option, value in given.items() if value not in (None, ())]:
+        values = {"--base": options.bases, "--amount": amount, "--group": names}
+        if needless := [option for option, value in values.items() if value not in (None, ())]:
             raise WrongUsage(needless[0], "it needs --plan plan.yaml")
         _report_facts(log, named, time, optimizer, page, as_json=as_json)
         return
-    config, base_options = config_in(plan), options.bases
+    config = config_in(plan)
+    base_options = options.bases
     if config is not None:
         curves = curves_of_config(config, options, paramwise=False)
-        read, known, base_options = plan_of_curves(curves), options.with_facts(total=None), ()
+        read = plan_of_curves(curves)
+        plan_options = options.with_facts(total=None)
+        base_options = ()
     else:
-        given_plan = read_plan_input(plan, options)
-        read, known = given_plan.plan, given_plan.known
+        plan_input = read_plan_input(plan, options)
+        read = plan_input.plan
+        plan_options = plan_input.complete_options
     planned = list(dict.fromkeys(binding.name for binding in read.bindings))
     try:
         clock = amount_clock(read.clock)
@@ -118,7 +122,7 @@ def paramsched_audit(
         report, matched = matched_with_plan(
             logged,
             read,
-            facts_from_options(known),
+            facts_from_options(plan_options),
             bases=dict(given_bases(read, base_options, logged=(*logged.names, *names)).items()),
             names=names,
         )

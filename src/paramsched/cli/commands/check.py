@@ -110,7 +110,8 @@ def paramsched_check(
         echo(problems_as_json(problems))
     worst = {problem.severity for problem in problems}
     bad = "error" in worst or (strict and "warning" in worst)
-    click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
+    code = BAD_PLAN if bad else 0
+    click.get_current_context().exit(BAD_USAGE if usage else code)
 
 
 def _codes(option: str, argument: str) -> frozenset[str]:

@@ -40,7 +40,7 @@ def paramsched_diff(before: str, after: str, options: CommandOptions, as_json: b
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan import diff
 
-    plans = [read_plan_input(given, options).plan for given in (before, after)]
+    plans = [read_plan_input(argument, options).plan for argument in (before, after)]
     bases = given_bases(plans[0], options.bases, plans[1:]).items()
     changes = diff(
         plans[0],

@@ -35,11 +35,13 @@ def paramsched_recipes(
     """
     from paramsched.tools.recipes import recipes
 
-    found = recipes.matching(" ".join(words))
+    matching = recipes.matching(" ".join(words))
     if as_json:
-        echo_json([_recipe_data(recipe) for recipe in found])
+        echo_json([_recipe_data(recipe) for recipe in matching])
         return
-    only = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
+    only = matching[0] if len(matching) == 1 else None
+    if len(words) == 1 and words[0] in recipes:
+        only = recipes[words[0]]
     if only is not None:
         from paramsched import files as config
 
@@ -51,11 +53,11 @@ def paramsched_recipes(
             comments.append(f"Facts of the run: {_named_values(facts_of_run)}")
         echo("\n".join([*(f"# {comment}" for comment in comments), config.dump(only.plan).rstrip("\n")]))
         return
-    if not found:
+    if not matching:
         raise WrongUsage(
             "", f"no recipe matches all of: {' '.join(words)}", f"Without WORDS, all {len(recipes)} recipes are listed"
         )
-    echo("\n".join(table_rows([(recipe.name, recipe.area, recipe.title) for recipe in found])))
+    echo("\n".join(table_rows([(recipe.name, recipe.area, recipe.title) for recipe in matching])))
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:

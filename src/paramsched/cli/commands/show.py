@@ -82,8 +82,8 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         from paramsched import show
 
         view = show.View(options.pop("log"), options.pop("unit"))
-        given = {field.name: options.pop(field.name) for field in fields(Drawing) if field.name != "view"}
-        return command(drawing=Drawing(**given, view=view), **options)
+        arguments = {field.name: options.pop(field.name) for field in fields(Drawing) if field.name != "view"}
+        return command(drawing=Drawing(**arguments, view=view), **options)
 
     # In reverse order, because click lists the option that is added last at the top of the help page.
     for option in (
@@ -200,7 +200,8 @@ def paramsched_show(
         from paramsched import show
         from paramsched.cli._input import config_in, read_plan_input
 
-        if times and not as_groups and (config := config_in(plans[0])) is not None:
+        config = config_in(plans[0]) if times and not as_groups else None
+        if config is not None:
             return _config_at(config, times, drawing.options, as_json=as_json)
         if as_groups or times:
             read = read_plan_input(plans[0], drawing.options)
@@ -244,7 +245,8 @@ def _all_values(drawing: Drawing) -> str:
 
     curves, _ = trace_plan_inputs(drawing.plans, drawing.options)
     traces = named_traces(curves, drawing.plans[0])
-    if (count := sum(one.total * len(one.keys()) for one in traces.values())) > _MOST_PRINTED:
+    count = sum(trace.total * len(trace.keys()) for trace in traces.values())
+    if count > _MOST_PRINTED:
         raise too_many_values(count, "print")
     groups: list[dict[str, Any]] = []
     for trace in traces.values():
@@ -259,7 +261,7 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     """Return the values of a plan at single times, as a table or as JSON."""
     from paramsched.cli._traces import echo_plan_notes, groups_with_bases, times_of_run
 
-    run = times_of_run(read.plan, read.known, times)
+    run = times_of_run(read.plan, read.complete_options, times)
     groups, _ = groups_with_bases(read.loaded, read.options.bases)
     echo_plan_notes(read.loaded)
     if run.total is not None and max(run.at) > run.total:
@@ -272,9 +274,9 @@ def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions
     from paramsched.cli._input import curves_of_config, times_in_run
 
     curves = curves_of_config(config, options, assumes_epoch=True)
-    at = times_in_run(curves, times)
-    columns = {_name_of_curve(curves, key): curves[key][at].tolist() for key in curves.keys()}
-    return _printed_columns(columns, at, curves.total, as_json=as_json)
+    updates = times_in_run(curves, times)
+    columns = {_name_of_curve(curves, key): curves[key][updates].tolist() for key in curves.keys()}
+    return _printed_columns(columns, updates, curves.total, as_json=as_json)
 
 
 def _name_of_curve(curves: "show.Curves", key: tuple[str, str | int]) -> str:
@@ -285,13 +287,13 @@ def _name_of_curve(curves: "show.Curves", key: tuple[str, str | int]) -> str:
 
 
 def _printed_columns(
-    columns: Mapping[str, Sequence[float]], at: Sequence[int], total: int | None, *, as_json: bool
+    columns: Mapping[str, Sequence[float]], updates: Sequence[int], total: int | None, *, as_json: bool
 ) -> str:
     """Return the values at single times, as a table or as JSON."""
     if as_json:
-        return json_text({"total": total, "at": list(at), "values": columns})
+        return json_text({"total": total, "at": list(updates), "values": columns})
     table = [["update", *columns]] + [
-        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
+        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(updates)
     ]
     return "\n".join(table_rows(table, right=len(table[0])))
 
@@ -309,8 +311,8 @@ def _values_by_column(run: "RunTimes", groups: list[dict[str, Any]]) -> dict[str
             columns[name] = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
     for binding in run.plan.bindings:
         if isinstance(binding.field, Target):
-            own = run.times[run.plan.clock]
-            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in own]
+            times = run.times[run.plan.clock]
+            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in times]
     return columns
 
 

@@ -57,20 +57,23 @@ def _factor(pairs: Sequence[PlannedColumn]) -> Cause | None:
     """Return the cause that values are multiples of the planned ones, or those of another base than the known one."""
     if max(pair.column.t.size for pair in pairs) == 1:  # any value is a multiple of another
         return None
-    bases, notes = list[float](), dict[str, str]()
+    bases = list[float]()
+    notes = dict[str, str]()
     for pair in pairs:
-        t, place = pair.column.t, place_of(pair.column.field, pair.group)
-        if (found := bases_if_explained([pair])) is not None:
-            bases += found
+        t = pair.column.t
+        place = place_of(pair.column.field, pair.group)
+        explained = bases_if_explained([pair])
+        if explained is not None:
+            bases += explained
             continue
         if pair.base is not None and pair.depends_on_base():
-            found = bases_if_explained([replace(pair, base=None)])
-            if found is None:
+            fitted = bases_if_explained([replace(pair, base=None)])
+            if fitted is None:
                 return None
-            (other,) = found
-            bases.append(other)
-            ratio = f"{other / pair.base:.6g}" if pair.base else "inf"
-            notes.setdefault(ratio, f"the base of {place} is {other!r}, not {pair.base!r}")
+            (base,) = fitted
+            bases.append(base)
+            ratio = f"{base / pair.base:.6g}" if pair.base else "inf"
+            notes.setdefault(ratio, f"the base of {place} is {base!r}, not {pair.base!r}")
             continue
         factor = None
         if pair.base is not None or not pair.depends_on_base():
@@ -111,8 +114,8 @@ def _speed(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
 
 def _or_total(total: int | None, pairs: Sequence[PlannedColumn], planned: PlannedRun) -> str:
     """Return the words for a total that explains all values too; "" if it does not."""
-    others = None if total is None else planned.for_total(total, pairs)
-    if others is None or bases_if_explained(others) is None:
+    moved = None if total is None else planned.for_total(total, pairs)
+    if moved is None or bases_if_explained(moved) is None:
         return ""
     return f", or a total of {total:,}"
 
@@ -123,8 +126,8 @@ def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: 
         return None
     place = next(number for number, pair in enumerate(pairs) if pair is shown)
     for total in _near_totals(pairs, place, planned):
-        others = planned.for_total(total, pairs)
-        bases = None if others is None else bases_if_explained(others)
+        moved = planned.for_total(total, pairs)
+        bases = None if moved is None else bases_if_explained(moved)
         if bases is not None:
             text = f"{planned.total / total:.6g} times as fast: a total of {total:,}"
             return Cause("another speed", text, bases)
@@ -137,8 +140,8 @@ def _near_totals(pairs: Sequence[PlannedColumn], place: int, planned: PlannedRun
 
     def distance(total: int) -> float:
         if total not in distances:
-            others = planned.for_total(total, pairs) if total > 0 else None
-            distances[total] = np.inf if others is None else _distance(others[place])
+            moved = planned.for_total(total, pairs) if total > 0 else None
+            distances[total] = np.inf if moved is None else _distance(moved[place])
         return distances[total]
 
     whole = int(planned.total or 1)
@@ -149,21 +152,22 @@ def _near_totals(pairs: Sequence[PlannedColumn], place: int, planned: PlannedRun
         nearest = begin
         step = max(begin // 16, 1)
         while step:
-            other = min((nearest, nearest - step, nearest + step), key=distance)
-            if other == nearest or abs(other - begin) > begin:
+            total = min((nearest, nearest - step, nearest + step), key=distance)
+            if total == nearest or abs(total - begin) > begin:
                 step //= 2
             else:
-                nearest = other
+                nearest = total
         for total in range(nearest - _NEARBY, nearest + _NEARBY + 1):
             distance(total)
-    found = [total for total, size in distances.items() if total != whole and np.isfinite(size)]
-    return sorted(found, key=lambda total: (distances[total], abs(total - whole)))[:_NEARBY]
+    totals = [total for total, size in distances.items() if total != whole and np.isfinite(size)]
+    return sorted(totals, key=lambda total: (distances[total], abs(total - whole)))[:_NEARBY]
 
 
 def _distance(pair: PlannedColumn) -> float:
     """Return the mean distance of the logged values from the planned ones, with the best base if it is unknown."""
     rows = spread_rows(pair.column.t.size, _MEASURED)
-    values, planned_by_base = pair.column.values[rows], pair.planned_by_base(pair.column.t[rows])
+    values = pair.column.values[rows]
+    planned_by_base = pair.planned_by_base(pair.column.t[rows])
     if pair.base is not None:
         planned = planned_by_base(pair.base)
     else:
@@ -225,9 +229,9 @@ def _possible(pair: PlannedColumn, clock: Callable[[Any, Any], Any], numbers: Ti
     for most in (GLANCE, SAMPLE):
         rows = spread_rows(pair.column.t.size, most)
         kept = [np.zeros(0, dtype=np.int64)]
-        for part in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
-            times = clock(pair.column.t[rows], part[:, np.newaxis])
-            kept.append(part[which_can_be_planned(pair, rows, times)])
+        for chunk in np.array_split(numbers, max(numbers.size * rows.size // _MOST_CHECKED, 1)):
+            times = clock(pair.column.t[rows], chunk[:, np.newaxis])
+            kept.append(chunk[which_can_be_planned(pair, rows, times)])
         numbers = np.concatenate(kept)
     return numbers
 

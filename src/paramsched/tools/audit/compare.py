@@ -1,6 +1,6 @@
 """A log beside the plan: the facts of the run, and where the values differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, Unpack, final
@@ -187,15 +187,14 @@ def read_values(
 
 def column_names(logged: LoggedValues) -> dict[tuple[str, int], str]:
     """Return the name of each column, `lr`, or `lr@head` if several groups have the field."""
-    fields = [one.field for one in logged.columns]
+    fields = [column.field for column in logged.columns]
     names = {}
     for column in logged.columns:
-        own = logged.name_of(column.group)
-        own = None if own is None else printable(own)
-        alone = fields.count(column.field) == 1 and own is None
-        names[column.field, column.group] = (
-            printable(column.field) if alone else f"{printable(column.field)}@{column.group if own is None else own}"
-        )
+        name = logged.name_of(column.group)
+        alone = fields.count(column.field) == 1 and name is None
+        label = column.group if name is None else printable(name)
+        field_name = printable(column.field)
+        names[column.field, column.group] = field_name if alone else f"{field_name}@{label}"
     return names
 
 
@@ -206,24 +205,26 @@ def picture_of_log(logged: LoggedValues, title: str) -> Figure:
         UnreadableLog: the log has no values, or its last update is too large for a picture.
     """
     by_column = {}
-    present = [one for one in logged.columns if np.isfinite(one.values).any()]
-    total = 1 + max((int(one.t.max()) for one in present), default=-1)
+    present = [column for column in logged.columns if np.isfinite(column.values).any()]
+    total = 1 + max((int(column.t.max()) for column in present), default=-1)
     if not 0 < total * len(present) <= MOST_PLOTTED:
         message = f"{total * len(present):,} values are too many to draw" if present else "no value can be drawn"
         raise UnreadableLog(logged.source, message, "Leave --html out")
     for column in present:
         finite = np.isfinite(column.values)
         t, values = last_of_each(column.t[finite], column.values[finite])
-        own = logged.name_of(column.group)
-        by_column[column.field, column.group if own is None else own] = np.interp(
+        name = logged.name_of(column.group)
+        by_column[column.field, column.group if name is None else name] = np.interp(
             np.arange(total), t, values, np.nan, np.nan
         )
     return figure(curves_from_values(by_column), title=title)
 
 
 def _facts_of(column: LogColumn, name: str) -> ColumnFacts:
-    t, values = column.t, column.values
+    t = column.t
+    values = column.values
     finite = values[np.isfinite(values)]
+    rounded = column.rounded_zeros
     return ColumnFacts(
         name,
         rows=int(t.size),
@@ -238,13 +239,14 @@ def _facts_of(column: LogColumn, name: str) -> ColumnFacts:
         repeated=int(t.size - np.unique(t).size),
         back=int((np.diff(t) < 0).sum()),
         stretches=_stretches(column),
-        below=None if (rounded := column.rounded_zeros) is None else 10.0**-rounded.count / 2,
+        below=None if rounded is None else 10.0**-rounded.count / 2,
     )
 
 
 def _stretches(column: LogColumn) -> tuple[Stretch, ...]:
     finite = np.isfinite(column.values)
-    t, values = column.t[finite], column.values[finite]
+    t = column.t[finite]
+    values = column.values[finite]
     if values.size < 2:
         return ()
     changes = np.diff(values)
@@ -387,14 +389,16 @@ def _in_updates(logged: LoggedValues, plan: Plan, facts: RunFacts) -> tuple[Logg
         if plan.total is None or [unit for unit, _ in Duration.of(plan.total).terms] != ["epochs"]:
             message = "the log counts epochs, and the plan does not"
             raise MissingFact(f"audit of {logged.source}", message, fact="steps_per_epoch", example="500")
-        epoch, facts = 1, replace(facts, steps_per_epoch=1)
+        epoch = 1
+        facts = replace(facts, steps_per_epoch=1)
     columns = tuple(replace(column, t=column.t * epoch) for column in logged.columns)
     return replace(logged, columns=columns, unit="updates"), facts
 
 
 def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColumn]) -> list[str]:
     """Return the fields and targets of the plan that the log lacks, and the columns that the plan does not schedule."""
-    planned, compared = {pair.name for pair in pairs}, {pair.column.field for pair in pairs}
+    planned = {pair.name for pair in pairs}
+    compared = {pair.column.field for pair in pairs}
     missing = sorted({binding.name for binding in plan.bindings} - planned)
     read = {column.field for column in logged.columns}
     unplanned = sorted(read - compared - set(missing))
@@ -406,7 +410,7 @@ def _refuse_only_zeros(logged: LoggedValues, matched: Sequence[MatchedColumn]) -
 
     A single group may have a rate of 0, and a weight decay of 0 is usual.
     """
-    rates = [one.pair for one in matched if one.pair.column.field == "lr"]
+    rates = [column.pair for column in matched if column.pair.column.field == "lr"]
     zeros = [pair.base is None and pair.depends_on_base() and not pair.column.values.any() for pair in rates]
     if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
         message = "each lr is 0, and the plan has other values for any base but 0"
@@ -442,8 +446,8 @@ def compare_with_plan(
         InvalidArgument: each learning rate in the log is 0, and their bases are missing: the plan has such rates for
             bases of 0 only.
     """
-    known = facts_of_call("compare_with_plan(logged, plan)", facts, run_facts)
-    return matched_with_plan(logged, plan, known, bases=bases, names=names)[0]
+    all_facts = facts_of_call("compare_with_plan(logged, plan)", facts, run_facts)
+    return matched_with_plan(logged, plan, all_facts, bases=bases, names=names)[0]
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a log may contain infinities, and values too large
@@ -456,57 +460,70 @@ def matched_with_plan(
     names: Sequence[str] = (),
 ) -> tuple[Report, list[MatchedColumn]]:
     """Compare a log with a plan as `compare_with_plan`, and return the columns with their planned values too."""
-    plan, facts = plan_in_run(plan, "compare_with_plan", facts), facts or RunFacts()
+    plan = plan_in_run(plan, "compare_with_plan", facts)
+    facts = facts or RunFacts()
     if logged.unit == "epochs":
         logged, facts = _in_updates(logged, plan, facts)
     planned = PlannedRun(plan, facts)
     run = amounts_of_run(planned.resolved, facts)
     all_pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
-    pairs, found, program = _of_program(all_pairs, logged.programs)
+    pairs, fitted_bases, program = _of_program(all_pairs, logged.programs)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
     cause: Cause | None = None
     are_sure = [True] * len(pairs)
-    if found is None:
-        for other in logged.programs or (None,):
-            moved = _as_logged_by(all_pairs, other)
-            cause = cause_of(moved, planned)
-            if cause is not None:
-                pairs, program = moved, other
-                break
-        each = [bases_if_explained([pair]) for pair in pairs]
+    if fitted_bases is None:
+        cause, program = _first_cause(all_pairs, logged.programs, planned)
+        pairs = _as_logged_by(all_pairs, program)
         if cause is not None:
-            found = tuple(
-                base if pair.base is None else pair.base for pair, base in zip(pairs, cause.bases, strict=True)
-            )
+            bases_of_cause = zip(pairs, cause.bases, strict=True)
+            fitted_bases = tuple(base if pair.base is None else pair.base for pair, base in bases_of_cause)
         else:
-            are_sure = [one is not None for one in each]
-            found = tuple(explained_first(pair, pair.column.t)[1] for pair in pairs)
+            are_sure = [bases_if_explained([pair]) is not None for pair in pairs]
+            fitted_bases = tuple(explained_first(pair, pair.column.t)[1] for pair in pairs)
     if program is not None and program.is_after:
         notes += (f"as {program.name} logs it: a row has the value of the next update",)
-    matched = [_matched(pair, base) for pair, base in zip(pairs, found, strict=True)]
+    matched = [_matched(pair, base) for pair, base in zip(pairs, fitted_bases, strict=True)]
     _refuse_only_zeros(logged, matched)
-    fitted, assumed = (
-        {
-            place_of(one.pair.column.field, group): one.base
-            for one, is_sure in zip(matched, are_sure, strict=True)
-            if is_sure is wanted
-            and one.pair.base is None
-            and one.pair.depends_on_base()
-            and one.pair.shows_base(one.base)
-            and one.pair.column.rounded_zeros is None
-            for group in one.pair.groups
-        }
-        for wanted in (True, False)
-    )
+    fitted = _bases_by_place(column for column, is_sure in zip(matched, are_sure, strict=True) if is_sure)
+    assumed = _bases_by_place(column for column, is_sure in zip(matched, are_sure, strict=True) if not is_sure)
     fits_first = {
-        place_of(one.pair.column.field, group): bool(one.equal[:1].all())
-        for one in matched
-        for group in one.pair.groups
+        place_of(column.pair.column.field, group): bool(column.equal[:1].all())
+        for column in matched
+        for group in column.pair.groups
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
     report = _report(matched, cause, notes, fitted, asked if cause is None else {})
     return report, matched
+
+
+def _first_cause(
+    pairs: list[PlannedColumn], programs: Sequence[Program], planned: PlannedRun
+) -> tuple[Cause | None, Program | None]:
+    """Return the first cause of values as a program logs them, and that program; None and None without a cause."""
+    for program in programs or (None,):
+        cause = cause_of(_as_logged_by(pairs, program), planned)
+        if cause is not None:
+            return cause, program
+    return None, None
+
+
+def _bases_by_place(matched: Iterable[MatchedColumn]) -> dict[str, float]:
+    """Return the bases that were fitted to the log, by field and group."""
+    return {
+        place_of(column.pair.column.field, group): column.base
+        for column in matched
+        if _shows_fitted_base(column)
+        for group in column.pair.groups
+    }
+
+
+def _shows_fitted_base(column: MatchedColumn) -> bool:
+    """Return whether the base of a column was fitted to values that show it."""
+    pair = column.pair
+    if pair.base is not None or pair.column.rounded_zeros is not None:
+        return False
+    return pair.depends_on_base() and pair.shows_base(column.base)
 
 
 def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> Figure:
@@ -515,11 +532,12 @@ def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> 
     Raises:
         UnreadableLog: the last update is too large for a picture.
     """
-    total = 1 + max(int(one.pair.column.t.max()) for one in matched)
+    total = 1 + max(int(column.pair.column.t.max()) for column in matched)
     if total * len(matched) > MOST_PLOTTED:
         message = f"{total * len(matched):,} values are too many to draw"
         raise UnreadableLog(logged.source, message, "Leave --html out")
-    planned, used = {}, {}
+    planned = {}
+    used = {}
     for pair, base, equal, at_rows in matched:
         key = pair.column.field, "" if pair.group is None else pair.group
         planned[key] = pair.planned_at(np.arange(total), base)
@@ -544,8 +562,9 @@ def _of_program(
     """
     for program in programs or (None,):
         moved = _as_logged_by(pairs, program)
-        if (found := bases_if_explained(moved)) is not None:
-            return moved, found, program
+        bases = bases_if_explained(moved)
+        if bases is not None:
+            return moved, bases, program
     return pairs, None, None
 
 
@@ -561,10 +580,13 @@ def _report(
     bases: Mapping[str, float],
     assumed: Mapping[str, float | None],
 ) -> Report:
-    values = exact = rounded = 0
+    values = 0
+    exact = 0
+    rounded = 0
     readings: dict[str, list[str]] = {}
     for pair, _, equal, planned in matched:
-        groups, column = len(pair.groups), pair.column
+        groups = len(pair.groups)
+        column = pair.column
         logged = column.values_in(None)
         in_bits = (logged == planned) | (logged == planned.astype(np.float32))
         reading = column.reading_of(planned)
@@ -577,12 +599,13 @@ def _report(
     for text, fields in readings.items():
         notes += (f"{', '.join(dict.fromkeys(fields))}: compared in {text}",)
     first = _first_difference(matched)
-    until, from_first_on = None, False
+    until = None
+    from_first_on = False
     if first is not None:
-        before = [int(one.pair.column.t[one.pair.column.t < first.t].max(initial=-1)) for one in matched]
+        before = [int(pair.column.t[pair.column.t < first.t].max(initial=-1)) for pair, *_ in matched]
         until = max(before) if max(before) >= 0 else None
-        from_first_on = not any(one.equal[one.pair.column.t >= first.t].any() for one in matched)
-    rates = [one.pair.column for one in matched if one.pair.column.field == "lr"]
+        from_first_on = not any(equal[pair.column.t >= first.t].any() for pair, _, equal, _ in matched)
+    rates = [pair.column for pair, *_ in matched if pair.column.field == "lr"]
     return Report(
         values,
         exact,
@@ -601,18 +624,22 @@ def _report(
 def _first_difference(matched: Sequence[MatchedColumn]) -> DifferingValue | None:
     """Return the earliest logged value that differs from the plan, or None if all match."""
     wrong = []
-    for number, one in enumerate(matched):
-        rows = np.flatnonzero(~one.equal)
+    for number, (pair, _, equal, _) in enumerate(matched):
+        rows = np.flatnonzero(~equal)
         if rows.size:
-            row = int(rows[one.pair.column.t[rows].argmin()])
-            wrong.append((int(one.pair.column.t[row]), number, row))
+            row = int(rows[pair.column.t[rows].argmin()])
+            wrong.append((int(pair.column.t[row]), number, row))
     if not wrong:
         return None
     t, number, row = min(wrong)
     pair, _, _, planned = matched[number]
-    amount, clock = None, None
+    amount = None
+    clock = None
     if pair.amounts is not None:
-        amount, clock = pair.amounts(np.array([t]))[0].item(), pair.amounts.clock
-        amount = amount / counts if (counts := counts_in_unit(clock)) > 1 else amount
+        amount = pair.amounts(np.array([t]))[0].item()
+        clock = pair.amounts.clock
+        counts = counts_in_unit(clock)
+        if counts > 1:
+            amount = amount / counts
     logged = float(pair.column.values[row])
     return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)

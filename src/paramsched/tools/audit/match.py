@@ -145,11 +145,11 @@ class PlannedColumn:
     def shows_base(self, base: float) -> bool:
         """Return whether a smaller and a larger base have other values; not if a clamp limits all of them."""
         near = (base * NEAR, base / NEAR)
-        return self.schedule.affine or all(self._differs_between(base, other) for other in near)
+        return self.schedule.affine or all(self._differs_between(base, near_base) for near_base in near)
 
-    def _differs_between(self, base: float, other: float) -> bool:
+    def _differs_between(self, base: float, other_base: float) -> bool:
         times = self.column.t[:: max(self.column.t.size // _MAX_SAMPLED_ROWS, 1)]
-        return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), base, other)
+        return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), base, other_base)
 
 
 @final
@@ -178,10 +178,10 @@ class PlannedRun:
     def for_total(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
         """Return columns with the schedules of the plan in a run of another length; None if there is no such plan."""
         try:
-            other = plan_of_lines(self.plan.as_written(), total, None).resolve(facts=replace(self.facts, total=total))
+            plan = plan_of_lines(self.plan.as_written(), total, None).resolve(facts=replace(self.facts, total=total))
         except InvalidArgument:
             return None
-        lines = zip(self.counted.bindings, counted_plan(other).bindings, strict=True)
+        lines = zip(self.counted.bindings, counted_plan(plan).bindings, strict=True)
         schedules = {id(line.schedule): line_of_other.schedule for line, line_of_other in lines}
         return [replace(pair, schedule=schedules[id(pair.schedule)]) for pair in pairs]
 
@@ -252,10 +252,12 @@ def _plans_of(
     bases: BasesByPlace,
 ) -> Iterator[tuple[str, Schedule, str | int | None, float | None]]:
     """Yield the lines of a plan that plan a column: the name, the schedule, the group and the base."""
-    if (planned := targets.get(column.field)) is not None and isinstance(planned.field, Target):
+    planned = targets.get(column.field)
+    if planned is not None and isinstance(planned.field, Target):
         yield planned.name, planned.schedule, None, bases.get((planned.name, None), planned.field.initial)
         return
-    wanted, label = Field.of(column.field), group.get("name", column.group)
+    wanted = Field.of(column.field)
+    label = group.get("name", column.group)
     # From lowest to highest precedence: the base in the log, one for all groups, one for this group.
     base = column.base
     for place in ((column.field, None), (column.field, column.group), (column.field, label)):
@@ -283,11 +285,11 @@ def _groups_by_optimizer(plan: Plan, groups: list[dict[str, Any]]) -> dict[str, 
     selectors = [binding.groups for binding in plan.bindings if isinstance(binding.groups, str)]
     parts = [part.partition("/") for selector in selectors for part in parts_of(selector)]
     alone = {head: tail for head, _, tail in reversed(parts) if not set(tail) & set("*?[=")}
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_optimizer: dict[str, list[dict[str, Any]]] = {}
     for group in groups:
         optimizer, _, name = str(group.get("name", "")).partition("/")
-        found.setdefault(optimizer, []).append(group | {"name": name or alone.get(optimizer) or "0"})
-    return found
+        by_optimizer.setdefault(optimizer, []).append(group | {"name": name or alone.get(optimizer) or "0"})
+    return by_optimizer
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -295,9 +297,9 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
     fields: dict[int, list[Field]] = {}
     targets = {target.name for target in plan.targets}
     for column in logged.columns:
-        found = fields.setdefault(column.group, [])
+        fields_of_group = fields.setdefault(column.group, [])
         if column.field not in targets:  # a target may have a name that no field can have
-            found.append(Field.of(column.field))
+            fields_of_group.append(Field.of(column.field))
     planned = [Field.of(binding.name) for binding in plan.bindings if isinstance(binding.field, str)]
     groups: list[dict[str, Any]] = []
     for index in range(max(fields, default=0) + 1):
@@ -305,10 +307,10 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
         name = names[index] if index < len(names) else logged.name_of(index)
         if name is not None:
             group["name"] = name
-        mine = fields.get(index, [])
+        fields_of_group = fields.get(index, [])
         # Adam's momentum is logged as betas[0]; a group with both fields would be bound twice.
-        betas = any(field.key == "betas" for field in mine)
-        for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
+        betas = any(field.key == "betas" for field in fields_of_group)
+        for field in fields_of_group + [field for field in planned if not (field.key == "momentum" and betas)]:
             field.fill(group, 1.0)
         groups.append(group)
     return groups
@@ -317,7 +319,8 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 Clock: TypeAlias = Callable[[Times], Times]
 """A function of updates that returns the times of a schedule."""
 
-GLANCE, SAMPLE = 24, 400  # rows on which a cause is tried first
+GLANCE = 24
+SAMPLE = 400  # rows on which a cause is tried first
 
 _FLAT = 1e-12  # a factor, relative to the largest, with which any base explains a value
 _TRIED_ROWS = 32  # rows whose bases are tried, if the values are no line of the base
@@ -339,8 +342,9 @@ class _LineOfBase(NamedTuple):
         if base is None:
             offset = planned(0.0)
             return cls(offset, planned(1.0) - offset)
-        values, other = planned(base), base * NEAR
-        factor = (values - planned(other)) / (base - other)
+        values = planned(base)
+        near_base = base * NEAR
+        factor = (values - planned(near_base)) / (base - near_base)
         return cls(values - factor * base, factor, base)
 
     def bounds(self, column: LogColumn, reading: Rounding | None, rows: slice | Times) -> tuple[Floats, Floats]:
@@ -350,10 +354,12 @@ class _LineOfBase(NamedTuple):
         near = column.slack(reading) * size
         if column.tolerance:
             near += ROUNDING_OF_LARGEST * size.max(initial=0.0, where=np.isfinite(size))
-        below, above = near, near
+        below = near
+        above = near
         if reading is not None:
             # A planned value just below a power of ten is rounded to finer units.
-            below, above = near + reading.half_unit(size * (1 - 1e-9)), near + reading.half_unit(size)
+            below = near + reading.half_unit(size * (1 - 1e-9))
+            above = near + reading.half_unit(size)
         below, above = np.where(values < 0, above, below), np.where(values < 0, below, above)
         largest = np.abs(self.factor).max(axis=-1, keepdims=True, initial=0.0, where=np.isfinite(self.factor))
         flat = ~(np.abs(self.factor) > _FLAT * largest) | ~np.isfinite(values)
@@ -371,7 +377,7 @@ def base_of_all(pair: PlannedColumn, times: Times) -> float | None:
     planned = pair.planned_by_base(times)
     for line in _lines(pair, planned, times):
         for reading in (None, *pair.column.readings):
-            low, high = (float(one) for one in _common(*line.bounds(pair.column, reading, slice(None))))
+            low, high = (float(limit) for limit in _common(*line.bounds(pair.column, reading, slice(None))))
             for base in _roundest(low, high, line.base):
                 if pair.column.equals_in(reading, planned(base)).all():
                     return base
@@ -388,9 +394,9 @@ def bases_if_explained(pairs: Sequence[PlannedColumn], clock: Clock | None = Non
     for size in (GLANCE, SAMPLE, None):
         bases = []
         for pair in pairs:
-            part = pair if size is None else part_of(pair, size)
-            times = part.column.t if clock is None else clock(part.column.t)
-            base = _base_if_equal(part, times)
+            sample = pair if size is None else part_of(pair, size)
+            times = sample.column.t if clock is None else clock(sample.column.t)
+            base = _base_if_equal(sample, times)
             if base is None:
                 return None
             bases.append(base)
@@ -413,7 +419,7 @@ def factor_of_all(column: LogColumn, planned: Floats) -> float | None:
     """Return the factor from the planned to the logged values; None if it is not the same for all."""
     line = _LineOfBase(np.zeros(planned.size), planned)
     for reading in (None, *column.readings):
-        low, high = (float(one) for one in _common(*line.bounds(column, reading, slice(None))))
+        low, high = (float(limit) for limit in _common(*line.bounds(column, reading, slice(None))))
         for factor in _roundest(low, high, 1.0):
             if column.equals_in(reading, planned * factor).all():
                 return factor
@@ -426,7 +432,8 @@ def explained_first(pair: PlannedColumn, times: Times) -> tuple[int, float]:
     The first rows are compared, then 16 times as many until they show where these values end. So the work depends on
     the number of values that are as planned, and not on the size of the log.
     """
-    size = whole = pair.column.t.size
+    whole = pair.column.t.size
+    size = whole
     if all(reading.of == "column" for reading in pair.column.readings):  # how a constant is read depends on all rows
         size = _FIRST_ROWS
     while True:
@@ -452,19 +459,23 @@ def _first_explained(
     column: LogColumn, planned: ValuesByBase, lines: Iterable[_LineOfBase], rows: Times | slice
 ) -> tuple[int, float, int]:
     """Return how many values from the first one on some base explains, this base, and the most that one may explain."""
-    most, furthest, found = 0, 0, 1.0
+    most = 0
+    furthest = 0
+    best = 1.0
     for line in lines:
         for reading in (None, *column.readings):
             low, high = line.bounds(column, reading, rows)
-            low, high = np.maximum.accumulate(low), np.minimum.accumulate(high)
+            low = np.maximum.accumulate(low)
+            high = np.minimum.accumulate(high)
             end = _count_first(low <= high)
             for base in _roundest(float(low[end - 1]), float(high[end - 1]), line.base):
                 count = _count_first(column.equals_in(reading, planned(base), rows))
                 if count > most:
-                    most, found = count, base
+                    most = count
+                    best = base
             furthest = max(furthest, end, most)
-    count = _count_as_planned(column, planned(found), rows)
-    return count, found, max(furthest, count)
+    count = _count_as_planned(column, planned(best), rows)
+    return count, best, max(furthest, count)
 
 
 def _count_as_planned(column: LogColumn, planned: Floats, rows: Times | slice) -> int:
@@ -498,7 +509,8 @@ def which_can_be_planned(pair: PlannedColumn, rows: Times, times: Times) -> Flag
         rows: the indices of the compared rows; shape (rows,).
         times: their times by each clock; shape (clocks, rows).
     """
-    planned, column = pair.planned_by_base(times.reshape(-1)), pair.column
+    planned = pair.planned_by_base(times.reshape(-1))
+    column = pair.column
     readings = (None, *column.readings)
     if pair.base is not None:
         values = planned(pair.base).reshape(times.shape)
@@ -528,7 +540,9 @@ def _roundest(low: float, high: float, any_base: float) -> Iterator[float]:
     if low == -np.inf and high == np.inf:
         yield any_base
     elif low <= high:
-        middle = (low + high) / 2 if np.isfinite(low + high) else low if np.isfinite(low) else high
+        middle = (low + high) / 2
+        if not np.isfinite(low + high):
+            middle = low if np.isfinite(low) else high
         numbers = (float(f"{middle:.{n}g}") for n in range(1, _MOST_DIGITS))
         yield from dict.fromkeys([*(number for number in numbers if low <= number <= high), middle, low, high])
 
@@ -545,7 +559,8 @@ def _lines(pair: PlannedColumn, planned: ValuesByBase, times: Times) -> Iterator
     changes = np.flatnonzero(np.diff(values[usable]))[:_TRIED_ROWS]
     tried = usable[np.unique([*spread_rows(usable.size, _TRIED_ROWS), *changes, *(changes + 1)])]
     sampled = usable[spread_rows(usable.size, _SAMPLED_ROWS)]
-    of_tried, of_sampled = pair.planned_by_base(times[tried]), pair.planned_by_base(times[sampled])
+    of_tried = pair.planned_by_base(times[tried])
+    of_sampled = pair.planned_by_base(times[sampled])
     candidates: set[float] = set()
     for start in _starts(values):
         offset, factor, _ = _LineOfBase.of(of_tried, start)

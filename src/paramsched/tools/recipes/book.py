@@ -141,15 +141,15 @@ class RecipeBook(Mapping[str, Recipe]):
         Args:
             words: words separated by spaces; case is ignored.
 
-        >>> [one.name for one in recipes.matching("llama3 405b")]
+        >>> [recipe.name for recipe in recipes.matching("llama3 405b")]
         ['llama3-405b']
         """
-        found = []
+        recipes_with_words = []
         for recipe in self.values():
             text = f"{recipe.name} {recipe.title} {recipe.area} {recipe.source}".lower()
             if all(word in text for word in words.lower().split()):
-                found.append(recipe)
-        return tuple(found)
+                recipes_with_words.append(recipe)
+        return tuple(recipes_with_words)
 
 
 recipes = RecipeBook()

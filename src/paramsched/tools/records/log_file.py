@@ -82,7 +82,9 @@ def read_log(
         MissingDependency: a package that reads the format is not installed.
         OSError: the file cannot be read.
     """
-    file, fields, columns = Path(path), tuple(fields), columns or {}
+    file = Path(path)
+    fields = tuple(fields)
+    columns = columns or {}
     kind = kind_of_log(file)
     rows = rows_of_log(file, kind)
     if kind in ("events", "state"):
@@ -183,11 +185,11 @@ def _reason(error: Exception) -> str:
 
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return a JSON object as a dict, or raise _DuplicateKeyError for a duplicate key."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    data = dict(pairs)
+    if len(data) < len(pairs):
         times = Counter(name for name, _ in pairs)
-        raise _DuplicateKeyError(next(name for name in found if times[name] > 1))
-    return found
+        raise _DuplicateKeyError(next(name for name in data if times[name] > 1))
+    return data
 
 
 @final
@@ -207,8 +209,8 @@ def _json_value(text: str, file: Path, instead: str, line: int | None = None) ->
     except _DuplicateKeyError as error:
         raise _duplicate_error(path_text(file, line), error.args[0]) from None
     except (ValueError, RecursionError) as error:
-        found = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(error)
-        raise UnreadableLog(path_text(file, line), f"invalid JSON: {found}", instead) from None
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(error)
+        raise UnreadableLog(path_text(file, line), f"invalid JSON: {reason}", instead) from None
 
 
 def _duplicate_error(where: str, name: str) -> UnreadableLog:
@@ -298,6 +300,38 @@ def _read_scheduler_rows(
     file: Path, lines: list[dict[str, Any]], optimizer: str | None, amount: AmountColumn
 ) -> LoggedValues:
     """Read JSONL that a Scheduler or the Runner has written."""
+    lines = _lines_of_optimizer(file, lines, optimizer)
+    values: dict[tuple[str, int], list[tuple[int, Any]]] = {}
+    consumed = amount.find(lines[0], file)
+    amounts = []
+    for number, line in enumerate(lines):
+        groups = line.get("groups", [])
+        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+            raise UnreadableLog(
+                path_text(file),
+                f"expected a list of objects as groups of update {shortened(str(line.get('t', number)))}",
+                'For example: {"t": 0, "groups": [{"lr": 0.1}]}',
+            )
+        t = update_number(line.get("t", number), file) if groups else 0
+        if groups and consumed is not None:
+            amounts.append((t, line.get(consumed)))
+        for index, group in enumerate(groups):
+            for field, value in group.items():
+                if value is not None:
+                    values.setdefault((field, index), []).append((t, value))
+                    require_few_columns(len(values), file)
+    groups = 1 + max((index for _, index in values), default=-1)
+    columns = tuple(
+        replace(make_column(field, index, rows, file), tolerance=ROUNDING_OF_CPUS)
+        for (field, index), rows in values.items()
+    )
+    return LoggedValues(
+        path_text(file), columns, (None,) * groups, number_notes(columns), logged_amounts(amounts, file)
+    )
+
+
+def _lines_of_optimizer(file: Path, lines: list[dict[str, Any]], optimizer: str | None) -> list[dict[str, Any]]:
+    """Return the lines of an optimizer; without a name, those of the only optimizer of a log."""
     names = sorted({str(line.get("optimizer", "")) for line in lines})
     if optimizer is None and len(names) > 1:
         raise UnreadableLog(
@@ -313,30 +347,7 @@ def _read_scheduler_rows(
             if not names[0]:
                 raise UnreadableLog(site, f"the log has {_optimizers_listed(names)}")
             raise UnreadableLog(site, nearest_in_file(optimizer, names))
-    found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
-    consumed, amounts = amount.find(lines[0], file), []
-    for number, line in enumerate(lines):
-        groups = line.get("groups", [])
-        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
-            raise UnreadableLog(
-                path_text(file),
-                f"expected a list of objects as groups of update {shortened(str(line.get('t', number)))}",
-                'For example: {"t": 0, "groups": [{"lr": 0.1}]}',
-            )
-        t = update_number(line.get("t", number), file) if groups else 0
-        if groups and consumed is not None:
-            amounts.append((t, line.get(consumed)))
-        for index, group in enumerate(groups):
-            for field, value in group.items():
-                if value is not None:
-                    found.setdefault((field, index), []).append((t, value))
-                    require_few_columns(len(found), file)
-    groups = 1 + max((index for _, index in found), default=-1)
-    made = tuple(
-        replace(make_column(field, index, rows, file), tolerance=ROUNDING_OF_CPUS)
-        for (field, index), rows in found.items()
-    )
-    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(amounts, file))
+    return lines
 
 
 def _optimizers_listed(names: list[str]) -> str:
@@ -368,39 +379,24 @@ def _read_table(
     wanted = columns_of_fields(present, fields, columns)
     require_columns((*wanted.values(), *([time] if time else [])), present, file)
     if not wanted:
-        field = "lr" if "lr" in fields or not fields else fields[0]
-        listed, column = names_listed(dict.fromkeys((field, *fields)), 4), _column_to_suggest(field, rows)
-        instead = f"For example: --column {field}=learning_rate"
-        if column is not None:
-            instead = f"Write --column {shlex.quote(f'{field}={column}')}"
-        elif file.suffix in _PLANS:
-            instead = f"For example: paramsched audit log.csv --plan {shlex.quote(str(file))}"
-        any_field = "lr" in fields and len(fields) > 4  # without a plan
-        wished = "looks like a learning rate" if any_field else f"has the name of a field ({listed})"
-        raise UnreadableLog(
-            path_text(file),
-            f"no column {wished}; the log has {names_listed(present)}",
-            instead,
-            option="--column",
-        )
+        raise _no_column_of_fields(file, rows, fields, present)
     require_few_columns(len(wanted), file)
     counted = time_column(present, rows, time)
     cells = numbered_cells(file, rows, wanted.values(), counted)
     labels = _group_indices(wanted, file)
-    made = []
+    logged: list[LogColumn] = []
     for place, name in wanted.items():
         label = place.partition("@")[2]
-        made.append(_numbers_of(place, name, labels[label] if label else 0, cells[name], file, rows))
-    places = Counter((one.field, one.group) for one in made)
-    if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
+        logged.append(_numbers_of(place, name, labels[label] if label else 0, cells[name], file, rows))
+    places = Counter((column.field, column.group) for column in logged)
+    if duplicate := next((column for column in logged if places[column.field, column.group] > 1), None):
         message = f"two columns belong to the same group of {duplicate.field}"
         raise UnreadableLog(path_text(file), message, _NAME_EACH_COLUMN, option="--column")
-    if not any(one.t.size for one in made):
+    if not any(column.t.size for column in logged):
         site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")
-    known = tuple(made)
     named = {index: label for label, index in labels.items() if not is_group_index(label)}
-    names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
+    names = tuple(named.get(index) for index in range(1 + max(column.group for column in logged)))
     remarks = [] if counted.unit != "rows" else [ROWS_ARE_COUNTED]
     is_complete = all(len(cells[name]) == len(rows) for name in wanted.values())
     left_out = 0 if is_complete else sum(_is_without_value(row, wanted.values()) for row in rows)
@@ -408,15 +404,38 @@ def _read_table(
         remarks.append(f"{left_out} of {len(rows)} rows have no value and are left out")
     consumed = amount.find(present, file)
     amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
-    notes, consumed_amounts = (*remarks, *number_notes(known)), logged_amounts(amounts, file)
+    notes = (*remarks, *number_notes(tuple(logged)))
+    consumed_amounts = logged_amounts(amounts, file)
     return LoggedValues(
         path_text(file),
-        known,
+        tuple(logged),
         names,
         notes,
         consumed_amounts,
         unit=counted.unit,
         programs=counted.programs,
+    )
+
+
+def _no_column_of_fields(
+    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], present: list[str]
+) -> UnreadableLog:
+    """Return the error for a table in which no column has the name of a field."""
+    field = "lr" if "lr" in fields or not fields else fields[0]
+    listed = names_listed(dict.fromkeys((field, *fields)), 4)
+    column = _column_to_suggest(field, rows)
+    instead = f"For example: --column {field}=learning_rate"
+    if column is not None:
+        instead = f"Write --column {shlex.quote(f'{field}={column}')}"
+    elif file.suffix in _PLANS:
+        instead = f"For example: paramsched audit log.csv --plan {shlex.quote(str(file))}"
+    any_field = "lr" in fields and len(fields) > 4  # without a plan
+    wished = "looks like a learning rate" if any_field else f"has the name of a field ({listed})"
+    return UnreadableLog(
+        path_text(file),
+        f"no column {wished}; the log has {names_listed(present)}",
+        instead,
+        option="--column",
     )
 
 
@@ -435,11 +454,11 @@ def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
         if label:
             by_field.setdefault(field, []).append(label)
     labels = dict.fromkeys(chain.from_iterable(by_field.values()))
-    found = {label: group_number(label, file) for label in labels if is_group_index(label)}
+    indices = {label: group_number(label, file) for label in labels if is_group_index(label)}
     mixed = (of_field for of_field in by_field.values() if not all(map(is_group_index, of_field)))
-    taken = {found[label] for label in chain.from_iterable(mixed) if label in found}
+    taken = {indices[label] for label in chain.from_iterable(mixed) if label in indices}
     free = (index for index in count() if index not in taken)
-    return found | {label: next(free) for label in labels if label not in found}
+    return indices | {label: next(free) for label in labels if label not in indices}
 
 
 def numbered_cells(
@@ -447,11 +466,11 @@ def numbered_cells(
 ) -> dict[str, list[tuple[int, Any]]]:
     """Return a dict from each of `names` to the nonempty cells of that column, as pairs (time, value)."""
     time = counted.name
-    found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
-    are_many = len(found) > 4
+    cells_by_name: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
+    are_many = len(cells_by_name) > 4
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
-        present = row.keys() & found.keys() if are_many else found
+        present = row.keys() & cells_by_name.keys() if are_many else cells_by_name
         cells = [(name, value) for name in present if not is_blank(value := row.get(name))]
         if not cells or (time is not None and is_blank(row.get(time))):
             continue
@@ -459,8 +478,8 @@ def numbered_cells(
         if counted.first and t > 0:  # a row of step 0, before the first update, has the values of update 0
             t -= counted.first
         for name, value in cells:
-            found[name].append((t, value))
-    return found
+            cells_by_name[name].append((t, value))
+    return cells_by_name
 
 
 def _is_without_value(row: Mapping[str, Any], names: Collection[str]) -> bool:
@@ -478,9 +497,10 @@ def _numbers_of(
         return make_column(str(Field.of(field)), group, cells, file, name)
     except UnreadableLog as error:
         groups = [{text: value for text, value in row.items() if text != name} for row in rows[:1]]
-        if error.option is None or (other := _column_to_suggest(field, groups)) is None:
+        suggested = None if error.option is None else _column_to_suggest(field, groups)
+        if suggested is None:
             raise
-        instead = f"Write --column {shlex.quote(f'{place}={other}')}"
+        instead = f"Write --column {shlex.quote(f'{place}={suggested}')}"
         raise UnreadableLog(error.problem.site, error.problem.found, instead, option=error.option) from None
 
 
@@ -541,23 +561,23 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     present = list(dict.fromkeys(name for row in rows for name in row))
     require_columns((*names, *([time] if time else [])), present, file)
     counted = time_column(present, rows, time)
-    found = []
+    metrics = []
     wanted = names or [text for text in present if text != counted.name and metric_word(text)]
     cells_by_name = numbered_cells(file, rows, wanted, counted)
     for name in wanted:
         cells = cells_by_name[name]
         try:
-            values = np.array([float("x" if isinstance(one, bool) else one) for _, one in cells], dtype=np.float64)
+            values = np.array([float("x" if isinstance(cell, bool) else cell) for _, cell in cells], dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             values = np.zeros(0)
         if values.size:
-            found.append(LoggedMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
+            metrics.append(LoggedMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
         elif names:
             where = f"column {name!r} of {path_text(file)}"
             if any(has_decimal_comma(cell) for _, cell in cells):
                 raise UnreadableLog(where, DECIMAL_POINT, WRITE_POINTS)
             raise UnreadableLog(where, "expected numbers in all of its cells", "Name a column of numbers")
-    return tuple(found)
+    return tuple(metrics)
 
 
 def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
@@ -571,13 +591,13 @@ def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]
     """
     iterations = [row["iter"] for row in rows if isinstance(row.get("iter"), int)]
     updates = [row.get("t") for row in rows if isinstance(row.get("iter"), int)]
-    known = {name for row in rows for name in row}
-    found = []
+    names = {name for row in rows for name in row}
+    validations = []
     for row in json_rows(file):
         done = row.pop("iter", None)
         before = bisect_left(iterations, done) if isinstance(done, int) else 0
         last = updates[before - 1] if before else None
         if isinstance(last, int):
-            renamed = {f"val_{name}" if name in known else name: value for name, value in row.items()}
-            found.append(renamed | {"t": last + 1})
-    return found
+            renamed = {f"val_{name}" if name in names else name: value for name, value in row.items()}
+            validations.append(renamed | {"t": last + 1})
+    return validations

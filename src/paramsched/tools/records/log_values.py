@@ -101,24 +101,43 @@ def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), 
     """
     # If names differ in case only, the first one is used.
     lower = {name.lower(): name for name in reversed(list(present))}
-    last = {name.rpartition("/")[2]: column for name, column in reversed(lower.items())}
-    tried = ({**last, **lower}.get(one) for one in TIMES)
-    name = time if time is not None else next((candidate for candidate in tried if candidate is not None), None)
+    name = time if time is not None else _column_of_updates(lower)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
         programs = programs_of(name, rows) if time is None else _OTHER
         return TimeColumn(name, "updates", programs[0].first, programs)
+    return _epochs_or_rows(lower, rows, time)
+
+
+def _column_of_updates(lower: dict[str, str]) -> str | None:
+    """Return the first column with a name of `TIMES`, else one with such a name after a slash; None without one.
+
+    Args:
+        lower: a dict from the name of each column in lower case to the name.
+    """
+    last = {name.rpartition("/")[2]: column for name, column in reversed(lower.items())}
+    tried = ({**last, **lower}.get(name) for name in TIMES)
+    return next((column for column in tried if column is not None), None)
+
+
+def _epochs_or_rows(lower: Mapping[str, str], rows: Iterable[Mapping[str, Any]], time: str | None) -> TimeColumn:
+    """Return the column of epochs of a log without one of updates; rows if its epochs are fractions."""
     name = time or next((lower[epoch] for epoch in _EPOCHS if epoch in lower), None)
-    numbers = [] if name is None else [row[name] for row in rows if not is_blank(row.get(name))]
-    try:
-        counts = [float(number) for number in numbers]
-    except (TypeError, ValueError):
-        counts = []
+    counts = [] if name is None else _numbers_in(name, rows)
     are_parts = time is None and any(count != int(count) for count in counts if abs(count) < 1e15)
     if time is None and (name is None or are_parts) and _CALLS in lower:
         return TimeColumn(lower[_CALLS], "updates", _OTHER[0].first, _OTHER)
     if name is None or not counts or are_parts:
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
+
+
+def _numbers_in(column: str, rows: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Return the numbers of a column; none if one of its cells has another value."""
+    cells = [row[column] for row in rows if not is_blank(row.get(column))]
+    try:
+        return [float(cell) for cell in cells]
+    except (TypeError, ValueError):
+        return []
 
 
 _TARGETS = "targets/"
@@ -133,11 +152,11 @@ _RATE = re.compile(
 def columns_of_fields(present: list[str], fields: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
     """Return a dict from each field, or `field@group`, to its column: the specified ones, and those found by name."""
     named = {str(Field.of(place.partition("@")[0])) for place in columns}
-    rest = tuple(one for one in fields if str(Field.of(one)) not in named)
-    found = _columns_like_fields(present, rest)
-    if "lr" in rest and not any(place.partition("@")[0] == "lr" for place in found):
-        found = {**_columns_like_rates(present), **found}
-    return {**columns, **found}
+    rest = tuple(name for name in fields if str(Field.of(name)) not in named)
+    by_name = _columns_like_fields(present, rest)
+    if "lr" in rest and not any(place.partition("@")[0] == "lr" for place in by_name):
+        by_name = {**_columns_like_rates(present), **by_name}
+    return {**columns, **by_name}
 
 
 def _columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[str, str]:
@@ -147,12 +166,12 @@ def _columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[st
     """
     # `Scheduler.scalars` logs a target with the name of another value under this name.
     targets = {name.removeprefix(_TARGETS): name for name in present if name.startswith(_TARGETS)}
-    found = {field: targets[field] for field in fields if field in targets}
+    columns = {field: targets[field] for field in fields if field in targets}
     for name in present:
         place = _place_named(name, fields)
-        if place is not None and name not in found:
-            found[place] = name
-    return found
+        if place is not None and name not in columns:
+            columns[place] = name
+    return columns
 
 
 def _place_named(name: str, fields: tuple[str, ...]) -> str | None:
@@ -163,7 +182,8 @@ def _place_named(name: str, fields: tuple[str, ...]) -> str | None:
     """
     if name in fields:
         return name
-    if (match := _GROUP.fullmatch(name)) and match["field"] in fields:
+    match = _GROUP.fullmatch(name)
+    if match and match["field"] in fields:
         return f"{match['field']}@{match['group']}"
     flat, slash, group = name.partition("/")
     by_flat_name = {Field.of(field).slot: field for field in fields}
@@ -185,7 +205,7 @@ def _columns_like_rates(present: list[str]) -> dict[str, str]:
 def is_blank(value: Any) -> bool:
     """Return whether a cell has no value, because nothing was logged in its row. NaN is a value.
 
-    >>> [is_blank(one) for one in (None, "", "''", "null", "nan", "0")]
+    >>> [is_blank(cell) for cell in (None, "", "''", "null", "nan", "0")]
     [True, True, True, True, False, False]
     """
     if isinstance(value, str):
@@ -253,10 +273,12 @@ def readings_of(written: Collection[str]) -> tuple[Rounding, ...]:
     Numbers of one digit are exact, because 0.1, 0.01, 0.001 are not steps of 0.12. A constant is exact where the plan
     is constant, because 0.0012 is not 0.00123. Zeros at the end show a format: no program writes an exact 0 as 0.000.
 
-    >>> [str(one) for one in readings_of(["0.1", "0.05", "0.013"])]
+    >>> [str(reading) for reading in readings_of(["0.1", "0.05", "0.013"])]
     ['2 digits', '3 decimals']
-    >>> [str(one) for one in readings_of(["0.05", "0.0167"])], [str(one) for one in readings_of(["0.000"])]
-    (['3 digits', '4 decimals'], ['3 decimals'])
+    >>> [str(reading) for reading in readings_of(["0.05", "0.0167"])]
+    ['3 digits', '4 decimals']
+    >>> [str(reading) for reading in readings_of(["0.000"])]
+    ['3 decimals']
     >>> readings_of(["0.1", "0.01", "0.001"])
     ()
     """
@@ -394,8 +416,8 @@ class LogColumn:
         if most is not None and (most.are_decimals or most.count < _DIGITS_OF_SINGLE):
             return False
         with np.errstate(over="ignore", invalid="ignore"):
-            for part in (slice(_GLANCE), slice(None)):  # most columns are not, which a few values show
-                values = self.values[part]
+            for rows in (slice(_GLANCE), slice(None)):  # most columns are not, which a few values show
+                values = self.values[rows]
                 singles = values.astype(np.float32).astype(np.float64)
                 half = 0.0 if most is None else most.half_unit(np.abs(values)) * (1 + 1e-6)
                 same = (np.abs(values - singles) <= half) | (np.isnan(values) & (most is None))
@@ -478,9 +500,9 @@ def require_columns(
     names: Iterable[str], present: Collection[str], file: Path, instead: str = "Name an existing column"
 ) -> None:
     """Raise UnreadableLog for the first of `names` that is not a column of the file."""
-    known = frozenset(present)
+    existing = frozenset(present)
     for name in names:
-        if name not in known:
+        if name not in existing:
             raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, present), instead)
 
 
@@ -507,7 +529,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path,
     """
     times = np.array([t for t, _ in rows], dtype=np.int64)
     if times.size and times[0] > times[-1] and np.all(np.diff(times) <= 0):
-        rows, times = rows[::-1], times[::-1]
+        rows = rows[::-1]
+        times = times[::-1]
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
         message = f"the number of an update must not be negative, got {times.min()}"
@@ -585,12 +608,12 @@ def shortened(text: str, most: int = 80) -> str:
     return printable(text)[:most]
 
 
-def nearest_in_file(name: str, known: Iterable[str]) -> str:
+def nearest_in_file(name: str, names: Iterable[str]) -> str:
     """Return the clause of `did_you_mean` for names from a file.
 
     The names are shortened and only some are compared, because a file may have many or long names.
     """
-    return did_you_mean(shortened(name), list(map(shortened, list(known)[:_MOST_NAMES])))
+    return did_you_mean(shortened(name), list(map(shortened, list(names)[:_MOST_NAMES])))
 
 
 def path_text(file: Path, line: int | None = None) -> str:
