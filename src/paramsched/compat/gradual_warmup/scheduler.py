@@ -285,7 +285,8 @@ class GradualWarmupScheduler(LRScheduler):
             )
         after = state.pop("after_scheduler")
         if (after is None) != (self.after_scheduler is None):
-            has, lacks = ("this scheduler", "the state") if after is None else ("the state", "this scheduler")
+            has = "this scheduler" if after is None else "the state"
+            lacks = "the state" if after is None else "this scheduler"
             raise StateError(
                 f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler, but {lacks} has none. "
                 "Build this scheduler with the arguments that were used when the state was saved"

@@ -221,15 +221,15 @@ class WSDLrScheduler(StatefulSchedulerBase):
             share = num_updates / self.num_warmup_steps
             start = self.warmup_starting_lr
             return [start + (base - start) * share for base in bases]
-        share = self._part_of_decay(num_updates)
+        decayed = self._part_of_decay(num_updates)
         low = self.lr_min
-        if share is None:
+        if decayed is None:
             return bases
         if self.use_inverse_sqrt_decay:
-            return [base * (low + (1 - low) * (1 - math.sqrt(share))) for base in bases]
+            return [base * (low + (1 - low) * (1 - math.sqrt(decayed))) for base in bases]
         if low == 0:  # the limit of the formula
-            return [0.0 if share else base for base in bases]
-        divisor = share * (1.0 / low) + (1.0 - share)
+            return [0.0 if decayed else base for base in bases]
+        divisor = decayed * (1.0 / low) + (1.0 - decayed)
         return [base / divisor for base in bases]
 
     def _part_of_decay(self, n: int) -> float | None:

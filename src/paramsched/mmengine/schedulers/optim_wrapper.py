@@ -117,7 +117,8 @@ class OptimWrapper:
 
     def initialize_count_status(self, model: object, init_counts: int, max_counts: int) -> None:
         """Set the number of past batches and of all batches, because the last update may have fewer batches."""
-        self._inner_count, self._max_counts = init_counts, max_counts
+        self._inner_count = init_counts
+        self._max_counts = max_counts
 
     def should_update(self) -> bool:
         """Return whether the last counted batch completes an update."""
@@ -200,14 +201,14 @@ def _clipping(clip_grad: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         "norm": torch.nn.utils.clip_grad_norm_,
         "value": torch.nn.utils.clip_grad_value_,
     }
-    kind = arguments.pop("type", "norm")
-    if kind not in functions:
+    name = arguments.pop("type", "norm")
+    if name not in functions:
         raise InvalidArgument(site, "type must be 'norm' or 'value'")
     example = torch.nn.Parameter(torch.zeros(1))
     example.grad = torch.zeros(1)
     try:
-        functions[kind]([example], **arguments)
+        functions[name]([example], **arguments)
     except (TypeError, ValueError) as error:
-        limit = "max_norm" if kind == "norm" else "clip_value"
+        limit = "max_norm" if name == "norm" else "clip_value"
         raise InvalidArgument(site, str(error), example=f"dict({limit}=1.0)") from None
-    return functions[kind], arguments
+    return functions[name], arguments
