@@ -528,6 +528,6 @@ def _stepped(
 def _lines_of(run: _SimulatedRun) -> dict[_Key, str]:
     """Return the names of the classes that schedule each curve."""
     return {
-        key: ", ".join(type(one).__name__ for one in run.schedulers[name] if one.param_name == key[0])
+        key: ", ".join(type(scheduler).__name__ for scheduler in run.schedulers[name] if scheduler.param_name == key[0])
         for key, name, _ in run.columns()
     }

@@ -339,7 +339,7 @@ class _ParamScheduler:
         """
         changed = changed_arguments(self, state_dict)
         if changed:
-            listed = ", ".join(f"{name}: {own!r} -> {saved!r}" for name, (own, saved) in changed.items())
+            listed = ", ".join(f"{name}: {new!r} -> {saved!r}" for name, (new, saved) in changed.items())
             advice = "To use the new ones, write PlanScheduler in a Runner of MMEngine, or restore(…) in your own loop"
             message = f"the saved arguments replace this scheduler's: {listed}"
             warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=message, advice=advice))
@@ -570,4 +570,4 @@ def _as_saved(argument: Any) -> Any:
 
 def _times(count: Any, epoch_length: int) -> Any:
     """Return a count of epochs, or a list of them, as iterations."""
-    return [one * epoch_length for one in count] if isinstance(count, (list, tuple)) else count * epoch_length
+    return [number * epoch_length for number in count] if isinstance(count, (list, tuple)) else count * epoch_length

@@ -128,7 +128,7 @@ def build_param_scheduler(
 
 
 def _is_of_mmengine(cls: Any) -> bool:
-    return any(one.__module__.startswith("mmengine.") for one in getattr(cls, "__mro__", ()))
+    return any(base.__module__.startswith("mmengine.") for base in getattr(cls, "__mro__", ()))
 
 
 def build_scheduler(cls: Any, element: Mapping[str, Any], optimizer: OptimizerLike, run: RunLength) -> _ParamScheduler:
@@ -267,7 +267,7 @@ def _located_entries(
     if not isinstance(config, Mapping) or "type" in config:
         return {name: _listed(config, path) for name in names}
     if list(names) == [""]:
-        if config and all(isinstance(one, (Mapping, list, tuple)) for one in config.values()):
+        if config and all(isinstance(element, (Mapping, list, tuple)) for element in config.values()):
             message = "these are the schedulers of several optimizers, but optim_wrapper has one"
             problems.add(path, message, EXAMPLE, code=codes.REFUSED_VALUE)
         else:
@@ -473,7 +473,7 @@ def compare_states(
     """
     if not isinstance(states, Sequence) or len(schedulers) != len(states):
         count = len(states) if isinstance(states, Sequence) else "no list of"
-        names = ", ".join(type(one).__name__ for one in schedulers)
+        names = ", ".join(type(scheduler).__name__ for scheduler in schedulers)
         raise StateError(
             f"{call}: {where}{len(schedulers)} schedulers ({names}), but the checkpoint has {count} states. "
             "Build the schedulers that were saved"

@@ -169,7 +169,9 @@ class OptimWrapper:
         return f"{type(self).__name__}({self.optimizer!r}, accumulative_counts={self._accumulative_counts})"
 
     def _clip_grad(self) -> None:
-        parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])
+        parameters: Iterable[torch.Tensor] = (
+            parameter for group in self.optimizer.param_groups for parameter in group["params"]
+        )
         with_gradients = [parameter for parameter in parameters if parameter.grad is not None]
         if self.clip_func is not None and with_gradients:
             self.clip_func(with_gradients, **self.clip_kwargs)

@@ -136,7 +136,7 @@ class Checkpoints:
                 torch.save(state, path / STATE)
         with self._saving(target):
             if main:
-                files = {one.relative_to(path).as_posix(): _digest(one) for one in path.rglob("*") if one.is_file()}
+                files = {file.relative_to(path).as_posix(): _digest(file) for file in path.rglob("*") if file.is_file()}
                 (path / DIGESTS).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
                 replaced = replaced_path(target)
                 if target.exists():
