@@ -118,12 +118,13 @@ class _PlanScheduler:
         allow_checkpoints()
         self.optimizer = optimizer
         user_facts = facts_if_passed("PlanScheduler(optimizer, plan)", facts, run_facts)
-        accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
+        accumulation = getattr(optimizer, "_accumulative_counts", 1)
+        total = None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
         convert = "the config needs convert_to_iter_based=True" if epoch_length is None else ""
         uneven = f"an epoch of {epoch_length} batches is not a multiple of the accumulation of {accumulation}"
-        known = EngineFacts(
+        engine_facts = EngineFacts(
             call="PlanScheduler",
             batches=epoch_length,
             accumulation=accumulation,
@@ -140,10 +141,10 @@ class _PlanScheduler:
             strict=strict,
         )  # fmt: skip
         written = _fields_of_others(optimizer, inner)
-        self.scheduler: Scheduler = known.attach(inner, plan, options)
+        self.scheduler: Scheduler = engine_facts.attach(inner, plan, options)
         attached = self.scheduler.optimizer
-        others = [Writer(_OTHER, attached.param_groups, field) for field in written]
-        warn_of_writers([attached], others, "param_scheduler")
+        writers = [Writer(_OTHER, attached.param_groups, field) for field in written]
+        warn_of_writers([attached], writers, "param_scheduler")
         self.trained = TrainedOptimizers("PlanScheduler", [self.scheduler])
         self._metrics = MetricRelay("PlanScheduler")
 
@@ -190,18 +191,17 @@ class _ValuesHook:
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Write the values into the Runner's message hub, which its loggers read."""
-        schedulers = runner.param_schedulers
-        lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
-        for name, mine in lists.items():
+        for name, schedulers in _schedulers_by_name(runner).items():
             values: dict[str, float] = {}
-            for one in (one for one in mine if isinstance(one, _PlanScheduler)):
-                one.trained.check(_optimizers_of(runner))
-                values |= one.scheduler.scalars("coming")
-            for one in mine:
-                if is_scheduler(one):
-                    inner = base.inner_optimizer(one.optimizer) or one.optimizer
+            for scheduler in schedulers:
+                if isinstance(scheduler, _PlanScheduler):
+                    scheduler.trained.check(_optimizers_of(runner))
+                    values |= scheduler.scheduler.scalars("coming")
+            for scheduler in schedulers:
+                if is_scheduler(scheduler):
+                    inner = base.inner_optimizer(scheduler.optimizer) or scheduler.optimizer
                     groups = flat_groups(inner.param_groups)
-                    for field, by_group in drop_ins.scheduled_values([one]).items():
+                    for field, by_group in drop_ins.scheduled_values([scheduler]).items():
                         slot = Field.of(field).slot
                         values |= {slot + group: value for group, value in zip(groups, by_group, strict=True)}
             for key, value in values.items():
@@ -228,17 +228,18 @@ class _AmountHook:
         amount_of: AmountOf | None = None,
         tokens_per_sample: float | None = None,
     ) -> None:
-        self._own = scheduler
+        self._scheduler = scheduler
         self._options = PlanOptions(tokens_per_sample=tokens_per_sample, amount_of=amount_of)
         self._amounts: list[BatchAmounts] = []
 
     def before_train(self, runner: Any) -> None:
         """Find the schedulers, after checkpoints were loaded, and warn of those that write what a plan writes."""
         _warn_of_others(runner)
-        own = [] if self._own is None else [self._own]
+        schedulers = [] if self._scheduler is None else [self._scheduler]
+        schedulers += [scheduler.scheduler for scheduler in _plan_schedulers(runner)]
         self._amounts = [
             BatchAmounts(scheduler, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
-            for scheduler in [*own, *(scheduler.scheduler for scheduler in _plan_schedulers(runner))]
+            for scheduler in schedulers
         ]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -255,11 +256,20 @@ def _optimizers_of(runner: Any) -> list[Any]:
     return [wrapper] if wrappers is None else list(wrappers.values())
 
 
+def _schedulers_by_name(runner: Any) -> dict[str, list[Any]]:
+    """Return the schedulers of each optimizer of a Runner by its name; the name of a single optimizer is empty."""
+    schedulers = runner.param_schedulers
+    return schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
+
+
+def _schedulers_of(runner: Any) -> list[Any]:
+    """Return the schedulers of all optimizers of a Runner."""
+    return [scheduler for schedulers in _schedulers_by_name(runner).values() for scheduler in schedulers]
+
+
 def _plan_schedulers(runner: Any) -> list[_PlanScheduler]:
     """Return each PlanScheduler of a Runner."""
-    found = runner.param_schedulers
-    every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found
-    return [one for one in every or [] if isinstance(one, _PlanScheduler)]
+    return [scheduler for scheduler in _schedulers_of(runner) if isinstance(scheduler, _PlanScheduler)]
 
 
 _OTHER = "another scheduler of MMEngine, such as LinearLR in param_scheduler,"
@@ -285,12 +295,11 @@ def _fields_of_others(wrapper: Any, inner: Any) -> list[Field]:
 
 def _warn_of_others(runner: Any) -> None:
     """Warn of each scheduler of a Runner that writes a field of a group which a plan writes too."""
-    found = runner.param_schedulers
-    every = [one for mine in found.values() for one in mine] if isinstance(found, dict) else found or []
-    for one in every:
-        inner = None if isinstance(one, _PlanScheduler) else base.inner_optimizer(one.optimizer)
+    for scheduler in _schedulers_of(runner):
+        inner = None if isinstance(scheduler, _PlanScheduler) else base.inner_optimizer(scheduler.optimizer)
         if inner is not None:
-            name, field = type(one).__name__, getattr(one, "param_name", "lr")  # a user's class may have none
+            name = type(scheduler).__name__
+            field = getattr(scheduler, "param_name", "lr")  # a user's class may have none
             writers = [Writer(name, [group], base.field_of_group(group, field)) for group in inner.param_groups]
             warn_of_writers([inner], writers, "param_scheduler")
 

@@ -76,8 +76,8 @@ def is_factor(value: object) -> bool:
 
 def constructor_of(wrapper: Mapping[str, Any]) -> str | None:
     """Return the name of the constructor of an optimizer wrapper; None if it is MMEngine's default."""
-    given = wrapper.get("constructor")
-    name = None if given is None else bare_class_name(given) or str(given)
+    constructor = wrapper.get("constructor")
+    name = None if constructor is None else bare_class_name(constructor) or str(constructor)
     return None if name == _CONSTRUCTOR else name
 
 
@@ -103,7 +103,8 @@ def paramwise_groups(
 
     Source: MMEngine `DefaultOptimWrapperConstructor`.
     """
-    config, path = wrapper.get("paramwise_cfg"), child_path(path, "paramwise_cfg")
+    config = wrapper.get("paramwise_cfg")
+    path = child_path(path, "paramwise_cfg")
     if config is None or constructor_of(wrapper) is not None or not isinstance(wrapper.get("optimizer"), Mapping):
         return []
     if not isinstance(config, Mapping):
@@ -116,11 +117,11 @@ def paramwise_groups(
     names: dict[tuple[Any, ...], list[str]] = {}
     entries: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     plain = _key_of(values)
-    for name, own in _groups(config, values):
-        key = _key_of({**values, **own})
+    for name, group_entries in _groups(config, values):
+        key = _key_of({**values, **group_entries})
         if key != plain:
             names.setdefault(key, []).append(name)
-            entries.setdefault(key, own)
+            entries.setdefault(key, group_entries)
     return [ParamwiseGroup(_joined(many), entries[key]) for key, many in names.items()]
 
 
@@ -142,17 +143,21 @@ def _key_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _groups(config: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the name of each group and its entries, those of `custom_keys` first."""
-    lr, decay = values.get("lr"), values.get("weight_decay")
+    lr = values.get("lr")
+    decay = values.get("weight_decay")
 
     def scaled(lr_mult: Any, decay_mult: Any) -> dict[str, Any]:
-        own = {} if lr is None or lr_mult is None else {"lr": lr * lr_mult}
-        return own if decay is None or decay_mult is None else {**own, "weight_decay": decay * decay_mult}
+        products = {} if lr is None or lr_mult is None else {"lr": lr * lr_mult}
+        if decay is not None and decay_mult is not None:
+            products["weight_decay"] = decay * decay_mult
+        return products
 
     other_groups = {"0", *_TOGETHER, *(kind.name for kind in _KINDS)}  # 0 is the group of all other parameters
     for key, entries in config.get("custom_keys", {}).items():
-        own = {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
+        values_of_key = {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
         name = f"{key} (custom_keys)" if key in other_groups else key
-        yield name, {**scaled(own.get("lr_mult", 1.0), own.get("decay_mult", 1.0)), **own}
+        products = scaled(values_of_key.get("lr_mult", 1.0), values_of_key.get("decay_mult", 1.0))
+        yield name, products | values_of_key
     for kind in _KINDS:
         yield kind.name, scaled(_lr_factor(config, kind), _decay_factor(config, kind))
 
@@ -182,15 +187,7 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
         problems.add(child_path(path, "custom_keys"), message, _EXAMPLE, code=codes.WRONG_TYPE)
         custom = {}
     factors = [(name, config, path) for name in (*_LR_FACTORS, *_DECAY_FACTORS)]
-    for key, entries in custom.items():
-        place = child_path(path, "custom_keys", key)
-        if not isinstance(key, str) or not isinstance(entries, Mapping):
-            wrong = entries if isinstance(key, str) else key
-            message = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
-            problems.add(place, message, _EXAMPLE, code=codes.WRONG_TYPE)
-        else:
-            numbers = [name for name, value in values.items() if is_factor(value) and name in entries]
-            factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
+    factors += _factors_of_keys(custom, values, child_path(path, "custom_keys"), problems)
     multiplied = {"lr": bool(custom), "weight_decay": False}
     for name, entries, place in factors:
         factor = entries.get(name)
@@ -200,6 +197,33 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
         elif name in entries:
             multiplied["lr"] |= name in _LR_FACTORS and factor is not None
             multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")  # MMEngine requires it for None, too
+    _check_multiplied_fields(multiplied, values, path, problems)
+
+
+def _factors_of_keys(
+    custom: Mapping[Any, Any], values: Mapping[str, Any], path: str, problems: ProblemCollector
+) -> list[tuple[str, Mapping[str, Any], str]]:
+    """Return each name in `custom_keys` whose value must be a number, with the entries of its key and their path.
+
+    Keys and entries of a wrong type are reported.
+    """
+    factors: list[tuple[str, Mapping[str, Any], str]] = []
+    for key, entries in custom.items():
+        place = child_path(path, key)
+        if not isinstance(key, str) or not isinstance(entries, Mapping):
+            wrong = entries if isinstance(key, str) else key
+            message = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
+            problems.add(place, message, _EXAMPLE, code=codes.WRONG_TYPE)
+        else:
+            numbers = [name for name, value in values.items() if is_factor(value) and name in entries]
+            factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
+    return factors
+
+
+def _check_multiplied_fields(
+    multiplied: Mapping[str, bool], values: Mapping[str, Any], path: str, problems: ProblemCollector
+) -> None:
+    """Report each field that a factor multiplies and that the optimizer does not have."""
     for field, is_multiplied in multiplied.items():
         if is_multiplied and values.get(field) is None:
             when = " if a parameter matches" if field == "lr" else ""  # MMEngine requires weight_decay for any model

@@ -53,7 +53,9 @@ class Registry:
         name: str = "PARAM_SCHEDULERS",
         fallback: Callable[[str], type[Any] | None] = lambda _: None,
     ) -> None:
-        self._kind, self._name, self._fallback = what, name, fallback
+        self._kind = what
+        self._name = name
+        self._fallback = fallback
         self._classes: dict[str, Any] = {}  # classes, and functions that build an object
 
     @overload
@@ -79,11 +81,11 @@ class Registry:
         """
 
         def keep(cls: _AnyClass) -> _AnyClass:
-            names = [cls.__name__] if name is None else [name] if isinstance(name, str) else name
-            for one in names:
-                if one in self._classes and not force:
-                    raise KeyError(f"{one} is already registered in {self._kind}. Write register_module(force=True)")
-                self._classes[one] = cls
+            names = cls.__name__ if name is None else name
+            for key in [names] if isinstance(names, str) else names:
+                if key in self._classes and not force:
+                    raise KeyError(f"{key} is already registered in {self._kind}. Write register_module(force=True)")
+                self._classes[key] = cls
             return cls
 
         return keep if module is None else keep(module)
@@ -104,8 +106,8 @@ class Registry:
             KeyError: if the name is unknown; the message suggests the nearest one.
         """
         arguments = {**(default_args or {}), **cfg}
-        kind = arguments.pop("type")
-        return self.find(kind)(**arguments)
+        cls = self.find(arguments.pop("type"))
+        return cls(**arguments)
 
     def find(self, kind: object) -> Any:
         """Return the class named in a config; a class is returned unchanged."""
@@ -113,10 +115,10 @@ class Registry:
             return kind
         cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
         if cls is None:
-            known = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
-            end = "" if known.endswith("?") else "."
+            hint = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
+            end = "" if hint.endswith("?") else "."
             raise KeyError(
-                f"{kind!r} is not in the {self._kind} registry; {known}{end} "
+                f"{kind!r} is not in the {self._kind} registry; {hint}{end} "
                 f"Put @{self._name}.register_module() above your class, or pass the class itself as type"
             )
         return cls
@@ -186,12 +188,12 @@ def check_names(
     Returns:
         True if no argument is missing.
     """
-    known, takes_others = parameters_of(function)
+    parameters, takes_others = parameters_of(function)
     title = title or title_of(function)
     if not takes_others:
-        problems.refuse_unknown(arguments, list(known), path, f"unknown argument of {title}")
+        problems.refuse_unknown(arguments, list(parameters), path, f"unknown argument of {title}")
     missing = [
-        name for name, parameter in known.items() if parameter.default is parameter.empty and name not in arguments
+        name for name, parameter in parameters.items() if parameter.default is parameter.empty and name not in arguments
     ]
     for name in missing:
         message = f"it is missing: an argument of {title}"
@@ -212,5 +214,5 @@ def parameters_of(function: Callable[..., Any]) -> tuple[dict[str, inspect.Param
     except (TypeError, ValueError):  # some classes written in C have no signature
         return {}, True
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    known = {parameter.name: parameter for parameter in parameters if parameter.kind in by_name}
-    return known, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    named = {parameter.name: parameter for parameter in parameters if parameter.kind in by_name}
+    return named, any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)

@@ -32,7 +32,9 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
     Exit code 1 for an invalid config, 2 for a missing file or package.
     """
     chosen = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
-    code, problem, printed = 1, "", set[str]()
+    code = 1
+    problem = ""
+    printed = set[str]()
 
     def print_once(message: Warning | str, *_: object, **__: object) -> None:
         if str(message) not in printed:
@@ -45,13 +47,16 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
             warnings.showwarning = print_once
             _train(config, {name: value for name, value in chosen.items() if value is not None})
     except MissingDependency as error:
-        code, problem = 2, str(error)
+        code = 2
+        problem = str(error)
     except ParamschedError as error:
         problem = str(error)
     except OSError as error:
-        code, problem = 2, printable(f"{error.filename or config}: {error.strerror or error}")
+        code = 2
+        problem = printable(f"{error.filename or config}: {error.strerror or error}")
     except KeyboardInterrupt:
-        code, problem = 130, "Interrupted."
+        code = 130
+        problem = "Interrupted."
     if problem:
         click.echo(printable_lines(problem), err=True)
         sys.exit(code)

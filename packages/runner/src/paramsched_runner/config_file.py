@@ -75,21 +75,22 @@ def _load(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
         _refuse_special_bases(path, (), set())
         config = mmengine.Config.fromfile(path, import_custom_modules=False, format_python_code=False)
         return {name: _with_short_types(value) for name, value in config.to_dict().items()}
-    own = _entries_of_code(text, path) if path.suffix == ".py" else _entries_of_data(text, path)
+    entries = _entries_of_code(text, path) if path.suffix == ".py" else _entries_of_data(text, path)
     bases: dict[str, Any] = {}
-    for base in _bases_of(own, path):
+    for base in _bases_of(entries, path):
         if base in (*above, path) or len(above) >= _MOST_NESTED:
-            raise _base_error(path, f"{base} is its own base, or there are more than {_MOST_NESTED} nested bases")
+            raise _base_error(path, f"{base} is its entries base, or there are more than {_MOST_NESTED} nested bases")
         try:
             text_of_base = read_bounded_text(base)
         except OSError as error:
             raise _base_error(path, f"{base} cannot be read: {error.strerror or error}") from None
-        entries = _load(base, text_of_base, (*above, path))
-        if twice := sorted(entries.keys() & bases.keys()):
+        base_entries = _load(base, text_of_base, (*above, path))
+        twice = sorted(base_entries.keys() & bases.keys())
+        if twice:
             raise _base_error(path, f"two bases have {', '.join(twice[:5])}", "Keep each name in one of them")
-        bases |= entries
-    own.pop("_base_", None)
-    return _merged(own, bases, path, ROOT)
+        bases |= base_entries
+    entries.pop("_base_", None)
+    return _merged(entries, bases, path, ROOT)
 
 
 def _mmengine() -> ModuleType | None:
@@ -163,7 +164,8 @@ def _entries_of_data(text: str, path: Path) -> dict[str, Any]:
 
 
 def _refuse_variables(text: str, path: Path) -> None:
-    message, advice = "{{ variables }} are read by MMEngine only", "Write the value, or use a .py file with MMEngine"
+    message = "{{ variables }} are read by MMEngine only"
+    advice = "Write the value, or use a .py file with MMEngine"
     for number, line in enumerate(text.splitlines(), start=1):
         if _VARIABLE.search(line):
             raise ConfigError(str(path), [Problem("", message, advice, code=codes.UNREADABLE, line=number)])
@@ -191,8 +193,8 @@ def _merged(over: Mapping[str, Any], base: Mapping[str, Any], path: Path, place:
             message = f"expected {type_name_of(kept)} as in the base, got a dict"
             advice = "Write _delete_=True in the dict to replace what the base has"
             raise ConfigError(str(path), [Problem(child_path(place, key), message, advice, code=codes.UNREADABLE)])
-        own = {name: element for name, element in value.items() if name != "_delete_" or key not in base}
-        merged[key] = _merged(own, kept, path, child_path(place, key))
+        without_mark = {name: element for name, element in value.items() if name != "_delete_" or key not in base}
+        merged[key] = _merged(without_mark, kept, path, child_path(place, key))
     return merged
 
 
@@ -206,7 +208,9 @@ def _error_of_code(error: BaseException, path: Path) -> ConfigError:
     frames = traceback.extract_tb(error.__traceback__)
     file = next((frame.filename for frame in frames if frame.name == "<module>"), None)
     if file is None and isinstance(error, SyntaxError):
-        line, column, text = error.lineno, error.offset, (error.text or "").rstrip("\n")
+        line = error.lineno
+        column = error.offset
+        text = (error.text or "").rstrip("\n")
         problem = Problem("", f"not Python: {error.msg}", code=codes.UNREADABLE, line=line, column=column, text=text)
         return ConfigError(error.filename or str(path), [problem])
     lines = [frame.lineno for frame in frames if frame.filename == file]

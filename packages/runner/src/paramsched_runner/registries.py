@@ -58,13 +58,13 @@ def build_call(
     if not check_names(function, arguments, path, problems, title):
         return None
     parameters, takes_others = parameters_of(function)
-    known = {name: value for name, value in arguments.items() if takes_others or name in parameters}
+    accepted = {name: value for name, value in arguments.items() if takes_others or name in parameters}
     built = None
     try:
-        built = function(**known)
+        built = function(**accepted)
     except InvalidArgument as error:
         report_error(error, path, problems)
-        _report_more(function, known, error, path, problems)
+        _report_more(function, accepted, error, path, problems)
     except Exception as error:  # noqa: BLE001  # a class of torch or of a user may raise anything
         report_error(error, path, problems, title or title_of(function))
     return None if problems.count > before else built

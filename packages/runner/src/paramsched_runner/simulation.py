@@ -187,10 +187,12 @@ def _build_run(
             finite_number(CallSite("simulate", f"bases[{field!r}]"), bases[field])
     problems = ProblemCollector()
     length = _run_length(config, steps_per_epoch, total, problems)
-    wrappers, groups = _wrappers_of(config, problems), dict[str, list[ParamwiseGroup]]()
+    wrappers = _wrappers_of(config, problems)
+    groups = dict[str, list[ParamwiseGroup]]()
     has_values = isinstance(config.get("optim_wrapper"), Mapping)
     values = {
-        name: _values_of(one, bases) if has_values else _UNKNOWN | dict(bases) for name, (one, _) in wrappers.items()
+        name: _values_of(wrapper, bases) if has_values else _UNKNOWN | dict(bases)
+        for name, (wrapper, _) in wrappers.items()
     }
     for name, (wrapper, path) in wrappers.items():
         if "lr" not in values[name]:
@@ -198,8 +200,8 @@ def _build_run(
             values[name] = _UNKNOWN | values[name]
         wrong = _refused_values(values[name], path, problems)
         values[name] |= wrong
-        given = {**_dict_of_optimizer(wrapper), **bases, **wrong}
-        groups[name] = paramwise_groups(wrapper, given, path, problems) if paramwise else []
+        written_values = {**_dict_of_optimizer(wrapper), **bases, **wrong}
+        groups[name] = paramwise_groups(wrapper, written_values, path, problems) if paramwise else []
     optimizers = {
         name: ValuesOnly([value, *({**value, **group.entries} for group in groups[name])])
         for name, value in values.items()
@@ -208,9 +210,9 @@ def _build_run(
     omitted = ["verbose"] if length.epoch_length is not None else ["verbose", CONVERTED]  # reported as a missing fact
     schedulers = build_lists(config.get("param_scheduler"), optimizers, length, _SCHEDULERS, problems, omitted)
     if not any(schedulers.values()) and not problems.count:
-        found = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
+        message = "it contains no scheduler" if "param_scheduler" in config else "it is missing"
         advice = "For example: dict(type='ConstantLR', factor=1)"
-        problems.add(_SCHEDULERS, f"{found}, so every value stays constant", advice, code=codes.NOTHING_PLANNED)
+        problems.add(_SCHEDULERS, f"{message}, so every value stays constant", advice, code=codes.NOTHING_PLANNED)
     problems.raise_any(source)
     return _SimulatedRun(length, optimizers, schedulers, _labels_of(groups))
 
@@ -221,11 +223,13 @@ def _labels_of(groups: Mapping[str, Sequence[ParamwiseGroup]]) -> dict[str, list
     Two groups never have the same label, because each needs its own curve: if an optimizer `a` has a key `b` beside an
     optimizer `a/b`, or a key is called like two others together, `a, b`, the later label has a number.
     """
-    labels, used = dict[str, list[str]](), set(groups)
+    labels = dict[str, list[str]]()
+    used = set(groups)
     for name, many in groups.items():
         labels[name] = []
         for group in many:
-            label = plain = f"{name}/{group.name}" if name else group.name
+            plain = f"{name}/{group.name}" if name else group.name
+            label = plain
             count = 1
             while label in used:
                 count += 1
@@ -242,7 +246,8 @@ def _run_length(
     for name, value in (("steps_per_epoch", steps_per_epoch), ("total", total)):
         if value is not None:
             whole_number(CallSite("simulate", name), value)
-    train, path = config.get("train_cfg"), entry_path("train_cfg")
+    train = config.get("train_cfg")
+    path = entry_path("train_cfg")
     if train is None:
         return RunLength(steps_per_epoch, None, total)
     if not isinstance(train, Mapping):
@@ -263,21 +268,21 @@ def _warn_of_ignored(config: Mapping[str, Any], run: _SimulatedRun, *, paramwise
         advice = "Pass the scaled rate, as bases={'lr': 0.04} or --base lr=0.04"
         warn_user(Problem(site="auto_scale_lr", found=message, advice=advice))
     wrappers = _wrappers_of(config, ProblemCollector())
-    divided = [(one, path, run.labels[name] if paramwise else None) for name, (one, path) in wrappers.items()]
+    divided = [(wrapper, path, run.labels[name] if paramwise else None) for name, (wrapper, path) in wrappers.items()]
     outer = config.get("optim_wrapper")
     if isinstance(outer, Mapping) and "" not in wrappers:
         divided.insert(0, (outer, entry_path("optim_wrapper"), None))
     for wrapper, path, labels in divided:
-        message = _found_in_paramwise(wrapper, labels)
+        message = _undecided_groups(wrapper, labels)
         if message:
             warn_user(Problem(site=f"{path.removeprefix('$.')}.paramwise_cfg", found=message))
-    for one in (element for several in run.schedulers.values() for element in several):
-        if getattr(one, "need_val_args", False):
+    for scheduler in (element for several in run.schedulers.values() for element in several):
+        if getattr(scheduler, "need_val_args", False):
             message = "it follows a metric, so that the simulation leaves the value as it is"
-            warn_user(Problem(site=f"param_scheduler ({type(one).__name__})", found=message))
+            warn_user(Problem(site=f"param_scheduler ({type(scheduler).__name__})", found=message))
 
 
-def _found_in_paramwise(wrapper: Mapping[str, Any], labels: Sequence[str] | None) -> str:
+def _undecided_groups(wrapper: Mapping[str, Any], labels: Sequence[str] | None) -> str:
     """Return what the model decides about the groups of an optimizer; an empty string if there is nothing.
 
     Args:
@@ -286,13 +291,14 @@ def _found_in_paramwise(wrapper: Mapping[str, Any], labels: Sequence[str] | None
     """
     if not wrapper.get("paramwise_cfg"):
         return ""
-    constructor, unread = constructor_of(wrapper), keys_not_read(wrapper)
+    constructor = constructor_of(wrapper)
+    unread = keys_not_read(wrapper)
     if constructor is not None or labels is None:
-        found = "the values are those of the parameters without factors of their own"
-        return found if constructor is None else f"{found}, because {constructor} needs the model"
-    found = f"the model decides which of these groups exist: {'; '.join(labels)}" if labels else ""
+        message = "the values are those of the parameters without factors of their own"
+        return message if constructor is None else f"{message}, because {constructor} needs the model"
+    undecided = f"the model decides which of these groups exist: {'; '.join(labels)}" if labels else ""
     ignored = f"{', '.join(unread)}: the default constructor does not read this" if unread else ""
-    return ". ".join(filter(None, [found, ignored]))
+    return ". ".join(filter(None, [undecided, ignored]))
 
 
 @contextmanager
@@ -333,7 +339,8 @@ def _iterations_of(run: _SimulatedRun) -> int:
     Raises:
         MissingFact: the length of the run or of an epoch is unknown.
     """
-    length, schedulers = run.length, [element for several in run.schedulers.values() for element in several]
+    length = run.length
+    schedulers = [element for several in run.schedulers.values() for element in several]
     if length.max_epochs is None and length.max_iters is None:
         advice = "For example: train_cfg=dict(max_epochs=12)"
         raise MissingFact("train_cfg", "the length of the run is unknown", advice, fact="total", example="90_000")
@@ -341,7 +348,8 @@ def _iterations_of(run: _SimulatedRun) -> int:
         length.max_epochs is not None or any(scheduler.by_epoch for scheduler in schedulers)
     ):
         site = "train_cfg.max_epochs" if length.max_iters is None else "param_scheduler, by_epoch=True"
-        message, advice = "the length of an epoch is unknown", "For example: simulate(config, steps_per_epoch=100)"
+        message = "the length of an epoch is unknown"
+        advice = "For example: simulate(config, steps_per_epoch=100)"
         raise MissingFact(site, message, advice, fact="steps_per_epoch", example="100")
     return length.max_iters or (length.max_epochs or 0) * (length.epoch_length or 0)
 
@@ -353,7 +361,8 @@ def _refuse_costly(run: _SimulatedRun, iterations: int, source: str) -> None:
         message = f"expected at most {_MOST_GROUPS:,} groups, got {groups:,}"
         advice = "Leave out paramwise_cfg for the values of the parameters without factors of their own"
         raise ConfigError(source, [Problem(entry_path("optim_wrapper"), message, advice, code=codes.REFUSED_VALUE)])
-    values, epochs = run.values_per_iteration(), run.length.max_epochs
+    values = run.values_per_iteration()
+    epochs = run.length.max_epochs
     most = max(min(_MOST, _MOST_VALUES // values), 1)
     if iterations > most:
         message = f"expected at most {most:,} iterations, got {iterations:,} (values per iteration: {values:,})"
@@ -372,9 +381,11 @@ def _check_hook(config: Mapping[str, Any], problems: ProblemCollector) -> None:
     hooks = config.get("default_hooks")
     if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
         return
-    path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
+    path = entry_path("default_hooks", "param_scheduler")
+    hook = hooks["param_scheduler"]
     if hook is None:
-        message, advice = "None: no hook steps the schedulers, so every value stays constant", "Leave it out"
+        message = "None: no hook steps the schedulers, so every value stays constant"
+        advice = "Leave it out"
         problems.add(path, message, advice, code=codes.REFUSED_VALUE)
         return
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else type(hook).__name__
@@ -389,10 +400,11 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
     A single one has the name "". The dict is empty if the config has none. Each of several has the `constructor` of
     `optim_wrapper`, because MMEngine passes all of them to that constructor.
     """
-    wrapper, path = config.get("optim_wrapper"), entry_path("optim_wrapper")
+    wrapper = config.get("optim_wrapper")
+    path = entry_path("optim_wrapper")
     if wrapper is None:
-        given = config.get("param_scheduler")
-        names = list(given) if isinstance(given, Mapping) and "type" not in given else [""]
+        schedulers = config.get("param_scheduler")
+        names = list(schedulers) if isinstance(schedulers, Mapping) and "type" not in schedulers else [""]
         return {str(name): ({}, path) for name in names}
     if not isinstance(wrapper, Mapping):
         message = f"expected a dict, got {type_name_of(wrapper)}"
@@ -400,9 +412,9 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
         return {"": ({}, path)}
     shared = {} if wrapper.get("constructor") is None else {"constructor": wrapper["constructor"]}
     of_name: dict[str, tuple[Mapping[str, Any], str]] = {
-        str(name): ({**one, **shared}, child_path(path, name))
-        for name, one in wrapper.items()
-        if isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
+        str(name): ({**element, **shared}, child_path(path, name))
+        for name, element in wrapper.items()
+        if isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
     }
     if "optimizer" in wrapper or not of_name:
         return {"": (wrapper, path)}
@@ -425,13 +437,13 @@ def _dict_of_optimizer(wrapper: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _refuse_without_rate(wrapper: Mapping[str, Any], path: str, problems: ProblemCollector) -> None:
-    own = _dict_of_optimizer(wrapper)
+    optimizer = _dict_of_optimizer(wrapper)
     place = child_path(path, "optimizer")
     message = "it is missing, so that the values of the schedulers are unknown"
     problems.add(
-        child_path(place, "lr") if own else place,
+        child_path(place, "lr") if optimizer else place,
         message,
-        f"For example: {_RATE if own else _OPTIMIZER}",
+        f"For example: {_RATE if optimizer else _OPTIMIZER}",
         code=codes.WRONG_ARGUMENT,
     )
 
@@ -502,20 +514,20 @@ def _stepped(
     by_epoch = [scheduler for scheduler in schedulers if scheduler.by_epoch]
     length = run.length.epoch_length
     for t in range(1, iterations + 1):
-        for (entry, _), group, values in columns:
-            values.append(float(present_value(group, entry)))
+        for (field, _), group, values in columns:
+            values.append(float(present_value(group, field)))
         report_progress(t - 1, None if length is None else (t - 1) // length)
-        for one in by_iteration:
-            _step(one, source)
+        for scheduler in by_iteration:
+            _step(scheduler, source)
         if length is not None and t % length == 0:
-            for one in by_epoch:
-                _step(one, source)
+            for scheduler in by_epoch:
+                _step(scheduler, source)
     return {key: values for key, _, values in columns}
 
 
 def _lines_of(run: _SimulatedRun) -> dict[_Key, str]:
     """Return the names of the classes that schedule each curve."""
     return {
-        key: ", ".join(type(one).__name__ for one in run.schedulers[name] if one.param_name == key[0])
+        key: ", ".join(type(scheduler).__name__ for scheduler in run.schedulers[name] if scheduler.param_name == key[0])
         for key, name, _ in run.columns()
     }

@@ -49,8 +49,8 @@ def read_lengths(train: Mapping[str, Any], path: str, problems: ProblemCollector
         problems.add(path, "type and by_epoch exclude each other", "Omit by_epoch", code=codes.SAID_TWICE)
     else:
         loop = loop_of(train)
-        for other, length in LENGTHS.items():
-            if loop in LENGTHS and loop != other and length in train:
-                advice = f"Use {LENGTHS[loop]}=…, or dict(type='{other}', {length}=…)"
+        for name, length in LENGTHS.items():
+            if loop in LENGTHS and loop != name and length in train:
+                advice = f"Use {LENGTHS[loop]}=…, or dict(type='{name}', {length}=…)"
                 problems.add(child_path(path, length), f"{loop} has no {length}", advice, code=codes.REFUSED_VALUE)
     return lengths

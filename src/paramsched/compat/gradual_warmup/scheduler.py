@@ -91,10 +91,10 @@ class GradualWarmupScheduler(LRScheduler):
         """Check the arguments of the ramp, and store them with its length."""
         call = f"GradualWarmupScheduler(multiplier={multiplier!r}, total_epoch={total_epoch!r}, {warmup_epoch=})"
         if (total_epoch is None) == (warmup_epoch is None):
-            found = "the length is missing" if total_epoch is None else "the length is passed twice"
+            message = "the length is missing" if total_epoch is None else "the length is passed twice"
             raise InvalidArgument(
                 call,
-                f"{found}; pass either total_epoch or warmup_epoch",
+                f"{message}; pass either total_epoch or warmup_epoch",
                 "For example: total_epoch=5, or warmup_epoch=5",
             )
         if finite_number(call, multiplier) < 1:
@@ -102,7 +102,9 @@ class GradualWarmupScheduler(LRScheduler):
                 call, "the multiplier must be at least 1", "Use 1 to start from 0, or 8 to start from b / 8"
             )
         self._length = whole_number(f"{call}: the ramp", total_epoch if warmup_epoch is None else warmup_epoch, 0)
-        self.multiplier, self.total_epoch, self.warmup_epoch = multiplier, total_epoch, warmup_epoch
+        self.multiplier = multiplier
+        self.total_epoch = total_epoch
+        self.warmup_epoch = warmup_epoch
         self._last = 1.0 if total_epoch is None else float(multiplier)  # the multiple of base after the ramp
 
     def _warmup_bases(self, optimizer: Optimizer, base_lr: float | Sequence[float] | None) -> list[Number]:
@@ -161,7 +163,8 @@ class GradualWarmupScheduler(LRScheduler):
             InvalidArgument: if a required metric is missing or the epoch is negative. The state stays unchanged.
         """
         if self._is_metric_driven and metrics is None and epoch is not None and not isinstance(epoch, int):
-            epoch, metrics = None, epoch
+            metrics = epoch
+            epoch = None
         target = self.last_epoch + 1 if epoch is None else epoch
         if target < 0:
             raise InvalidArgument(f"step({epoch!r})", "the epoch must not be negative", "Use step()")
@@ -241,7 +244,9 @@ class GradualWarmupScheduler(LRScheduler):
         warn_outside_step(self)
         if self._position is not None:
             return group_values(self.optimizer)
-        t, length, m = max(self.last_epoch, 0), self._length, self.multiplier
+        t = max(self.last_epoch, 0)
+        length = self._length
+        m = self.multiplier
         if t > length or length == 0:
             return [base * self._last for base in self.base_lrs]
         # The order of operations is that of each source, because other orders differ in the last bits.
@@ -280,7 +285,8 @@ class GradualWarmupScheduler(LRScheduler):
             )
         after = state.pop("after_scheduler")
         if (after is None) != (self.after_scheduler is None):
-            has, lacks = ("this scheduler", "the state") if after is None else ("the state", "this scheduler")
+            has = "this scheduler" if after is None else "the state"
+            lacks = "the state" if after is None else "this scheduler"
             raise StateError(
                 f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler, but {lacks} has none. "
                 "Build this scheduler with the arguments that were used when the state was saved"

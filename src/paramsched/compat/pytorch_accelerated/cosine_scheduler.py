@@ -129,10 +129,12 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
     def get_updated_values(self, num_updates: int) -> list[float]:
         """Return f(num_updates) for each group."""
-        warmup, ratio = self.warmup_iterations, self.lr_min_ratio
+        warmup = self.warmup_iterations
+        ratio = self.lr_min_ratio
         if num_updates < warmup:
             return self._warmup_values(num_updates)
-        into, over = num_updates - warmup, self.total_iterations - self.num_cooldown_iterations - warmup
+        into = num_updates - warmup
+        over = self.total_iterations - self.num_cooldown_iterations - warmup
         # The share of the distance from base to the minimum that is left, from 1 to 0.
         k = self.k_decay
         left = 0.5 * (1 + math.cos(math.pi * into**k / over**k)) if into < over else 0.0
@@ -142,7 +144,9 @@ class CosineLrScheduler(StatefulSchedulerBase):
         return [ratio * base + (base - ratio * base) * left for base in self.base_lr_values]
 
     def _warmup_values(self, n: int) -> list[float]:
-        ratio, start, over = self.warmup_lr_ratio, self.warmup_lr_init, self.warmup_iterations
+        ratio = self.warmup_lr_ratio
+        start = self.warmup_lr_init
+        over = self.warmup_iterations
         starts = [start if ratio is None else ratio * base for base in self.base_lr_values]
         return [st + n * ((base - st) / over) for base, st in zip(self.base_lr_values, starts, strict=True)]
 

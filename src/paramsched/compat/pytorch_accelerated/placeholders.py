@@ -32,7 +32,8 @@ def _operators(sign: str) -> tuple[_Operator, _Operator]:
     """Return the two methods of an operator, such as `__add__` and `__radd__`."""
 
     def expression(left: object, right: object) -> "Expression":
-        first, second = _operand_text(left), _operand_text(right)
+        first = _operand_text(left)
+        second = _operand_text(right)
         if first is None or second is None:
             return NotImplemented  # type: ignore[no-any-return]  # Python then tries the operator of the other operand
         return Expression(getattr(left, "name", "") or right.name, f"({first} {sign} {second})")  # type: ignore[attr-defined]  # at least one operand is not a number
@@ -53,12 +54,15 @@ class PlaceholderArithmetic:
     def __lt__(self, other: object) -> NoReturn:
         raise _unreplaced_error(self)
 
-    __le__ = __gt__ = __ge__ = __lt__
+    __le__ = __lt__
+    __gt__ = __lt__
+    __ge__ = __lt__
 
     def __int__(self) -> NoReturn:
         raise _unreplaced_error(self)
 
-    __float__ = __index__ = __int__
+    __float__ = __int__
+    __index__ = __int__
 
 
 @final
@@ -134,9 +138,9 @@ def _unreplaced_error(placeholder: object, site: str = "") -> InvalidArgument:
 
 def _is_library_placeholder(value: object) -> TypeGuard[Enum]:
     """Return whether `value` is a placeholder of pytorch-accelerated itself."""
-    kind = type(value)
-    own_name = kind.__name__ == "TrainerPlaceholderValues" and kind.__module__.split(".")[0] == "pytorch_accelerated"
-    return isinstance(value, Enum) and own_name
+    cls = type(value)
+    is_of_library = cls.__name__ == "TrainerPlaceholderValues" and cls.__module__.split(".")[0] == "pytorch_accelerated"
+    return isinstance(value, Enum) and is_of_library
 
 
 def _operand_text(value: object) -> str | None:
@@ -192,8 +196,8 @@ def _number_of(node: ast.expr, trainer: Any) -> Any:
     """Return the value of an expression of a trainer's numbers, without `eval`."""
     source = ast.unparse(node)
     if any(source == placeholder.value for placeholder in TrainerPlaceholderValues):
-        found = attrgetter(source.removeprefix("len(").removesuffix(")").removeprefix("trainer."))(trainer)
-        return len(found) if source.startswith("len(") else found
+        attribute = attrgetter(source.removeprefix("len(").removesuffix(")").removeprefix("trainer."))(trainer)
+        return len(attribute) if source.startswith("len(") else attribute
     match node:
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATIONS:
             return _OPERATIONS[type(sign)](_number_of(left, trainer), _number_of(right, trainer))
@@ -211,8 +215,8 @@ def _number_of(node: ast.expr, trainer: Any) -> Any:
 def require_positive_count(site: str, amount: float, times: float = 1) -> int:
     """Return `amount * times` as a number of updates; raise an error unless it is a positive integer."""
     if not (amount > 0 and times > 0):
-        found = f"{amount!r} times {times!r} updates" if times != 1 else f"{amount!r} updates"
-        raise AssertedArgument(site, f"the length must be greater than 0, got {found}", "For example: 10")
+        product = f"{amount!r} times {times!r} updates" if times != 1 else f"{amount!r} updates"
+        raise AssertedArgument(site, f"the length must be greater than 0, got {product}", "For example: 10")
     return whole_number(f"{site}: updates", amount * times)
 
 

@@ -61,10 +61,10 @@ class SchedulerBase(ABC):
         self._initial_param_group_field = f"initial_{param_group_field}"
         for i, group in enumerate(optimizer.param_groups):
             if param_group_field not in group:
-                known = [name for name in group if name != "params"]
+                fields = [name for name in group if name != "params"]
                 raise UnknownField(
                     f"{param_group_field} missing from param_groups[{i}]",
-                    did_you_mean(param_group_field, known),
+                    did_you_mean(param_group_field, fields),
                     "Use one of these as param_group_field",
                 )
         # The groups are written only after all of them have been checked.
@@ -95,7 +95,8 @@ class SchedulerBase(ABC):
         """Return all attributes except the optimizer, and the present values of the groups, as plain data."""
         self._add_bases()
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
-        field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
+        field = state.get("param_group_field")
+        groups = getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
             state[HELD_VALUES] = [_plain(group[field]) for group in groups]
         return state
@@ -107,17 +108,18 @@ class SchedulerBase(ABC):
         value belongs to which group.
         """
         self._restore_attributes(state_dict, [name for name in state_dict if name != HELD_VALUES])
-        groups, values = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get(HELD_VALUES, ())
+        groups = getattr(vars(self).get("optimizer"), "param_groups", [])
+        values = state_dict.get(HELD_VALUES, ())
         if groups and len(values) == len(groups):
             self._update_param_groups(values)
 
     def _restore_attributes(self, state_dict: Mapping[str, Any], names: Iterable[str]) -> None:
         """Restore the attributes `names`, as far as the state contains them."""
         self._add_bases()
-        known = {name: by_value(state_dict[name]) for name in names if name in state_dict}
-        if len(known.get("base_lr_values", ())) != len(self.base_lr_values):
-            known.pop("base_lr_values", None)
-        vars(self).update(known)
+        attributes = {name: by_value(state_dict[name]) for name in names if name in state_dict}
+        if len(attributes.get("base_lr_values", ())) != len(self.base_lr_values):
+            attributes.pop("base_lr_values", None)
+        vars(self).update(attributes)
 
     def _add_bases(self) -> None:
         """Use the present value of each group without a base as its base."""

@@ -218,16 +218,18 @@ class WSDLrScheduler(StatefulSchedulerBase):
         """Return f(num_updates) for each group."""
         bases = [float(base) for base in self.base_lr_values]
         if num_updates < self.num_warmup_steps and self._has_warmup:
-            share, start = num_updates / self.num_warmup_steps, self.warmup_starting_lr
+            share = num_updates / self.num_warmup_steps
+            start = self.warmup_starting_lr
             return [start + (base - start) * share for base in bases]
-        part, low = self._part_of_decay(num_updates), self.lr_min
-        if part is None:
+        decayed = self._part_of_decay(num_updates)
+        low = self.lr_min
+        if decayed is None:
             return bases
         if self.use_inverse_sqrt_decay:
-            return [base * (low + (1 - low) * (1 - math.sqrt(part))) for base in bases]
+            return [base * (low + (1 - low) * (1 - math.sqrt(decayed))) for base in bases]
         if low == 0:  # the limit of the formula
-            return [0.0 if part else base for base in bases]
-        divisor = part * (1.0 / low) + (1.0 - part)
+            return [0.0 if decayed else base for base in bases]
+        divisor = decayed * (1.0 / low) + (1.0 - decayed)
         return [base / divisor for base in bases]
 
     def _part_of_decay(self, n: int) -> float | None:

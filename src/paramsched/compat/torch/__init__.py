@@ -9,13 +9,13 @@ Source: torch 2.13.
 from paramsched.base.foreign_names import no_attribute
 from paramsched.core.entries import lazy_names
 
-_own, __all__, __dir__ = lazy_names(__name__, __file__)
+_lazy_name, __all__, __dir__ = lazy_names(__name__, __file__)
 
 
 def __getattr__(name: str) -> object:
     """Return a public name, or an attribute of `torch.optim.lr_scheduler` that is not defined here."""
     try:
-        return _own(name)
+        return _lazy_name(name)
     except AttributeError:
         if name.startswith("__"):
             raise

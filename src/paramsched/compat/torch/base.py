@@ -135,7 +135,10 @@ def restore_attributes(function: Any, saved: dict[str, Any] | None) -> None:
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """The argument `verbose` of torch before 2.7: True prints the lr of each group at each step."""
 
-CLASS, WRITTEN, AT, GROUPS = "_class", "_written", "_written_at", "_groups"
+CLASS = "_class"
+WRITTEN = "_written"
+AT = "_written_at"
+GROUPS = "_groups"
 """Keys of our states that torch's lack: the name of the class, `_last_lr`, the counts, and the values in the groups.
 
 torch's classes keep them if they load a state of these classes. After a step, `_written` differs from `_last_lr`, or
@@ -190,7 +193,8 @@ class LRScheduler(lr_scheduler.LRScheduler):
                     "that has no initial_lr, write the lr of your code into each group: for group in "
                     f"optimizer.param_groups: group['initial_lr'] = {float(optimizer.defaults.get('lr', 0.1))}"
                 )
-        self.optimizer, self.last_epoch = optimizer, last_epoch
+        self.optimizer = optimizer
+        self.last_epoch = last_epoch
         if verbose is True:
             self.verbose = True
         separate_tensors(optimizer)
@@ -206,7 +210,8 @@ class LRScheduler(lr_scheduler.LRScheduler):
 
     def _initial_step(self) -> None:
         """Make the first step. Compositions call it to start a member."""
-        self._step_count, self._is_initial = 0, True
+        self._step_count = 0
+        self._is_initial = True
         try:
             self.step()
         finally:
@@ -256,17 +261,19 @@ class LRScheduler(lr_scheduler.LRScheduler):
 
     def _take_in_added_groups(self) -> None:
         """Complete the lists with one entry per group after groups were added to the optimizer."""
-        known, groups = len(self._last_lr), self.optimizer.param_groups
-        lists: list[Any] = [entries for name in self._per_group if len(entries := getattr(self, name, ())) == known]
+        count = len(self._last_lr)
+        groups = self.optimizer.param_groups
+        lists: list[Any] = [getattr(self, name, ()) for name in self._per_group]
+        lists = [entries for entries in lists if len(entries) == count]
         bases = list(getattr(self, "base_lrs", ()))  # a subclass may have none, or one for all groups
-        for group in groups[known:]:
+        for group in groups[count:]:
             for name in self._group_entries:
-                group.setdefault(name, by_value(groups[known - 1].get(name)))
+                group.setdefault(name, by_value(groups[count - 1].get(name)))
             group.setdefault("initial_lr", self._base_of_added(group, bases))
-            if len(bases) == known:
+            if len(bases) == count:
                 self.base_lrs.append(by_value(group["initial_lr"]))
             for entries in lists:
-                entries.append(by_value(entries[known - 1]))
+                entries.append(by_value(entries[count - 1]))
 
     def _base_of_added(self, group: ParamGroup, bases: list[Any]) -> Number:
         """Return the base of an added group: the group continues from its lr with the factors of the last known one."""
@@ -300,7 +307,8 @@ class LRScheduler(lr_scheduler.LRScheduler):
         closed = getattr(self, "_get_closed_form_lr", None)
         if closed is None:
             raise NotImplementedError(f"{type(self).__name__} has no closed form; step the scheduler to epoch {t}")
-        present, self.last_epoch = self.last_epoch, t  # type: ignore[assignment]  # torch accepts floats too
+        present = self.last_epoch
+        self.last_epoch = t  # type: ignore[assignment]  # torch accepts floats too
         try:
             return [float(lr) for lr in closed()]
         finally:
@@ -335,15 +343,16 @@ class LRScheduler(lr_scheduler.LRScheduler):
             raise StateError(f"{site}: this is the state of {saved}. Build {saved} to load it")
         added = (CLASS, WRITTEN, AT, GROUPS)
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name not in added})
-        groups, lrs = getattr(vars(self).get("optimizer"), "param_groups", []), state_dict.get("_last_lr", ())
+        groups = getattr(vars(self).get("optimizer"), "param_groups", [])
+        lrs = state_dict.get("_last_lr", ())
         is_written = False
         if GROUPS in state_dict and groups:
             is_old = not is_own_state(state_dict)
             for field, values in state_dict[GROUPS].items():
                 is_written = write_saved_values(self, self.optimizer, field, values, is_old=is_old) or is_written
         if not is_written:
-            for group, lr, (known, first) in zip(groups, lrs, getattr(self, "_built", ()), strict=False):
-                if group is known and float(group["lr"]) == float(first):
+            for group, lr, (built_group, built_lr) in zip(groups, lrs, getattr(self, "_built", ()), strict=False):
+                if group is built_group and float(group["lr"]) == float(built_lr):
                     set_value(group, lr)
 
     def __reduce__(self) -> Reduced:
@@ -388,19 +397,23 @@ def watch_step(optimizer: Optimizer) -> None:
     """Wrap `optimizer.step` once, to notice its calls. The wrapper keeps no reference to the optimizer."""
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
-    method, held = getattr(optimizer.step, "__func__", None), ref(optimizer)
+    method = getattr(optimizer.step, "__func__", None)
+    held = ref(optimizer)
     function: Any = optimizer.step if method is None else method
 
     @wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
         owner: Any = held()
-        owner._opt_called, owner._step_count = True, getattr(owner, "_step_count", 0) + 1
+        owner._opt_called = True
+        owner._step_count = getattr(owner, "_step_count", 0) + 1
         return function(*args, **kwargs) if method is None else function(owner, *args, **kwargs)
 
     marked: Any = step
-    marked._wrapped_by_lr_sched = marked._with_counter = True  # torch before 2.4 looks for the second mark
+    marked._wrapped_by_lr_sched = True
+    marked._with_counter = True  # torch before 2.4 looks for the second mark
     carrier: Any = optimizer
-    carrier.step, carrier._step_count = step, 0
+    carrier.step = step
+    carrier._step_count = 0
 
 
 def warn_of_order(optimizer: Optimizer) -> None:

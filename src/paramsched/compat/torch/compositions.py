@@ -33,7 +33,9 @@ class CompositionLR(LRScheduler):
         """Store the members, which the constructor has checked."""
         if verbose is True:
             self.verbose = True
-        self.optimizer, self._schedulers, self._step_count = optimizer, list(members), 1
+        self.optimizer = optimizer
+        self._schedulers = list(members)
+        self._step_count = 1
         watch_step(optimizer)
 
     @property
@@ -79,7 +81,8 @@ class CompositionLR(LRScheduler):
         return super().state_dict() | {"_schedulers": [member.state_dict() for member in self._schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        state, lrs = dict(state_dict), group_values(self.optimizer)
+        state = dict(state_dict)
+        lrs = group_values(self.optimizer)
         for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
             member.load_state_dict(saved)
         for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):

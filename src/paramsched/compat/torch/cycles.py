@@ -67,7 +67,9 @@ class CosineAnnealingLR(LRScheduler, lr_scheduler.CosineAnnealingLR):
 
     def get_lr(self) -> list[Number]:
         warn_outside_step(self)
-        groups, low, t = self.optimizer.param_groups, self.eta_min, self.last_epoch
+        groups = self.optimizer.param_groups
+        low = self.eta_min
+        t = self.last_epoch
         if self._is_initial:
             return group_values(self.optimizer)
         if self._step_count == 1 and t > 0:  # `last_epoch` was set after construction
@@ -134,7 +136,8 @@ class CosineAnnealingWarmRestarts(LRScheduler, lr_scheduler.CosineAnnealingWarmR
             raise torch_error(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "For example: eta_min=0.0"
             )
-        self.T_0 = self.T_i = float_number(self, "T_0", T_0)
+        self.T_0 = float_number(self, "T_0", T_0)
+        self.T_i = self.T_0
         self.T_mult = float_number(self, "T_mult", T_mult)
         self.eta_min = float_number(self, "eta_min", eta_min)
         self.T_cur = last_epoch
@@ -163,7 +166,8 @@ class CosineAnnealingWarmRestarts(LRScheduler, lr_scheduler.CosineAnnealingWarmR
         if epoch is None and target > 0 and not self._is_initial:
             self.T_cur += 1
             if self.T_cur >= self.T_i:
-                self.T_cur, self.T_i = self.T_cur % self.T_i, self.T_i * self.T_mult
+                self.T_cur = self.T_cur % self.T_i
+                self.T_i = self.T_i * self.T_mult
         else:
             self.T_cur, size = self._cycle(target)  # type: ignore[assignment]  # may be fractional
             if self.T_mult != 1 or target < self.T_0:  # else torch keeps T_i, which a user may have set
@@ -173,11 +177,13 @@ class CosineAnnealingWarmRestarts(LRScheduler, lr_scheduler.CosineAnnealingWarmR
 
     def _cycle(self, epoch: float) -> tuple[float, int]:
         """Return the pair (T_cur, T_i) of an epoch, without a logarithm, which may round into another cycle."""
-        begin, size = 0, self.T_0
+        begin = 0
+        size = self.T_0
         if self.T_mult == 1:
             begin = int(epoch // size) * size
         while epoch >= begin + size:
-            begin, size = begin + size, size * self.T_mult
+            begin = begin + size
+            size = size * self.T_mult
         return epoch - begin, size
 
 
@@ -206,7 +212,8 @@ class CycleLR(LRScheduler):
         """Set the momentum to the highest, and write both bounds into the groups."""
         for group, low, high in zip(optimizer.param_groups, lowest, highest, strict=True):
             set_value(group, high, self._momentum_field)
-            group["max_momentum"], group["base_momentum"] = high, low
+            group["max_momentum"] = high
+            group["base_momentum"] = low
 
     def _write_momentum(self) -> None:
         """Write the momentum of `last_epoch` into the groups."""
@@ -218,9 +225,10 @@ class CycleLR(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        known = [group for group, _ in getattr(self, "_built", ())]
-        built = all(group is one for group, one in zip(self.optimizer.param_groups, known, strict=False))
-        if self.cycle_momentum and built and not is_own_state(state_dict):
+        built_groups = [group for group, _ in getattr(self, "_built", ())]
+        pairs = zip(self.optimizer.param_groups, built_groups, strict=False)
+        has_built_groups = all(group is built for group, built in pairs)
+        if self.cycle_momentum and has_built_groups and not is_own_state(state_dict):
             self._write_momentum()  # torch's states do not contain it; the optimizer's state replaces the groups
 
 
@@ -290,7 +298,9 @@ class CyclicLR(CycleLR, lr_scheduler.CyclicLR):
             raise torch_error("mode is invalid and scale_fn is None", advice)
         if scale_fn is not None:
             require_function("scale_fn", scale_fn)
-        self.mode, self.scale_mode, self._scale_fn_custom = mode, scale_mode, scale_fn
+        self.mode = mode
+        self.scale_mode = scale_mode
+        self._scale_fn_custom = scale_fn
         self.gamma = number(self, "gamma", gamma) if mode == "exp_range" and scale_fn is None else gamma
         up = self._updates("step_size_up", step_size_up)
         down = up if step_size_down is None else self._updates("step_size_down", step_size_down)
@@ -384,7 +394,8 @@ class CyclicLR(CycleLR, lr_scheduler.CyclicLR):
         self._write_momentum_at(*self._heights())
 
     def _write_momentum_at(self, height: float, scale: float) -> None:
-        groups, field = self.optimizer.param_groups, self._momentum_field
+        groups = self.optimizer.param_groups
+        field = self._momentum_field
         for group, low, high in zip(groups, self.base_momentums, self.max_momentums, strict=True):
             set_value(group, high - (high - low) * height * scale, field)
 
@@ -498,7 +509,8 @@ class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
                 raise InvalidArgument(site, f"the lr is divided by {name}", f"For example: {name}=25.0")
         if last_epoch == -1:
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["initial_lr"], group["max_lr"] = peak / div_factor, peak
+                group["initial_lr"] = peak / div_factor
+                group["max_lr"] = peak
                 group["min_lr"] = group["initial_lr"] / final_div_factor
             if cycle_momentum:
                 self._begin_momentum(optimizer, lowest, highest)
@@ -506,7 +518,8 @@ class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
 
     def _position(self) -> tuple[dict[str, Any], float]:
         """Return the pair of the phase of `last_epoch`, and the fraction of the phase that is over."""
-        step, begin = min(self.last_epoch, self.total_steps - 1), 0.0
+        step = min(self.last_epoch, self.total_steps - 1)
+        begin = 0.0
         for phase in self._schedule_phases:
             end = phase["end_step"]
             if step <= end != begin:
@@ -525,7 +538,9 @@ class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
         phase, share = self._position()
         if self.cycle_momentum:
             self._write_momentum_at(phase, share)
-        start, end, anneal = phase["start_lr"], phase["end_lr"], self._anneal_func
+        start = phase["start_lr"]
+        end = phase["end_lr"]
+        anneal = self._anneal_func
         return [anneal(group[start], group[end], share) for group in self.optimizer.param_groups]
 
     def _write_momentum(self) -> None:
@@ -533,7 +548,9 @@ class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
             self._write_momentum_at(*self._position())
 
     def _write_momentum_at(self, phase: dict[str, Any], share: float) -> None:
-        start, end, field = phase["start_momentum"], phase["end_momentum"], self._momentum_field
+        start = phase["start_momentum"]
+        end = phase["end_momentum"]
+        field = self._momentum_field
         for group in self.optimizer.param_groups:
             set_value(group, self._anneal_func(group[start], group[end], share), field)
 
@@ -543,8 +560,8 @@ class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
                 return self._annealing_cos(start, end, pct)
             case "linear":
                 return self._annealing_linear(start, end, pct)
-            case other:
-                raise torch_error(f"Unknown _anneal_func_type: {other}", 'Use "cos" or "linear"')
+            case name:
+                raise torch_error(f"Unknown _anneal_func_type: {name}", 'Use "cos" or "linear"')
 
     @staticmethod
     def _annealing_cos(start: float, end: float, pct: float) -> float:
@@ -565,7 +582,8 @@ class OneCycleLR(CycleLR, lr_scheduler.OneCycleLR):
 def _phases(total: int, pct_start: float, *, three_phase: bool) -> list[dict[str, Any]]:
     """Return the phases in torch's format: the last step, and the entries of a group at the start and at the end."""
     names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
-    up, back = float(pct_start * total) - 1, float(2 * pct_start * total) - 2
+    up = float(pct_start * total) - 1
+    back = float(2 * pct_start * total) - 2
     rows: list[tuple[Any, ...]] = [(up, "initial_lr", "max_lr", "max_momentum", "base_momentum")]
     if three_phase:
         rows.append((back, "max_lr", "initial_lr", "base_momentum", "max_momentum"))

@@ -343,7 +343,8 @@ class PolynomialLR(LRScheduler, lr_scheduler.PolynomialLR):
         warn_outside_step(self)
         if self._is_initial or self.last_epoch > self.total_iters:
             return group_values(self.optimizer)
-        left, left_before = 1.0 - self.last_epoch / self.total_iters, 1.0 - (self.last_epoch - 1) / self.total_iters
+        left = 1.0 - self.last_epoch / self.total_iters
+        left_before = 1.0 - (self.last_epoch - 1) / self.total_iters
         factor = (left / left_before) ** self.power
         return [group["lr"] * factor for group in self.optimizer.param_groups]
 

@@ -96,15 +96,19 @@ class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
         self._init_is_better(mode, number(self, "threshold", threshold, "1e-4"), threshold_mode)
         if verbose is True:
             self.verbose = True
-        self.optimizer, self.last_epoch, self._step_count = optimizer, 0, 1
+        self.optimizer = optimizer
+        self.last_epoch = 0
+        self._step_count = 1
         separate_tensors(optimizer)
-        self.base_lrs, self._last_lr = group_values(optimizer), group_values(optimizer)
+        self.base_lrs = group_values(optimizer)
+        self._last_lr = group_values(optimizer)
         self._built = list(zip(optimizer.param_groups, self.base_lrs, strict=True))
         self._reset()
 
     def _reset(self) -> None:
         self.best: float = self.mode_worse
-        self.cooldown_counter = self.num_bad_epochs = 0
+        self.cooldown_counter = 0
+        self.num_bad_epochs = 0
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]  # torch's signature
         """Process one value of the metric."""
@@ -117,23 +121,29 @@ class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
         self.last_epoch = epoch
         if self.nonfinite == "ignore" and not math.isfinite(value):
             advice = 'Use nonfinite="count" to count it as no improvement.'
-            message, site = "the metric is not finite and is ignored", f"ReduceLROnPlateau.step({value})"
+            message = "the metric is not finite and is ignored"
+            site = f"ReduceLROnPlateau.step({value})"
             warn_user(Problem(site=site, found=message, advice=advice))
             return
         if self._is_better(value, self.best):
-            self.best, self.num_bad_epochs = value, 0
+            self.best = value
+            self.num_bad_epochs = 0
         else:
             self.num_bad_epochs += 1
         if self.in_cooldown:
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+            self.cooldown_counter = self.cooldown_counter - 1
+            self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
             self._reduce_lr(epoch)
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+            self.cooldown_counter = self.cooldown
+            self.num_bad_epochs = 0
         self._last_lr = group_values(self.optimizer)
 
     def _reduce_lr(self, epoch: int) -> None:
         """Reduce the lr of each group, within the limits of `min_lr` and `eps`."""
-        groups, factor, eps = self.optimizer.param_groups, self.factor, self.eps
+        groups = self.optimizer.param_groups
+        factor = self.factor
+        eps = self.eps
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
                 raise RuntimeError(
@@ -173,7 +183,9 @@ class ReduceLROnPlateau(LRScheduler, lr_scheduler.ReduceLROnPlateau):
         if threshold_mode not in ("rel", "abs"):
             raise ValueError(bounded(f"threshold mode {threshold_mode} is unknown!", MOST_OF_MESSAGE))
         self.mode_worse = math.inf if mode == "min" else -math.inf
-        self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
+        self.mode = mode
+        self.threshold = threshold
+        self.threshold_mode = threshold_mode
 
     def get_lr(self) -> list[Number]:
         """Return the present values, because the next ones depend on the metric."""
@@ -233,7 +245,8 @@ class SWALR(LRScheduler, swa_utils.SWALR):
             raise torch_error(
                 f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "For example: anneal_epochs=10"
             )
-        self._anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs
+        self._anneal_strategy = anneal_strategy
+        self.anneal_epochs = anneal_epochs
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["swa_lr"] = rate
         super().__init__(optimizer, last_epoch, verbose)

@@ -65,7 +65,8 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
     """Return the wrapped torch optimizer; None if a wrapper contains another object."""
     depth = 0
     while isinstance(optimizer, Wrapper) and depth < 10:
-        optimizer, depth = optimizer.optimizer, depth + 1
+        optimizer = optimizer.optimizer
+        depth = depth + 1
     return optimizer if isinstance(optimizer, Optimizer) else None
 
 
@@ -105,7 +106,8 @@ def watch_steps(optimizer: Any) -> None:
             _has_stepped[optimizer] = True
 
         watch_updates(inner, note_step, lambda _: None)
-    _has_stepped[inner], _replaced_steps[inner] = False, _steps_of_objects(optimizer, inner)
+    _has_stepped[inner] = False
+    _replaced_steps[inner] = _steps_of_objects(optimizer, inner)
 
 
 def warn_of_order(optimizer: Any) -> None:
@@ -222,8 +224,12 @@ class _ParamScheduler:
         if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
             message = f"expected an integer of at least -1, got last_step={last_step!r}"
             raise AssertedArgument(self._site("last_step"), message, "Use -1 to start")
-        self.optimizer, self.param_name = optimizer, param_name
-        self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
+        self.optimizer = optimizer
+        self.param_name = param_name
+        self.begin = begin
+        self.end = end
+        self.by_epoch = by_epoch
+        self.verbose = verbose
         self._check_groups(resumes=last_step >= 0)
         initial = f"initial_{param_name}"
         for group in optimizer.param_groups:
@@ -251,7 +257,8 @@ class _ParamScheduler:
         if self._global_step == 0:
             warn_of_order(self.optimizer)
         self._global_step += 1
-        groups, name = self.optimizer.param_groups, self.param_name
+        groups = self.optimizer.param_groups
+        name = self.param_name
         if len(groups) > len(self.base_values):
             self._include_added_groups()
         if self.begin <= self._global_step + self._skipped < self.end:
@@ -305,17 +312,18 @@ class _ParamScheduler:
         """
         if not isinstance(self.base_values, list):
             return
-        groups, known = self.optimizer.param_groups, list(self.base_values)
-        first = len(known) - (pseudo_group(self.optimizer) is not None)
-        for index, group in enumerate(groups[first : first + len(groups) - len(known)], start=first):
-            base = late_base(group[self.param_name], known, self._last_value)
+        groups = self.optimizer.param_groups
+        bases = list(self.base_values)
+        first = len(bases) - (pseudo_group(self.optimizer) is not None)
+        for index, group in enumerate(groups[first : first + len(groups) - len(bases)], start=first):
+            base = late_base(group[self.param_name], bases, self._last_value)
             self.base_values.insert(index, number_of(group.setdefault(f"initial_{self.param_name}", base)))
 
     def state_dict(self) -> dict[str, Any]:
         """Return all attributes except the optimizer as plain data, with the class and the values of the groups."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
-        known = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
-        values = {GROUPS_KEY: by_value(self._present_values()), AT_KEY: _counts_of(state)} if known else {}
+        has_field = {"optimizer", "param_name"} <= vars(self).keys()  # a subclass may skip this class's constructor
+        values = {GROUPS_KEY: by_value(self._present_values()), AT_KEY: _counts_of(state)} if has_field else {}
         return {CLASS_KEY: type(self).__name__} | values | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -331,7 +339,7 @@ class _ParamScheduler:
         """
         changed = changed_arguments(self, state_dict)
         if changed:
-            listed = ", ".join(f"{name}: {own!r} -> {saved!r}" for name, (own, saved) in changed.items())
+            listed = ", ".join(f"{name}: {new!r} -> {saved!r}" for name, (new, saved) in changed.items())
             advice = "To use the new ones, write PlanScheduler in a Runner of MMEngine, or restore(…) in your own loop"
             message = f"the saved arguments replace this scheduler's: {listed}"
             warn_user(Problem(site=f"{type(self).__name__}.load_state_dict", found=message, advice=advice))
@@ -346,7 +354,8 @@ class _ParamScheduler:
             self._write_saved_values(state[GROUPS_KEY], is_old=state.get(AT_KEY) != _counts_of(state))
 
     def _write_saved_values(self, values: Sequence[Any], *, is_old: bool) -> None:
-        inner, name = inner_optimizer(self.optimizer), self.param_name
+        inner = inner_optimizer(self.optimizer)
+        name = self.param_name
         if inner is not None:
 
             def present() -> list[Any]:
@@ -391,7 +400,8 @@ class _ParamScheduler:
             message = "only arguments in epochs can be converted"
             raise AssertedArgument(CallSite(call, "by_epoch", repr(by_epoch)), message, "Omit by_epoch")
         if epoch_length is None or not epoch_length > 0:
-            message, example = "`epoch_length` must be a positive integer", "epoch_length=len(train_dataloader)"
+            message = "`epoch_length` must be a positive integer"
+            example = "epoch_length=len(train_dataloader)"
             raise AssertedArgument(CallSite(call, "epoch_length", repr(epoch_length)), message, example=example)
         signature = inspect.signature(cls)
         by_position = signature.bind_partial(*args).arguments
@@ -521,15 +531,17 @@ def changed_arguments(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> d
     Raises:
         StateError: if `state` is not a state, or belongs to another class or another entry.
     """
-    cls, attributes = type(scheduler).__name__, vars(scheduler)
+    cls = type(scheduler).__name__
+    attributes = vars(scheduler)
     if not isinstance(state, Mapping):
         raise StateError(f"{cls}: expected a state, got {type(state).__name__}. Pass the result of state_dict()")
-    entry = attributes.get("param_name")
-    saved_class, saved_entry = state.get(CLASS_KEY, cls), state.get("param_name", entry)
-    if saved_class != cls or (entry is not None and saved_entry != entry):
-        found = f"of {saved_class}" if saved_class != cls else f"of a scheduler of {saved_entry!r}, not of {entry!r}"
+    field = attributes.get("param_name")
+    saved_class = state.get(CLASS_KEY, cls)
+    saved_field = state.get("param_name", field)
+    if saved_class != cls or (field is not None and saved_field != field):
+        owner = f"of {saved_class}" if saved_class != cls else f"of a scheduler of {saved_field!r}, not of {field!r}"
         raise StateError(
-            f"{cls}.load_state_dict: this is the state {found}. "
+            f"{cls}.load_state_dict: this is the state {owner}. "
             "Pass the schedulers in the order in which they were saved"
         )
     # A user's class may have more arguments than the class that saved the state.
@@ -558,4 +570,4 @@ def _as_saved(argument: Any) -> Any:
 
 def _times(count: Any, epoch_length: int) -> Any:
     """Return a count of epochs, or a list of them, as iterations."""
-    return [one * epoch_length for one in count] if isinstance(count, (list, tuple)) else count * epoch_length
+    return [number * epoch_length for number in count] if isinstance(count, (list, tuple)) else count * epoch_length

@@ -62,7 +62,8 @@ class RunLength:
 
     def end(self, by_epoch: bool) -> int | None:
         """Return the end of the run, the default of a scheduler's `end`, in epochs or iterations; None if unknown."""
-        epochs, length = self.max_epochs, self.epoch_length
+        epochs = self.max_epochs
+        length = self.epoch_length
         if by_epoch:
             if epochs is None and self.max_iters is not None and length:
                 return ceil(self.max_iters / length)  # MMEngine takes 1 instead
@@ -127,7 +128,7 @@ def build_param_scheduler(
 
 
 def _is_of_mmengine(cls: Any) -> bool:
-    return any(one.__module__.startswith("mmengine.") for one in getattr(cls, "__mro__", ()))
+    return any(base.__module__.startswith("mmengine.") for base in getattr(cls, "__mro__", ()))
 
 
 def build_scheduler(cls: Any, element: Mapping[str, Any], optimizer: OptimizerLike, run: RunLength) -> _ParamScheduler:
@@ -176,7 +177,8 @@ def build_entry(
         message = f"expected a scheduler, got {type_name_of(config)}: {short_json(config)}"
         problems.add(path, message, EXAMPLE, code=codes.WRONG_TYPE)
         return None
-    before, config = problems.count, {key: value for key, value in config.items() if key not in omitted}
+    before = problems.count
+    config = {key: value for key, value in config.items() if key not in omitted}
     for name in (CONVERTED, "by_epoch"):
         if not isinstance(config.get(name, True), bool):
             message = f"{short_json(config[name])} is {type_name_of(config[name])}, not True or False"
@@ -196,7 +198,8 @@ def build_entry(
         return None
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
-        message, advice = f"{cls.__name__} has no {', '.join(missing)}()", f"Derive it from {_BASE}"
+        message = f"{cls.__name__} has no {', '.join(missing)}()"
+        advice = f"Derive it from {_BASE}"
         problems.add(path, message, advice, code=codes.WRONG_ARGUMENT)
         return None
     return built
@@ -235,12 +238,15 @@ def build_lists(
             advice = f"Use {{{name!r}: [scheduler], …}}, or dict(type=…)"
             problems.add(path, "a built scheduler belongs to one optimizer", advice, code=codes.REFUSED_VALUE)
         elif any(built) and not all(built):
-            place, advice = child_path(path, name) if by_name else path, "Use dicts only, or build all of them"
+            place = child_path(path, name) if by_name else path
+            advice = "Use dicts only, or build all of them"
             problems.add(place, "built schedulers and dicts are mixed", advice, code=codes.REFUSED_VALUE)
         elif name in optimizers:
             lists[name] = [
-                entry if is_scheduler(entry) else build_entry(entry, where, optimizers[name], length, problems, omitted)
-                for entry, where in many
+                element
+                if is_scheduler(element)
+                else build_entry(element, place, optimizers[name], length, problems, omitted)
+                for element, place in many
             ]
         if problems.count and not by_name:  # the other optimizers would have the same problems
             break
@@ -261,7 +267,7 @@ def _located_entries(
     if not isinstance(config, Mapping) or "type" in config:
         return {name: _listed(config, path) for name in names}
     if list(names) == [""]:
-        if config and all(isinstance(one, (Mapping, list, tuple)) for one in config.values()):
+        if config and all(isinstance(element, (Mapping, list, tuple)) for element in config.values()):
             message = "these are the schedulers of several optimizers, but optim_wrapper has one"
             problems.add(path, message, EXAMPLE, code=codes.REFUSED_VALUE)
         else:
@@ -282,32 +288,32 @@ def _listed(config: Any, path: str) -> list[tuple[Any, str]]:
     return [] if config is None else [(config, path)]
 
 
-def _class_of(kind: Any, arguments: Iterable[str], path: str, problems: ProblemCollector) -> Any:
+def _class_of(value: Any, arguments: Iterable[str], path: str, problems: ProblemCollector) -> Any:
     """Return the class of a scheduler; report a missing or unknown class and return None."""
-    if kind is ... or not isinstance(kind, (str, type)):
-        message = "type is missing" if kind is ... else f"type is {short_json(kind)}"
+    if value is ... or not isinstance(value, (str, type)):
+        message = "type is missing" if value is ... else f"type is {short_json(value)}"
         problems.add(path, message, EXAMPLE, code=codes.WRONG_ARGUMENT)
         return None
     try:
-        return PARAM_SCHEDULERS.find(kind)
+        return PARAM_SCHEDULERS.find(value)
     except KeyError:
-        message, advice = _unknown_class(str(kind), arguments)
+        message, advice = _unknown_class(str(value), arguments)
         problems.add(path, message, advice, code=codes.UNKNOWN_NAME)
         return None
 
 
-def _unknown_class(kind: str, arguments: Iterable[str]) -> tuple[str, str]:
+def _unknown_class(cls_name: str, arguments: Iterable[str]) -> tuple[str, str]:
     """Return the problem of an unknown class, and the advice.
 
     A similar name is suggested only if its class accepts the arguments, because the config may have a class of its own.
     """
-    scope, _, name = kind.rpartition(".")
+    scope, _, name = cls_name.rpartition(".")
     near = get_close_matches(name, SCHEDULER_CLASSES, n=1, cutoff=0.75)
     if near and not scope and inspect.signature(SCHEDULER_CLASSES[near[0]]).parameters.keys() >= {*arguments}:
-        return f'unknown scheduler "{kind}"; did you mean "{near[0]}"?', ""
-    message = f'unknown scheduler "{kind}": neither MMEngine nor your config defines it'
+        return f'unknown scheduler "{cls_name}"; did you mean "{near[0]}"?', ""
+    message = f'unknown scheduler "{cls_name}": neither MMEngine nor your config defines it'
     if scope in SCOPES and find_spec(scope) is None:
-        message = f'"{kind}" is a class of the package {scope}, which is not installed'
+        message = f'"{cls_name}" is a class of the package {scope}, which is not installed'
     register = f"paramsched.mmengine.schedulers.PARAM_SCHEDULERS.register_module(module={name})"
     return message, f"Import its module first (on the command line: --import the.module), or call {register}"
 
@@ -386,36 +392,67 @@ def restore(
         raise InvalidArgument(
             f"restore(on_change={on_change!r})", "unknown policy", 'Use "new", "checkpoint" or "error"'
         )
-    if isinstance(schedulers, Mapping):
-        if not isinstance(states, Mapping) or set(states) != set(schedulers):
-            found = ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"
-            raise StateError(f"restore: expected the states of schedulers for {', '.join(schedulers)}, got {found}")
-        pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
-    else:
-        pairs = [(schedulers, states, "")]
-    for several, saved, where in pairs:
-        if not isinstance(several, Sequence) or isinstance(saved, Mapping):
-            found = "expected a list of schedulers and a list of their states"
-            begin, end = (f"{{{where.removesuffix(': ')!r}: ", "}") if where else ("", "")
-            line = f"restore({begin}[scheduler]{end}, {begin}[state]{end})"
-            raise InvalidArgument("restore(…)", f"{where}{found}", example=line)
+    pairs = _paired_lists(schedulers, states)
     # All states are checked before any scheduler changes.
     compared = [compare_states("restore", *pair, error=on_change == "error") for pair in pairs]
     lines = tuple(line for differences in compared for difference in differences for line in difference)
     for line in lines:
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
     for (several, saved, _), differences in zip(pairs, compared, strict=True):
-        entries = set()  # the entries of the groups whose values are computed again
-        for scheduler, state, listed in zip(several, saved, differences, strict=True):
-            moved = _load_progress(scheduler, state, with_arguments=on_change == "checkpoint")
-            if moved or (listed and on_change == "new"):
-                entries.add(scheduler.param_name)
-        for scheduler, listed in zip(several, differences, strict=True):
-            if listed:
-                scheduler._write_arguments()
-        for entry in sorted(entries):
-            _write_planned_values([element for element in several if element.param_name == entry], epoch_length)
+        _load_states(several, saved, differences, on_change, epoch_length)
     return lines
+
+
+def _paired_lists(schedulers: Schedulers, states: Any) -> list[tuple[Sequence[_ParamScheduler], Any, str]]:
+    """Return the schedulers of each optimizer with their states and a prefix for messages.
+
+    Raises:
+        StateError: if the states are those of optimizers with other names.
+        InvalidArgument: if the schedulers or the states of an optimizer are not a list.
+    """
+    if isinstance(schedulers, Mapping):
+        if not isinstance(states, Mapping) or set(states) != set(schedulers):
+            got = ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"
+            raise StateError(f"restore: expected the states of schedulers for {', '.join(schedulers)}, got {got}")
+        pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
+    else:
+        pairs = [(schedulers, states, "")]
+    for several, saved, where in pairs:
+        if not isinstance(several, Sequence) or isinstance(saved, Mapping):
+            message = f"{where}expected a list of schedulers and a list of their states"
+            begin = f"{{{where.removesuffix(': ')!r}: " if where else ""
+            end = "}" if where else ""
+            line = f"restore({begin}[scheduler]{end}, {begin}[state]{end})"
+            raise InvalidArgument("restore(…)", message, example=line)
+    return pairs
+
+
+def _load_states(
+    schedulers: Sequence[_ParamScheduler],
+    states: Sequence[Any],
+    differences: Sequence[list[str]],
+    on_change: OnChange,
+    epoch_length: int | None,
+) -> None:
+    """Load the states of the schedulers of one optimizer, and compute the values again that other arguments change.
+
+    Args:
+        schedulers: the schedulers.
+        states: their states.
+        differences: for each scheduler a list with a line for each argument that differs from the saved one.
+        on_change: the arguments to use if they differ.
+        epoch_length: iterations per epoch, as in `restore`.
+    """
+    fields: set[str] = set()  # those whose values are computed again
+    for scheduler, state, listed in zip(schedulers, states, differences, strict=True):
+        moved = _load_progress(scheduler, state, with_arguments=on_change == "checkpoint")
+        if moved or (listed and on_change == "new"):
+            fields.add(scheduler.param_name)
+    for scheduler, listed in zip(schedulers, differences, strict=True):
+        if listed:
+            scheduler._write_arguments()
+    for field in sorted(fields):
+        _write_planned_values([scheduler for scheduler in schedulers if scheduler.param_name == field], epoch_length)
 
 
 def compare_states(
@@ -436,7 +473,7 @@ def compare_states(
     """
     if not isinstance(states, Sequence) or len(schedulers) != len(states):
         count = len(states) if isinstance(states, Sequence) else "no list of"
-        names = ", ".join(type(one).__name__ for one in schedulers)
+        names = ", ".join(type(scheduler).__name__ for scheduler in schedulers)
         raise StateError(
             f"{call}: {where}{len(schedulers)} schedulers ({names}), but the checkpoint has {count} states. "
             "Build the schedulers that were saved"
@@ -444,10 +481,10 @@ def compare_states(
     compared = []
     for index, (scheduler, state) in enumerate(zip(schedulers, states, strict=True)):
         # The arguments of MMEngine's own classes are unknown.
-        found = changed_arguments(scheduler, state) if isinstance(scheduler, _ParamScheduler) else {}
+        changes = changed_arguments(scheduler, state) if isinstance(scheduler, _ParamScheduler) else {}
         place = f"{where}[{index}] {type(scheduler).__name__}"
         compared.append(
-            [f"{place} {name}: {saved!r} in the checkpoint, {own!r} now" for name, (own, saved) in found.items()]
+            [f"{place} {name}: {saved!r} in the checkpoint, {new!r} now" for name, (new, saved) in changes.items()]
         )
     if error and any(compared):
         listed = "\n".join(line for lines in compared for line in lines)
@@ -470,7 +507,8 @@ def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with
     # The saved index is larger in a run that MMEngine began with `last_step`.
     step = scheduler._global_step + scheduler._skipped
     index = max(min(step, ceil(scheduler.end) - 1) - ceil(scheduler.begin), -1)
-    saved, has_new_window = scheduler.last_step, any(vars(scheduler)[name] != state[name] for name in ("begin", "end"))
+    saved = scheduler.last_step
+    has_new_window = any(vars(scheduler)[name] != state[name] for name in ("begin", "end"))
     if has_new_window or index > saved:
         scheduler.last_step = index
     return scheduler.last_step != saved
@@ -493,7 +531,7 @@ def _write_planned_values(schedulers: Sequence[_ParamScheduler], epoch_length: i
     """
     first = schedulers[0]
     # A scheduler that was built with `last_step` does not know the earlier values.
-    if any(not _has_formula(one) or one._skipped for one in schedulers):
+    if any(not _has_formula(scheduler) or scheduler._skipped for scheduler in schedulers):
         _log.warning("%s: the value is left unchanged, because no formula for it is known", first.param_name)
         return
     length = epoch_length or _find_epoch_length(schedulers)
@@ -501,19 +539,22 @@ def _write_planned_values(schedulers: Sequence[_ParamScheduler], epoch_length: i
         _log.warning("%s: the value is left unchanged; pass epoch_length to compute it", first.param_name)
         return
     optimizer = ValuesOnly(by_value([{**group, "params": []} for group in first.optimizer.param_groups]))
-    copies = [copy.copy(one) for one in schedulers]
-    for one in copies:
-        one.optimizer, one.base_values, one.last_step, one.verbose = optimizer, list(one.base_values), -1, False
+    copies = [copy.copy(scheduler) for scheduler in schedulers]
+    for stepped in copies:
+        stepped.optimizer = optimizer
+        stepped.base_values = list(stepped.base_values)
+        stepped.last_step = -1
+        stepped.verbose = False
     copies[0]._write_values(first.base_values)
-    for one in copies:
-        one._begin_run()
+    for stepped in copies:
+        stepped._begin_run()
     optimizer.step()  # a scheduler warns if it is stepped before its optimizer
-    now = max(one._global_step * (length if one.by_epoch else 1) for one in schedulers)
-    in_order = sorted(copies, key=lambda one: one.by_epoch)  # MMEngine's hook steps those by iteration first
+    now = max(scheduler._global_step * (length if scheduler.by_epoch else 1) for scheduler in schedulers)
+    in_order = sorted(copies, key=lambda stepped: stepped.by_epoch)  # MMEngine's hook steps those by iteration first
     for t in range(1, now + 1):
-        for one in in_order:
-            if not one.by_epoch or t % length == 0:
-                one.step()
+        for stepped in in_order:
+            if not stepped.by_epoch or t % length == 0:
+                stepped.step()
     values = by_value(copies[0]._present_values())
     first._write_values(values)
     for scheduler, stepped in zip(schedulers, copies, strict=True):
@@ -530,5 +571,6 @@ def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
     iterations = {scheduler._global_step for scheduler in schedulers if not scheduler.by_epoch}
     if not epochs or not iterations:
         return 1
-    steps, passes = max(iterations), max(epochs)
+    steps = max(iterations)
+    passes = max(epochs)
     return steps // passes if passes and steps % passes == 0 else None

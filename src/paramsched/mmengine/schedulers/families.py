@@ -53,14 +53,14 @@ def class_of_family(mixin: type[_ParamScheduler], schedule: type[_ParamScheduler
     return type(name, (mixin, schedule), namespace)
 
 
-_made = [class_of_family(LRSchedulerMixin, schedule, "LR", "the learning rate") for schedule in _SCHEDULES]
-_made += [
+_derived = [class_of_family(LRSchedulerMixin, schedule, "LR", "the learning rate") for schedule in _SCHEDULES]
+_derived += [
     class_of_family(MomentumSchedulerMixin, schedule, "Momentum", "the momentum")
     for schedule in _SCHEDULES
     if schedule is not param_scheduler.OneCycleParamScheduler
 ]
 
-SCHEDULER_CLASSES: Final[dict[str, type[Any]]] = {schedule.__name__: schedule for schedule in (*_SCHEDULES, *_made)}
+SCHEDULER_CLASSES: Final[dict[str, type[Any]]] = {schedule.__name__: schedule for schedule in (*_SCHEDULES, *_derived)}
 """MMEngine's 29 scheduler classes by name."""
 
-globals().update({one.__name__: one for one in _made})
+globals().update({cls.__name__: cls for cls in _derived})

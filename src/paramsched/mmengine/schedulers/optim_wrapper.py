@@ -117,7 +117,8 @@ class OptimWrapper:
 
     def initialize_count_status(self, model: object, init_counts: int, max_counts: int) -> None:
         """Set the number of past batches and of all batches, because the last update may have fewer batches."""
-        self._inner_count, self._max_counts = init_counts, max_counts
+        self._inner_count = init_counts
+        self._max_counts = max_counts
 
     def should_update(self) -> bool:
         """Return whether the last counted batch completes an update."""
@@ -168,7 +169,9 @@ class OptimWrapper:
         return f"{type(self).__name__}({self.optimizer!r}, accumulative_counts={self._accumulative_counts})"
 
     def _clip_grad(self) -> None:
-        parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])
+        parameters: Iterable[torch.Tensor] = (
+            parameter for group in self.optimizer.param_groups for parameter in group["params"]
+        )
         with_gradients = [parameter for parameter in parameters if parameter.grad is not None]
         if self.clip_func is not None and with_gradients:
             self.clip_func(with_gradients, **self.clip_kwargs)
@@ -200,14 +203,14 @@ def _clipping(clip_grad: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         "norm": torch.nn.utils.clip_grad_norm_,
         "value": torch.nn.utils.clip_grad_value_,
     }
-    kind = arguments.pop("type", "norm")
-    if kind not in functions:
+    name = arguments.pop("type", "norm")
+    if name not in functions:
         raise InvalidArgument(site, "type must be 'norm' or 'value'")
     example = torch.nn.Parameter(torch.zeros(1))
     example.grad = torch.zeros(1)
     try:
-        functions[kind]([example], **arguments)
+        functions[name]([example], **arguments)
     except (TypeError, ValueError) as error:
-        limit = "max_norm" if kind == "norm" else "clip_value"
+        limit = "max_norm" if name == "norm" else "clip_value"
         raise InvalidArgument(site, str(error), example=f"dict({limit}=1.0)") from None
-    return functions[kind], arguments
+    return functions[name], arguments

@@ -70,7 +70,8 @@ class StepParamScheduler(_ParamScheduler):
     ) -> None:
         self._check(positive_number, step_size=step_size)
         self._check(finite_number, gamma=gamma)
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size = step_size
+        self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -126,7 +127,8 @@ class MultiStepParamScheduler(_ParamScheduler):
     ) -> None:
         _check_list(self, "milestones", milestones)
         self._check(finite_number, gamma=gamma)
-        self.milestones, self.gamma = Counter(milestones), gamma
+        self.milestones = Counter(milestones)
+        self.gamma = gamma
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -174,7 +176,8 @@ class ConstantParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         _check_shares(self, factor=factor)
-        self.factor, self.total_iters = factor, self._window_length(begin, end) - 1
+        self.factor = factor
+        self.total_iters = self._window_length(begin, end) - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
@@ -292,11 +295,13 @@ class CosineAnnealingParamScheduler(_ParamScheduler):
             eta_min = 0.0
         _check_floors(self, eta_min, eta_min_ratio)
         self.T_max = T_max or self._window_length(begin, end)
-        self.eta_min, self.eta_min_ratio = eta_min, eta_min_ratio
+        self.eta_min = eta_min
+        self.eta_min_ratio = eta_min_ratio
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
-        k, length = self.last_step, self.T_max
+        k = self.last_step
+        length = self.T_max
         if k == 0:
             return self._present_values()
         if (k - 1 - length) % (2 * length) == 0:  # the value is at the floor, so that no ratio leads away from it
@@ -350,7 +355,8 @@ class LinearParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         _check_shares(self, start_factor=start_factor, end_factor=end_factor)
-        self.start_factor, self.end_factor = start_factor, end_factor
+        self.start_factor = start_factor
+        self.end_factor = end_factor
         self.total_iters = self._window_length(begin, end) - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
@@ -411,14 +417,17 @@ class PolyParamScheduler(_ParamScheduler):
         verbose: bool = False,
     ) -> None:
         self._check(finite_number, eta_min=eta_min, power=power)
-        self.eta_min, self.power, self.total_iters = eta_min, power, self._window_length(begin, end) - 1
+        self.eta_min = eta_min
+        self.power = power
+        self.total_iters = self._window_length(begin, end) - 1
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
     def _get_value(self) -> list[float]:
         if self.last_step == 0:
             return self._present_values()
         ratio = (1 - 1 / (self.total_iters - self.last_step + 1)) ** self.power
-        name, floor = self.param_name, self.eta_min
+        name = self.param_name
+        floor = self.eta_min
         return [(group[name] - floor) * ratio + floor for group in self.optimizer.param_groups]
 
 
@@ -484,8 +493,10 @@ class CosineRestartParamScheduler(_ParamScheduler):
             raise AssertedArgument(
                 self._site("restart_weights"), message, example="periods=[10, 20], restart_weights=[1, 0.5]"
             )
-        self.periods, self.restart_weights = periods, restart_weights
-        self.eta_min, self.eta_min_ratio = eta_min, eta_min_ratio
+        self.periods = periods
+        self.restart_weights = restart_weights
+        self.eta_min = eta_min
+        self.eta_min_ratio = eta_min_ratio
         self.cumulative_periods = list(accumulate(periods))
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
 
@@ -589,9 +600,13 @@ class OneCycleParamScheduler(_ParamScheduler):
         self._check(positive_number, div_factor=div_factor, final_div_factor=final_div_factor)
         require_optimizer(type(self).__name__, optimizer)
         peaks = _one_per_group(self, optimizer, "eta_max", eta_max, "values for max_lr")
-        self.eta_max, self.total_steps = eta_max, total_steps or self._window_length(begin, end)
-        self.pct_start, self.anneal_strategy, self.three_phase = pct_start, anneal_strategy, three_phase
-        self.div_factor, self.final_div_factor = div_factor, final_div_factor
+        self.eta_max = eta_max
+        self.total_steps = total_steps or self._window_length(begin, end)
+        self.pct_start = pct_start
+        self.anneal_strategy = anneal_strategy
+        self.three_phase = three_phase
+        self.div_factor = div_factor
+        self.final_div_factor = final_div_factor
         self._schedule_phases = _phases(self.total_steps, float(pct_start * self.total_steps) - 1, three_phase)
         if last_step == -1:
             self._write_levels(optimizer, peaks)
@@ -600,7 +615,8 @@ class OneCycleParamScheduler(_ParamScheduler):
     def _write_levels(self, optimizer: OptimizerLike, peaks: Sequence[float]) -> None:
         """Write the first, the highest and the last lr into each group."""
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["initial_lr"], group["max_lr"] = peak / self.div_factor, peak
+            group["initial_lr"] = peak / self.div_factor
+            group["max_lr"] = peak
             group["min_lr"] = group["initial_lr"] / self.final_div_factor
 
     def _write_arguments(self) -> None:
@@ -625,7 +641,9 @@ class OneCycleParamScheduler(_ParamScheduler):
         """Return the two entries between which the lr moves, and the fraction of the phase that is over."""
         begin: float = 0
         for phase in self._schedule_phases:
-            end, start_lr, end_lr = phase["end_step"], phase["start_lr"], phase["end_lr"]
+            end = phase["end_step"]
+            start_lr = phase["start_lr"]
+            end_lr = phase["end_lr"]
             if step <= end and begin != end:
                 return start_lr, end_lr, (step - begin) / (end - begin)
             begin = end
@@ -633,9 +651,9 @@ class OneCycleParamScheduler(_ParamScheduler):
 
     def _include_added_groups(self) -> None:
         groups = self.optimizer.param_groups
-        known = len(self.base_values) - (pseudo_group(self.optimizer) is not None)
-        for group, name in product(groups[known:], ("initial_lr", "max_lr", "min_lr")):
-            group.setdefault(name, groups[known - 1][name])  # added groups have the cycle of the last one
+        count = len(self.base_values) - (pseudo_group(self.optimizer) is not None)
+        for group, name in product(groups[count:], ("initial_lr", "max_lr", "min_lr")):
+            group.setdefault(name, groups[count - 1][name])  # added groups have the cycle of the last one
         super()._include_added_groups()
 
 
@@ -716,11 +734,19 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         require_choice(self._site("threshold_rule"), threshold_rule, Literal["rel", "abs"], message)
         require_optimizer(type(self).__name__, optimizer)
         self.min_values = _one_per_group(self, optimizer, "min_value", min_value, "min_values")
-        self.monitor, self.rule, self.factor, self.patience = monitor, rule, factor, patience
-        self.threshold, self.threshold_rule, self.cooldown = threshold, threshold_rule, cooldown
-        self.min_value, self.eps = min_value, eps
-        self.best = self.rule_worse = math.inf if rule == "less" else -math.inf
-        self.num_bad_epochs = self.cooldown_counter = 0
+        self.monitor = monitor
+        self.rule = rule
+        self.factor = factor
+        self.patience = patience
+        self.threshold = threshold
+        self.threshold_rule = threshold_rule
+        self.cooldown = cooldown
+        self.min_value = min_value
+        self.eps = eps
+        self.best = math.inf if rule == "less" else -math.inf
+        self.rule_worse = self.best
+        self.num_bad_epochs = 0
+        self.cooldown_counter = 0
         self.last_metric: float | None = None  # the metric of the last validation, and its epoch
         self.last_metric_step: int | None = None
         super().__init__(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
@@ -758,13 +784,16 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
 
     def _count_metric(self, metric: float) -> bool:
         """Update the counters with a metric; return whether the values are to be reduced."""
-        self.last_metric, self.last_metric_step = metric, self._global_step
+        self.last_metric = metric
+        self.last_metric_step = self._global_step
         if self._is_better(metric, self.best):
-            self.best, self.num_bad_epochs = metric, 0
+            self.best = metric
+            self.num_bad_epochs = 0
         else:
             self.num_bad_epochs += 1
         if self._in_cooldown():
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+            self.cooldown_counter = self.cooldown_counter - 1
+            self.num_bad_epochs = 0
         return self.num_bad_epochs > self.patience
 
     def _reduce(self) -> None:
@@ -776,7 +805,8 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
         for index, (old, new) in enumerate(zip(present, values, strict=False)):
             if old != new:
                 self.print_value(self.verbose, index, new)
-        self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        self.cooldown_counter = self.cooldown
+        self.num_bad_epochs = 0
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
         """Print or log the value of a group and the epoch in which it was reduced."""
@@ -815,9 +845,11 @@ class ReduceOnPlateauParamScheduler(_ParamScheduler):
 
 def _phases(total_steps: float, rise: float, three_phase: bool) -> list[dict[str, Any]]:
     """Return the last step of each phase, and the two entries of a group between which the lr moves, as MMEngine."""
-    steps, entries = [rise, total_steps - 1], ["initial_lr", "max_lr", "min_lr"]
+    steps = [rise, total_steps - 1]
+    entries = ["initial_lr", "max_lr", "min_lr"]
     if three_phase:
-        steps, entries = [rise, 2 * rise, total_steps - 1], ["initial_lr", "max_lr", "initial_lr", "min_lr"]
+        steps = [rise, 2 * rise, total_steps - 1]
+        entries = ["initial_lr", "max_lr", "initial_lr", "min_lr"]
     pairs = zip(steps, pairwise(entries), strict=True)
     return [{"end_step": step, "start_lr": start, "end_lr": end} for step, (start, end) in pairs]
 
@@ -880,7 +912,9 @@ def _floors(scheduler: _WithFloor) -> list[float]:
 
 def _closer_to_floor(scheduler: _WithFloor, ratio: float) -> list[float]:
     """Return the value of each group, with its distance to the floor multiplied by a ratio."""
-    name, groups, floor = scheduler.param_name, scheduler.optimizer.param_groups, scheduler.eta_min
+    name = scheduler.param_name
+    groups = scheduler.optimizer.param_groups
+    floor = scheduler.eta_min
     if scheduler.eta_min_ratio is None and floor is not None:
         return [ratio * (group[name] - floor) + floor for group in groups]
     pairs = zip(groups, _floors(scheduler), strict=False)

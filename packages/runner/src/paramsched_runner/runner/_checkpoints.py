@@ -47,7 +47,8 @@ def read_runner_state(folder: Path) -> dict[str, Any]:
     listed = folder / DIGESTS
     try:
         sums = json.loads(listed.read_text(encoding="utf-8"))
-        version, digests = sums["version"], dict(sums["files"])
+        version = sums["version"]
+        digests = dict(sums["files"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StateError(f"{listed}: it cannot be read ({type(error).__name__}: {error})") from None
     if version != VERSION:
@@ -92,7 +93,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, accelerator: Any) -> None:
-        self.folder, self.accelerator = folder, accelerator
+        self.folder = folder
+        self.accelerator = accelerator
 
     def create_folder(self) -> None:
         """Create the work folder."""
@@ -118,7 +120,8 @@ class Checkpoints:
             gradients: the gradients that this process has accumulated for an incomplete update.
             newest: True if a run resumes from this checkpoint.
         """
-        main, target = self.accelerator.is_main_process, self.folder / name
+        main = self.accelerator.is_main_process
+        target = self.folder / name
         path = self.folder / f".{name}.part"
 
         with self._saving(target):
@@ -133,7 +136,7 @@ class Checkpoints:
                 torch.save(state, path / STATE)
         with self._saving(target):
             if main:
-                files = {one.relative_to(path).as_posix(): _digest(one) for one in path.rglob("*") if one.is_file()}
+                files = {file.relative_to(path).as_posix(): _digest(file) for file in path.rglob("*") if file.is_file()}
                 (path / DIGESTS).write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
                 replaced = replaced_path(target)
                 if target.exists():
@@ -228,8 +231,8 @@ def in_main_process(accelerator: Any, function: Callable[[], _T]) -> _T:
     broadcast_object_list(shared)
     if shared[1] is not None:
         raise shared[1]
-    found: _T = shared[0]
-    return found
+    result: _T = shared[0]
+    return result
 
 
 @contextmanager
@@ -286,27 +289,30 @@ def require_fit(accelerator: Any, source: Path, saved: dict[str, Any]) -> None:
     for name in ("registered objects", "loss scaler"):
         if saved[name] != now[name]:
             raise StateError(f"{source}: {name}: {saved[name]} in the checkpoint, {now[name]} now")
-    for was, own in zip(saved["weights"], now["weights"], strict=False):
-        if was.keys() != own.keys():
+    for saved_shapes, shapes in zip(saved["weights"], now["weights"], strict=False):
+        if saved_shapes.keys() != shapes.keys():
             raise StateError(
                 f"{source}: it contains the weights of another model; "
-                f"only in the file: {_listed(sorted(was.keys() - own.keys()))}; "
-                f"only in the model: {_listed(sorted(own.keys() - was.keys()))}"
+                f"only in the file: {_listed(sorted(saved_shapes.keys() - shapes.keys()))}; "
+                f"only in the model: {_listed(sorted(shapes.keys() - saved_shapes.keys()))}"
             )
-        for name, shape in was.items():
-            if shape != own[name]:
-                raise StateError(f"{source}: {name} has shape {shape}, but the model's has {own[name]}")
+        for name, shape in saved_shapes.items():
+            if shape != shapes[name]:
+                raise StateError(f"{source}: {name} has shape {shape}, but the model's has {shapes[name]}")
     if len(saved["optimizers"]) != len(now["optimizers"]):
         message = f"{len(saved['optimizers'])} in the checkpoint, {len(now['optimizers'])} now"
         raise StateError(f"{source}: the optimizers differ: {message}")
-    for optimizer, was, own in zip(accelerator._optimizers, saved["optimizers"], now["optimizers"], strict=False):
+    optimizers = zip(accelerator._optimizers, saved["optimizers"], now["optimizers"], strict=False)
+    for optimizer, saved_groups, groups in optimizers:
         title = type(getattr(optimizer, "optimizer", optimizer)).__name__
-        sizes, present = [size for size, _ in was], [size for size, _ in own]
+        sizes = [size for size, _ in saved_groups]
+        present = [size for size, _ in groups]
         if sizes != present:
             raise StateError(f"{source}: its groups have {sizes} parameters, but those of {title} have {present}")
-        for index, ((_, names), group) in enumerate(zip(was, optimizer.param_groups, strict=True)):
+        for index, ((_, names), group) in enumerate(zip(saved_groups, optimizer.param_groups, strict=True)):
             needed = {name for name in optimizer.defaults if not isinstance(group.get(name), (bool, type(None)))}
-            if lost := sorted(needed - set(names)):
+            lost = sorted(needed - set(names))
+            if lost:
                 raise StateError(f"{source}: group {index} has no {', '.join(lost)}, which {title} needs")
 
 
@@ -316,18 +322,18 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 def load_weights(model: nn.Module, source: Path) -> None:
     """Load weights into a model. Log names that do not match; raise an error for shapes that do not match."""
     weights = read_weights(source)
-    own = model.state_dict()
-    if own and not weights.keys() & own.keys():
+    current = model.state_dict()
+    if current and not weights.keys() & current.keys():
         raise StateError(
             f"load_from={str(source)!r}: none of its {len(weights)} names is in the model; "
-            f"it has {_listed(weights)}, the model has {_listed(own)}"
+            f"it has {_listed(weights)}, the model has {_listed(current)}"
         )
     problems = [
         f"load_from={str(source)!r}: {name} is "
         f"{tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, but the model's "
-        f"{tuple(own[name].shape)}"
+        f"{tuple(current[name].shape)}"
         for name, value in weights.items()
-        if isinstance(own.get(name), torch.Tensor) and getattr(value, "shape", None) != own[name].shape
+        if isinstance(current.get(name), torch.Tensor) and getattr(value, "shape", None) != current[name].shape
     ]
     if problems:
         raise StateError("\n".join(problems))
@@ -417,15 +423,16 @@ def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Yield a pair (key, hook) for each hook; the key is its class and its index among the hooks of that class."""
     counts = Counter[str]()
     for hook in hooks:
-        kind = type(hook).__name__
-        counts[kind] += 1
-        yield f"{kind}.{counts[kind]}", hook
+        name = type(hook).__name__
+        counts[name] += 1
+        yield f"{name}.{counts[name]}", hook
 
 
 def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
     """Raise an error if the schedulers of a checkpoint differ from the run's and `on_change` does not allow it."""
     if set(saved) != set(schedulers):
-        was, now = _optimizer_names(saved), _optimizer_names(schedulers)
+        was = _optimizer_names(saved)
+        now = _optimizer_names(schedulers)
         raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
     for name, many in schedulers.items():
         was_plan = isinstance(saved[name], Mapping)
@@ -447,11 +454,11 @@ def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: s
     of_optimizer = config[name] if name and isinstance(config, Mapping) and name in config else config
     entries = of_optimizer if isinstance(of_optimizer, (list, tuple)) else [of_optimizer]
     states = list(saved)
-    for index, (scheduler, state, entry) in enumerate(zip(many, saved, entries, strict=False)):
-        if isinstance(entry, Mapping) and "end" not in entry:
+    for index, (scheduler, state, element) in enumerate(zip(many, saved, entries, strict=False)):
+        if isinstance(element, Mapping) and "end" not in element:
             lengths = ("end", "T_max", "total_steps", "total_iters", "_schedule_phases")
             computed = {
-                key: getattr(scheduler, key, state[key]) for key in lengths if key in state and key not in entry
+                key: getattr(scheduler, key, state[key]) for key in lengths if key in state and key not in element
             }
             states[index] = {**state, **computed}
     return states
@@ -469,7 +476,9 @@ def load_state(
     parts: SavedParts, source: Path, state: Mapping[str, Any], gradients: Mapping[str, torch.Tensor]
 ) -> None:
     """Load a checkpoint that was checked into the parts of a run; `state` is the content of `runner.pt`."""
-    saved, config, policy = state["param_schedulers"], parts.config, parts.on_change
+    saved = state["param_schedulers"]
+    config = parts.config
+    policy = parts.on_change
     _require_same_schedulers(parts.schedulers, saved, config, policy)
     with in_every_process(parts.accelerator):
         _load_accelerate_state(parts.accelerator, source, state["processes"])
@@ -503,7 +512,8 @@ def load_state(
 def require_fit_for(accelerator: Any, source: Path) -> dict[str, Any]:
     """Return the contents of `runner.pt`; raise an error if Accelerate cannot load the checkpoint into the run."""
     state = read_runner_state(source)
-    was, now = state["processes"], accelerator.num_processes
+    was = state["processes"]
+    now = accelerator.num_processes
     if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
         raise StateError(
             f"{source}: the number of processes was {was} when it was saved, and is {now} now. "

@@ -74,7 +74,8 @@ def build_metrics(config: Any, path: str, problems: ProblemCollector) -> list[Me
     is_list = isinstance(config, (list, tuple))
     metrics = []
     for index, element in enumerate(config if is_list else [config]):
-        before, place = problems.count, child_path(path, index) if is_list else path
+        before = problems.count
+        place = child_path(path, index) if is_list else path
         metric = build_object(element, METRICS, place, problems)
         if isinstance(metric, MetricLike):
             metrics.append(metric)
@@ -109,7 +110,8 @@ def build_default_hooks(config: Any, path: str, problems: ProblemCollector) -> l
     if not isinstance(config, (Mapping, type(None))):
         report_kind(config, "mapping", path, problems, "For example: dict(checkpoint=dict(type='CheckpointHook'))")
         return []
-    changes, hooks = config or {}, list[Any]()
+    changes = config or {}
+    hooks = list[Any]()
     for name in dict.fromkeys([*DEFAULT_HOOKS, *changes]):
         if name not in changes:
             hooks.append(DEFAULT_HOOKS[name]())
@@ -131,7 +133,9 @@ def build_custom_hooks(config: Any, path: str, problems: ProblemCollector) -> li
 
 def build_hook(config: Any, path: str, problems: ProblemCollector) -> Any:
     """Build a hook from a dict or a class, or return it unchanged; None if there is a problem."""
-    before, hook, priority = problems.count, config, None
+    before = problems.count
+    hook = config
+    priority = None
     if isinstance(config, (Mapping, type)):
         entries = dict(config) if isinstance(config, Mapping) else {"type": config}
         priority = entries.pop("priority", None)
@@ -173,7 +177,8 @@ def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | No
     Return the number of batches; None if it is unknown.
     """
     if isinstance(config, Mapping):
-        dataset, place = config.get("dataset"), child_path(path, "dataset")
+        dataset = config.get("dataset")
+        place = child_path(path, "dataset")
         if isinstance(dataset, Mapping):
             cls = class_of(dataset, DATASETS, place, problems)
             if cls is not None:
@@ -220,7 +225,8 @@ def _data_loader(config: Mapping[str, Any], dataset: Any, path: str, problems: P
     """Build torch's DataLoader; return None if an argument has a problem."""
     problems.refuse_unknown(config, ARGUMENTS, path, "unknown argument")
     arguments = {name: value for name, value in config.items() if name in ARGUMENTS and name != "dataset"}
-    sampler, collate = arguments.pop("sampler", None), arguments.pop("collate_fn", None)
+    sampler = arguments.pop("sampler", None)
+    collate = arguments.pop("collate_fn", None)
     if isinstance(sampler, Mapping):
         arguments["shuffle"] = bool(
             build_call(_shuffles, sampler, child_path(path, "sampler"), problems, title="sampler")
@@ -257,15 +263,15 @@ def each_sample_once(loader: Any, accelerator: Any) -> EpochBatches:
 def lists_of_parts(samples: Sequence[Any]) -> Any:
     """Combine samples into a batch of lists instead of tensors, as MMEngine's `pseudo_collate` does."""
     first = samples[0]
-    kind: Any = type(first)
+    cls: Any = type(first)
     if isinstance(first, Mapping):
-        return kind({name: lists_of_parts([sample[name] for sample in samples]) for name in first})
+        return cls({name: lists_of_parts([sample[name] for sample in samples]) for name in first})
     if not isinstance(first, (list, tuple)):
         return samples
     parts = [lists_of_parts(column) for column in zip(*samples, strict=True)]
     if hasattr(first, "_fields"):  # a named tuple, which has no base class of its own
-        return kind(*parts)
-    return parts if isinstance(first, tuple) else kind(parts)
+        return cls(*parts)
+    return parts if isinstance(first, tuple) else cls(parts)
 
 
 _COLLATES: Final[Mapping[str, Any]] = {"pseudo_collate": lists_of_parts, "default_collate": None}
@@ -294,19 +300,19 @@ def build_wrappers(
         return {"": _build_wrapper(config, model, path, problems)}
     built: dict[str, OptimWrapper | None] = {}
     for name, element in config.items():
-        part = model if model is None else getattr(model, str(name), None)
-        is_for_part = isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
-        if is_for_part and model is not None and not isinstance(part, nn.Module):
+        module = model if model is None else getattr(model, str(name), None)
+        is_for_submodule = isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
+        if is_for_submodule and model is not None and not isinstance(module, nn.Module):
             message = f"{type(model).__name__} has no submodule {name!r} to optimize"
             advice = "Name it after a submodule of the model, or pass the optimizer itself"
             problems.add(child_path(path, name), message, advice, code=codes.REFUSED_VALUE)
             built[name] = None
         else:
-            built[name] = _build_wrapper(element, part, child_path(path, name), problems)
+            built[name] = _build_wrapper(element, module, child_path(path, name), problems)
     return built
 
 
-def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:
+def _build_wrapper(config: Any, module: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:
     """Build the wrapper of one optimizer, which trains the parameters of a module."""
     if isinstance(config, OptimWrapper):
         return config
@@ -319,17 +325,12 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
         message = f"expected an optimizer, got {short_json(config)}"
         problems.add(path, message, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return None
-    before, kind = problems.count, config.get("type", "OptimWrapper")
-    if mmengine is not None and isinstance(kind, type) and kind in (mmengine.OptimWrapper, mmengine.AmpOptimWrapper):
-        kind = kind.__name__  # MMEngine's steps without Accelerate
-    cls = kind if isinstance(kind, type) else _WRAPPERS.get(str(kind).removeprefix("mmengine."))
-    if cls is None:
-        message = f"{short_json(kind)}; {did_you_mean(str(kind), _WRAPPERS)}"
-        problems.add(child_path(path, "type"), message, "Use type='OptimWrapper'", code=codes.UNKNOWN_NAME)
-        cls = AmpOptimWrapper  # it accepts the most arguments
-    optimizer = _build_optimizer(config.get("optimizer"), part, child_path(path, "optimizer"), problems)
+    before = problems.count
+    name_or_class = config.get("type", "OptimWrapper")
+    cls = _wrapper_class(name_or_class, mmengine, child_path(path, "type"), problems)
+    optimizer = _build_optimizer(config.get("optimizer"), module, child_path(path, "optimizer"), problems)
     if optimizer is not None and any(config.get(name) is not None for name in _GROUPING):
-        optimizer = _grouped_optimizer(config, part, path, problems)
+        optimizer = _grouped_optimizer(config, module, path, problems)
     arguments = {name: value for name, value in config.items() if name not in ("type", "optimizer", *_GROUPING)}
     # With an optimizer in place of one with a problem, the arguments of the wrapper are checked too.
     build = partial(cls, ValuesOnly([{"lr": 0.1}]) if optimizer is None else optimizer)
@@ -337,24 +338,40 @@ def _build_wrapper(config: Any, part: Any, path: str, problems: ProblemCollector
     if problems.count > before:
         return None
     if not isinstance(wrapper, OptimWrapper):
-        message = f"expected a subclass of OptimWrapper, got {short_json(kind)}"
+        message = f"expected a subclass of OptimWrapper, got {short_json(name_or_class)}"
         problems.add(child_path(path, "type"), message, "Use type='OptimWrapper'", code=codes.WRONG_TYPE)
         return None
     return wrapper
+
+
+def _wrapper_class(name_or_class: Any, mmengine: Any, path: str, problems: ProblemCollector) -> Any:
+    """Return the class of a wrapper; report an unknown name and return the class that accepts the most arguments."""
+    if isinstance(name_or_class, type):
+        if mmengine is not None and name_or_class in (mmengine.OptimWrapper, mmengine.AmpOptimWrapper):
+            return _WRAPPERS[name_or_class.__name__]  # MMEngine's steps without Accelerate
+        return name_or_class
+    cls = _WRAPPERS.get(str(name_or_class).removeprefix("mmengine."))
+    if cls is None:
+        message = f"{short_json(name_or_class)}; {did_you_mean(str(name_or_class), _WRAPPERS)}"
+        problems.add(path, message, "Use type='OptimWrapper'", code=codes.UNKNOWN_NAME)
+        return AmpOptimWrapper
+    return cls
 
 
 _GROUPING: Final = ("paramwise_cfg", "constructor")
 """The entries of a wrapper's dict by which MMEngine divides the parameters into groups."""
 
 
-def _grouped_optimizer(config: Mapping[str, Any], part: Any, path: str, problems: ProblemCollector) -> Optimizer | None:
+def _grouped_optimizer(
+    config: Mapping[str, Any], module: Any, path: str, problems: ProblemCollector
+) -> Optimizer | None:
     """Return the optimizer as MMEngine's constructor builds it, with its groups; None if there is a problem."""
     path = child_path(path, next(name for name in _GROUPING if config.get(name) is not None))
     entries = {name: value for name, value in config.items() if name in ("optimizer", *_GROUPING)}
     try:
         from mmengine.optim import build_optim_wrapper
 
-        built: Optimizer = build_optim_wrapper(part, {"type": "OptimWrapper", **entries}).optimizer
+        built: Optimizer = build_optim_wrapper(module, {"type": "OptimWrapper", **entries}).optimizer
     except ModuleNotFoundError:
         problems.add(
             path, "it needs MMEngine, which is not installed", "Pass a built optimizer", code=codes.REFUSED_VALUE
@@ -377,7 +394,7 @@ def _wrapper_of(wrapper: Any, mmengine: Any, path: str, problems: ProblemCollect
     return OptimWrapper(wrapper.optimizer, batches_per_update(wrapper), limits)
 
 
-def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollector) -> Optimizer | None:
+def _build_optimizer(config: Any, module: Any, path: str, problems: ProblemCollector) -> Optimizer | None:
     """Build an optimizer for the parameters of a module; return None if there is a problem."""
     if isinstance(config, Optimizer):
         return config
@@ -387,21 +404,11 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
         return None
     cls: Any = config["type"]
     if isinstance(cls, str):
-        known = {
-            name: var
-            for name, var in vars(torch.optim).items()
-            if inspect.isclass(var) and issubclass(var, Optimizer) and var is not Optimizer
-        }
-        if cls not in known and (registered := registered_in_mmengine("OPTIMIZERS", cls)) is not None:
-            known[cls] = registered
-        if cls not in known:
-            message = f"unknown optimizer of torch; {did_you_mean(cls, known)}"
-            advice = f"Write type={closest(cls, known) or 'SGD'!r}"
-            problems.add(child_path(path, "type"), message, advice, code=codes.REFUSED_VALUE)
+        cls = _optimizer_class(cls, child_path(path, "type"), problems)
+        if cls is None:
             return None
-        cls = known[cls]
     arguments = {name: value for name, value in config.items() if name != "type"}
-    parameters = list(part.parameters()) if isinstance(part, nn.Module) else [nn.Parameter(torch.zeros(1, 1))]
+    parameters = list(module.parameters()) if isinstance(module, nn.Module) else [nn.Parameter(torch.zeros(1, 1))]
     before = problems.count
     built = build_call(partial(cls, parameters), arguments, path, problems)
     if problems.count == before and not isinstance(built, Optimizer):
@@ -409,6 +416,23 @@ def _build_optimizer(config: Any, part: Any, path: str, problems: ProblemCollect
         problems.add(child_path(path, "type"), message, "For example: type='SGD'", code=codes.REFUSED_VALUE)
         return None
     return built if isinstance(built, Optimizer) else None
+
+
+def _optimizer_class(name: str, path: str, problems: ProblemCollector) -> Any:
+    """Return the optimizer of torch or of MMEngine's registry with a name; report an unknown name and return None."""
+    classes = {
+        key: var
+        for key, var in vars(torch.optim).items()
+        if inspect.isclass(var) and issubclass(var, Optimizer) and var is not Optimizer
+    }
+    if name in classes:
+        return classes[name]
+    registered = registered_in_mmengine("OPTIMIZERS", name)
+    if registered is None:
+        message = f"unknown optimizer of torch; {did_you_mean(name, classes)}"
+        advice = f"Write type={closest(name, classes) or 'SGD'!r}"
+        problems.add(path, message, advice, code=codes.REFUSED_VALUE)
+    return registered
 
 
 _T = TypeVar("_T")
@@ -525,7 +549,8 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
 
     def section(table: Callable[..., _T], name: str) -> _T | None:
         """Return the settings in a mapping; None if it is absent or has a problem."""
-        config, path = arguments[name], entry_path(name)
+        config = arguments[name]
+        path = entry_path(name)
         if config is not None and not isinstance(config, Mapping):
             report_kind(config, "mapping", path, problems, "Use dict(…)")
         if not isinstance(config, Mapping):
@@ -547,10 +572,12 @@ def build_parts(arguments: Mapping[str, Any]) -> Parts:
     seed = seed_for(RandomnessSettings() if problems.count or randomness is None else randomness)
     model = attempt(build_model, "model")
     _check_combinations(arguments, model, problems)
-    train, scaling = section(TrainSettings, "train_cfg"), section(ScalingSettings, "auto_scale_lr")
+    train = section(TrainSettings, "train_cfg")
+    scaling = section(ScalingSettings, "auto_scale_lr")
     if train is not None:
         _check_length(arguments["train_cfg"], entry_path("train_cfg"), problems)
-    metrics, lengths = {}, {}
+    metrics = {}
+    lengths = {}
     for mode in ("train", "val", "test"):
         if arguments[f"{mode}_dataloader"] is not None:
             lengths[mode] = attempt(check_loader, f"{mode}_dataloader")
@@ -595,18 +622,15 @@ def _length_of(batches: int | None, train: TrainSettings | None) -> RunLength:
 
 def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, problems: ProblemCollector) -> None:
     """Check arguments that need or exclude each other."""
-
-    def refuse(name: str, message: str, advice: str, code: str = codes.REFUSED_VALUE) -> None:
-        problems.add(entry_path(name), message, advice, code=code)
-
     missing = [name for name in FOR_TRAINING if arguments[name] is None]
     for name in missing if len(missing) < len(FOR_TRAINING) else ():
         message = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
-        refuse(name, message, "", codes.WRONG_ARGUMENT)
+        problems.add(entry_path(name), message, code=codes.WRONG_ARGUMENT)
     if arguments["param_scheduler"] is not None and arguments["optim_wrapper"] is None:
-        refuse("param_scheduler", "there is no optimizer to schedule", "Use optim_wrapper=dict(optimizer=…)")
+        _refuse(problems, "param_scheduler", "there is no optimizer to schedule", "Use optim_wrapper=dict(optimizer=…)")
     if arguments["amount_of"] is not None and arguments["tokens_per_sample"] is not None:
-        refuse("amount_of", "tokens_per_sample also sets the amount that a batch consumes", "Omit one of them")
+        message = "tokens_per_sample also sets the amount that a batch consumes"
+        _refuse(problems, "amount_of", message, "Omit one of them")
     if not callable(getattr(arguments["accelerator"], "prepare", None)) and arguments["accelerator"] is not None:
         report_kind(arguments["accelerator"], "Accelerator", entry_path("accelerator"), problems)
     if not isinstance(arguments["cfg"], (Mapping, type(None))):
@@ -614,13 +638,24 @@ def _check_combinations(arguments: Mapping[str, Any], model: nn.Module | None, p
     style = None if model is None else training_style(model, None)
     if arguments["loss"] is not None and style in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
-        refuse("loss", f"{type(model).__name__} has its own {has}, so loss would have no effect", "Omit loss")
+        message = f"{type(model).__name__} has its own {has}, so loss would have no effect"
+        _refuse(problems, "loss", message, "Omit loss")
+    _check_evaluations(arguments, style, problems)
+
+
+def _check_evaluations(arguments: Mapping[str, Any], style: str | None, problems: ProblemCollector) -> None:
+    """Check that a validation and a test have the loader and the metric that they need."""
     for mode in ("val", "test"):
         evaluator = f"{mode}_evaluator"
         if arguments[f"{mode}_dataloader"] is None:
             for name in (f"{mode}_cfg", evaluator):
                 if arguments[name] is not None:
-                    refuse(name, f"{mode}_dataloader is missing", f"Pass it, or omit {name}")
+                    _refuse(problems, name, f"{mode}_dataloader is missing", f"Pass it, or omit {name}")
         elif arguments[evaluator] is None and style == "train_step":
             message = "it is missing, and a model with train_step does not return a loss in a validation"
-            refuse(evaluator, message, "Pass a metric", codes.WRONG_ARGUMENT)
+            problems.add(entry_path(evaluator), message, "Pass a metric", code=codes.WRONG_ARGUMENT)
+
+
+def _refuse(problems: ProblemCollector, name: str, message: str, advice: str) -> None:
+    """Report an argument of the Runner whose value another argument excludes."""
+    problems.add(entry_path(name), message, advice, code=codes.REFUSED_VALUE)

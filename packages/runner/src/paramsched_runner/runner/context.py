@@ -47,7 +47,9 @@ class ModelCalls:
     def __init__(
         self, model: nn.Module, prepared: nn.Module, loss: LossFunction | None, style: Style | None = None
     ) -> None:
-        self.model, self.prepared, self.loss = model, prepared, loss
+        self.model = model
+        self.prepared = prepared
+        self.loss = loss
         self.style = style or training_style(model, loss)
         self._spread: Any = model
         if prepared is not model:  # calls must go through the wrapper, which synchronizes gradients
@@ -79,9 +81,9 @@ class ModelCalls:
 
     def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
         """Return the predictions for a batch, or the loss if the model returns no predictions."""
-        own = getattr(self.model, f"{mode}_step", None)
-        if callable(own):
-            return own(data)
+        step = getattr(self.model, f"{mode}_step", None)
+        if callable(step):
+            return step(data)
         if self.style == "loss":
             data = inputs_and_target(data)[0]
         return call_with_batch(self.model, data, **({"mode": "predict"} if self.style == "mode" else {}))

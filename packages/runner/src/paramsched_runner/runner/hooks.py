@@ -222,12 +222,12 @@ class CheckpointHook(Hook):
         rule: str | None = None,
         save_begin: int = 0,
     ) -> None:
-        self.interval, self.max_keep_ckpts = (
-            value if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
-            for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts))
-        )
+        self.interval = _number_or_off("interval", interval)
+        self.max_keep_ckpts = _number_or_off("max_keep_ckpts", max_keep_ckpts)
         self.save_begin = whole_number(CallSite("CheckpointHook", "save_begin"), save_begin, 0)
-        self.by_epoch, self.save_last, self.save_best = by_epoch, save_last, save_best
+        self.by_epoch = by_epoch
+        self.save_last = save_last
+        self.save_best = save_best
         automatic = save_best is None or (save_best == "auto" and rule is None)
         self.rule = rule if automatic else rule_of(save_best, rule, _SAVE_BEST)
         self.best_score: float | None = None
@@ -270,7 +270,9 @@ class CheckpointHook(Hook):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the best score and the names of the kept checkpoints."""
-        self.best_score, self._kept = state["best_score"], list(state["kept"])
+        best_score = state["best_score"]
+        self._kept = list(state["kept"])
+        self.best_score = best_score
 
     def _save_and_drop_old(self, runner: RunContext, name: str) -> None:
         self._kept = [*(kept for kept in self._kept if kept != name), name]
@@ -313,6 +315,11 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
         return "less"
     refused = site_with_value(site, monitor)
     raise InvalidArgument(refused, "the name does not show which value is better", 'For example: rule="greater"')
+
+
+def _number_or_off(name: str, value: Any) -> int:
+    """Return a number of a CheckpointHook, of which -1 means that it does not apply."""
+    return -1 if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
 
 
 def is_better(rule: str, metric: float, other: float) -> bool:
@@ -448,7 +455,8 @@ class LogFile:
     """
 
     def __init__(self, file: Path | None, kept: Mapping[str, Any]) -> None:
-        self._size, self._digest = 0, hashlib.sha256()
+        self._size = 0
+        self._digest = hashlib.sha256()
         self._stream: TextIO | None = None
         if file is None:
             return
@@ -591,26 +599,26 @@ class LoggerHook(Hook):
         """
         fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
         whose = {"optimizer": name} if name else {}
-        found: list[dict[str, float]] = []
+        rows: list[dict[str, float]] = []
         consumed: dict[str, float] = {}
 
         # Values are read before the step and recorded after it, so that a skipped or failed step adds no line.
         def before(stepped: Any) -> None:
             consumed.clear()
-            for one in runner.schedulers.get(name, []):
-                unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
+            for scheduler in runner.schedulers.get(name, []):
+                unit = amount_clock(scheduler.plan.clock) if isinstance(scheduler, Scheduler) else None
                 if unit is not None:
                     # Each of several optimizers has its own position.
                     hooks = hooks_on(stepped)
-                    consumed[unit] = one.amount if hooks is None else hooks.attached.position.amount or 0
-            found.clear()
+                    consumed[unit] = scheduler.amount if hooks is None else hooks.attached.position.amount or 0
+            rows.clear()
             for group in stepped.param_groups:
-                named = {field: field_of_group(group, field) for field in fields}
-                found.append({field: float(at.read(group)) for field, at in named.items() if at.key in group})
+                entries = {key: field_of_group(group, key) for key in fields}
+                rows.append({key: float(field.read(group)) for key, field in entries.items() if field.key in group})
 
         def after(_: Any) -> None:
             nonlocal t
-            self._latest[name] = list(found)
+            self._latest[name] = list(rows)
             self._waiting.append({"t": t} | consumed | whose | {"groups": self._latest[name]})
             t += 1
 

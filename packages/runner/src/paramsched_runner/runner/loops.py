@@ -68,8 +68,8 @@ class Metric:
         # Averaging the means of the processes would weight samples incorrectly.
         collected = gather_object(self.results)
         self.results = []
-        found = self.compute_metrics(collected)
-        return {f"{self.prefix}/{name}" if self.prefix else name: value for name, value in found.items()}
+        metrics = self.compute_metrics(collected)
+        return {f"{self.prefix}/{name}" if self.prefix else name: value for name, value in metrics.items()}
 
 
 @final
@@ -78,11 +78,12 @@ class MeanOf(Metric):
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__()
-        self.function, self.name = function, name
+        self.function = function
+        self.name = name
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
-        found = self.function(data_samples, data_batch)
-        numbers = found if isinstance(found, Mapping) else {self.name: found}
+        result = self.function(data_samples, data_batch)
+        numbers = result if isinstance(result, Mapping) else {self.name: result}
         self.results.append((_samples_in(data_batch), {name: float(value) for name, value in numbers.items()}))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
@@ -94,9 +95,10 @@ class MeanOf(Metric):
 def _samples_in(batch: Any) -> int:
     """Return the number of samples in a batch; if its parts differ, that of the last one, the target; 1 if unknown."""
     parts = list(batch.values()) if isinstance(batch, Mapping) else batch
-    for part in (batch, parts[-1:] if isinstance(parts, (list, tuple)) else ()):
+    last = parts[-1:] if isinstance(parts, (list, tuple)) else ()
+    for samples in (batch, last):
         with suppress(InvalidArgument, TypeError):
-            return samples_in_lists(part)
+            return samples_in_lists(samples)
     return 1
 
 
@@ -105,7 +107,8 @@ class EpochBatches:
     """Passes over a loader prepared by Accelerate, or over any iterable with a length."""
 
     def __init__(self, loader: Any, accelerator: Any) -> None:
-        self.loader, self.accelerator = loader, accelerator
+        self.loader = loader
+        self.accelerator = accelerator
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -208,7 +211,8 @@ class TrainLoop(ABC):
     max_iters: int
 
     def __init__(self, runner: RunContext, batches: EpochBatches, settings: TrainSettings) -> None:
-        self.runner, self._batches = runner, batches
+        self.runner = runner
+        self._batches = batches
         self.epoch_length = len(batches)
         self.val_begin = settings.val_begin
         self.val_interval = settings.val_interval or (1000 if self.by_iterations else 1)
@@ -219,7 +223,8 @@ class TrainLoop(ABC):
         # The settings were checked to contain one of the lengths. As in MMEngine, a run by iterations is one epoch.
         self.max_epochs = settings.max_epochs or 1
         self.max_iters = settings.max_iters or self.max_epochs * len(batches)
-        self.epoch = self.iter = 0
+        self.epoch = 0
+        self.iter = 0
         self.position = Position()
 
     @property
@@ -233,13 +238,15 @@ class TrainLoop(ABC):
     @property
     def validations(self) -> int:
         """The number of validations in the whole run."""
-        last, begin, found = self.max_iters if self.by_iterations else self.max_epochs, self.val_begin, 0
+        last = self.max_iters if self.by_iterations else self.max_epochs
+        begin = self.val_begin
+        count = 0
         # An interval applies from the count before its milestone on; the last count is always validated.
         ends = [*(milestone - 1 for milestone in self._milestones[1:]), last]
         for interval, end in zip(self._intervals, ends, strict=True):
-            found += max(0, (min(end, last) - 1) // interval - (begin - 1) // interval)
+            count += max(0, (min(end, last) - 1) // interval - (begin - 1) // interval)
             begin = max(begin, end)
-        return found + (last >= self.val_begin)
+        return count + (last >= self.val_begin)
 
     def run(self) -> None:
         """Train, and validate when a validation is due."""
@@ -256,7 +263,8 @@ class TrainLoop(ABC):
 
     def resume(self, position: Position) -> None:
         """Resume from the position of a checkpoint."""
-        self.position, self.iter = position, position.iter
+        self.position = position
+        self.iter = position.iter
         self.epoch = 0 if self.by_iterations else position.epoch
 
     @abstractmethod
@@ -277,7 +285,8 @@ class TrainLoop(ABC):
         self.iter += 1
 
     def _validate_if_due(self) -> None:
-        done, last = (self.iter, self.max_iters) if self.by_iterations else (self.epoch, self.max_epochs)
+        done = self.iter if self.by_iterations else self.epoch
+        last = self.max_iters if self.by_iterations else self.max_epochs
         self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
         due = done % self.val_interval == 0 or done == last
         if self.runner.val_loop is not None and done >= self.val_begin and due:
@@ -343,7 +352,9 @@ class EvalLoop:
         metrics: list[MetricLike] | None,
         mode: Literal["val", "test"],
     ) -> None:
-        self.runner, self._batches, self.mode = runner, batches, mode
+        self.runner = runner
+        self._batches = batches
+        self.mode = mode
         self._by_loss = metrics is None
         self.metrics = [MeanOf(lambda losses, _: losses, "loss")] if metrics is None else metrics
 
@@ -353,7 +364,8 @@ class EvalLoop:
 
     def run(self) -> dict[str, Any]:
         """Validate or test; return a dict of the metrics by name."""
-        runner, mode = self.runner, self.mode
+        runner = self.runner
+        mode = self.mode
         runner.call_hook(f"before_{mode}")
         runner.call_hook(f"before_{mode}_epoch")
         runner.model.eval()
@@ -384,8 +396,9 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
     from accelerate.utils import DataLoaderConfiguration, GradScalerKwargs
 
     amp = next((wrapper for wrapper in wrappers if isinstance(wrapper, AmpOptimWrapper)), None)
-    site, scaling = (None, {}) if amp is None else (amp.precision, amp.scaling)
-    wanted = site or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    precision = None if amp is None else amp.precision
+    scaling = {} if amp is None else amp.scaling
+    wanted = precision or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     in_use = AcceleratorState().mixed_precision if is_initialized() else wanted
     if in_use != wanted:
         raise InvalidArgument(
@@ -394,7 +407,7 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
             "Train it in a separate process, or use the same precision for both",
         )
     return Accelerator(
-        mixed_precision=site,
+        mixed_precision=precision,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
         # The order of the samples then depends only on the seed and the epoch, so no state of the loader is saved.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
@@ -430,7 +443,7 @@ def seed_for(settings: RandomnessSettings) -> int:
 
 
 def facts_for(
-    loop: TrainLoop, loader: Any, accelerator: Any, accumulation: Mapping[str, int], **known: Any
+    loop: TrainLoop, loader: Any, accelerator: Any, accumulation: Mapping[str, int], **facts: Any
 ) -> RunnerFacts:
     """Return the run facts that schedulers need.
 
@@ -438,9 +451,10 @@ def facts_for(
         loop: the training loop, for the length of the run.
         loader: the loader before Accelerate prepares it.
         accumulation: a dict from the name of each optimizer to its batches per update.
-        known: other facts by name.
+        facts: other facts by name.
     """
-    size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
+    size = getattr(loader, "batch_size", None)
+    sampler = getattr(loader, "sampler", None)
     uneven = None  # samples per epoch, if the last batch of an epoch is smaller
     if isinstance(size, int) and isinstance(sampler, Sized) and not getattr(loader, "drop_last", False):
         uneven = len(sampler) if len(sampler) % size and accelerator.num_processes == 1 else None
@@ -451,5 +465,5 @@ def facts_for(
         accumulation=accumulation,
         batch_size=size * replicas(accelerator) if isinstance(size, int) else None,
         samples_per_epoch=uneven,
-        **known,
+        **facts,
     )

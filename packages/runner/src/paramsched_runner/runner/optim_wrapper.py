@@ -49,10 +49,8 @@ class AmpOptimWrapper(OptimWrapper):
         super().__init__(optimizer, accumulative_counts, clip_grad)
         name = str(dtype).removeprefix("torch.") if dtype is not None else None
         if name is not None and name not in PRECISIONS:
-            site, message = (
-                CallSite("AmpOptimWrapper", "dtype", got=repr(dtype)),
-                f"expected one of {', '.join(PRECISIONS)}",
-            )
+            site = CallSite("AmpOptimWrapper", "dtype", got=repr(dtype))
+            message = f"expected one of {', '.join(PRECISIONS)}"
             raise InvalidArgument(site, message, example='dtype="bfloat16"')
         self.dtype = name
         self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
@@ -89,7 +87,9 @@ class AcceleratedWrapper:
     """
 
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
-        self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
+        self.inner = inner
+        self.prepared = prepared
+        self.accelerator = accelerator
         self.updates = 0  # completed updates, not counting steps that the loss scaler skipped
         # Counts the samples or tokens of an update. It reports them before the scheduler's hook runs.
         self.amounts: BatchAmounts | None = None
@@ -185,8 +185,8 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
 
     def update_params(self, loss: torch.Tensor) -> None:
         """Train on one batch with a shared loss: one backward pass, then a step of each optimizer."""
-        first, *accelerated_wrappers = self.values()
-        if any(batches_per_update(other) != batches_per_update(first) for other in accelerated_wrappers):
+        first, *later_steppers = self.values()
+        if any(batches_per_update(stepper) != batches_per_update(first) for stepper in later_steppers):
             raise InvalidArgument(
                 "optim_wrapper",
                 "the optimizers have different accumulative_counts",
@@ -195,8 +195,8 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
         first.backward(first.scale_loss(loss))
         # The batch counts for each optimizer. Gradients are cleared after all have stepped, because two optimizers may
         # share a parameter.
-        for other in accelerated_wrappers:
-            count_batch(other.inner)
+        for stepper in later_steppers:
+            count_batch(stepper.inner)
         for stepper in self.values():
             if stepper.should_update():
                 stepper.step()

@@ -196,7 +196,9 @@ class Runner:
         # Before any other local variable, so that `locals()` contains only the arguments.
         self.given = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         parts = build_parts(self.given)
-        self.settings, self._parts, self.seed = parts.settings, parts, parts.seed
+        self.settings = parts.settings
+        self._parts = parts
+        self.seed = parts.seed
         self.cfg = dict(cfg or {})
         self.work_dir: Path = parts.settings.work_dir
         self.logger = logging.getLogger("paramsched.mmengine")
@@ -417,7 +419,8 @@ class Runner:
 
     def _saved_parts(self) -> SavedParts:
         assert self.facts is not None  # the run is prepared before anything is loaded or saved
-        config, on_change = self.given["param_scheduler"], self.given["on_change"]
+        config = self.given["param_scheduler"]
+        on_change = self.given["on_change"]
         return SavedParts(
             self.model, self.accelerator, self.steppers, self.schedulers, self._hooks, self.facts, config, on_change
         )
@@ -425,7 +428,8 @@ class Runner:
     def _resume(self, source: Path, state: dict[str, Any]) -> None:
         """Resume from a checkpoint that was checked, after everything is built and before the first batch."""
         load_state(self._saved_parts(), source, state, self.checkpoints.gradients(source))
-        wanted, saved = (self.given["randomness"] or {}).get("seed"), state["meta"]
+        wanted = (self.given["randomness"] or {}).get("seed")
+        saved = state["meta"]
         if wanted is not None and wanted != saved["seed"]:
             self.logger.warning(
                 "resume: seed %d in the checkpoint, %d now; using the checkpoint's", saved["seed"], wanted
@@ -442,21 +446,21 @@ class Runner:
         """Build everything except the schedulers, whose construction changes the optimizer."""
         if self.train_loop is not None:
             return
-        given = self.given
+        arguments = self.given
         wrappers = self._parts.wrappers
-        loader = build_loader(given["train_dataloader"], entry_path("train_dataloader"), self.model)
+        loader = build_loader(arguments["train_dataloader"], entry_path("train_dataloader"), self.model)
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in wrappers.values())
         )
         # Determined from the unprepared model, because mixed precision hides the signature of `forward`.
-        self.model_calls = ModelCalls(self.model, prepared_model, given["loss"], self.model_calls.style)
+        self.model_calls = ModelCalls(self.model, prepared_model, arguments["loss"], self.model_calls.style)
         self.steppers = {
             name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
             for (name, wrapper), optimizer in zip(wrappers.items(), optimizers, strict=True)
         }
         batches = EpochBatches(prepared_loader, self.accelerator)
-        kind = IterBasedTrainLoop if loop_of(given["train_cfg"]) == "IterBasedTrainLoop" else EpochBasedTrainLoop
-        self.train_loop = kind(self, batches, self._parts.train)
+        cls = IterBasedTrainLoop if loop_of(arguments["train_cfg"]) == "IterBasedTrainLoop" else EpochBasedTrainLoop
+        self.train_loop = cls(self, batches, self._parts.train)
         self.train_loop.seed(self.seed)
         self.facts = facts_for(
             self.train_loop,
@@ -471,29 +475,29 @@ class Runner:
         """Build the schedulers."""
         if self.schedulers or self.facts is None:
             return
-        given = self.given
+        arguments = self.given
         if not self._is_scaled:  # only once, even if train() is called again after an error
             self._scale_lr(self.facts)
             self._is_scaled = True
-        choices = {name: given[name] for name in ("on_change", "on_base")}
-        self.schedulers = build_schedulers(given["param_scheduler"], self._parts.wrappers, self.facts, choices)
+        choices = {name: arguments[name] for name in ("on_change", "on_base")}
+        self.schedulers = build_schedulers(arguments["param_scheduler"], self._parts.wrappers, self.facts, choices)
         for name, stepper in self.steppers.items():
-            others = writers_of(self.schedulers[name], stepper.optimizer)
-            warn_of_writers([stepper.optimizer], others, "param_scheduler")
+            writers = writers_of(self.schedulers[name], stepper.optimizer)
+            warn_of_writers([stepper.optimizer], writers, "param_scheduler")
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
                     options = PlanOptions(
                         facts=scheduler.facts,
                         tokens_per_sample=self.settings.tokens_per_sample,
-                        amount_of=given["amount_of"],
+                        amount_of=arguments["amount_of"],
                     )
                     stepper.amounts = batch_amounts(self.accelerator, scheduler, options, samples_in_lists)
         if self.val_loop is None:
             warn_without_validation(self.schedulers)
         else:
-            for one in distinct_schedulers(self.schedulers):
-                if isinstance(one, Scheduler):
-                    MetricRelay("Runner").warn_of_patience(one, self.training.validations)
+            for scheduler in distinct_schedulers(self.schedulers):
+                if isinstance(scheduler, Scheduler):
+                    MetricRelay("Runner").warn_of_patience(scheduler, self.training.validations)
         self._aligned = {
             name for name, many in self.schedulers.items() if any(isinstance(element, Scheduler) for element in many)
         }
@@ -514,7 +518,8 @@ class Runner:
         return name not in scheduler.optimizers or name == min(self.steppers, key=self.facts.accumulation.__getitem__)
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
-        loader, name = self.given[f"{mode}_dataloader"], f"{mode}_dataloader"
+        loader = self.given[f"{mode}_dataloader"]
+        name = f"{mode}_dataloader"
         if loader is not None and getattr(self, f"{mode}_loop") is None:
             batches = each_sample_once(build_loader(loader, entry_path(name), self.model), self.accelerator)
             setattr(self, f"{mode}_loop", EvalLoop(self, batches, self._parts.metrics[mode], mode))
