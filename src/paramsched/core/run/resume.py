@@ -14,8 +14,8 @@ from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.history import History
 from paramsched.core.run.position import TORCH, RunPosition, resume_position
 from paramsched.core.run.ranges import refuse_values_outside
+from paramsched.core.run.messages import LogCall
 from paramsched.core.run.record import (
-    LogCall,
     OnBase,
     OnChange,
     OtherBase,
