@@ -1,7 +1,7 @@
 """What differs between the values of a save and those in the groups, and what that means."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose
 from typing import Any, Final, final
 
@@ -13,11 +13,8 @@ from paramsched.core.fields import finite_or_none, recorded_bases
 from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import Scope, scopes_of
 from paramsched.core.run.attached import AttachedOptimizer
-from paramsched.core.run.record import (
-    OtherBase,
-    SavedOptimizer,
-    rule_states,
-)
+from paramsched.core.run.messages import values as messages
+from paramsched.core.run.record import OtherBase, SavedOptimizer, rule_states
 from paramsched.core.run.state import INITIAL_LR, Group
 from paramsched.core.run.values import LR, starting_lines
 from paramsched.core.schedules.own import has_own_shape, is_own
@@ -89,18 +86,17 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
 
     The arguments are those of `_lines_of_save`.
     """
-    known = _lines_of_save(saved, groups, name)
-    if known is None or known.scope is None or saved.state is None or known.times.first != saved.state.position.t:
+    of_save = _lines_of_save(saved, groups, name)
+    if of_save is None or of_save.scope is None or saved.state is None:
         return None
-    own_lines = tuple(line for line in known.lines if has_own_shape(line.schedule))
-    for index, line, _, now, value in _differing(SavedLines(own_lines, known.times, known.states), groups[name]):
-        own = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
-        message = (
-            f"{line.field} of group {known.scope.labels(groups[name])[index]!r} is {now:g} in the checkpoint, and with "
-            f"{own.kind} it is {value:g} for update {known.times.first}"
-        )
-        advice = f"To continue with the values of the save, define {own.kind} as it was then"
-        return Problem(found=message, advice=advice)
+    t = of_save.times.first
+    if t != saved.state.position.t:
+        return None
+    lines = tuple(line for line in of_save.lines if has_own_shape(line.schedule))
+    for index, line, _, number, value in _differing(replace(of_save, lines=lines), groups[name]):
+        shape = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
+        place = messages.group_place(line.field, of_save.scope.labels(groups[name])[index])
+        return messages.shape_has_changed(place, number, shape.kind, value, t)
     return None
 
 

@@ -19,7 +19,7 @@ _COUNTER_ARGUMENTS: Final = {
 """The arguments with which engines count a unit; they count samples and batches without one."""
 
 
-def _call_text(call: str, keywords: Mapping[str, object]) -> str:
+def call_text(call: str, keywords: Mapping[str, object]) -> str:
     """Return the text of a call with its keywords; `call` is its start, such as `scheduler.consumed(`."""
     values = {
         name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
@@ -52,13 +52,13 @@ def amount_of_update_unknown(unit: str, t: int, counted_by: str) -> MissingFact:
 def clock_counts_updates(call: str, keywords: Mapping[str, object], clock: str) -> InvalidArgument:
     """Return the error for an amount that is reported to a plan which counts updates; `clock` is that of the amount."""
     advice = f'Use ps.Plan(…, clock="{clock}")'
-    return InvalidArgument(_call_text(call, keywords), "the plan's clock counts updates", advice)
+    return InvalidArgument(call_text(call, keywords), "the plan's clock counts updates", advice)
 
 
 def progress_is_not_consumed(call: str, keywords: Mapping[str, object]) -> InvalidArgument:
     """Return the error for consumption that is reported to a plan which counts the progress."""
     message = "the plan's clock is the progress of the run, which no update consumes"
-    return InvalidArgument(_call_text(call, keywords), message, "For example: scheduler.report(progress=0.37)")
+    return InvalidArgument(call_text(call, keywords), message, "For example: scheduler.report(progress=0.37)")
 
 
 def not_one_amount(call: str, keywords: Mapping[str, object], unit: str) -> InvalidArgument:
@@ -91,7 +91,7 @@ def amount_is_not_whole(call: str, keywords: Mapping[str, object], unit: str) ->
 
 def _invalid_amount(call: str, keywords: Mapping[str, object], unit: str, message: str) -> InvalidArgument:
     advice = f"For example: {call}{unit}={EXAMPLE_OF_SIZE})"
-    return InvalidArgument(_call_text(call, keywords), message, advice)
+    return InvalidArgument(call_text(call, keywords), message, advice)
 
 
 def more_than_clock_counts(call: str, unit: str, amount: float) -> InvalidArgument:
@@ -126,7 +126,7 @@ def amount_of_seek_unknown(t: int, unit: str, error: MissingFact) -> MissingFact
 def clock_is_not_progress(call: str, keywords: Mapping[str, object], unit: str) -> InvalidArgument:
     """Return the error for a progress that is reported to a plan which counts another unit."""
     advice = f"For example: scheduler.consumed({unit}={EXAMPLE_OF_SIZE})"
-    return InvalidArgument(_call_text(call, keywords), f"the plan's clock counts {unit}", advice)
+    return InvalidArgument(call_text(call, keywords), f"the plan's clock counts {unit}", advice)
 
 
 def not_a_progress(call: str, keywords: Mapping[str, object]) -> InvalidArgument:
@@ -135,7 +135,7 @@ def not_a_progress(call: str, keywords: Mapping[str, object]) -> InvalidArgument
     if list(keywords) == [PROGRESS]:
         got = f"progress={shown(keywords[PROGRESS])}"
     message = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
-    return InvalidArgument(_call_text(call, keywords), message, f"For example: {call}progress=0.37)")
+    return InvalidArgument(call_text(call, keywords), message, f"For example: {call}progress=0.37)")
 
 
 def progress_above_one(progress: object) -> Problem:
@@ -161,8 +161,8 @@ def progress_decreases(progress: float, before: float, t: int) -> Problem:
 def metrics_for_amount(call: str, keywords: Mapping[str, object]) -> InvalidArgument:
     """Return the error for metrics in place of an amount."""
     message = f"expected an amount, got the metric{'s' * (len(keywords) > 1)} {' and '.join(keywords)}"
-    advice = f"For example: {_call_text('scheduler.observe(', keywords)}"
-    return InvalidArgument(_call_text(call, keywords), message, advice)
+    advice = f"For example: {call_text('scheduler.observe(', keywords)}"
+    return InvalidArgument(call_text(call, keywords), message, advice)
 
 
 def no_rule_watches(name: str, value: object, watched: Collection[str]) -> InvalidArgument:
