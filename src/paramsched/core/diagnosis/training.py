@@ -222,20 +222,20 @@ class MovesAfterLoad:
 
     def begin(self) -> None:
         """Wait for the first step after a load."""
-        self._updates = {
-            index: updates_in_state(optimizer)
-            for index, own in enumerate(self._optimizers)
-            if (optimizer := own()) is not None
-        }
+        self._updates = {}
+        for index, reference in enumerate(self._optimizers):
+            optimizer = reference()
+            if optimizer is not None:
+                self._updates[index] = updates_in_state(optimizer)
         STEP_HOOK.add(self)
 
     def waits_for(self, optimizer: Any) -> bool:
         """Return whether an optimizer is one of those of the run."""
-        return any(own() is optimizer for own in self._optimizers)
+        return any(reference() is optimizer for reference in self._optimizers)
 
     def after_step(self, optimizer: Any) -> None:
         """Log the updates without a step, if this is the first step of one of the optimizers after the load."""
-        index = next((index for index, own in enumerate(self._optimizers) if own() is optimizer), None)
+        index = next((index for index, reference in enumerate(self._optimizers) if reference() is optimizer), None)
         run = self._run()
         if index is None or run is None:
             return

@@ -132,9 +132,8 @@ def checkpoint_without_count(count: int | None, taken: int | None, *, has_initia
     bases = "those of the code" if count is None else "the recorded values"
     if has_initial_values:
         bases = "initial values"
-    found = (
-        f"{found_count('the checkpoint of the optimizer', count)}; starting the plan at update 0, with {bases} as bases"
-    )
+    count_text = found_count("the checkpoint of the optimizer", count)
+    found = f"{count_text}; starting the plan at update 0, with {bases} as bases"
     advice = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
     return Problem(found=found, advice=advice)
 

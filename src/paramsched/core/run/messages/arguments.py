@@ -11,6 +11,8 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanErr
 BY_HAND: Final = 'Use Scheduler(…, drive="manual") and call scheduler.step() after each update'
 """What to do with an optimizer whose steps cannot be counted."""
 
+_NOT_A_COUNT: Final = "not a number of completed updates"
+
 STEP_AFTER_UPDATE: Final = "scheduler.step() after each update"
 STEP_AFTER_EVALUATION: Final = "scheduler.step(metric) after an evaluation"
 
@@ -26,7 +28,7 @@ def call_with(optimizer: object) -> str:
 def start_is_not_a_count(t: object) -> InvalidTime:
     """Return the error for an argument `t` that is not a number of updates."""
     example = "ps.Scheduler(optimizer, plan, t=500)"
-    return InvalidTime(f"Scheduler(…, t={shown(t)})", "not a number of completed updates", example=example, refused=t)
+    return InvalidTime(f"Scheduler(…, t={shown(t)})", _NOT_A_COUNT, example=example, refused=t)
 
 
 def strict_is_not_a_bool(value: object) -> InvalidArgument:
@@ -167,7 +169,7 @@ def unknown_update(update: object, choices: Sequence[str]) -> InvalidArgument:
 def seek_to_no_count(t: object) -> InvalidTime:
     """Return the error for a jump to what is not a number of updates."""
     site = f"scheduler.seek({shown(t)})"
-    return InvalidTime(site, "not a number of completed updates", "For example: scheduler.seek(0)")
+    return InvalidTime(site, _NOT_A_COUNT, "For example: scheduler.seek(0)")
 
 
 def several_rules(metric: object, names: Collection[str]) -> InvalidArgument:
