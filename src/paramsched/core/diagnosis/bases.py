@@ -3,62 +3,46 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from paramsched.base.problem import Problem
-from paramsched.core.plan.lines import (
-    Line,
-    Values,
-    by_group,
-)
+from paramsched.core.diagnosis.messages import starts as messages
+from paramsched.core.plan.lines import Line, Values, by_group
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import CHECKPOINT, OtherBase
 from paramsched.core.run.state import Group
 from paramsched.core.run.values import initial_value
 
-_SHOWN = 8  # groups, and pairs of numbers, that a message names
 
-
-def problems_of_bases(found: Iterable[OtherBase], t: int) -> Iterator[tuple[Problem, bool]]:
+def problems_of_bases(bases: Iterable[OtherBase], t: int) -> Iterator[tuple[Problem, bool]]:
     """Yield a problem for each field with bases that differ, and whether it is a warning.
 
     It is none if the code's apply, which was chosen.
 
     Args:
-        found: the bases.
+        bases: the bases.
         t: the update from which on the code's apply.
     """
     alike: dict[tuple[str, str, bool], list[OtherBase]] = {}
-    for other_base in found:
-        alike.setdefault((other_base.field, other_base.source, other_base.code_applies), []).append(other_base)
-    for (field, source, code_applies), mine in alike.items():
-        where = where_in([str(one.group) for one in mine])
-        numbers = listed(dict.fromkeys(one.text() for one in mine), "; ")
+    for base in bases:
+        alike.setdefault((base.field, base.source, base.code_applies), []).append(base)
+    for (field, source, code_applies), of_groups in alike.items():
+        owner = of_groups[0].own
+        differing = messages.DifferingBases(
+            field, [str(base.group) for base in of_groups], [base.text() for base in of_groups]
+        )
         if code_applies:
-            which = f"From update {t} on, that of {mine[0].own} applies"
+            yield messages.bases_of_code_apply(differing, owner, t), False
         elif source == CHECKPOINT:
-            which = 'That of the checkpoint applies; for that of the code, pass on_base="code"'
+            yield messages.bases_of_checkpoint_apply(differing), True
         else:
-            own = mine[0].own
-            which = f'That of {source} applies; for that of {own}, first write del group["{source}"]'
-        yield Problem(found=f"base of {field} in {where}: {numbers}", advice=which), not code_applies
+            yield messages.initial_values_apply(differing, source, owner), True
 
 
-def report_bases(found: Iterable[OtherBase], t: int, processes: Processes) -> None:
+def report_bases(bases: Iterable[OtherBase], t: int, processes: Processes) -> None:
     """Warn of bases that differ from those in the code, or log them if those of the code apply."""
-    for problem, is_warning in problems_of_bases(found, t):
+    for problem, is_warning in problems_of_bases(bases, t):
         if is_warning:
             processes.warn(problem)
         else:
             processes.log("%s", problem)
-
-
-def where_in(labels: Sequence[str]) -> str:
-    """Return the text that names one group, or several."""
-    return f"group {labels[0]}" if len(labels) == 1 else f"{len(labels)} groups ({listed(labels, ', ')})"
-
-
-def listed(texts: Iterable[str], separator: str) -> str:
-    """Return the first texts, joined."""
-    found = list(texts)
-    return separator.join(found[:_SHOWN] + ["…"] * (len(found) > _SHOWN))
 
 
 def log_initial_values(
@@ -81,21 +65,22 @@ def log_initial_values(
     Returns:
         True if there are any, and the run may have started: an optimizer has a state, or a value has moved.
     """
-    known, own = code or {}, "the group" if code is None else "the code"
-    found = [
+    bases_of_code = code or {}
+    owner = "the group" if code is None else "the code"
+    bases = [
         OtherBase(
             str(line.field),
             labels[index],
-            known.get((index, line.field.slot), line.field.read(groups[index])),
+            bases_of_code.get((index, line.field.slot), line.field.read(groups[index])),
             base,
             f"initial_{line.field}",
-            own=own,
+            own=owner,
         )
         for lines, groups, labels in parts
         for index, line, base in by_group(lines)
         if initial_value(line.field, groups[index]) is not None
     ]
-    moved = [other_base for other_base in found if other_base.code != other_base.base]
+    moved = [base for base in bases if base.code != base.base]
     for problem, _ in problems_of_bases([] if is_continued else moved, 0):
         processes.log("%s", problem)
-    return bool(moved) or (has_state and bool(found))
+    return bool(moved) or (has_state and bool(bases))

@@ -12,8 +12,9 @@ from paramsched.core.diagnosis.loads import (
     warn_of_changes,
     warn_of_other_order,
 )
+from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.reports import VALUES_SHOWN, log_jumps
-from paramsched.core.diagnosis.run_ends import idle_rules_problem, no_group_added, run_goes_on, run_is_over
+from paramsched.core.diagnosis.run_ends import idle_rules_problem, run_goes_on
 from paramsched.core.diagnosis.short_run import ShortRun
 from paramsched.core.diagnosis.starts import (
     has_begun,
@@ -151,7 +152,7 @@ class Diagnosis:
         amounts = state.amounts
         is_over = in_force.is_over_at(state.t, state.amount)
         if state.states and self._reports_metrics and is_over:
-            self._report(self._idle_problem(f"the plan is over after {state.t} updates"))
+            self._report(self._idle_problem(messages.plan_is_over(state.t)))
         if self._reports_groups and is_over:
             self._report(self.missing_groups())
         amount = state.last_amount
@@ -188,7 +189,7 @@ class Diagnosis:
             for part in (parts_of(binding.groups) if isinstance(binding.groups, str) else [binding.groups])
             if (binding_key(binding), part) not in state.matched
         ]
-        return no_group_added(missing, state.t) if missing else None
+        return messages.no_group_added(missing, state.t) if missing else None
 
     def differed(self, write: ExternalWrite) -> None:
         """Warn of the first external write of a field."""
@@ -204,7 +205,7 @@ class Diagnosis:
             return
         if in_force.unit is None or in_force.is_over_at(t, amount):
             self._has_said_end = True
-            self._run.processes.warn(run_is_over(t, total))
+            self._run.processes.warn(messages.run_is_over(t, total))
 
     # ------------------------------------------------------------------ loads and jumps
 
@@ -423,7 +424,7 @@ class Diagnosis:
         if not state.has_moved or run.has_ended:
             return
         if self._reports_metrics:
-            idle = self._idle_problem(f"the run ended after {run.t} updates")
+            idle = self._idle_problem(messages.run_has_ended(run.t))
             if idle is not None:  # not an error with `strict`, because the process ends
                 run.processes.log("%s", idle)
         if run.shared is not None and run.arguments.drive == "optimizer":

@@ -5,22 +5,14 @@ from math import ceil
 
 import numpy as np
 
-from paramsched.base.codes import (
-    BASE_OF_ZERO,
-    FACTOR_IN_GROUP,
-    GROUPS_MADE_EQUAL,
-    GROWS,
-    LEVEL_AS_VALUE,
-)
+from paramsched.base.codes import BASE_OF_ZERO, GROUPS_MADE_EQUAL, GROWS, LEVEL_AS_VALUE
 from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import Array
+from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.entries import warnings_of
 from paramsched.core.fields import is_number
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
-from paramsched.core.plan.lines import (
-    Line,
-    by_group,
-)
+from paramsched.core.plan.lines import Line, by_group
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.run.processes import Processes
@@ -85,12 +77,7 @@ def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequen
                 continue
             values = evaluate(line.schedule, _first_times(line.schedule), base) / base
             if values[0] < 1 and values[0] < values.max():
-                message = (
-                    f"group {labels[index]!r} has warmup_steps={steps:g}, and the plan begins at {values[0]:g} × "
-                    "base: the optimizer multiplies the planned lr by a warmup of its own"
-                )
-                instead = "Construct the optimizer with warmup_steps=0, or begin the plan at base"
-                return Problem(found=message, advice=instead)
+                return messages.second_warmup(labels[index], steps, values[0])
     return None
 
 
@@ -112,22 +99,21 @@ def _factors_in_groups(
         entries = set[str]().union(*groups)
         for field, factor_names in _FACTORS.items():
             keys = [*filter(entries.__contains__, factor_names)]
-            mine = by_group(line for line in lines if line.name == field) if keys else []
+            places = by_group(line for line in lines if line.name == field) if keys else []
             for key in keys:
-                factors: dict[float, dict[float, str | int]] = {}  # the label of a group by base and factor
-                for index, _, base in mine:
-                    if base and is_number(factor := groups[index].get(key, 1.0)):
-                        factors.setdefault(base, {}).setdefault(float(factor), labels[index])
-                base, several = max(factors.items(), key=lambda one: len(one[1]), default=(0.0, {}))
-                if len(several) < 2:
-                    continue
-                shown = ", ".join(f"{factor:g} in group {name!r}" for factor, name in [*several.items()][:3])
-                message = f"{key} is {shown}, but their {field} is {base:g}: the plan does not multiply it by {key}"
-                line = f'for group in optimizer.param_groups: group["{field}"] *= group.get("{key}", 1)'
-                yield Problem(
-                    code=FACTOR_IN_GROUP, found=message, advice=f"Before the Scheduler is constructed: {line}"
-                )
-                break
+                by_base: dict[float, dict[float, str | int]] = {}  # the label of a group by base and factor
+                for index, _, base in places:
+                    factor = groups[index].get(key, 1.0)
+                    if base and is_number(factor):
+                        by_base.setdefault(base, {}).setdefault(float(factor), labels[index])
+                base = max(by_base, key=lambda base: len(by_base[base]), default=0.0)
+                factors = [*by_base.get(base, {}).items()]
+                if len(factors) > 1:
+                    yield messages.factor_is_not_applied(key, factors[:_FACTORS_SHOWN], field, base)
+                    break
+
+
+_FACTORS_SHOWN = 3  # factors that a message has
 
 
 _FIRST = 64  # times that are evaluated one after another, and as many up to the end of a schedule

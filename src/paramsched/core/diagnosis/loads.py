@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.bases import log_initial_values
 from paramsched.core.diagnosis.edited import problems_of_edits
-from paramsched.core.diagnosis.reports import HIDDEN, found_count, optimizer_count, texts_of_values
+from paramsched.core.diagnosis.messages import starts as messages
+from paramsched.core.diagnosis.reports import HIDDEN, texts_of_values
 from paramsched.core.plan.lines import Line
 from paramsched.core.run.edits import changed_function, edits_since_save, edits_since_update, values_of_save
 from paramsched.core.run.position import TORCH
@@ -50,13 +51,7 @@ def warn_of_other_order(groups: Sequence[Group], present: Sequence[Group], proce
     own_names = [group.get("name") for group in present]
     if saved_names == own_names or None in (*saved_names, *own_names):
         return
-    saved, own = (", ".join(map(str, names[:_NAMES])) for names in (saved_names, own_names))
-    message = (
-        f"the groups of the checkpoint are {saved}, those of the optimizer {own}: torch loads them by their "
-        "order, also their names"
-    )
-    advice = "Construct the optimizer with its groups in the order of the checkpoint"
-    processes.warn(Problem(found=message, advice=advice))
+    processes.warn(messages.groups_in_other_order(saved_names[:_NAMES], own_names[:_NAMES]))
 
 
 def missing_count(
@@ -89,11 +84,7 @@ def missing_count(
         return None
     if run.shared is not None and (run.t or is_known):
         return None
-    bases = "initial values" if is_initial else "those of the code" if count is None else "the recorded values"
-    message = found_count("the checkpoint of the optimizer", count)
-    message += f"; starting the plan at update 0, with {bases} as bases"
-    advice = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
-    return Problem(found=message, advice=advice)
+    return messages.checkpoint_without_count(count, taken, has_initial_values=is_initial)
 
 
 def texts_of_loaded_values(loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[Group]]) -> list[str]:

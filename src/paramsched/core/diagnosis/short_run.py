@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final, TypeAlias, final
 
+from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.fields import Field
 from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan
@@ -95,4 +96,4 @@ def _sentence(
     if not moved:
         return ""
     place = min(moved, key=lambda moved_place: moved_place[0] != LR)  # the lr first
-    return f"the run ended at {end_of_run} with {place[0]} {now[place]:.3g}, the plan ends at {end[place]:.3g}"
+    return messages.run_is_short(end_of_run, place[0], now[place], end[place])

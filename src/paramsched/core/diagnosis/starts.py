@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.bases import log_initial_values
 from paramsched.core.diagnosis.likely import report_unlikely_values
 from paramsched.core.diagnosis.loads import warn_of_changed_functions
+from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.diagnosis.reports import (
     log_jumps,
     log_takeover,
@@ -16,7 +16,6 @@ from paramsched.core.diagnosis.reports import (
     without_initial,
 )
 from paramsched.core.plan.lines import by_group
-from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.beginning import Beginning
 from paramsched.core.run.processes import Processes
@@ -33,10 +32,7 @@ def warn_of_dropped_lines(run: Run, beginning: Beginning) -> None:
     written = {binding.name for binding in run.in_force.plan.bindings}
     dropped = list(dict.fromkeys(line.name for line in earlier[0].plan.bindings if line.name not in written))
     if dropped:
-        fields = ", ".join(dropped)
-        message = f"a new Scheduler replaces one that also writes {fields}, which keeps its present value from now on"
-        advice = f"Add a line for {fields}, or call detach() of the earlier Scheduler first"
-        run.processes.warn(Problem(found=message, advice=advice))
+        run.processes.warn(messages.fields_are_dropped(dropped))
 
 
 def report_values(run: Run, beginning: Beginning) -> None:
@@ -103,11 +99,7 @@ def _log_joining(run: Run, beginning: Beginning, fresh: Sequence[str]) -> None:
     """Log optimizers that join a run, and an argument `t` that a count overrides."""
     alone = [name for name in fresh if not getattr(beginning.optimizers[name], "state", None)]
     if beginning.saved and alone and run.t > 1:
-        run.processes.log(
-            "the run is at update %d, from %s, and %s has neither a count nor a state: it joins the run at this "
-            "update. If it has a checkpoint, load it before the Scheduler is constructed", run.t,
-            shown_names(beginning.saved), shown_names(alone),
-        )  # fmt: skip
+        run.processes.log(*messages.joins_run(run.t, beginning.saved, alone))
 
 
 def report_carried(run: Run, beginning: Beginning, processes: Processes) -> None:
@@ -115,9 +107,7 @@ def report_carried(run: Run, beginning: Beginning, processes: Processes) -> None
     start = beginning.arguments.start
     saved = beginning.saved
     if saved and start is not None and start != run.t:
-        whose = "these optimizers carry" if beginning.arguments.names else "this optimizer carries"
-        text = "t=%d is ignored: %s a count of %d updates, which takes precedence. To jump, call scheduler.seek(%d)"
-        processes.log(text, start, whose, run.t, start)
+        processes.log(*messages.argument_is_ignored(start, run.t, is_shared=bool(beginning.arguments.names)))
     for name in saved.keys() - beginning.earlier.keys():
         warn_of_changed_functions(saved[name], beginning.groups, name, processes)
 

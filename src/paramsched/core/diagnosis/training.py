@@ -15,8 +15,8 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from paramsched.base.problem import Problem
+from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.step_hook import STEP_HOOK
-from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import Group
 from paramsched.core.run.steps import updates_in_state, updates_in_states
@@ -95,20 +95,25 @@ class OptimizerWrites:
         )
         return counts[:2][-1] if counts else 0
 
-    def measured(self) -> str:
-        """Return what was measured, if it is so much that it was probably training; else an empty string."""
+    def measured(self, name: str) -> str:
+        """Return what was measured, if it is so much that it was probably training; else an empty string.
+
+        Args:
+            name: the name of the optimizer.
+        """
         count = self.count()
-        if self._writes() >= _ENOUGH:
-            return f"a parameter of %s was written {self._writes()} times"
+        writes = self._writes()
+        if writes >= _ENOUGH:
+            return messages.parameter_was_written(name, writes)
         if count >= _ENOUGH:
-            return f"another optimizer trained a parameter of %s in {count} steps"
+            return messages.trained_by_other(name, count)
         state = self._state()
         if count or not _is_filled(state):
             return ""
         updates = _updates_of(state)
         if updates is None:
-            return "" if self._was_filled else "the state of %s was filled"
-        return f"the state of %s counts {updates} updates" if updates - self._updates >= _ENOUGH else ""
+            return "" if self._was_filled else messages.state_was_filled(name)
+        return messages.state_counts_updates(name, updates) if updates - self._updates >= _ENOUGH else ""
 
     def _state(self) -> Any:
         optimizer = None if self._optimizer is None else self._optimizer()
@@ -167,15 +172,16 @@ class ParameterWrites:
             self._counts_at_first_query = counts
         self._queries += 1
         return self._queries >= _ENOUGH and all(
-            writes.measured() and (counts[name] == 0 or counts[name] - self._counts_at_first_query[name] >= _ENOUGH)
+            writes.measured(name) and (counts[name] == 0 or counts[name] - self._counts_at_first_query[name] >= _ENOUGH)
             for name, writes in self._optimizers.items()
         )
 
     def measured(self) -> str:
         """Return what was measured of the first optimizer that probably trained; an empty string if none has."""
         for name, writes in self._optimizers.items():
-            if text := writes.measured():
-                return text % ("the optimizer" if name == ALONE else f"the optimizer {name!r}")
+            text = writes.measured(name)
+            if text:
+                return text
         return ""
 
 
@@ -195,15 +201,7 @@ def unmoved(run: Run, writes: ParameterWrites, observed: Collection[str]) -> Pro
     measured = writes.measured()
     if not measured:
         return None
-    advice = "Call scheduler.step() once for each update of the plan"
-    if run.arguments.drive != "manual":
-        advice = (
-            "If the optimizer was constructed again, write ps.Scheduler(optimizer, plan) after that. If its step was "
-            'replaced, or a wrapper has a step of its own, write ps.Scheduler(optimizer, plan, drive="manual") and '
-            "call scheduler.step() after each update. If another optimizer trains these parameters first, or if they "
-            "were only loaded, nothing is wrong"
-        )
-    return Problem(found=f"the plan is still at update {run.t}, although {measured}", advice=advice)
+    return messages.plan_does_not_move(run.t, measured, by_hand=run.arguments.drive == "manual")
 
 
 @final
@@ -224,20 +222,20 @@ class MovesAfterLoad:
 
     def begin(self) -> None:
         """Wait for the first step after a load."""
-        self._updates = {
-            index: updates_in_state(optimizer)
-            for index, own in enumerate(self._optimizers)
-            if (optimizer := own()) is not None
-        }
+        self._updates = {}
+        for index, reference in enumerate(self._optimizers):
+            optimizer = reference()
+            if optimizer is not None:
+                self._updates[index] = updates_in_state(optimizer)
         STEP_HOOK.add(self)
 
     def waits_for(self, optimizer: Any) -> bool:
         """Return whether an optimizer is one of those of the run."""
-        return any(own() is optimizer for own in self._optimizers)
+        return any(reference() is optimizer for reference in self._optimizers)
 
     def after_step(self, optimizer: Any) -> None:
         """Log the updates without a step, if this is the first step of one of the optimizers after the load."""
-        index = next((index for index, own in enumerate(self._optimizers) if own() is optimizer), None)
+        index = next((index for index, reference in enumerate(self._optimizers) if reference() is optimizer), None)
         run = self._run()
         if index is None or run is None:
             return
@@ -249,7 +247,7 @@ class MovesAfterLoad:
         now = updates_in_state(optimizer)
         if before is not None and now is not None and now > before + 1:
             return  # steps that call no hook, such as those of a CUDA graph
-        run.processes.log("moved %d updates without a step of the optimizer", moves)
+        run.processes.log(*messages.moved_without_step(moves))
 
 
 def parameters_of(groups: Iterable[Group]) -> list[Any]:

@@ -11,25 +11,17 @@ import torch
 from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import (
-    EXAMPLE_OF_SIZE,
     MAX_CONSUMED,
     Amount,
     PlannedAmounts,
     UnknownAmounts,
-    missing_amounts,
     missing_progress,
 )
+from paramsched.core.run.messages import amounts as messages
 from paramsched.core.run.position import RunPosition
 from paramsched.core.time.duration import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock
-from paramsched.errors import InvalidArgument, MissingFact, shown
-
-_COUNTER_ARGUMENTS = {
-    "tokens": "tokens_per_sample=1024",
-    "frames": "amount_of=lambda batch: batch.num_frames",
-}
-"""The arguments with which engines count a unit; they count samples and batches without one."""
-
+from paramsched.errors import InvalidArgument
 
 _AHEAD: Final = 32  # amounts that are computed together if no rows of values need more
 
@@ -155,22 +147,7 @@ class AmountCounter:
             if isinstance(amounts, PlannedAmounts):
                 amounts.require_some(t, self.amount)
             else:
-                raise self._missing(t, counted_by)
-
-    def _missing(self, t: int, counted_by: str) -> MissingFact:
-        error = missing_amounts(self.unit, "")
-        call = f"scheduler.consumed({self.unit}=n)"
-        instead = f"Call {call} before optimizer.step(), or write ps.Scheduler(…, {error.fact}={error.example})"
-        if counted_by:
-            counted = counted_by.format(_COUNTER_ARGUMENTS.get(self.unit, ""))
-            instead = f"For example: {counted.replace(', )', ')')}"
-        return MissingFact(
-            f"update {t}",
-            f"the plan's clock counts {self.unit}, and the number of {self.unit} of this update is unknown",
-            instead,
-            fact=error.fact,
-            example=error.example,
-        )
+                raise messages.amount_of_update_unknown(self.unit, t, counted_by)
 
     def count(self, t: int) -> None:
         """Count the consumption of an update, after which `t` is the next one."""
@@ -240,52 +217,57 @@ def checked_amount(call: str, unit: str | None, keywords: Mapping[str, Any]) -> 
     plain = None if unit is None else keywords.get(unit)
     if type(plain) is int and len(keywords) == 1 and 0 <= plain < MAX_CONSUMED and unit != PROGRESS:
         return plain  # the fast path, because it runs at every update
-    site = call_text(call, keywords)
-    refuse_metrics(call, keywords)
+    amount = amount_or_error(call, unit, keywords)
+    if isinstance(amount, InvalidArgument):
+        raise amount
+    return amount
+
+
+def amount_or_error(call: str, unit: str | None, keywords: Mapping[str, Any]) -> int | InvalidArgument:
+    """Return the amount of a call, or the error if it is invalid; the arguments are those of `checked_amount`."""
+    error = metrics_error(call, keywords)
+    if error is not None:
+        return error
     if unit is None:
-        name = next((name for name in keywords if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
-        raise InvalidArgument(site, "the plan's clock counts updates", f'Use ps.Plan(…, clock="{name}")')
+        return amount_on_updates(call, keywords)
     if unit == PROGRESS:
-        message = "the plan's clock is the progress of the run, which no update consumes"
-        raise InvalidArgument(site, message, "For example: scheduler.report(progress=0.37)")
-    instead = f"For example: {call}{unit}={EXAMPLE_OF_SIZE})"
+        return messages.progress_is_not_consumed(call, keywords)
     if len(keywords) != 1:
-        raise InvalidArgument(
-            site, f"the plan's clock counts {unit}: expected one keyword, got {len(keywords)}", instead
-        )
+        return messages.not_one_amount(call, keywords, unit)
     ((name, value),) = keywords.items()
     if CLOCK_SYNONYMS.get(name, name) != unit:
-        raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
+        return messages.other_unit(call, keywords, unit)
     amount = as_number(value)
-    if amount is None or not 0 <= amount < MAX_CONSUMED:
-        if amount is not None and amount < 0:
-            raise InvalidArgument(site, "an amount must not be negative", instead)
-        raise InvalidArgument(site, f"expected an integer number of {unit}, at least 0 and below 2**62", instead)
+    if amount is not None and amount < 0:
+        return messages.amount_is_negative(call, keywords, unit)
+    if amount is None or amount >= MAX_CONSUMED:
+        return messages.not_an_amount(call, keywords, unit)
     if amount != int(amount):
-        raise InvalidArgument(site, f"the number of {unit} must be an integer", instead)
+        return messages.amount_is_not_whole(call, keywords, unit)
     return int(amount)
 
 
-def refuse_metrics(call: str, keywords: Mapping[str, Any]) -> None:
-    """Raise an error if the keywords of a call such as `report(val_loss=0.3)` are metrics, which `observe` takes.
+def metrics_error(call: str, keywords: Mapping[str, Any]) -> InvalidArgument | None:
+    """Return the error for keywords such as `report(val_loss=0.3)` that are metrics, which `observe` takes.
 
-    >>> refuse_metrics("scheduler.consumed(", {"tokens": 4096})
+    >>> metrics_error("scheduler.consumed(", {"tokens": 4096})
     """
-    metrics = [name for name in keywords if meant_clock(name) is None]
-    if metrics and len(metrics) == len(keywords):
-        message = f"expected an amount, got the metric{'s' * (len(metrics) > 1)} {' and '.join(metrics)}"
-        raise InvalidArgument(
-            call_text(call, keywords), message, f"For example: {call_text('scheduler.observe(', keywords)}"
-        )
+    if not keywords or any(meant_clock(name) is not None for name in keywords):
+        return None
+    return messages.metrics_for_amount(call, keywords)
 
 
-def call_text(call: str, keywords: Mapping[str, Any]) -> str:
-    """Return the text of a call with its keywords, for messages."""
-    values = {
-        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
-        for name, value in keywords.items()
-    }
-    return f"{call}{', '.join(f'{name}={value}' for name, value in values.items())})"
+def amount_on_updates(call: str, keywords: Mapping[str, Any]) -> InvalidArgument:
+    """Return the error for an amount that is passed to a plan whose clock counts updates."""
+    clock = next((name for name in keywords if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
+    return metrics_error(call, keywords) or messages.clock_counts_updates(call, keywords, clock)
+
+
+def progress_on_updates(call: str, keywords: Mapping[str, Any]) -> InvalidArgument:
+    """Return the error for a progress that is passed to a plan whose clock counts updates."""
+    if keywords and PROGRESS not in keywords:
+        return amount_on_updates(call, keywords)
+    return messages.clock_counts_updates(call, keywords, PROGRESS)
 
 
 def as_number(value: Any) -> Amount | None:
@@ -320,18 +302,24 @@ def checked_progress(call: str, unit: str | None, keywords: Mapping[str, Any], m
     value = keywords.get(PROGRESS)
     if type(value) is float and len(keywords) == 1 and 0 <= value <= 1 and unit == PROGRESS:
         return rounded_progress(value)
-    site = call_text(call, keywords)
-    refuse_metrics(call, keywords)
-    if unit is None and keywords and PROGRESS not in keywords:
-        checked_amount(call, unit, keywords)  # raises
+    progress = progress_or_error(call, unit, keywords, most)
+    if isinstance(progress, InvalidArgument):
+        raise progress
+    return progress
+
+
+def progress_or_error(
+    call: str, unit: str | None, keywords: Mapping[str, Any], most: float = 1.0
+) -> float | InvalidArgument:
+    """Return the progress of a call, or the error if it is invalid; the arguments are those of `checked_progress`."""
+    error = metrics_error(call, keywords)
+    if error is not None:
+        return error
     if unit is None:
-        raise InvalidArgument(site, "the plan's clock counts updates", 'Use ps.Plan(…, clock="progress")')
+        return progress_on_updates(call, keywords)
     if unit != PROGRESS:
-        instead = f"For example: scheduler.consumed({unit}={EXAMPLE_OF_SIZE})"
-        raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
-    number = as_number(value)
+        return messages.clock_is_not_progress(call, keywords, unit)
+    number = as_number(keywords.get(PROGRESS))
     if list(keywords) != [PROGRESS] or number is None or not 0 <= number <= most:
-        got = f"progress={shown(value)}" if list(keywords) == [PROGRESS] else " and ".join(keywords) or "no keyword"
-        message = f"expected the fraction of the run that is done, from 0 to 1, got {got}"
-        raise InvalidArgument(site, message, f"For example: {call}progress=0.37)")
+        return messages.not_a_progress(call, keywords)
     return rounded_progress(float(min(number, 2)))  # an integer may be too large for a float

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 
 from paramsched.base.codes import UNREADABLE
 from paramsched.base.problem import Problem
-from paramsched.base.words import closest, did_you_mean
 from paramsched.core.entries import load_entry
 from paramsched.core.plan.forms import PlanLike, is_path, plan_of, published_plan
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnBase, OnChange
 from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.core.time.run_facts import UPDATES, RunFacts
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, PlanError, Unresolved, shown
+from paramsched.errors import MissingFact, PlanError, Unresolved
 
 if TYPE_CHECKING:
     from paramsched.core.plan.forms import PlanText
@@ -86,9 +86,7 @@ class Arguments:
         check_option("on_base", on_base)
         _check_drive(drive, names)
         if t is not None and not is_count_of_updates(t):
-            site = f"Scheduler(…, t={shown(t)})"
-            example = "ps.Scheduler(optimizer, plan, t=500)"
-            raise InvalidTime(site, "not a number of completed updates", example=example, refused=t)
+            raise messages.start_is_not_a_count(t)
         return replace(
             self,
             drive=drive,
@@ -107,18 +105,22 @@ class Arguments:
         """
         plan = self.plan
         facts_of_run = self._facts_for(plan, facts)
+        is_shared = bool(self.names)
         try:
             resolved = plan.resolve(facts=facts_of_run, optimizers=self.names)
             in_force = ResolvedPlan(plan, resolved, facts_of_run, self.names)
         except MissingFact as error:
-            raise self._with_fact(error) from None
+            raise messages.fact_is_missing(error, is_shared=is_shared) from None
         except Unresolved as error:
-            raise self._with_total(error) if plan.clock == UPDATES else error from None
+            if plan.clock != UPDATES:
+                raise error from None
+            raise messages.total_is_missing(error, is_shared=is_shared) from None
         except PlanError as error:
-            differs = facts_of_run.total is not None and error.problem.site == f'total "{plan.total}"'
-            if not differs or self.text is not None:
+            total = facts_of_run.total
+            if total is None or error.problem.site != f'total "{plan.total}"' or self.text is not None:
                 raise
-            raise self._without_one_total(error, facts_of_run) from None
+            by_updates = plan.clock == UPDATES
+            raise messages.two_totals(error, Duration.of(total), by_updates=by_updates, is_shared=is_shared) from None
         _ = in_force.total  # raises now if an update is planned to consume nothing
         return in_force
 
@@ -127,29 +129,6 @@ class Arguments:
         if self.engine_total is None:
             return facts
         return replace(facts, total=self.engine_total if plan.total is None else None)
-
-    def _with_total(self, error: Unresolved) -> Unresolved:
-        """Suggest `total`, because a plan that is one line of text cannot have it."""
-        return error.changed(advice=f"For example: {self._constructor}total=10_000)")
-
-    def _without_one_total(self, error: PlanError, facts: RunFacts) -> PlanError:
-        """Suggest to omit one of two totals."""
-        clock = "" if self.plan.clock == UPDATES else ", clock=plan.clock"
-        total = Duration.of(facts.total or 0)
-        line = f"{self._constructor.replace('plan', f'ps.Plan(*plan.bindings{clock})')}total={total.written()})"
-        return error.changed(advice=f"Omit one of them, or write {line}")
-
-    @property
-    def _constructor(self) -> str:
-        optimizers = '{"muon": muon, "adamw": adamw}' if self.names else "optimizer"
-        return f"ps.Scheduler({optimizers}, plan, "
-
-    def _with_fact(self, error: MissingFact) -> MissingFact:
-        message = f"{error.problem.found}; construct the Scheduler after it is known"
-        instead = f"For example: {self._constructor}{error.fact}={error.example})"
-        return MissingFact(
-            error.problem.call or error.problem.site, message, instead, fact=error.fact, example=error.example
-        )
 
 
 def with_location(refusal: PlanError, text: "PlanText") -> PlanError:
@@ -176,24 +155,17 @@ def check_option(name: Literal["on_change", "on_base", "strict"], value: Any) ->
     elif name == "on_base":
         _check_choice(name, value, get_args(OnBase), "code")
     elif not isinstance(value, bool):
-        raise InvalidArgument(f"strict={shown(value)}", "expected True or False", example="strict=True")
+        raise messages.strict_is_not_a_bool(value)
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[str], usual: str) -> None:
     """Refuse an argument that is not one of the choices."""
     if value not in choices:
-        near = closest(str(value), choices)
-        raise InvalidArgument(
-            f"Scheduler({name}={value!r})",
-            f"unknown choice {value!r}; {did_you_mean(str(value), choices)}",
-            example=f'{name}="{near or usual}"',
-        )
+        raise messages.unknown_choice(name, value, choices, usual)
 
 
 def _check_drive(drive: Any, names: tuple[str, ...]) -> None:
     """Refuse a drive that is neither a choice nor the name of an optimizer."""
     choices = (*get_args(Drive), *names)
     if drive not in choices:
-        near = closest(str(drive), choices)
-        message = did_you_mean(str(drive), choices)
-        raise InvalidArgument(f"Scheduler(drive={drive!r})", message, example=f'drive="{near or "optimizer"}"')
+        raise messages.unknown_drive(drive, choices)

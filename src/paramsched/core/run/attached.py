@@ -12,6 +12,7 @@ from paramsched.core.plan.binding import binding_key
 from paramsched.core.plan.lines import Line, UpdateTimes, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import Scope, fields_of
 from paramsched.core.run.groups import BoundGroups, CodeBases
+from paramsched.core.run.messages import values as messages
 from paramsched.core.run.observers import ExternalWrite
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.ranges import refuse_values_outside
@@ -352,17 +353,14 @@ class AttachedOptimizer:
     def _log_late_groups(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
         """Log the groups that were added since the last update: their present values are their bases."""
         late = {index for index, group in enumerate(groups) if COUNT not in group}
-        late_lines = [kept for line in lines if (kept := line.only(late)).groups]
+        late_lines = [line.only(late) for line in lines if not late.isdisjoint(line.groups)]
         now = values_at(late_lines, self.times, self.run.states)
         labels = self.scope.labels(groups)
         for index, line, base in by_group(late_lines):
             value = now[index, line.field.slot]
             if value == base or initial_value(line.field, groups[index]) is not None:
                 continue
-            self.run.processes.log(
-                "group %r was added at update %d: its %s %r is used as its base, and the update uses %r",
-                labels[index], self.t, line.field, base, value,
-            )  # fmt: skip
+            self.run.processes.log(*messages.group_was_added(labels[index], self.t, line.field, base, value))
 
     def note_code_bases(self, groups: list[Group]) -> None:
         """Note the bases of groups that were added, and the present indices of the others."""

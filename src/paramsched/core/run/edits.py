@@ -1,7 +1,7 @@
 """What differs between the values of a save and those in the groups, and what that means."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose
 from typing import Any, Final, final
 
@@ -13,11 +13,8 @@ from paramsched.core.fields import finite_or_none, recorded_bases
 from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, by_group, values_at
 from paramsched.core.plan.optimizers import Scope, scopes_of
 from paramsched.core.run.attached import AttachedOptimizer
-from paramsched.core.run.record import (
-    OtherBase,
-    SavedOptimizer,
-    rule_states,
-)
+from paramsched.core.run.messages import values as messages
+from paramsched.core.run.record import OtherBase, SavedOptimizer, rule_states
 from paramsched.core.run.state import INITIAL_LR, Group
 from paramsched.core.run.values import LR, starting_lines
 from paramsched.core.schedules.own import has_own_shape, is_own
@@ -64,8 +61,8 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], nam
         states = rule_states(state, in_force)
     except ParamschedError:  # the plan of the record is one of other groups
         return None
-    known = tuple(line for line in lines if has_states or not line.schedule.metric_rules)
-    return SavedLines(known, UpdateTimes(position.t, position.amount), states, scope)
+    lines = tuple(line for line in lines if has_states or not line.schedule.metric_rules)
+    return SavedLines(lines, UpdateTimes(position.t, position.amount), states, scope)
 
 
 def _differing(saved: SavedLines, groups: list[Group]) -> Iterator[tuple[int, Line, float, float, float]]:
@@ -89,18 +86,17 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
 
     The arguments are those of `_lines_of_save`.
     """
-    known = _lines_of_save(saved, groups, name)
-    if known is None or known.scope is None or saved.state is None or known.times.first != saved.state.position.t:
+    of_save = _lines_of_save(saved, groups, name)
+    if of_save is None or of_save.scope is None or saved.state is None:
         return None
-    own_lines = tuple(line for line in known.lines if has_own_shape(line.schedule))
-    for index, line, _, now, value in _differing(SavedLines(own_lines, known.times, known.states), groups[name]):
-        own = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
-        message = (
-            f"{line.field} of group {known.scope.labels(groups[name])[index]!r} is {now:g} in the checkpoint, and with "
-            f"{own.kind} it is {value:g} for update {known.times.first}"
-        )
-        advice = f"To continue with the values of the save, define {own.kind} as it was then"
-        return Problem(found=message, advice=advice)
+    t = of_save.times.first
+    if t != saved.state.position.t:
+        return None
+    lines = tuple(line for line in of_save.lines if has_own_shape(line.schedule))
+    for index, line, _, number, value in _differing(replace(of_save, lines=lines), groups[name]):
+        shape = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
+        place = messages.group_place(line.field, of_save.scope.labels(groups[name])[index])
+        return messages.shape_has_changed(place, number, shape.kind, value, t)
     return None
 
 
@@ -118,10 +114,10 @@ def values_of_save(
         name: the optimizer.
         lines: the lines with which it continues.
     """
-    known = _lines_of_save(saved, groups, name)
+    of_save = _lines_of_save(saved, groups, name)
     if not saved.is_in_groups:
         try:
-            return {} if known is None else values_at(known.lines, known.times, known.states)
+            return {} if of_save is None else values_at(of_save.lines, of_save.times, of_save.states)
         except ParamschedError:
             return {}
     values: dict[Place, float] = {}
@@ -129,8 +125,8 @@ def values_of_save(
         value = _number(line.field.read(groups[name][index]))
         if value is not None:
             values[index, line.field.slot] = value
-    if known is not None:
-        for index, line, *_ in _differing(known, groups[name]):
+    if of_save is not None:
+        for index, line, *_ in _differing(of_save, groups[name]):
             if not has_own_shape(line.schedule):
                 values.pop((index, line.field.slot), None)
     return values
@@ -188,10 +184,10 @@ def edits_since_save(
         lines: its lines of the plan in force, which may be another one than the saved plan.
     """
     # Torch's distributed checkpoint may load the values of a run without a plan beside the record of update 0.
-    known = _lines_of_save(saved, groups, name) if saved.count else None
-    if known is None or saved.state is None:
+    of_save = _lines_of_save(saved, groups, name) if saved.count else None
+    if of_save is None or saved.state is None:
         return []
-    return _edits(known, groups[name], lines, saved.state.external)
+    return _edits(of_save, groups[name], lines, saved.state.external)
 
 
 def edits_since_update(attached: AttachedOptimizer, groups: list[Group], lines: Iterable[Line]) -> list[Edit]:
@@ -203,18 +199,19 @@ def edits_since_update(attached: AttachedOptimizer, groups: list[Group], lines: 
     return _edits(planned, groups, lines, external)
 
 
-def _edits(known: SavedLines, groups: list[Group], lines: Iterable[Line], external: Iterable[str]) -> list[Edit]:
-    update, owned = known.times.first, set(external)
+def _edits(of_save: SavedLines, groups: list[Group], lines: Iterable[Line], external: Iterable[str]) -> list[Edit]:
+    update = of_save.times.first
+    fields_of_others = set(external)
     written = {(index, line.field): line for line in lines for index in line.groups}
-    lines_of_plan = tuple(line for line in known.lines if line.field.slot not in owned)
+    lines_of_plan = tuple(line for line in of_save.lines if line.field.slot not in fields_of_others)
     compared = tuple(line for line in lines_of_plan if not has_own_shape(line.schedule))
-    found: dict[Place, Edit] = {}
-    for index, line, base, now, value in _differing(SavedLines(compared, known.times, known.states), groups):
+    edits: dict[Place, Edit] = {}
+    for index, line, base, now, value in _differing(SavedLines(compared, of_save.times, of_save.states), groups):
         place = index, line.field.slot
         if (index, line.field) in written and not _has_moved_on(
-            line.field.read(groups[index]), line, base, known.times
+            line.field.read(groups[index]), line, base, of_save.times
         ):
-            found[place] = Edit(place, written[index, line.field], str(line.field), now, value, base, update)
+            edits[place] = Edit(place, written[index, line.field], str(line.field), now, value, base, update)
     for index, line, base in by_group(lines_of_plan):
         initial = _number(groups[index].get(INITIAL_LR)) if line.field == LR else None
         if initial is None or (index, line.field) not in written:
@@ -224,8 +221,8 @@ def _edits(known: SavedLines, groups: list[Group], lines: Iterable[Line], extern
         # It is the base, so it takes precedence over an edited lr. A group without a base was added since the save.
         if line.field.slot in recorded_bases(groups[index]):
             place = index, line.field.slot
-            found[place] = Edit(place, written[index, line.field], INITIAL_LR, initial, base, base, update)
-    return [found[place] for place in sorted(found)]
+            edits[place] = Edit(place, written[index, line.field], INITIAL_LR, initial, base, base, update)
+    return [edits[place] for place in sorted(edits)]
 
 
 def _has_moved_on(entry: Any, line: Line, base: float, times: UpdateTimes) -> bool:

@@ -11,6 +11,7 @@ from paramsched.core.plan.lines import Line, by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.plan.traces import Key
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.messages import values as messages
 from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.reported import measure
@@ -178,7 +179,5 @@ class EngineHandle:
                 groups[index]["initial_lr"] = first.bases[first.groups.index(0)] / _DIVISOR
             else:
                 continue  # its lr does not determine a base, so it is the base
-            self.processes.log(
-                "group %r was added at update %d with the lr %r: the plan continues from it, with the base %r",
-                labels[index], run.t, lr, groups[index]["initial_lr"],
-            )  # fmt: skip
+            base = groups[index]["initial_lr"]
+            self.processes.log(*messages.group_continues_from_rate(labels[index], run.t, lr, base))

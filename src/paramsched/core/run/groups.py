@@ -6,9 +6,9 @@ from typing import Any, final
 
 from paramsched.core.fields import RECORD, entry_of
 from paramsched.core.plan.lines import Line, Values, bases_of
+from paramsched.core.run.messages import values as messages
 from paramsched.core.run.state import COUNT, Group
 from paramsched.core.run.values import LR, ValueRows, initial_value
-from paramsched.errors import StateError
 
 
 @final
@@ -86,7 +86,7 @@ class BoundGroups:
     def require(self, groups: list[Group], table: ValueRows) -> None:
         """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
         if not groups:
-            raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
+            raise messages.no_groups()
         if table.tuples:
             bound = {id(group) for group in self.groups}
             table.require_lengths([group if id(group) in bound else {} for group in groups])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
+from paramsched.core.run.messages import records as messages
 from paramsched.core.run.state import is_amount, is_count, is_finite_number, mapping_in
-from paramsched.errors import StateError, shown
 
 
 @final
@@ -123,21 +123,21 @@ _DETAILS: Final = {"bases", "facts", "left_out"}
 def read_history(data: Any) -> History:
     """Validate the history in a scheduler's state."""
     if not isinstance(data, (list, tuple)) or not data:
-        raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
+        raise messages.history_is_not_a_list(data)
     entries: list[HistoryEntry] = []
-    for index, found in enumerate(data):
-        if not isinstance(found, (list, tuple)) or len(found) not in (3, 4):
-            raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
-        update, amount, plan, *more = found
+    for index, row in enumerate(data):
+        if not isinstance(row, (list, tuple)) or len(row) not in (3, 4):
+            raise messages.not_an_entry(index, row)
+        update, amount, plan, *more = row
         if not is_count(update) or (entries and update <= entries[-1].update):
-            raise StateError(f"state: history[{index}] has update {shown(update)}, which is not after the previous one")
+            raise messages.update_does_not_increase(index, update)
         if amount is not None and not is_amount(amount):
-            raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
+            raise messages.amount_of_entry(index, amount)
         if plan is not None and not isinstance(plan, str):
-            raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
+            raise messages.plan_of_entry(index, plan)
         details = mapping_in(f"the fourth element of history[{index}]", more[0]) if more else {}
         if not details.keys() <= _DETAILS:
-            raise StateError(f"state: history[{index}] has {shown(more[0])}, not bases")
+            raise messages.details_of_entry(index, more[0])
         bases = _read_bases(index, details["bases"]) if "bases" in details else ()
         entries.append(HistoryEntry(update, amount, plan, bases))
     return History(_bounded(tuple(entries)))
@@ -146,15 +146,15 @@ def read_history(data: Any) -> History:
 def _read_bases(index: int, data: Any) -> Bases:
     """Read the bases of an entry of the history."""
     name = f"bases of history[{index}]"
-    found = {
+    bases = {
         (field, group): base
         for field, by_group in mapping_in(name, data).items()
         for group, base in mapping_in(name, by_group).items()
     }
-    for base in found.values():
+    for base in bases.values():
         if not is_finite_number(base):
-            raise StateError(f"state: {name} has {shown(base)}, which is not a finite number")
-    return tuple(found.items())
+            raise messages.not_finite(name, base)
+    return tuple(bases.items())
 
 
 @final

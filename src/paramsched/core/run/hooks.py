@@ -13,6 +13,9 @@ from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.attached import FUNCTIONS_OF_UPDATE, AttachedOptimizer
+from paramsched.core.run.messages import hooks as messages
+from paramsched.core.run.messages.arguments import step_calls_no_hooks
+from paramsched.core.run.messages.records import other_record
 from paramsched.core.run.record import RestoredOptimizer
 from paramsched.core.run.resume import checked_restored, load_groups, restored_optimizer
 from paramsched.core.run.run import Run
@@ -22,18 +25,12 @@ from paramsched.core.run.state import COUNT, INITIAL_LR, Group
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.core.tracebacks import shortened
-from paramsched.errors import InvalidArgument, ParamschedError, StateError, shown
-
-_CAPTURED = "this step is captured into a CUDA graph"
+from paramsched.errors import ParamschedError
 
 
 def refuse_uncounted(optimizer: Any) -> None:
     """Raise for a captured step that the Scheduler would count."""
-    raise InvalidArgument(
-        f"Scheduler({type(optimizer).__name__}, …)",
-        f"{_CAPTURED}, whose replays call no hooks: the plan would remain at this update",
-        'Use Scheduler(…, drive="manual") before the capture, and call scheduler.step() after each replay',
-    )
+    raise messages.capture_is_not_counted(optimizer)
 
 
 @final
@@ -67,12 +64,7 @@ class CaptureHook:
             if line.schedule.piece.held != 0 and not _is_on_device(line.field.read(attached.bound.groups[index]))
         }
         if kept:
-            raise InvalidArgument(
-                f"Scheduler({type(optimizer).__name__}, …)",
-                f"{_CAPTURED}, which would keep the value of this update for {' and '.join(kept)}: a replay reads only "
-                "tensors on the device again",
-                "Pass a tensor on the device to the optimizer. If it accepts none, remove the field from the plan",
-            )
+            raise messages.capture_keeps_values(optimizer, kept)
 
 
 def _is_on_device(entry: Any) -> bool:
@@ -231,11 +223,7 @@ def _load_written(run: Run, name: str, groups: list[Group]) -> None:
     loaded = {other: checked_restored(run, run.attached[other], own) for other, own in written.items()}
     for restored in loaded.values():
         if restored.saved.state is None:
-            raise StateError(
-                f"the groups have the count {shown(restored.saved.count)} and the record of another update: other code "
-                "wrote a part of a checkpoint into them. Call optimizer.load_state_dict(state), or construct the "
-                "Scheduler after the load"
-            )
+            raise other_record(restored.saved.count)
     state = run.state
     before = state.position
     for observer in state.observers:
@@ -263,13 +251,7 @@ def require_hooks(optimizer: Any, name: str) -> None:
     own = getattr(optimizer, "__dict__", {})
     inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
     with errors_of(name):
-        raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)",
-            "its step does not call hooks, so no Scheduler can follow it",
-            'Use Scheduler(…, drive="manual") and call scheduler.step() after each update'
-            if inner is None
-            else f"Write ps.Scheduler(optimizer.{inner}, plan)",
-        )
+        raise step_calls_no_hooks(optimizer, inner)
 
 
 def _fires_hooks(optimizer: Any) -> bool:

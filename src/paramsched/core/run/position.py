@@ -5,9 +5,10 @@ from typing import Final, final
 
 from paramsched.core.plan.lines import UpdateTimes
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.run_amounts import Amount, lacking_amount
+from paramsched.core.plan.run_amounts import Amount
+from paramsched.core.run.messages import resumes as messages
 from paramsched.core.time.duration import rounded_on
-from paramsched.errors import MissingFact, StateError
+from paramsched.errors import MissingFact
 
 
 @final
@@ -57,8 +58,4 @@ def resume_position(
     try:
         return RunPosition(saved.t, in_force.amount_at(saved.t))
     except MissingFact:
-        lacks, value = lacking_amount(unit)
-        raise StateError(
-            f"{whose} is at update {saved.t} and carries no {lacks}. Use ps.Scheduler(optimizer, plan) on an "
-            f"optimizer without a count, then scheduler.seek({saved.t}, {unit}={value}), then load the checkpoint"
-        ) from None
+        raise messages.no_amount(whose, saved.t, unit) from None

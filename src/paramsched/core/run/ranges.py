@@ -26,13 +26,14 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.run_amounts import MAX_CONSUMED, RunAmounts
+from paramsched.core.plan.run_amounts import RunAmounts
+from paramsched.core.run.messages import values as messages
 from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import amount_text, counts_in_unit, counts_whole, largest_on, times_on
 from paramsched.core.time.run_facts import UPDATES
-from paramsched.errors import InvalidArgument, MissingFact, PlanError
+from paramsched.errors import MissingFact
 
 _WITHOUT_END = 2**20  # updates of a run without a total whose schedule has no end
 
@@ -65,20 +66,32 @@ def refuse_values_outside(
     for line in (*lines, *_target_lines(in_force.counted)):
         allowed = range_of(line.name) if line.groups else None
         allowed = allowed or FINITE
-        low, high = min(line.bases), max(line.bases)
-        key = id(line.schedule), line.name, line.clock, low, high
+        key = id(line.schedule), line.name, line.clock, min(line.bases), max(line.bases)
         if in_force.inside.get(key, inf) <= now.first:
             continue
-        found = [(base, _first_outside(in_force, line, base, allowed, now)) for base in dict.fromkeys((low, high))]
-        outside = [(base, one) for base, one in found if one is not None]
-        if outside and all(_may_be_unused(in_force, line, one) for _, one in outside):
-            continue
+        outside = _outside_by_base(in_force, line, allowed, now)
         if outside:
-            base, (_, value, when, _) = min(outside, key=lambda pair: pair[1].at)
-            problem = f"it {allowed.problem(value)}: it is {value:g} at {when}"
-            raise PlanError(_place(line, base, labels), problem, _advice_for(in_force, line, value))
+            if all(_may_be_unused(in_force, line, first) for first in outside.values()):
+                continue
+            base = min(outside, key=lambda base: outside[base].at)
+            value = outside[base].value
+            advice = _advice_for(in_force, line, value)
+            place = _place(line, base, labels)
+            raise messages.outside_of_range(place, allowed.problem(value), value, outside[base].when, advice)
         if line.clock == UPDATES and not line.schedule.metric_rules:
             in_force.inside[key] = now.first
+
+
+def _outside_by_base(
+    in_force: ResolvedPlan, line: Line, allowed: ValueRange, now: UpdateTimes
+) -> dict[float, "_Outside"]:
+    """Return the first value of a line outside of a range, by its lowest and highest base, if there is one."""
+    outside: dict[float, _Outside] = {}
+    for base in dict.fromkeys((min(line.bases), max(line.bases))):
+        first = _first_outside(in_force, line, base, allowed, now)
+        if first is not None:
+            outside[base] = first
+    return outside
 
 
 def _advice_for(in_force: ResolvedPlan, line: Line, value: float) -> str:
@@ -114,16 +127,14 @@ def refuse_not_finite(
     # If all numbers are finite, the largest one is not in the dtype of its tensor.
     line, base = max(values, key=lambda place: abs(values[place]) if isfinite(values[place]) else inf)
     value = values[line, base]
-    problem = f"it is not finite: it is {value:g} at update {now.first}"
-    if isfinite(value):
-        problem = f"it is {value:g} at update {now.first}, which is not finite in the dtype of its tensor"
-    raise PlanError(_place(line, base, labels), problem, limit_advice(_written(in_force, line), value))
+    error = messages.not_finite_in_dtype if isfinite(value) else messages.not_finite
+    raise error(_place(line, base, labels), value, now.first, limit_advice(_written(in_force, line), value))
 
 
 def _place(line: Line, base: float, labels: Sequence[str | int]) -> str:
     if not line.groups:
-        return f"target {line.name}"
-    return f"{line.field} of group {labels[line.groups[line.bases.index(base)]]!r}"
+        return messages.target_place(line.name)
+    return messages.group_place(line.field, labels[line.groups[line.bases.index(base)]])
 
 
 def _target_lines(plan: Plan) -> list[Line]:
@@ -163,8 +174,8 @@ def _first_outside(
         return None
     try:
         times_of, end = _times_to_end(in_force, line, now)
-        found = first_outside(line.schedule, allowed, base, times_of, now.first, end)
-        return None if found is None else _Outside(*found, f"update {found[0]}", is_next=found[0] == now.first)
+        first = first_outside(line.schedule, allowed, base, times_of, now.first, end)
+        return None if first is None else _Outside(*first, f"update {first[0]}", is_next=first[0] == now.first)
     except MissingFact:  # the amounts of the updates are known only during the run
         return _amount_outside(in_force, line, base, allowed, now)
 
@@ -202,8 +213,7 @@ def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float 
     def times_of(updates: Array) -> Array:
         run = amounts.amounts_at(updates, first, start)
         if run.dtype.kind not in "if":  # integers of more than 64 bits
-            message = f"more than {MAX_CONSUMED:.0e} {amounts.clock} before update {updates[-1]}"
-            raise InvalidArgument("the amounts of the run", message, "Plan smaller sizes, or a shorter run")
+            raise messages.amounts_are_too_large(amounts.clock, int(updates[-1]))
         return UpdateTimes(first, run, len(updates)).on_clock(clock)
 
     return times_of

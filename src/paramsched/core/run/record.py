@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.pickles import names_in_pickles
-from paramsched.base.words import names_listed
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan.lines import (
     Line,
@@ -20,6 +19,8 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.history import History, HistoryEntry, read_history
+from paramsched.core.run.messages import LogCall
+from paramsched.core.run.messages import records as messages
 from paramsched.core.run.position import BEGIN, RunPosition
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.state import (
@@ -34,7 +35,7 @@ from paramsched.core.run.state import (
     restored_states,
 )
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import InvalidArgument, StateError, shown
+from paramsched.errors import InvalidArgument, StateError
 
 # It is one text, because `torch.distributed.checkpoint` loads exactly the keys of the state into which it loads: a plan
 # with other fields or rules has the same keys.
@@ -204,10 +205,6 @@ class OtherBase:
         return f"{self.base!r} in {self.source}, {self.code!r} in {self.own}"
 
 
-LogCall: TypeAlias = tuple[Any, ...]
-"""The arguments of `Processes.log`."""
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class RestoredOptimizer:
@@ -281,20 +278,24 @@ def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | No
 def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> Record:
     """Validate the state of a Scheduler, without side effects; `known` as for `read_groups`."""
     if not isinstance(state, Mapping):
-        raise StateError(f"expected the dict that scheduler.state_dict() returns, got {type(state).__name__}")
+        raise messages.state_is_not_a_dict(state)
     if state.keys() != {RECORD}:
-        got = f"a dict with the keys: {names_listed(sorted(map(str, state)))}" if state else "an empty dict"
-        advice = "If the run has completed n updates without a plan, call scheduler.seek(n)"
-        if {"param_groups", "state"} <= state.keys():
-            advice = "Write optimizer.load_state_dict(state), which continues the plan too"
-        elif (entry := _entry_with_state(state)) is not None:
-            advice = f"Write load_state_dict(checkpoint[{shown(entry)}])"
-        raise StateError(f"expected the dict that scheduler.state_dict() returns, got {got}. {advice}")
+        raise _error_of_other_state(state)
     try:
         data = json.loads(state[RECORD])
     except (TypeError, ValueError, RecursionError):
-        raise StateError(f"state: {RECORD} is {shown(state[RECORD])}, not the record of a run") from None
+        raise messages.entry_is_not_a_record(state[RECORD]) from None
     return _read(data, known, bases=True)
+
+
+def _error_of_other_state(state: Mapping[Any, Any]) -> StateError:
+    """Return the error for a dict that is not the state of a Scheduler."""
+    if {"param_groups", "state"} <= state.keys():
+        return messages.state_of_optimizer(state)
+    entry = _entry_with_state(state)
+    if entry is not None:
+        return messages.state_is_an_entry(state, entry)
+    return messages.state_of_no_scheduler(state)
 
 
 def _entry_with_state(checkpoint: Mapping[Any, Any]) -> object | None:
@@ -319,7 +320,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Reco
     if in_force is None and text is not None:
         plan_data = json_or_none(text) if isinstance(text, str) else None
         if not isinstance(plan_data, dict):
-            raise StateError(f"state: plan is {shown(text)}, not the text of a plan: the checkpoint is damaged")
+            raise messages.text_is_not_a_plan(text)
         _refuse_removed(plan_data)
         in_force, unreadable = _resolved_or_why(text, facts, names)
     position = _read_position(data, in_force)
@@ -328,7 +329,7 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Reco
     if entries is not None:
         history = read_history(entries)
         if history.entries[-1].text != text:
-            raise StateError("state: the last plan of history differs from the plan of the state")
+            raise messages.history_ends_with_other_plan()
     found = _read_by_field("bases", data["bases"], groups) if bases else {}
     feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
     counts = _read_counts(data.get("counts", {}), optimizers, position.t)
@@ -359,7 +360,7 @@ def _refuse_removed(plan: dict[str, Any]) -> None:
         removed = "a length in wall-clock time"
     else:
         return
-    raise StateError(f"state: its plan has {removed}, which this version no longer reads; 1.0.0rc6 does")
+    raise messages.no_longer_read(removed)
 
 
 def _read_facts(recorded: dict[str, Any]) -> RunFacts:
@@ -367,24 +368,23 @@ def _read_facts(recorded: dict[str, Any]) -> RunFacts:
     try:
         return RunFacts(**{name: fact for name, fact in recorded.items() if name != "seconds_per_step"})
     except (TypeError, ValueError) as error:
-        raise StateError(f"state: facts: {error}") from None
+        raise messages.facts_are_invalid(error) from None
 
 
 def _check_keys(data: Any, *, bases: bool) -> None:
     """Raise if a record is of another version, or lacks a key."""
     if not isinstance(data, dict):
-        raise StateError(f"state: {shown(data)} is not the record of a run")
+        raise messages.not_a_record(data)
     version = data.get("version")
     if isinstance(version, bool) or not isinstance(version, int):
-        raise StateError(f"state: version is {version!r}, not an integer")
+        raise messages.version_is_not_an_integer(version)
     if version != VERSION:
-        instead = "continue with the paramsched that wrote it" if version < VERSION else "update it"
-        raise StateError(f"state of version {version}; this paramsched reads version {VERSION}: {instead}")
+        raise messages.other_version(version, VERSION)
     needed = _OF_PLAN | {"t"} | ({"bases", "groups"} if bases else set())
     if missing := needed - data.keys():
-        raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
+        raise messages.keys_are_missing(missing)
     if foreign := data.keys() - needed - _OF_POSITION - (_OF_ALL if bases else set()):
-        raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
+        raise messages.unknown_keys(foreign)
 
 
 @lru_cache(maxsize=4)
@@ -395,7 +395,7 @@ def _resolved_or_why(text: str, facts: RunFacts, names: tuple[str, ...]) -> tupl
     try:
         return ResolvedPlan(plan, plan.resolve(facts=facts, optimizers=names), facts, names), None
     except InvalidArgument as error:
-        raise StateError(f"state: facts do not resolve its plan: {error}") from None
+        raise messages.facts_do_not_resolve(error) from None
 
 
 def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPosition:
@@ -403,15 +403,15 @@ def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPos
     clock = None if plan is None else plan.unit
     for name in ("amount", "reported_amount", "last_amount"):
         if (amount := data.get(name)) is not None and not is_amount(amount, clock):
-            raise StateError(f"state: {name} is {shown(amount)}, not a number of at least 0")
+            raise messages.not_an_amount(name, amount)
         if plan is not None and amount is not None and clock is None:
-            raise StateError(f"state: {name} is {shown(amount)}, but the clock of its plan counts updates")
+            raise messages.amount_without_clock(name, amount)
     if not isinstance(measured := data.get("measured", False), bool):
-        raise StateError(f"state: measured is {shown(measured)}, not True or False")
+        raise messages.measured_is_not_a_bool(measured)
     t = _require_count_below("t", data["t"])
     position = RunPosition(t, data.get("amount"), data.get("reported_amount"), measured)
     if position.amount is None and position.reported is not None:
-        raise StateError("state: reported_amount has a value, but amount is None")
+        raise messages.reported_without_amount()
     return position
 
 
@@ -419,16 +419,16 @@ def _read_counts(counts: Any, optimizers: Mapping[str, int], t: int) -> dict[str
     """Return the counts of the optimizers that had not stepped in the last update."""
     found = mapping_in("counts", counts)
     if not found.keys() < optimizers.keys():
-        raise StateError(f"state: counts is that of {shown(list(found))}, not of some of the optimizers")
+        raise messages.counts_of_other_optimizers(found)
     if any(not is_count(count) or count != t - 1 for count in found.values()):
-        raise StateError(f"state: counts is {shown(found)} at update {t}")
+        raise messages.counts_do_not_match(found, t)
     return found
 
 
 def _read_external(names: Any) -> tuple[str, ...]:
     """Return the fields that other code wrote."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise StateError(f"state: external is {shown(names)}, not a list of fields")
+        raise messages.external_is_not_a_list(names)
     return tuple(names)
 
 
@@ -436,10 +436,10 @@ def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:
     """Return the number of groups of each optimizer, 0 if it is unknown; one that is alone has no name in a record."""
     names, sizes = data.get("optimizers", [ALONE]), data.get("groups", 0)
     if not isinstance(names, list) or not names or len(set(map(str, names))) < len(names):
-        raise StateError(f"state: optimizers is {shown(names)}, not a list of names")
+        raise messages.optimizers_are_not_names(names)
     counts = sizes if isinstance(sizes, list) else [sizes] * len(names)
     if len(counts) != len(names):
-        raise StateError(f"state: {len(counts)} numbers of groups for {len(names)} optimizers")
+        raise messages.sizes_do_not_match(len(counts), len(names))
     return {
         str(name): _require_count_below("groups", count, _MAX_GROUPS) for name, count in zip(names, counts, strict=True)
     }
@@ -451,12 +451,12 @@ def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | 
     for name, given in mapping_in(key, value).items():
         numbers = list(given) if isinstance(given, list) else [given] * groups
         if len(numbers) != groups:
-            raise StateError(f"state: {key}[{name!r}] has {len(numbers)} values for {groups} groups")
+            raise messages.values_do_not_match(key, name, len(numbers), groups)
         if all(number is None for number in numbers):
-            raise StateError(f"state: {key}[{name!r}] has no number")
+            raise messages.no_number(key, name)
         for number in numbers:
             if number is not None and not is_finite_number(number):
-                raise StateError(f"state: {key}[{name!r}] has {shown(number)}, which is not a finite number")
+                raise messages.not_finite(f"{key}[{name!r}]", number)
         found[name] = numbers
     return found
 
@@ -491,7 +491,7 @@ def position_of_torch(state: Any) -> int | None:
 
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     if not is_count(value) or value >= most:
-        raise StateError(f"state: {name} is {shown(value)}, expected an integer from 0 to {most - 1}")
+        raise messages.not_a_count_below(name, value, most)
     whole: int = value
     return whole
 

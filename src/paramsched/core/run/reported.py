@@ -8,22 +8,30 @@ from typing import Any, Literal
 import torch
 
 from paramsched.base.problem import Problem
-from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import misplaced_metric
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
-from paramsched.core.run.amounts import AmountCounter, checked_amount, checked_progress
+from paramsched.core.run.amounts import (
+    AmountCounter,
+    amount_on_updates,
+    amount_or_error,
+    checked_amount,
+    checked_progress,
+    progress_on_updates,
+    progress_or_error,
+)
+from paramsched.core.run.messages import amounts as messages
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.run import Run
 from paramsched.core.time.duration import PROGRESS
-from paramsched.core.time.run_facts import UPDATES, meant_clock
-from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, shown
+from paramsched.core.time.run_facts import meant_clock
+from paramsched.errors import InvalidArgument, MissingFact
 
 
 def consume(run: Run, misplaced: Sequence[Any], amount: Mapping[str, Any]) -> None:
     """Add consumption that the loop reports for the next update, as `Scheduler.consumed`."""
     if misplaced:
-        raise _without_unit(run, "consumed", misplaced[0])
+        raise _error_without_unit(run, "consumed", misplaced[0])
     amounts, reported = _checked_amount(run, "scheduler.consumed(", amount)
     amounts.report(reported)
     run.state.set_needs_check()
@@ -42,13 +50,11 @@ def _checked_amount(run: Run, call: str, amount: Mapping[str, Any]) -> tuple[Amo
     if run.has_ended:
         run.require_attached(f"{call.removeprefix('scheduler.')}…)")
     if amounts is None:
-        checked_amount(call, None, amount)  # raises
-    assert amounts is not None
+        raise amount_on_updates(call, amount)
     reported = checked_amount(call, amounts.unit, amount)
     assert amounts.amount is not None
     if amounts.amount + (amounts.reported or 0) + reported >= MAX_CONSUMED:
-        site = f"{call}{amounts.unit}={reported})"
-        raise InvalidArgument(site, f"more {amounts.unit} than a clock can count", "Pass the number of one update")
+        raise messages.more_than_clock_counts(call, amounts.unit, reported)
     return amounts, reported
 
 
@@ -62,29 +68,19 @@ def report_progress(run: Run, sync: Callable[[], Run], misplaced: Sequence[Any],
         progress: its keywords.
     """
     if misplaced:
-        raise _without_unit(run, "report", misplaced[0])
+        raise _error_without_unit(run, "report", misplaced[0])
     run.require_attached("report(…)")
     amounts = run.state.amounts
     if amounts is None:
-        checked_progress("scheduler.report(", None, progress)  # raises
-    assert amounts is not None
+        raise progress_on_updates("scheduler.report(", progress)
     reached = checked_progress("scheduler.report(", amounts.unit, progress, most=inf)
     before = amounts.amount
     assert before is not None
     if reached > 1:
-        message = (
-            f"scheduler.report(progress={shown(progress[PROGRESS])}) counts as 1: the progress of a run is a "
-            "fraction: 0.37, not 37"
-        )
-        _warn_once(run, "above", Problem(found=message))
+        _warn_once(run, "above", messages.progress_above_one(progress[PROGRESS]))
         reached = 1.0
     if reached < before:
-        message = (
-            f"scheduler.report(progress={reached}) is less than the last progress, {before}. The position stays "
-            "there until a report exceeds it, so that no schedule goes back"
-        )
-        advice = f"To go back, call scheduler.seek({run.t}, progress={reached})"
-        _warn_once(run, "below", Problem(found=message, advice=advice))
+        _warn_once(run, "below", messages.progress_decreases(reached, before, run.t))
     elif reached > before:
         sync().report(reached)
     amounts.note_progress()
@@ -96,18 +92,20 @@ def _warn_once(run: Run, kind: str, problem: Problem) -> None:
         observer.warn_once(kind, problem)
 
 
-def _without_unit(run: Run, method: Literal["consumed", "report"], value: Any) -> InvalidCall:
-    """Return the error for an amount without its unit; raise the one for an amount that is wrong beside that."""
+def _error_without_unit(run: Run, method: Literal["consumed", "report"], value: Any) -> InvalidArgument:
+    """Return the error for an amount without its unit, or the one for an amount that is wrong beside that."""
     amounts = run.state.amounts
     call = f"scheduler.{method}("
     unit = None if amounts is None else amounts.unit
     if method == "report":
         name = PROGRESS
-        checked_progress(call, unit, {PROGRESS: value}, most=inf)
+        checked: float | InvalidArgument = progress_or_error(call, unit, {name: value}, most=inf)
     else:
         name = unit or "tokens"
-        checked_amount(call, unit, {name: value})
-    return InvalidCall(f"{call}{shown(value)})", f"{name} must be named", f"Write {call}{name}={shown(value)})")
+        checked = amount_or_error(call, unit, {name: value})
+    if isinstance(checked, InvalidArgument):
+        return checked
+    return messages.unit_is_missing(call, name, value)
 
 
 def sought_position(in_force: ResolvedPlan, t: int, amount: Mapping[str, Any]) -> RunPosition:
@@ -123,11 +121,7 @@ def sought_position(in_force: ResolvedPlan, t: int, amount: Mapping[str, Any]) -
         check = checked_progress if in_force.unit == PROGRESS else checked_amount
         return RunPosition(t, check(f"scheduler.seek({t}, ", in_force.unit, amount))
     except MissingFact as error:
-        instead = f"For example: scheduler.seek({t}, {in_force.unit}={error.example})"
-        message = f"the number of {in_force.unit} that these updates consumed is unknown"
-        if in_force.unit == PROGRESS:
-            message = "the progress of the run before this update is unknown"
-        raise MissingFact(f"scheduler.seek({t})", message, instead, fact=error.fact, example=error.example) from None
+        raise messages.amount_of_seek_unknown(t, str(in_force.unit), error) from None
 
 
 def observe_metrics(run: Run, sync: Callable[[], Run], misplaced: Sequence[Any], metrics: Mapping[str, Any]) -> None:
@@ -148,7 +142,7 @@ def observe_metrics(run: Run, sync: Callable[[], Run], misplaced: Sequence[Any],
     numbers: dict[str, float] = {}
     for name, value in metrics.items():
         if name not in watched:
-            raise _not_watched(run, name, value, watched)
+            raise _error_not_watched(run, name, value, watched)
         numbers[name] = _metric_as_float(name, value)
     begun = state.in_force.rules_at(state.t, state.amount)
     observed = {rule: rule.observe(before[rule], numbers[rule.metric]) for rule in begun if rule.metric in numbers}
@@ -159,17 +153,12 @@ def observe_metrics(run: Run, sync: Callable[[], Run], misplaced: Sequence[Any],
         observer.observed(observed, numbers)
 
 
-def _not_watched(run: Run, name: str, value: Any, watched: set[str]) -> InvalidArgument:
-    """Return the error for a metric that no rule of the plan watches."""
-    site = f"observe({name}={value!r})"
+def _error_not_watched(run: Run, name: str, value: Any, watched: set[str]) -> InvalidArgument:
+    """Return the error for a metric that no rule of the plan watches, or for an amount in its place."""
     unit = meant_clock(name)
     if unit is None:
-        instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
-        return InvalidArgument(site, f"no rule watches {name!r}; {instead}")
-    call = f"scheduler.{'report' if unit == PROGRESS else 'consumed'}({unit}={value!r})"
-    clock = run.in_force.unit
-    advice = f"For example: {call}" if unit == clock else f"The plan's clock counts {clock or UPDATES}"
-    return InvalidArgument(site, f"{name} is an amount, not a metric", advice)
+        return messages.no_rule_watches(name, value, watched)
+    return messages.amount_for_metric(name, value, unit, run.in_force.unit)
 
 
 def _metric_as_float(name: str, value: Any) -> float:
@@ -180,14 +169,5 @@ def _metric_as_float(name: str, value: Any) -> float:
         try:
             return float(value)
         except OverflowError:
-            raise InvalidArgument(
-                f"observe({name}=…)",
-                "the integer is too large for a float",
-                f'For example: observe({name}=float("inf"))',
-            ) from None
-    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
-    raise InvalidArgument(
-        f"observe({name}=…)",
-        f"expected a number, got {type(value).__name__}{shape}",
-        f"For example: observe({name}=float(value))",
-    )
+            raise messages.metric_is_too_large(name) from None
+    raise messages.metric_is_not_a_number(name, value)

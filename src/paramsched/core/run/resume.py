@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from operator import is_
-from typing import Final
 
 from paramsched.core.plan.differences import diff
 from paramsched.core.plan.lines import Line, Place, bases_of, by_group
-from paramsched.core.plan.optimizers import ALONE, errors_of, scopes_of, shown_names
+from paramsched.core.plan.optimizers import errors_of, scopes_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.history import History
+from paramsched.core.run.messages import LogCall
+from paramsched.core.run.messages import resumes as messages
 from paramsched.core.run.position import TORCH, RunPosition, resume_position
 from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.record import (
-    LogCall,
     OnBase,
     OnChange,
     OtherBase,
@@ -31,8 +31,6 @@ from paramsched.core.run.saving import record_bases
 from paramsched.core.run.several import LoadedRuns
 from paramsched.core.run.state import Group, record_other_bases, restored_states
 from paramsched.core.run.values import ValueRows, starting_lines
-from paramsched.core.time.duration import amount_text
-from paramsched.errors import InvalidArgument, PlanChanged, StateError, shown
 
 # ------------------------------------------------------------------ the plan and the bases that apply
 
@@ -50,21 +48,21 @@ def restored_plan(saved: SavedOptimizer, code: ResolvedPlan, on_change: OnChange
     """
     record = saved.state
     same = RestoredOptimizer(saved, code)
-    if record is None and not saved.count:
-        return same
     if record is None:
-        message = "the optimizer's checkpoint has a count and no record of the run, so its plan is unknown"
-        _refuse_if_error(on_change, message)
-        return replace(same, notes=((f"{message}: the code's plan continues from update %d", saved.count),))
+        if not saved.count:
+            return same
+        if on_change == "error":
+            raise messages.plan_is_unknown()
+        return replace(same, notes=(messages.unknown_plan_is_replaced(saved.count),))
     if record.text is not None and (record.text, record.facts) == (code.text, code.facts):
         return same
     if record.in_force is not None:
         in_force, notes = _chosen_plan(record, record.in_force, code, on_change)
         return replace(same, in_force=in_force, notes=notes, plan_identity=record.identity)
     why = record.unreadable or "it has no text"
-    _refuse_if_error(on_change, f"the plan in the checkpoint cannot be compared with the code's: {why}")
-    text = "the plan in the checkpoint cannot be compared with the code's, which is used: %s"
-    return replace(same, notes=((text, why),), plan_identity=record.identity)
+    if on_change == "error":
+        raise messages.plan_cannot_be_compared(why)
+    return replace(same, notes=(messages.unread_plan_is_replaced(why),), plan_identity=record.identity)
 
 
 def _chosen_plan(
@@ -79,31 +77,11 @@ def _chosen_plan(
     until = record.position
     if not changes:
         return code, ()
-    amount = "" if until.amount is None else f" ({amount_text(str(saved.unit), until.amount)})"
-    whose = f"{record.owner}, which was in force up to update {until.t}{amount}"
+    plan = messages.PlanOfRecord(record.owner, until.t, saved.unit, until.amount)
     if on_change == "error":
-        raise PlanChanged(
-            f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
-            + "\n".join(map(str, changes))
-            + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
-        )
-    chosen = code
-    if on_change == "checkpoint":
-        chosen = saved
-        whose += " and stays in force: the code's is not used"
-    differs = "the plan differs from %s (on_change=%r):\n%s", whose, on_change, changes
-    return chosen, (differs, *_other_epoch(record, saved, code))
-
-
-def _refuse_if_error(on_change: OnChange, text: str) -> None:
-    """Raise if `on_change` is "error", for a saved plan that differs but cannot be compared."""
-    if on_change == "error":
-        raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
-
-
-_SAMPLES_CLOCK_HINT: Final = (
-    'A plan with clock="samples" keeps its position in the data if the total batch size of all processes changes'
-)
+        raise messages.plan_differs(plan, changes)
+    chosen = saved if on_change == "checkpoint" else code
+    return chosen, (messages.plan_has_changed(plan, changes, on_change), *_other_epoch(record, saved, code))
 
 
 def _other_epoch(record: Record, saved: ResolvedPlan, code: ResolvedPlan) -> tuple[LogCall, ...]:
@@ -118,22 +96,13 @@ def _other_epoch(record: Record, saved: ResolvedPlan, code: ResolvedPlan) -> tup
         return ()
     if before is None or now is None or before == now:
         return ()
-    text = (
-        "an epoch has %d updates instead of %d. The plan counts updates, so the run resumes after %.3g epochs, and was "
-        "saved after %.3g. "
-    )
-    return ((text + _SAMPLES_CLOCK_HINT, now, before, t / now, t / before),)
+    return (messages.epoch_has_changed(now, before, t),)
 
 
 def require_code_bases(on_base: OnBase) -> None:
     """Raise for groups that hold a checkpoint already, if the choice needs the bases of the code."""
     if on_base != "checkpoint":
-        raise InvalidArgument(
-            f"Scheduler(on_base={on_base!r})",
-            "the groups hold a checkpoint already, so the bases of the code are lost",
-            "Construct the Scheduler before optimizer.load_state_dict(…). If the checkpoint has your base already, "
-            "omit on_base",
-        )
+        raise messages.bases_of_code_are_lost(on_base)
 
 
 def with_chosen_bases(
@@ -163,11 +132,7 @@ def with_chosen_bases(
                 replaced[line.name, str(labels[index])] = base
                 applied[index, line.field.slot] = code
     if changes and on_base == "error":
-        raise PlanChanged(
-            "bases differ from the checkpoint's; on_base is 'error', so nothing was written.\n"
-            + "\n".join(f"base of {change.field} in group {change.group}: {change.text()}" for change in changes)
-            + '\nWrite on_base="code" to continue with those of the code, "checkpoint" with the saved ones.'
-        )
+        raise messages.bases_differ((change.field, change.group, change.text()) for change in changes)
     if not changes:
         return restored
     lines = tuple(line.with_bases(applied) for line in restored.lines)
@@ -311,7 +276,7 @@ def _computed_tables(
     if is_new and run.history.plans.entries[-1].text != chosen.text:
         run.history.plans = run.history.plans.with_plan(run.entry())
     if was_running and state.t < before.t:
-        run.processes.log("update %d -> %d, from the loaded state", before.t, state.t)
+        run.processes.log(*messages.moved(before.t, state.t))
     changes_all = moves or is_new or state.states != states_before
     tables: dict[str, ValueRows] = {}
     for name, attached in run.attached.items():
@@ -337,11 +302,7 @@ def load_record(run: Run, record: Record, groups: Mapping[str, list[Group]]) -> 
         PlanChanged: the plan differs and the policy is "error". Nothing was written.
     """
     if bool(record.names) != (run.shared is not None):
-        saved_for = f"the optimizers {shown(','.join(record.names))}" if record.names else "one optimizer"
-        raise StateError(
-            f"this is the state of a Scheduler for {saved_for}, and this Scheduler has "
-            f"{'one' if run.shared is None else 'several'}. If the run has completed n updates, call scheduler.seek(n)"
-        )
+        raise messages.state_of_other_scheduler(record.names)
     attached = run.attached
     loaded = {
         name: checked_restored(run, attached[name], own, SavedOptimizer.in_state(record, name), present=own)
@@ -356,17 +317,11 @@ def load_record(run: Run, record: Record, groups: Mapping[str, list[Group]]) -> 
 def _log_other_optimizers(run: Run, record: Record, groups: Mapping[str, list[Group]]) -> None:
     """Log that a state is of other optimizers than the run, or of another number of groups."""
     if record.optimizers.keys() != groups.keys():
-        run.processes.log(
-            "the scheduler's state is of the optimizers %s, the run has %s: those in both use the saved bases",
-            shown_names(record.optimizers), shown_names(groups),
-        )  # fmt: skip
+        run.processes.log(*messages.other_optimizers(record.optimizers, groups))
     for name, own in groups.items():
         count = record.optimizers.get(name) or len(own)  # 0 in an optimizer's checkpoint
         if count != len(own):
-            run.processes.log(
-                "the scheduler's state has %d groups%s, the optimizer has %d: the groups in both use the saved "
-                "bases", count, "" if name == ALONE else f" of {name}", len(own),
-            )  # fmt: skip
+            run.processes.log(*messages.other_number_of_groups(name, count, len(own)))
 
 
 def _use_plan(run: Run, chosen: ResolvedPlan) -> None:
@@ -461,12 +416,8 @@ def _move(run: Run, position: RunPosition, source: str | None) -> None:
     """Move to the position of a checkpoint, without writing values; the one loaded last takes precedence."""
     state = run.state
     before = state.restored_from
-    if before not in (None, source or "optimizer") and state.t != position.t:
-        run.processes.log(
-            "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
-            "the one loaded last takes precedence: %d",
-            before, state.t, source or "optimizer", position.t, position.t,
-        )  # fmt: skip
+    if before is not None and before != (source or "optimizer") and state.t != position.t:
+        run.processes.log(*messages.checkpoints_differ(before, state.t, source or "optimizer", position.t))
     run.move(position, source)
 
 

@@ -5,12 +5,13 @@ from typing import Any, Literal, final
 from weakref import ref
 
 from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes
-from paramsched.core.plan.optimizers import Scope, shown_names
+from paramsched.core.plan.optimizers import Scope
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.history import HistoryEntry, RunHistory
+from paramsched.core.run.messages import hooks as messages
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.ranges import refuse_not_finite
@@ -18,7 +19,6 @@ from paramsched.core.run.run_state import RunState
 from paramsched.core.run.several import SharedUpdates
 from paramsched.core.run.state import Group
 from paramsched.core.run.targets import TargetValues
-from paramsched.errors import ParamschedError
 
 
 @final
@@ -253,24 +253,15 @@ class Run:
             observer.ended()
         left = [name for name in attached if name not in kept]
         if kept and left:
-            self.processes.log(
-                "a new Scheduler takes over %s from a Scheduler that also drove %s. The earlier Scheduler is detached "
-                "from all its optimizers, so no plan drives %s now",
-                shown_names(kept), shown_names(left), shown_names(left),
-            )  # fmt: skip
+            self.processes.log(*messages.takes_over_a_part(kept, left))
 
     def require_attached(self, call: str) -> None:
         """Raise if the Scheduler of the run is detached."""
         self.require_in_use(call)
         if self.has_ended:
-            raise ParamschedError(
-                f"scheduler.{call}: this Scheduler is detached. Write ps.Scheduler(optimizer, plan) to continue."
-            )
+            raise messages.is_detached(call)
 
     def require_in_use(self, call: str) -> None:
         """Raise if another Scheduler has taken an optimizer of the run over, whose values this one no longer knows."""
         if self.end == "replaced":
-            raise ParamschedError(
-                f"scheduler.{call}: another Scheduler has replaced this one at update {self.t}. Use that one, or write "
-                "ps.Scheduler(optimizer, plan) to continue."
-            )
+            raise messages.is_replaced(call, self.t)

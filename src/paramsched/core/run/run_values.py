@@ -7,8 +7,8 @@ from paramsched.core.fields import Field
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.optimizers import find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.traces import Key
+from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.run import Run
-from paramsched.errors import InvalidArgument
 
 
 def planned_values(run: Run, optimizers: Mapping[str, Any]) -> dict[Key, float]:
@@ -42,9 +42,7 @@ def key_of(
     key: Key | None = next((candidate for candidate in candidates if candidate in keys), None)
     if key is not None:
         return key
-    listed = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in keys)
-    message = f"the plan does not schedule it (only {listed})"
-    raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", message)
+    raise messages.not_scheduled(field, group, keys)
 
 
 def flat_values(run: Run, optimizers: Mapping[str, Any], *, last: bool) -> dict[str, float]:

@@ -25,7 +25,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from paramsched.base.params import readable, short_name
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem
-from paramsched.base.words import did_you_mean, text_on_screen
+from paramsched.base.words import text_on_screen
 from paramsched.core.answering import answering_class
 from paramsched.core.entries import load_entry
 from paramsched.core.feedback import MetricRule
@@ -38,6 +38,7 @@ from paramsched.core.plan.traces import Key
 from paramsched.core.run.arguments import Arguments, Drive, check_option, is_count_of_updates
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.by_hand import counter
+from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state
 from paramsched.core.run.reported import consume, observe_metrics, report_progress, sought_position
 from paramsched.core.run.resume import load_record
@@ -50,7 +51,7 @@ from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.run.torch_state import load_torch_state
 from paramsched.core.run.unwrapped import unwrapped_optimizers
 from paramsched.core.time.run_facts import Facts, RunFacts, facts_of_call
-from paramsched.errors import InvalidArgument, InvalidTime, shown
+from paramsched.errors import shown
 
 if TYPE_CHECKING:
     pass
@@ -266,8 +267,7 @@ class Scheduler(LRScheduler):
         ({'lr': 0.1}, {'lr': 0.07500000000000001})
         """
         if update not in get_args(WhichUpdate):
-            near = did_you_mean(str(update), get_args(WhichUpdate))
-            raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Use scheduler.scalars("coming")')
+            raise messages.unknown_update(update, get_args(WhichUpdate))
         return flat_values(self._synced(), self._optimizers, last=update == "last")
 
     # ------------------------------------------------------------------ position, consumption and metrics
@@ -287,9 +287,7 @@ class Scheduler(LRScheduler):
             MissingFact: the plan's clock counts an amount, which is unknown at this update.
         """
         if not is_count_of_updates(t):
-            raise InvalidTime(
-                f"scheduler.seek({shown(t)})", "not a number of completed updates", "For example: scheduler.seek(0)"
-            )
+            raise messages.seek_to_no_count(t)
         self._run.require_attached("seek(…)")
         self._synced().seek(sought_position(self._run.in_force, int(t), amount))
 
@@ -400,29 +398,20 @@ class Scheduler(LRScheduler):
                 return None
             names = sorted(rule.metric for rule in states)
             if len(names) > 1:
-                raise InvalidArgument(
-                    f"scheduler.step({metrics!r})",
-                    f"the plan has {len(names)} metric rules",
-                    f"For example: scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
-                )
-            refuse_steps_of_processes(f"scheduler.step({shown(metrics)})", "scheduler.step(metric) after an evaluation")
+                raise messages.several_rules(metrics, names)
+            refuse_steps_of_processes(f"scheduler.step({shown(metrics)})", messages.STEP_AFTER_EVALUATION)
             self.observe(**{names[0]: metrics})
             return None
         number = metrics if epoch is None else epoch
         if epoch is not None or (isinstance(number, Integral) and not isinstance(number, bool)):
-            message = "updates advance a plan, and a number has no effect"
-            raise InvalidArgument(f"scheduler.step({shown(number)})", message, _seek_to(number))
-        if states:
-            return None
-        message = f"scheduler.step({shown(metrics)}) ignores its argument, because the plan has no metric rule"
-        advice = "Write scheduler.step(), or a rule in the plan: lr=\"cosine() * plateau('val_loss')\""
-        return Problem(found=message, advice=advice)
+            raise messages.number_has_no_effect(number, _count_in(number))
+        return None if states else messages.metric_is_ignored(metrics)
 
     def _chosen_count(self) -> Callable[[], object]:
         """Choose what `step` calls: it counts one update, or notes that an engine has seen the last one."""
         run = self._run
         if run.arguments.drive == "manual":
-            refuse_steps_of_processes('Scheduler(…, drive="manual")', "scheduler.step() after each update")
+            refuse_steps_of_processes('Scheduler(…, drive="manual")', messages.STEP_AFTER_UPDATE)
             count = counter(run, [(attached, self._optimizers[name]) for name, attached in self._attached.items()])
         else:
             count = partial(_acknowledge, run)  # without a reference to this Scheduler, which would be a circle
@@ -487,8 +476,7 @@ class Scheduler(LRScheduler):
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
         if value not in (self.t, self.t + 1):  # Ignite increments it, and reads `get_lr()`
-            message = f"updates advance a plan, and this one is at update {self.t}"
-            raise InvalidArgument(f"scheduler.last_epoch = {shown(value)}", message, _seek_to(value))
+            raise messages.count_is_assigned(value, self.t, _count_in(value))
 
     @property
     def base_lrs(self) -> list[Any]:
@@ -504,17 +492,15 @@ class Scheduler(LRScheduler):
     @base_lrs.setter
     def base_lrs(self, value: Any) -> None:
         """Raise, unless the value is the present one, because the bases belong to the groups and their checkpoint."""
-        bases, given = self.base_lrs, list(value)
-        if given != bases:
-            message = f"the bases are {shown(bases)}, as when the plan was attached"
-            lines = f'scheduler.detach(); group["lr"] = group["initial_lr"] = {shown((given or bases)[0])}'
-            instead = f"For example: {lines}; ps.Scheduler(optimizer, plan, t={self.t})"
-            raise InvalidArgument(f"scheduler.base_lrs = {shown(value)}", message, instead)
+        bases = self.base_lrs
+        rates = list(value)
+        if rates != bases:
+            raise messages.bases_are_assigned(value, bases, (rates or bases)[0], self.t)
 
     def get_lr(self) -> list[Any]:
         """Return the current lr of each group."""
         self._run.require_in_use("get_lr()")
-        return [group["lr"] for one in self._optimizers.values() for group in one.param_groups]
+        return [group["lr"] for optimizer in self._optimizers.values() for group in optimizer.param_groups]
 
     def get_last_lr(self) -> list[Any]:
         """Return the lr of each group at the last update; after a call of `step()`, the lr for the next update."""
@@ -586,7 +572,7 @@ class Scheduler(LRScheduler):
         __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
 
         def __getitem__(self, key: object) -> NoReturn:
-            raise TypeError("a Scheduler has no items; its values by field and group are scheduler.scalars()")
+            raise messages.no_items()
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew
@@ -621,10 +607,9 @@ readable(Scheduler, Scheduler.__init__)
 readable(Scheduler.__init__)
 
 
-def _seek_to(number: Any) -> str:
-    """Return the advice for a number of updates, or of epochs, that has no effect."""
-    count = int(number) if is_count_of_updates(number) else "n"
-    return f"Remove it. To continue once at another update, write scheduler.seek({count})"
+def _count_in(number: Any) -> int | None:
+    """Return a number of updates or of epochs that was passed, if it can be a count of updates; else None."""
+    return int(number) if is_count_of_updates(number) else None
 
 
 def _acknowledge(run: Run) -> None:

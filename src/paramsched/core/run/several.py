@@ -5,41 +5,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from paramsched.base.pickles import names_in_pickles
-from paramsched.base.problem import Problem
-from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.history import History
+from paramsched.core.run.messages import resumes as messages
 from paramsched.core.run.run_state import RunState
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.state import saved_states
 from paramsched.core.run.steps import run_uncompiled
-from paramsched.errors import StateError
 
 
-def starting_counts(names: Iterable[str], known: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
+def starting_counts(names: Iterable[str], counts: Mapping[str, int], start: int | None, drive: str) -> dict[str, int]:
     """Return the count of each optimizer; one without a count joins at the update of the run.
 
     Args:
         names: the optimizers.
-        known: the counts in the groups of some optimizers.
+        counts: the counts in the groups of some optimizers.
         start: the argument `t` of the Scheduler, which decides if the counts differ by more than 1.
         drive: as in `ps.Scheduler`.
 
     Raises:
         StateError: the counts differ by more than 1, and `start` is None.
     """
-    t = max(known.values(), default=start or 0)
-    if t - min(known.values(), default=t) > 1:
+    t = max(counts.values(), default=start or 0)
+    if t - min(counts.values(), default=t) > 1:
         if start is None:
-            first, last = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
-            raise StateError(
-                f"the checkpoint of {first} is of update {known[first]}, that of {last} of update {known[last]}: "
-                "the optimizers of one run differ by at most 1. Load checkpoints saved at the same update, or write "
-                "ps.Scheduler(optimizers, plan, t=n)"
-            )
+            first = min(counts, key=counts.__getitem__)
+            last = max(counts, key=counts.__getitem__)
+            raise messages.starting_counts_differ(first, counts[first], last, counts[last])
         return dict.fromkeys(names, start)
-    return {name: known.get(name, t) if drive == "optimizer" else t for name in names}
+    return {name: counts.get(name, t) if drive == "optimizer" else t for name in names}
 
 
 @final
@@ -139,14 +134,12 @@ class SharedUpdates:
             *_, other = (optimizer.name for optimizer in attached if optimizer.t == run.t)
             for optimizer in missed:
                 optimizer.advance_without_step()
-            self._log_missed_step(_ended_without([one.name for one in missed], run.t), [missed[0].name, other])
+            message = messages.ended_without_step([optimizer.name for optimizer in missed], run.t)
+            self._log_missed_step(message, [missed[0].name, other])
         # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
         # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
         elif before not in ("", last) and last == starter:
-            message = (
-                f"a step of {last} has started the updates from {run.t - 1} on, and one of {before} the update before"
-            )
-            self._log_missed_step(message, [last])
+            self._log_missed_step(messages.other_starter(last, before, run.t), [last])
 
     def join_update(self, name: str) -> None:
         """Note that an optimizer steps in the last update, which another one has started."""
@@ -191,26 +184,20 @@ class SharedUpdates:
         starter = self._starters[1]
         late = [name for name in names if name != starter and self.joined.get(name) != t]
         if starter and late:
-            self._log_missed_step(_ended_without(late, t), [late[0], starter])
+            self._log_missed_step(messages.ended_without_step(late, t), [late[0], starter])
 
     def _log_missed_step(self, message: str, choices: Iterable[str]) -> None:
         """Log once that an optimizer misses updates; `choices` are those whose steps may be the updates."""
         if not self._has_warned:
             self._has_warned = True
-            self._run.processes.log(
-                "%s. On the shared clock, an optimizer that misses an update may use values that are one update old. "
-                "drive= names the optimizer whose steps are the updates: %s", message,
-                ", ".join(f'drive="{name}" for those of {name}' for name in choices),
-            )  # fmt: skip
+            self._run.processes.log(*messages.missed_step(message, choices))
 
     def _end_loads(self, loads: LoadedRuns) -> None:
         """Warn of what differs in the checkpoints of the optimizers, before the next update of the run."""
         t = self._run.t
         for name, saved in loads.saved.items():
             if saved.is_loaded and saved.count is not None and saved.count < t - 1:
-                message = f"the checkpoint of {name} is of update {saved.count}, and the run is at update {t}"
-                advice = f"Load checkpoints of the same update. {name} continues at update {t}."
-                self._run.unreported.append(Problem(found=message, advice=advice))
+                self._run.unreported.append(messages.checkpoint_is_behind(name, saved.count, t))
         left = [
             name
             for name, saved in loads.saved.items()
@@ -218,16 +205,9 @@ class SharedUpdates:
             and (saved.count or 0) < t - self.may_have_missed(name, t)
         ]
         if left:
-            sources = shown_names(name for name, saved in loads.saved.items() if saved.is_loaded)
-            message = f"the run is at update {t}, from the checkpoint of {sources}, and {shown_names(left)} loaded none"
-            advice = f"Load checkpoints of the same update. {shown_names(left)} continues at update {t}."
-            self._run.unreported.append(Problem(found=message, advice=advice))
+            sources = [name for name, saved in loads.saved.items() if saved.is_loaded]
+            self._run.unreported.append(messages.without_checkpoint(left, sources, t))
         self.loads = None
-
-
-def _ended_without(names: Iterable[str], t: int) -> str:
-    """Return the words for optimizers that have not stepped in the update before `t`."""
-    return f"update {t - 1} ended without a step of {shown_names(names)}"
 
 
 if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist

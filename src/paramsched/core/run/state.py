@@ -14,8 +14,8 @@ from paramsched.base.pickles import names_in_pickles
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.plan.plan import Plan
+from paramsched.core.run.messages import records as messages
 from paramsched.core.time.duration import largest_on
-from paramsched.errors import StateError, shown
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
@@ -41,20 +41,20 @@ def rule_keys(rules: Iterable[MetricRule[Any]]) -> dict[MetricRule[Any], str]:
     The time from which on a rule counts is another number of updates in a run of other facts, and its state continues.
     Rules that differ only in this time are numbered.
     """
-    found: dict[MetricRule[Any], str] = {}
+    keys: dict[MetricRule[Any], str] = {}
     numbers = Counter[str]()
     for rule in rules:
         text = str(rule if rule.after is None else replace(rule, after=None))
         numbers[text] += 1
-        found[rule] = text if numbers[text] == 1 else f"{text} #{numbers[text]}"
-    return found
+        keys[rule] = text if numbers[text] == 1 else f"{text} #{numbers[text]}"
+    return keys
 
 
 def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
     """Raise if a state of a plan has the feedback of other metric rules."""
     rules = {*rule_keys(plan.metric_rules).values()}
     if rules != feedback.keys():
-        raise StateError(f"state: rules is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}")
+        raise messages.rules_are_of_other_plan(feedback, rules)
 
 
 Group: TypeAlias = dict[str, Any]
@@ -102,19 +102,18 @@ def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple
     bases: dict[tuple[int, str], float] = {}
     for index, group in enumerate(groups):
         if COUNT in group and not is_count(_plain_number(group[COUNT])):
-            raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(group[COUNT])}, not a number of updates")
+            raise messages.count_of_group(index, COUNT, group[COUNT])
         if group.get(RECORD) is None:
             continue
-        where = f"param_groups[{index}][{RECORD!r}]"
-        entry = entry_of(group)
-        if not isinstance(entry, dict) or not isinstance(entry.get("bases"), dict):
-            raise StateError(f"{where} is {shown(group[RECORD])}, not the record of a run: the checkpoint is damaged")
-        for base in entry["bases"].values():
+        record = entry_of(group)
+        if not isinstance(record, dict) or not isinstance(record.get("bases"), dict):
+            raise messages.record_of_group(index, group[RECORD])
+        for base in record["bases"].values():
             if not is_finite_number(base):
-                raise StateError(f"{where} has the base {shown(base)}, not a finite number")
-        bases |= {(index, slot): base for slot, base in entry["bases"].items()}
-        if len(entry) > 1:
-            records.append({name: one for name, one in entry.items() if name != "bases"})
+                raise messages.base_of_group(index, base)
+        bases |= {(index, slot): base for slot, base in record["bases"].items()}
+        if len(record) > 1:
+            records.append({name: entry for name, entry in record.items() if name != "bases"})
     return records[0] if records else None, bases
 
 
@@ -169,7 +168,7 @@ def mapping_in(name: str, value: Any) -> dict[str, Any]:
         StateError: it is not one.
     """
     if not isinstance(value, dict):
-        raise StateError(f"state: {name} is {shown(value)}, not a mapping")
+        raise messages.not_a_mapping(name, value)
     return value
 
 

@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 
 from paramsched.core.fields import finite_or_none
+from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.state import COUNT
-from paramsched.errors import InvalidArgument
 
 _compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
 """Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""
@@ -103,12 +103,7 @@ def refuse_steps_of_parts(optimizer: Any) -> None:
             parts = vars(owner).get("bit16_groups", vars(owner).get("fp16_groups"))
             if parts is not None and len(parts) == 1:
                 return
-            raise InvalidArgument(
-                f"Scheduler({type(optimizer).__name__}, …)",
-                "DeepSpeed's ZeRO steps this optimizer several times per update, once for each of its groups or their "
-                "parts, so the steps are not updates",
-                'Use Scheduler(…, drive="manual") and call scheduler.step() after each update',
-            )
+            raise messages.zero_steps_parts(optimizer)
 
 
 def refuse_steps_of_processes(call: str, instead: str) -> None:
@@ -119,13 +114,11 @@ def refuse_steps_of_processes(call: str, instead: str) -> None:
         instead: the calls to write after "Do not pass it to prepare, and call ".
     """
     frame = sys._getframe(2).f_back  # the caller of `scheduler.step`
-    own = {} if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step" else frame.f_locals
-    if (processes := own.get("num_processes", 1)) > 1:
-        raise InvalidArgument(
-            call,
-            f"Accelerate steps a prepared scheduler {processes} times per update, once for each process",
-            f"Do not pass it to prepare, and call {instead}",
-        )
+    if frame is None or frame.f_code.co_qualname != "AcceleratedScheduler.step":
+        return
+    processes = frame.f_locals.get("num_processes", 1)
+    if processes > 1:
+        raise messages.stepped_by_processes(call, processes, instead)
 
 
 def may_fill_state(optimizer: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from paramsched.core.plan.lines import Place
 from paramsched.core.run.history import History
+from paramsched.core.run.messages import resumes as messages
 from paramsched.core.run.position import TORCH, RunPosition, resume_position
 from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.record import NOTHING, RestoredOptimizer
@@ -38,12 +39,7 @@ def load_torch_state(run: Run, at: int, state: Mapping[str, Any], optimizer: Any
     rates = _by_group(state.get("_last_lr"), len(groups)) if 0 < t == at else {}
     for observer in run.state.observers:
         observer.loading_of_torch(restored, rates)
-    unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
-    run.processes.log(
-        "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
-        "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
-        at, unit,
-    )  # fmt: skip
+    run.processes.log(*messages.resumed_from_torch(at, t))
     run.move(position, TORCH)
     attached.t = run.t
     run.history.plans = History((run.entry(),))

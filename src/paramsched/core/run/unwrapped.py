@@ -8,28 +8,28 @@ from torch.optim import Optimizer
 from paramsched.core.fields import numeric
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of
 from paramsched.core.plan.plan import Plan
+from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.state import Group
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.errors import InvalidArgument
 
 
-def unwrapped_optimizers(given: Any) -> dict[str, Any]:
+def unwrapped_optimizers(optimizer: Any) -> dict[str, Any]:
     """Return the innermost optimizers of an optimizer, or of a mapping from names to optimizers, by their names.
 
     Raises:
         InvalidArgument: a name cannot be used, a value is not an optimizer, or two are the same.
     """
-    if not isinstance(given, Mapping):
-        return {ALONE: _unwrapped(given)}
-    check_names("Scheduler", given)
+    if not isinstance(optimizer, Mapping):
+        return {ALONE: _unwrapped(optimizer)}
+    check_names("Scheduler", optimizer)
     optimizers: dict[str, Any] = {}
     names: dict[int, str] = {}
-    for name, optimizer in given.items():
+    for name, wrapper in optimizer.items():
         with errors_of(name):
-            optimizers[name] = inner = _unwrapped(optimizer)
+            inner = _unwrapped(wrapper)
         if id(inner) in names:
-            site = f"Scheduler({{{names[id(inner)]!r}: …, {name!r}: …}}, …)"
-            raise InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
+            raise messages.same_optimizer(names[id(inner)], name)
+        optimizers[name] = inner
         names[id(inner)] = name
     return optimizers
 
@@ -60,14 +60,13 @@ def _require_optimizer(optimizer: Any) -> None:
     is_usable = isinstance(groups, list) and any(map(numeric, groups)) and not _has_idle_groups(attributes, groups)
     if not is_usable:
         _refuse_container(optimizer, attributes)
-    if not isinstance(groups, list) or not groups:
-        message = "it has no param_groups"
-        advice = "For example: ps.Scheduler(optimizer, plan)"
-        if isinstance(optimizer, Plan | Schedule):
-            message = "the optimizer comes first, and the plan after it"
-        elif isinstance(optimizer, str):
-            message = "expected an optimizer, got str; the plan comes after it"
-        raise InvalidArgument(f"Scheduler({type(optimizer).__name__}, …)", message, advice)
+    if isinstance(groups, list) and groups:
+        return
+    if isinstance(optimizer, Plan | Schedule):
+        raise messages.plan_for_optimizer(optimizer)
+    if isinstance(optimizer, str):
+        raise messages.text_for_optimizer(optimizer)
+    raise messages.no_param_groups(optimizer)
 
 
 def _refuse_container(optimizer: Any, attributes: Mapping[str, Any]) -> None:
@@ -78,19 +77,15 @@ def _refuse_container(optimizer: Any, attributes: Mapping[str, Any]) -> None:
         contained = "optimizers"
         kind = type(optimizer).__name__
     if contained is not None:
-        raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)",
-            f"this is a {kind} of optimizers; give the optimizers names",
-            f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({contained})}}, plan)',
-        )
+        raise messages.container_of_optimizers(optimizer, kind, contained)
 
 
-def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
+def _has_idle_groups(attributes: Mapping[str, Any], groups: list[Group]) -> bool:
     """Return whether no step reads the groups of a container, because its optimizers have their own (torchtitan)."""
-    inner = own.get("optimizers")
+    inner = attributes.get("optimizers")
     if not _are_optimizers(inner):
         return False
-    read = {id(group) for one in inner or () for group in one.param_groups}
+    read = {id(group) for optimizer in inner or () for group in optimizer.param_groups}
     return not any(id(group) in read for group in groups)
 
 

@@ -23,12 +23,12 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.plan import Plan
+from paramsched.core.run.messages import values as messages
 from paramsched.core.run.rows_ahead import RowsAhead
 from paramsched.core.run.state import Group
 from paramsched.core.schedules.own import has_open_function
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.run_facts import UPDATES
-from paramsched.errors import InvalidArgument, StateError
 
 # Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that
 # changes one of these calls `ValueRows.seek`, and nothing else updates them.
@@ -233,7 +233,7 @@ class FloatColumn:
             entry: Any = groups[index].get(self.key) if index < len(groups) else None
             if isinstance(entry, (tuple, list)) and len(entry) != self.tuple_size:
                 name = label(groups[index], index)
-                raise StateError(f"{self.key} of group {name!r} is {entry!r}: it had {self.tuple_size} elements before")
+                raise messages.tuple_has_other_length(self.key, name, entry, self.tuple_size)
 
 
 @final
@@ -420,10 +420,7 @@ def columns_of(lines: Iterable[Line], groups: Sequence[Group], overwritten: Over
             entry = field.read(groups[index])
             if isinstance(entry, torch.Tensor):
                 if entry.ndim != 0 or not entry.is_floating_point():
-                    raise InvalidArgument(
-                        f'"{field}" of group {index}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
-                        "For example: torch.tensor(0.1): a floating-point tensor without dimensions",
-                    )  # fmt: skip
+                    raise messages.not_a_scalar_tensor(field, index, entry.shape, entry.dtype)
                 kinds.setdefault((entry.device, entry.dtype), set()).add(index)
         tensors += [TensorColumn(field, _lines_in(its_lines, indices), groups) for indices in kinds.values()]
         plain = _lines_in(its_lines, {*range(len(groups))}.difference(*kinds.values())) if kinds else its_lines
