@@ -465,12 +465,9 @@ def matches_part(pattern: str, group: Group) -> bool:
 class Overlap(Enum):
     """How the groups of one selector overlap with the groups of another."""
 
-    INSIDE = "inside"
-    """All groups of the first selector are groups of the second."""
-    APART = "apart"
-    """No group of the first selector is a group of the second."""
-    UNKNOWN = "unknown"
-    """The overlap depends on the groups of the optimizer."""
+    INSIDE = "all groups of the first selector are groups of the second"
+    APART = "no group of the first selector is a group of the second"
+    UNKNOWN = "the overlap depends on the groups of the optimizer"
 
 
 def overlap_of(selector: Selector, other: Selector, optimizers: Collection[str] = ()) -> Overlap:
