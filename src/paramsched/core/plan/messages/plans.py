@@ -11,9 +11,9 @@ from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolve
 
 def plan_without_field(total: DurationLike | None) -> PlanError:
     """Return the error for a plan that schedules nothing."""
-    length = "20 epochs" if total is None else repr(total)
-    advice = f"For example: Plan(lr=cosine(to=0.1), total={length})"
-    return PlanError("Plan()", "a plan needs at least one field", advice)
+    length = "20 epochs" if total is None else total
+    example = f"Plan(lr=cosine(to=0.1), total={length!r})"
+    return PlanError("Plan()", "a plan needs at least one field", example=example)
 
 
 def run_fact_in_plan(name: str) -> InvalidCall:
