@@ -9,16 +9,9 @@ import numpy as np
 import torch
 
 from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.messages.amounts import EXAMPLE_OF_SIZE, missing_amounts, missing_progress
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.run_amounts import (
-    EXAMPLE_OF_SIZE,
-    MAX_CONSUMED,
-    Amount,
-    PlannedAmounts,
-    UnknownAmounts,
-    missing_amounts,
-    missing_progress,
-)
+from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, PlannedAmounts, UnknownAmounts
 from paramsched.core.run.position import RunPosition
 from paramsched.core.time.duration import PROGRESS, largest_on, rounded_progress
 from paramsched.core.time.run_facts import CLOCK_SYNONYMS, CLOCKS, meant_clock

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Final, final
 
 from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.messages.amounts import lacking_amount
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.run_amounts import Amount, lacking_amount
+from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.time.duration import rounded_on
 from paramsched.errors import MissingFact, StateError
 
