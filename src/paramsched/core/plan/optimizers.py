@@ -297,9 +297,9 @@ def _near_group(part: str, optimizers: Iterable[str], labels: Sequence[str], nam
         names: the names of the groups.
     """
     index = part.strip("[]")  # as in configs
-    for label in labels:
-        if label.endswith(f"/{index}"):
-            return label
+    for label_of_group in labels:
+        if label_of_group.endswith(f"/{index}"):
+            return label_of_group
     return closest(part, [*optimizers, *labels, *filter(None, names)])
 
 
