@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 import numpy as np
 
 from paramsched.base.params import readable
-from paramsched.base.pickles import Reduced, pickled, restores
+from paramsched.base.pickles import Reduced, names_in_pickles, pickled, restores
 from paramsched.base.words import names_listed, printable, text_on_screen
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array, Floats
@@ -581,3 +581,6 @@ def _restored(
         for key, values, schedule, clock, base, share in curves
     }
     return Trace(facts, by_key, TracedTimes(*times), resolved, indices, optimizers)
+
+
+__getattr__ = names_in_pickles(__name__)
