@@ -312,7 +312,8 @@ class Line:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
         if self._range is not None:
             return None  # because values are compared with the range
-        at, factor_at = times.on_clock(self.clock), self._factor_at
+        at = times.on_clock(self.clock)
+        factor_at = self._factor_at
         if factor_at is not None and not self._has_zero and not isinstance(at, np.ndarray):
             return [factor_at(at)] * times.size
         factors = factors_at(self.schedule, at) if self._affine else None
@@ -345,7 +346,8 @@ class Line:
         return rows
 
     def _rows(self, times: UpdateTimes, states: RuleStates) -> Any:
-        at, bases = times.on_clock(self.clock), np.array(self.bases)
+        at = times.on_clock(self.clock)
+        bases = np.array(self.bases)
         if not self.schedule.metric_rules:
             return rows_at(self.schedule, at, bases)
         values = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}

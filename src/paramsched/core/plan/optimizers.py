@@ -107,7 +107,7 @@ def unique_labels(groups: Sequence[Group]) -> Sequence[str | int]:
     if len(set(labels)) == len(labels):  # usual, and a load asks often
         return labels
     times = Counter(labels)
-    return [label if times[label] == 1 else index for index, label in enumerate(labels)]
+    return [text if times[text] == 1 else index for index, text in enumerate(labels)]
 
 
 def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:

@@ -98,7 +98,8 @@ class ConstantAmounts(RunAmounts):
 
     def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
         more = amount - self.amount_at(first)
-        above, below = self.rate.numerator, self.rate.denominator
+        above = self.rate.numerator
+        below = self.rate.denominator
         if updates.size and (int(updates[-1]) + 1) * above >= MAX_CONSUMED:
             return np.array([self.amount_at(value) + more for value in updates.tolist()])
         return -(-updates * above // below) + more
@@ -329,8 +330,8 @@ class RunSizes:
     def _missing_factor_of(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
         """Return a planned size that is a factor of an amount, and the run fact that is missing for the product."""
         for names in SIZES[clock]:
-            known = [*self.targets, *ASSUMED_SIZES]
-            lacking = [name for name in names if name not in known and getattr(self.facts, name) is None]
+            planned_or_assumed = [*self.targets, *ASSUMED_SIZES]
+            lacking = [name for name in names if name not in planned_or_assumed and getattr(self.facts, name) is None]
             planned = [name for name in names if name in targets]
             if planned and lacking:
                 return planned[0], lacking[0]
@@ -460,7 +461,8 @@ class PlannedAmounts(RunAmounts):
         Cache the next one. If the consumption per update is constant from here on, cache that constant instead,
         because it determines all later amounts.
         """
-        update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
+        update = (len(self._kept) - 1) * _STRIDE
+        before = self._kept[-1]
         if update > _MAX_UPDATES:
             raise messages.too_many_updates(_MAX_UPDATES)
         size = self._held_size(update, before)
@@ -522,12 +524,12 @@ class PlannedAmounts(RunAmounts):
         # Sizes change too often for estimates, so tabulate the sizes at the next amounts.
         width = min(2 * size * most, _TABULATED)
         sizes = self._sizes_by_amount(np.arange(amount, amount + width)).tolist()
-        found: list[int] = []
+        amounts: list[int] = []
         at = 0
-        while at < width and len(found) < most:
+        while at < width and len(amounts) < most:
             at += sizes[at]
-            found.append(amount + at)
-        return np.array(found)
+            amounts.append(amount + at)
+        return np.array(amounts)
 
     def _sizes_by_amount(self, amounts: Array) -> Array:
         """Return the consumption of updates that start at some amounts, if only the amounts determine it."""
@@ -547,7 +549,8 @@ class PlannedAmounts(RunAmounts):
     def _require_sizes(self, t: int, amounts: Array) -> None:
         empty = np.flatnonzero(np.diff(amounts) < 1)
         if empty.size:
-            update, amount = t + int(empty[0]), int(amounts[empty[0]])
+            update = t + int(empty[0])
+            amount = int(amounts[empty[0]])
             time = amount if self.times is None else ceil(self.times.amount_at(update))
             for target in self.targets:
                 target.require_possible(update, time)

@@ -583,4 +583,5 @@ def _restored(
     return Trace(facts, by_key, TracedTimes(*times), resolved, indices, optimizers)
 
 
-__getattr__ = names_in_pickles(__name__)
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)
