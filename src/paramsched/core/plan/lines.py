@@ -442,40 +442,40 @@ def lines_of(
     labels = scope.labels(groups)
     fields = {line.name: Field.of(line.name) for line in plan.bindings if not isinstance(line.field, Target)}
     places = _places_by_group(plan, fields, groups, labels, scope)
+    texts = list(map(messages.named_group, labels))
     indices_of: dict[tuple[int, Field], list[int]] = {}
-    for index, (group, its_places) in enumerate(zip(groups, places, strict=True)):
-        for field, place in _fields_of_group(group, labels[index], its_places, fields):
+    for index, group in enumerate(groups):
+        for field, place in _fields_of_group(group, texts[index], places[index], fields):
             indices_of.setdefault((place, field), []).append(index)
     lines: list[Line] = []
     for place, field in sorted(indices_of, key=itemgetter(0)):
         line = plan.bindings[place]
         indices = indices_of[place, field]
-        bases = list[float]()
+        bases: list[float] = []
         if base_of is not None:
             for index in indices:
                 base = base_of(field, groups[index], index)
-                require_positive_base(line.schedule, base, f"{field} of {messages.named_group(labels[index])}")
+                require_positive_base(line.schedule, base, f"{field} of {texts[index]}")
                 bases.append(base)
         lines.append(Line(line.name, field, line.schedule, plan.clock, tuple(indices), tuple(bases)))
     return tuple(lines)
 
 
 def _fields_of_group(
-    group: Group, label: str | int, places: Mapping[str, int], fields: Mapping[str, Field]
+    group: Group, text: str, places: Mapping[str, int], fields: Mapping[str, Field]
 ) -> Iterator[tuple[Field, int]]:
     """Yield the fields of a group, each with the place in the plan of the line that it follows.
 
     Args:
         group: the group.
-        label: its label.
+        text: the text by which an error names it.
         places: the places of its lines by the name of the field in the plan.
         fields: the fields by this name.
 
     Raises:
         PlanError: two names mean one field of this group.
     """
-    text = messages.named_group(label)
-    names = dict[Field, str]()
+    names: dict[Field, str] = {}
     for name, place in places.items():
         field = fields[name].within(group, text)
         if field in names:
