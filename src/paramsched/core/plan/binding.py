@@ -313,7 +313,9 @@ def binding_key(binding: Binding) -> tuple[Any, ...]:
 def lengths_of_line(binding: Binding) -> Iterator[Duration]:
     """Yield every length in a line: those of its schedule, and the times from which on its metric rules count."""
     yield from durations_in(binding.schedule)
-    yield from (begin for rule in binding.schedule.metric_rules if (begin := rule.begin) is not None)
+    for rule in binding.schedule.metric_rules:
+        if rule.begin is not None:
+            yield rule.begin
 
 
 def checked_plan_clock(clock: Any) -> ClockName:
@@ -344,7 +346,9 @@ def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, cl
         ]
         for binding in bindings
     ]
-    length = None if total is None else total.updates if total.is_resolved else str(total)
+    length: int | str | None = None
+    if total is not None:
+        length = total.updates if total.is_resolved else str(total)
     data: dict[str, Any] = {"total": length, "bindings": lines}
     if clock != UPDATES:
         data["clock"] = clock

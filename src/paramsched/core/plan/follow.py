@@ -59,7 +59,9 @@ def advice_to_factor_out(schedule: Schedule) -> str:
             operands = value.args["operands"] if value.kind == "product" else (value,)
             factors.update(dict.fromkeys(filter(_is_factor, operands)))
             others = tuple(without_factors(operand) for operand in operands if not _is_factor(operand))
-            return _product(others) if len(others) > 1 else others[0] if others else constant()
+            if len(others) > 1:
+                return _product(others)
+            return others[0] if others else constant()
         return value.changed(without_factors) if value.kind in _RETIMING else value
 
     rest = without_factors(schedule)
