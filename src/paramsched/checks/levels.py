@@ -12,7 +12,8 @@ from paramsched.checks.curve import Curve, Levels, Stage, values_of
 from paramsched.checks.fragments import absolute_levels, when, whose
 from paramsched.checks.messages import levels as messages
 from paramsched.core.feedback import Plateau
-from paramsched.core.plan.lines import FLOOR_ADVICE, first_outside, limit_advice, range_of
+from paramsched.core.plan.lines import first_outside, range_of
+from paramsched.core.plan.messages.lines import FLOOR_ADVICE, limit_advice
 from paramsched.core.plan.usual import is_round_share
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.own import has_own_shape, is_own

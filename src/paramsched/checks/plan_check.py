@@ -16,9 +16,9 @@ from paramsched.checks.messages import plans as messages
 from paramsched.core.answering import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
-from paramsched.core.plan.clocks import two_lengths
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run
+from paramsched.core.plan.messages.amounts import two_lengths
 from paramsched.core.plan.plan import Bases, Plan, group_of_bases
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
 from paramsched.core.schedules.level import Absolute

@@ -28,7 +28,7 @@ from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
     Target,
-    first_without_text,
+    error_without_text,
     index_in_name,
     is_of_schedule,
 )
@@ -37,7 +37,7 @@ from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.schedules.text import calls_function, read_line
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
-from paramsched.errors import ConfigError, InvalidArgument, PlanError, shown
+from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.files.messages import calls
 from paramsched.files.messages import entries as messages
 from paramsched.files.reading import BadValue, plain_or_bad
@@ -440,7 +440,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     {'total': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
     if not plan.serializable:
-        raise PlanError("dump(plan)", *first_without_text(plan.bindings))
+        raise error_without_text("dump(plan)", plan.bindings)
     data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": plan.clock}
     if plan.total is not None:
         data["total"] = plan.total.updates if plan.total.is_resolved else str(plan.total)

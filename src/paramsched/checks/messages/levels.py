@@ -6,7 +6,7 @@ from typing import Final, final
 
 from paramsched.base import codes
 from paramsched.checks.answer import Answer
-from paramsched.core.plan.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE
+from paramsched.core.plan.messages.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE
 
 _MULTIPLES: Final = "numbers are multiples of base"
 

@@ -19,6 +19,7 @@ from paramsched.core.plan.forms import plan_in_run as plan_in_run
 from paramsched.core.plan.forms import plan_of as plan_of
 from paramsched.core.plan.lines import Line as Line
 from paramsched.core.plan.lines import bind as bind
+from paramsched.core.plan.lr_lambda import to_lambda as to_lambda
 from paramsched.core.plan.optimizers import ALONE as ALONE
 from paramsched.core.plan.optimizers import check_names as check_names
 from paramsched.core.plan.optimizers import refuse_several_plans as refuse_several_plans
@@ -49,5 +50,4 @@ from paramsched.core.plan.traces import Key as Key
 from paramsched.core.plan.traces import Trace as Trace
 from paramsched.core.plan.traces import column_name as column_name
 from paramsched.core.plan.traces import groups_of as groups_of
-from paramsched.core.plan.traces import to_lambda as to_lambda
 from paramsched.core.plan.traces import trace as trace

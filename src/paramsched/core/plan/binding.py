@@ -12,13 +12,13 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import closest
 from paramsched.core.answering import answering_class
 from paramsched.core.builders import SHAPES
 from paramsched.core.curves.curve import Curve
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base
 from paramsched.core.number_checks import finite_number
+from paramsched.core.plan.messages import bindings as messages
 from paramsched.core.schedules.combinators import chain, guided, without_rules
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.schedule import Schedule, durations_in, line_of, schedule_of, values_inside
@@ -26,7 +26,7 @@ from paramsched.core.schedules.text import parse, parse_own, read_line
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES as UPDATES
 from paramsched.core.time.run_facts import ClockName, known_clock
-from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownGroup, shown
+from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
 """Selects groups by text, index, or a predicate over the group dict; None selects the groups without their own line.
@@ -64,14 +64,10 @@ class Target:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InvalidArgument(
-                f"Target({self.name!r})", "not an identifier", 'For example: Target("temperature", 1.0)'
-            )
+            raise messages.name_is_not_an_identifier(self.name)
         object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
-            raise InvalidArgument(
-                CallSite("Target", "write", repr(self.write)), "not callable", "For example: write=print"
-            )
+            raise messages.write_is_not_callable(self.write)
 
 
 readable(Target, Target.__init__)
@@ -110,17 +106,17 @@ class Binding:
         if isinstance(field, str):
             _refuse_name(field, schedule)
         elif isinstance(field, Schedule) and isinstance(schedule, str) and is_field_name(schedule):
-            raise _field_comes_first(str(field), schedule)
-        label = field.name if isinstance(field, Target) else field
-        object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
-        object.__setattr__(self, "schedule", _bound_schedule(label, schedule))
+            raise messages.field_comes_first(str(field), schedule)
+        is_target = isinstance(field, Target)
+        name = field.name if isinstance(field, Target) else field
+        object.__setattr__(self, "field", field if is_target else str(Field.of(name)))
+        object.__setattr__(self, "schedule", _bound_schedule(name, schedule))
         index = index_in_name(groups) if isinstance(groups, str) else None
         object.__setattr__(self, "groups", groups if index is None else index)
         object.__setattr__(self, "optional", optional)
         if groups is not None:
-            _check_groups(label, groups, is_target=isinstance(field, Target))
-        if not isinstance(optional, bool) or (optional and groups is None):
-            raise _refused_optional(label, optional, is_target=isinstance(field, Target))
+            _check_groups(name, groups, is_target=is_target)
+        _check_optional(name, groups, optional, is_target=is_target)
 
     def __reduce__(self) -> Reduced:
         return pickled("Binding", self.field, self.schedule, self.groups, self.optional)
@@ -153,28 +149,11 @@ restores("Binding")(Binding)
 def _refuse_name(field: str, schedule: Any) -> None:
     """Raise for a schedule in place of a field, for an entry of a plan file, and for an argument of a schedule."""
     if "(" in field and isinstance(schedule, str) and is_field_name(schedule):
-        raise _field_comes_first(repr(field), schedule)
-    if field in _IN_CODE:
-        message = f'expected a field, got "{field}", an entry of a plan file'
-        raise InvalidArgument(f"{field}={schedule!r}", message, example=_IN_CODE[field])
+        raise messages.field_comes_first(repr(field), schedule)
+    if field in messages.ENTRIES_IN_CODE:
+        raise messages.entry_of_a_file(field, schedule)
     if isinstance(schedule, (int, float)) and is_of_schedule(field):
-        message = f'"{field}" is not a field, and belongs to a schedule'
-        raise InvalidArgument(f"{field}={schedule!r}", message, example='lr="warmup(100) >> cosine()"')
-
-
-def _field_comes_first(line: str, field: str) -> InvalidArgument:
-    """Return the error for a binding with its field after its schedule."""
-    message = "the field comes first, then its schedule"
-    return InvalidArgument(f"Binding({line}, {field!r})", message, example=f"Binding({field!r}, {line})")
-
-
-def _refused_optional(label: Any, optional: Any, *, is_target: bool) -> InvalidArgument:
-    """Return the error for `optional` that is not a bool, or that is True without groups."""
-    site = f"Binding({label!r}, optional={shown(optional)})"
-    if is_target:  # which has no groups
-        return InvalidArgument(site, "a target does not belong to a group", "Omit optional")
-    message = "groups is missing" if isinstance(optional, bool) else "expected True or False"
-    return InvalidArgument(site, message, example='groups="head", optional=True')
+        raise messages.argument_of_a_schedule(field, schedule)
 
 
 _OPTIONAL = " (optional)"
@@ -182,19 +161,25 @@ _OPTIONAL = " (optional)"
 _MOST_GROUPS = 2**63
 
 
-def _check_groups(label: Any, groups: Any, *, is_target: bool) -> None:
+def _check_groups(name: str, groups: Any, *, is_target: bool) -> None:
     """Raise for a selector that is neither text, an index nor a function, and for one of a target."""
     if isinstance(groups, bool) or not (isinstance(groups, (str, int)) or callable(groups)):
-        message = f"expected str, int or a function, got {type(groups).__name__}; write several names as one text"
-    elif groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
-        message = "neither a name nor an index"
-    elif is_target:
-        site = f"Binding({label!r}, groups={groups!r})"
-        raise InvalidArgument(site, "a target does not belong to a group", "Omit groups")
-    else:
+        raise messages.selector_has_wrong_type(name, groups, _suggested_groups(groups))
+    if groups == "" or (isinstance(groups, int) and not 0 <= groups < _MOST_GROUPS):
+        raise messages.neither_name_nor_index(name, groups, _suggested_groups(groups))
+    if is_target:
+        raise messages.target_has_no_groups(name, groups)
+
+
+def _check_optional(name: str, groups: Selector, optional: object, *, is_target: bool) -> None:
+    """Raise for `optional` that is not a bool, and for True without groups."""
+    if isinstance(optional, bool) and (not optional or groups is not None):
         return
-    site, example = f"Binding({label!r}, groups={shown(groups)})", f"groups={_suggested_groups(groups)!r}"
-    raise InvalidArgument(site, message, example=example)
+    if is_target:
+        raise messages.target_is_not_optional(name, optional)
+    if not isinstance(optional, bool):
+        raise messages.optional_is_not_a_bool(name, optional)
+    raise messages.optional_without_groups(name)
 
 
 _INDEX: Final = re.compile(r"\[(\d{1,9})\]")
@@ -233,32 +218,22 @@ def selector_text(groups: Selector) -> str:
 
 def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     """Convert the `schedule` argument of a binding to a schedule."""
-
-    def site() -> str:  # a function, because formatting a long schedule is slow
-        return f"{name}={schedule!r}"
-
     if isinstance(schedule, str):
         schedule = read_line(schedule)
     if isinstance(schedule, MetricRule):
         schedule = 1.0 * schedule
-    if isinstance(schedule, Schedule) and schedule.kind == "guided":
+    if isinstance(schedule, Schedule) and schedule.kind != "guided":
+        return schedule
+    site = partial(messages.assignment, name, schedule)  # a function, because formatting a long schedule is slow
+    if isinstance(schedule, Schedule):
         schedule_of(schedule.args["schedule"], site)
         return schedule
-    if isinstance(schedule, Schedule):
-        return schedule
-    if isinstance(schedule, (list, tuple, Mapping)):
-        if name in PAIRS and schedule and not isinstance(schedule, Mapping):
-            numbers = [one for one in schedule if isinstance(one, (int, float))]
-            texts = (f"absolute({one!r})" if one in numbers else one for one in schedule)
-            lines = (
-                f'Binding("{name}[{index}]", {(str(text) if isinstance(text, Schedule) else text)!r})'
-                for index, text in enumerate(texts)
-            )
-            advice = f"{'For example:' if numbers else 'Write'} {', '.join(lines)}"
-            raise InvalidArgument(site(), "each element is a field of its own", advice)
-        advice = _advice_for_stages(name, schedule) if schedule and not isinstance(schedule, Mapping) else ""
-        message = f"expected a schedule, got {type(schedule).__name__}; stages are joined by >>, and values are a table"
-        raise InvalidArgument(site(), message, advice, example=f'{name}="cosine()"')
+    if isinstance(schedule, Mapping):
+        raise messages.expected_a_schedule(name, schedule, ())
+    if isinstance(schedule, (list, tuple)):
+        if name in PAIRS and schedule:
+            raise messages.elements_are_fields(name, schedule)
+        raise messages.expected_a_schedule(name, schedule, _stages_in(schedule))
     return line_of(schedule, site)
 
 
@@ -267,24 +242,17 @@ def is_of_schedule(name: str) -> bool:
     return name in SHAPES or name.startswith("warmup_")
 
 
-def _advice_for_stages(name: str, listed: Sequence[Any]) -> str:
-    """Return the line of stages in a list; "" if one is no schedule, or has no length and is not the last."""
-    texts = [str(one) for one in listed if isinstance(one, (str, Schedule))]
-    if len(texts) < len(listed):
-        return ""
+def _stages_in(listed: Sequence[Any]) -> list[str]:
+    """Return the texts of the stages in a list; none if one is no schedule, or has no length and is not the last."""
+    texts = [str(stage) for stage in listed if isinstance(stage, (str, Schedule))]
+    if not texts or len(texts) < len(listed):
+        return []
     with suppress(InvalidArgument):
-        *before, _ = map(parse, texts)
-        if all(stage.has_length for stage in before):
-            return f"Write {name}={' >> '.join(texts)!r}"
-    return ""
+        *earlier, _ = map(parse, texts)
+        if all(stage.has_length for stage in earlier):
+            return texts
+    return []
 
-
-_IN_CODE: Final[Mapping[str, str]] = {
-    "groups": 'ps.Plan(ps.Binding("lr", "linear()", groups="head"), lr="cosine()")',
-    "later": 'ps.Plan(ps.Binding("lr", "linear()", groups="head", optional=True), lr="cosine()")',
-    "targets": 'ps.Plan(ps.Binding(ps.Target("dropout", 0.3), "linear()"), lr="cosine()")',
-}
-"""What to write in code for an entry of a plan file that is no field, by its name."""
 
 _MAX_NESTED_CHAINS = 40
 
@@ -298,34 +266,43 @@ def normal_bindings(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
     for binding in several:
         key = binding_key(binding)
         before = merged.get(key)
-        if before is None:
-            merged[key] = binding
-        elif isinstance(binding.field, Target):
-            raise PlanError(f"target {binding.name!r}", "it has two bindings", "Use one binding for each target")
-        elif before.optional != binding.optional:
-            message = "it has a binding with optional=True (later: in a file) and one without (groups:)"
-            raise PlanError(f"{binding.name} @ {selector_text(binding.groups)}", message, "Use one of them")
-        else:
-            rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
-            first, second = (without_rules(one.schedule) for one in (before, binding))
-            # Nest the chains, as earlier versions write them, unless that is too deep: then use one long chain.
-            deep = first.depth >= _MAX_NESTED_CHAINS and first.kind == "chain"
-            both = chain(*first.args["operands"], second) if deep else chain(first, second)
-            merged[key] = replace_schedule(binding, guided(both, rules) if rules else both)
+        merged[key] = binding if before is None else _merged(before, binding)
+    return tuple(merged[key] for key in sorted(merged, key=_rank))
 
-    def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
-        target, name, groups = key
-        kind = 0 if groups is None else 1 if isinstance(groups, int) else 2 if isinstance(groups, str) else 3
-        return target, name != "lr", name, kind, groups if kind in (1, 2) else 0
 
-    return tuple(merged[key] for key in sorted(merged, key=place))
+def _merged(before: Binding, binding: Binding) -> Binding:
+    """Return two bindings of one field and selector as one: the first, then the second."""
+    if isinstance(binding.field, Target):
+        raise messages.target_has_two_bindings(binding.name)
+    if before.optional != binding.optional:
+        raise messages.two_lines_of_one_selector(f"{binding.name} @ {selector_text(binding.groups)}")
+    rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
+    first = without_rules(before.schedule)
+    second = without_rules(binding.schedule)
+    # Nest the chains, as earlier versions write them, unless that is too deep: then use one long chain.
+    is_deep = first.depth >= _MAX_NESTED_CHAINS and first.kind == "chain"
+    both = chain(*first.args["operands"], second) if is_deep else chain(first, second)
+    return replace_schedule(binding, guided(both, rules) if rules else both)
+
+
+def _rank(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the place of a line among those of a plan: by index, then by text, then by function."""
+    is_target, name, groups = key
+    rank: tuple[int, Any] = (3, 0)
+    if groups is None:
+        rank = (0, 0)
+    elif isinstance(groups, int):
+        rank = (1, groups)
+    elif isinstance(groups, str):
+        rank = (2, groups)
+    return is_target, name != "lr", name, *rank
 
 
 def checked_binding(value: object) -> Binding:
     """Validate a positional argument of a plan."""
     if isinstance(value, Binding):
         return value
-    raise InvalidArgument(f"Plan({shown(value)})", "not a Binding", example='ps.Plan(lr="cosine()")')
+    raise messages.not_a_binding(value)
 
 
 def binding_key(binding: Binding) -> tuple[Any, ...]:
@@ -336,7 +313,9 @@ def binding_key(binding: Binding) -> tuple[Any, ...]:
 def lengths_of_line(binding: Binding) -> Iterator[Duration]:
     """Yield every length in a line: those of its schedule, and the times from which on its metric rules count."""
     yield from durations_in(binding.schedule)
-    yield from (begin for rule in binding.schedule.metric_rules if (begin := rule.begin) is not None)
+    for rule in binding.schedule.metric_rules:
+        if rule.begin is not None:
+            yield rule.begin
 
 
 def checked_plan_clock(clock: Any) -> ClockName:
@@ -367,7 +346,9 @@ def write_canonical_text(bindings: Iterable[Binding], total: Duration | None, cl
         ]
         for binding in bindings
     ]
-    length = None if total is None else total.updates if total.is_resolved else str(total)
+    length: int | str | None = None
+    if total is not None:
+        length = total.updates if total.is_resolved else str(total)
     data: dict[str, Any] = {"total": length, "bindings": lines}
     if clock != UPDATES:
         data["clock"] = clock
@@ -388,21 +369,20 @@ def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, Clo
     return bindings, data["total"], data.get("clock")
 
 
-def first_without_text(bindings: Iterable[Binding]) -> tuple[str, str]:
-    """Return what the first line without a text contains, and what to do.
+def error_without_text(site: str, bindings: Iterable[Binding]) -> PlanError:
+    """Return the error for the first line without a text.
 
-    >>> first_without_text([Binding("lr", "cosine()", groups=lambda group: True)])
-    ('the groups of lr are chosen by a function', 'Select them by name')
+    >>> print(error_without_text("dump(plan)", [Binding("lr", "cosine()", groups=lambda group: True)]))
+    dump(plan): the groups of lr are chosen by a function. Select them by name
     """
     line = next(binding for binding in bindings if not binding.serializable)
     if callable(line.groups):
-        return f"the groups of {line.name} are chosen by a function", "Select them by name"
-    parts = [one for one in values_inside(line.schedule) if isinstance(one, Schedule | Curve)]
-    innermost = [one for one in parts if not one.serializable][-1]
+        return messages.groups_chosen_by_a_function(site, line.name)
+    parts = [part for part in values_inside(line.schedule) if isinstance(part, Schedule | Curve)]
+    innermost = [part for part in parts if not part.serializable][-1]
     if isinstance(innermost, Curve):
-        return f"{line.name} contains a curve without a name", 'For example: ps.curves.register("mine", f)'
-    name = innermost.kind
-    return f"{line.name} contains {name} as it was before it was defined again", f"Construct {name}() again"
+        return messages.curve_without_a_name(site, line.name)
+    return messages.shape_defined_again(site, line.name, innermost.kind)
 
 
 _PATTERN = re.compile(r"[*?\[,=\s]")  # characters in a selector that is not just a name
@@ -429,46 +409,25 @@ def is_only_name(selector: str) -> bool:
     return _PATTERN.search(selector) is None
 
 
-_HOW_TO_NAME = (
-    "For a group that is added later, use optional=True (later: in a file). "
-    'Name the groups of the optimizer. For example: {"params": params, "name": "head"}'
-)
-
-
 def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:
     """Raise if a selector, or a part of one, selects none of the groups."""
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
-    if selector in names:
+    if selector in names or not isinstance(selector, (str, int)):
         return
+    selection = messages.GroupSelection(name, selector, len(groups), names)
     if isinstance(selector, int):
         if not 0 <= selector < len(groups):
-            raise _unmatched(name, selector, "no group of that name or index", groups, [])
+            raise messages.no_group_with_index(selection)
         return
-    parts = parts_of(selector) if isinstance(selector, str) else []
+    parts = parts_of(selector)
     for part in parts:
         if any(matches_part(part, group) for group in groups):
             continue
         if "=" in part:
-            raise _unmatched(name, selector, f"no group has {part}", groups, _entries_of(groups), part)
-        is_name = len(parts) == 1 and "*" not in part
-        message = "no group of that name or index" if is_name else f"no group called {part!r}"
-        raise _unmatched(name, selector, message, groups, names, part)
-
-
-def _unmatched(
-    name: str, selector: Selector, message: str, groups: Sequence[Group], known: list[str], part: str = ""
-) -> UnknownGroup:
-    """Return the error for a selector, or a part of it, that selects no group; `known` are what it may have meant."""
-    names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
-    there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
-    there += f": {', '.join(names)}" if names else ""
-    near = closest(part, known)
-    meant = "" if near is None else f'; did you mean "{near}"?'
-    if part.isdecimal() and int(part) < len(groups):
-        meant = f'; did you mean groups={part}, in a file "[{part}]"?'
-    path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
-    site = f"Binding({name!r}, groups={selector!r})"
-    return UnknownGroup(site, f"{message}; {there}{meant}", _HOW_TO_NAME, path=path)
+            raise messages.no_group_with_entry(selection, part, _entries_of(groups))
+        if len(parts) == 1 and "*" not in part:
+            raise messages.no_group_with_name(selection, part)
+        raise messages.no_group_matches(selection, part)
 
 
 def _entries_of(groups: Sequence[Group]) -> list[str]:
@@ -553,8 +512,10 @@ def _overlap_of_names(pattern: str, other: str) -> Overlap:
 
 def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, other: str) -> Overlap:
     """Return the overlap of two names or patterns of groups of several optimizers."""
-    first, second = (_place(text, optimizers) for text in (pattern, other))
-    (head, _, name), (other_head, _, other_name) = first.partition("/"), second.partition("/")
+    first = _place(pattern, optimizers)
+    second = _place(other, optimizers)
+    head, _, name = first.partition("/")
+    other_head, _, other_name = second.partition("/")
     if head == other_head:
         return _overlap_of_names(name, other_name)
     if {head, other_head} <= set(optimizers):

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, final
 
-from paramsched.base.words import did_you_mean
 from paramsched.core.feedback import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import Binding, Target, replace_schedule, selector_text
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
+from paramsched.core.plan.messages import changes as messages
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import anneal
 from paramsched.core.schedules.combinators import guided, without_rules
@@ -19,7 +19,7 @@ from paramsched.core.schedules.sequence import in_order, open_start, stages_of, 
 from paramsched.core.schedules.windows import depends_on_total, skip, take
 from paramsched.core.time.duration import PROGRESS, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName
-from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
+from paramsched.errors import CallSite, UnknownField
 
 
 @final
@@ -44,24 +44,26 @@ class PlanLines:
                 in `lines`.
         """
         if not lines and not fields and total == self.total:
-            instead = f"For example: plan.change({at.written()}, lr='linear()')"
-            raise InvalidArgument(f'change("{at}")', "expected a field to change or a new total", instead)
-        when = at if total == self.total else self.without_percent(f'change("{at}")', at)
+            raise messages.nothing_changes(at)
+        when = at if total == self.total else self.without_percent(messages.call_of_change(at), at)
         if lines or fields:
-            refuse_after_the_end("change", when, total, _LONGER)
+            end = end_reached(when, total)
+            if end is not None:
+                raise messages.changed_after_the_end(when, end)
         self._refuse_changed_size("change", (*(line.name for line in lines), *fields))
-        own = [self._line_of(line) for line in lines]
+        indices = [self._line_of(line) for line in lines]
         new = {index: binding.schedule for name, binding in fields.items() for index in self._lines_of_field(name)}
-        new |= {index: line.schedule for line, index in zip(lines, own, strict=True) if index is not None}
-        # A group that followed the default before gets a line of its own.
-        added = [line for line, index in zip(lines, own, strict=True) if index is None]
-        earlier = [replace_schedule(binding, self._default_line(binding).schedule) for binding in added]
-        made = [
+        new |= {index: line.schedule for line, index in zip(lines, indices, strict=True) if index is not None}
+        changed = [
             self._followed(binding, new[index], at, when, total) if index in new else self._continued(binding, total)
             for index, binding in enumerate(self.bindings)
         ]
-        pairs = zip(earlier, added, strict=True)
-        return made + [self._followed(before, binding.schedule, at, when, total) for before, binding in pairs]
+        # A group that followed the default before gets a line of its own.
+        added = [line for line, index in zip(lines, indices, strict=True) if index is None]
+        for line in added:
+            earlier = replace_schedule(line, self._default_line(line).schedule)
+            changed.append(self._followed(earlier, line.schedule, at, when, total))
+        return changed
 
     def _continued(self, line: Binding, total: Duration | None) -> Binding:
         """Return a line that continues as planned, even if the total changes."""
@@ -74,28 +76,26 @@ class PlanLines:
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
         """Return the lines of the plan, with some fields multiplied by factors from the time `at` on."""
         if not factors:
-            raise InvalidArgument(
-                f'scale("{at}")', "expected at least one field", f"For example: plan.scale({at.written()}, lr=0.5)"
-            )
-        refuse_after_the_end("scale", at, self.total, _LONGER_FIRST)
+            raise messages.nothing_is_scaled(at)
+        end = end_reached(at, self.total)
+        if end is not None:
+            raise messages.scaled_after_the_end(at, end)
         self._refuse_changed_size("scale", factors)
         checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
-        made = list(self.bindings)
+        lines = list(self.bindings)
         for name, factor in checked.items():
             for index in self._lines_of_field(name):
-                old, rules = _without_rules(made[index].schedule)
-                made[index] = replace_schedule(made[index], _with_rules(_scaled_from(old, at, factor), rules))
-        return made
+                old, rules = _without_rules(lines[index].schedule)
+                lines[index] = replace_schedule(lines[index], _with_rules(_scaled_from(old, at, factor), rules))
+        return lines
 
-    def without_percent(self, site: str, length: Duration) -> Duration:
+    def without_percent(self, call: str, length: Duration) -> Duration:
         """Replace the percent in a length by the corresponding length of the plan's own total."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
             return length
         if self.total is None:
-            raise PlanError(
-                site, "percent refer to the plan's total, but the plan has none", 'For example: "8000 steps"'
-            )
+            raise messages.percent_without_total(call)
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.total.terms))
 
@@ -105,77 +105,55 @@ class PlanLines:
         A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have other past values.
         """
         size = next((name for name in names if name in PLANNED_SIZES), None)
-        if size is None or self.total is None:
+        if size is None or self.total is None or self.clock == PROGRESS:
+            return
+        if all((unit in ("updates", "epochs")) == (self.clock == UPDATES) for unit, _ in self.total.terms):
             return
         for line in self.bindings:
-            clock = self.clock
-            if clock == PROGRESS:
-                continue
-            counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.total.terms]
-            if not all(counted_alike) and depends_on_total(_without_rules(line.schedule)[0]):
-                raise PlanError(
-                    f"{method}(…, {size}=…)",
-                    f"{line.name}: {line.schedule} depends on the length of the run, and with another {size} a run of "
-                    f'"{self.total}" has another number of {clock}',
-                    f"Give the total of the plan in {clock}",
-                )
+            if depends_on_total(_without_rules(line.schedule)[0]):
+                raise messages.size_changes_the_past(method, size, line.name, line.schedule, self.total, self.clock)
 
     def _line_of(self, binding: Binding) -> int | None:
         """Return the index of the line that a binding replaces; None if its groups have followed the default line."""
         for index, line in enumerate(self.bindings):
-            if line.name == binding.name and isinstance(line.field, Target) == isinstance(binding.field, Target):
-                if isinstance(line.field, Target) and isinstance(binding.field, Target):
-                    before, now = line.field.initial, binding.field.initial
-                    if before != now:
-                        raise PlanError(
-                            f"change(…, Binding(Target({binding.name!r}, {now!r}), …))",
-                            f"the plan has initial={before!r}, and another base would change the past values",
-                            f"Use change(…, {binding.name}=…)",
-                        )
-                if line.groups == binding.groups:
-                    if binding.optional and not line.optional:
-                        message = f"the line of the plan for {selector_text(line.groups)} is not optional"
-                        site = f"change(…, Binding({binding.name!r}, …, optional=True))"
-                        raise PlanError(site, message, "Omit optional: a change keeps that of the plan")
-                    return index
+            if line.name != binding.name or isinstance(line.field, Target) != isinstance(binding.field, Target):
+                continue
+            if isinstance(line.field, Target) and isinstance(binding.field, Target):
+                planned = line.field.initial
+                if planned != binding.field.initial:
+                    raise messages.another_initial_value(binding.name, planned, binding.field.initial)
+            if line.groups == binding.groups:
+                if binding.optional and not line.optional:
+                    raise messages.line_is_not_optional(binding.name, selector_text(line.groups))
+                return index
         self._default_line(binding)
         return None
 
     def _default_line(self, binding: Binding) -> Binding:
         """Return the default line of a field, for groups without their own line."""
-        bindings = [line for line in self.bindings if line.name == binding.name and not isinstance(line.field, Target)]
-        if not bindings or isinstance(binding.field, Target):
-            if all(line.name != binding.name for line in self.bindings):
-                raise self._unknown_field(binding.name)
-            field = f"Target({binding.name!r}, …)" if bindings else repr(binding.name)
-            raise PlanError(
-                f"change(…, Binding({field}, …))",
-                f"{binding.name} is a field of the optimizer"
-                if bindings
-                else f"{binding.name} is a target, without groups",
-                f"Use change(…, {binding.name}=…)",
-            )
-        default = next((line for line in bindings if line.groups is None), None)
+        same_name = [line for line in self.bindings if line.name == binding.name]
+        if not same_name:
+            raise self._unknown_field(binding.name)
+        lines = [line for line in same_name if not isinstance(line.field, Target)]
+        if not lines:
+            raise messages.target_is_not_a_field(binding.name)
+        if isinstance(binding.field, Target):
+            raise messages.field_is_not_a_target(binding.name)
+        default = next((line for line in lines if line.groups is None), None)
         if default is None:
-            known = ", ".join(selector_text(line.groups) for line in bindings)
-            where = "no default" if binding.groups is None else f"no line for {selector_text(binding.groups)}"
-            raise PlanError(
-                f"change(…, Binding({binding.name!r}, …))",
-                f"{binding.name} has {where}; it has lines for {known}",
-                f"Use change(…, {binding.name}=…) for all lines",
-            )
+            groups = None if binding.groups is None else selector_text(binding.groups)
+            selectors = [selector_text(line.groups) for line in lines]
+            raise messages.no_line_to_replace(binding.name, groups, selectors)
         return default
 
     def _lines_of_field(self, name: str) -> list[int]:
-        mine = [index for index, line in enumerate(self.bindings) if line.name == name]
-        fields = [index for index in mine if not isinstance(self.bindings[index].field, Target)]
-        if not mine:
+        indices = [index for index, line in enumerate(self.bindings) if line.name == name]
+        if not indices:
             raise self._unknown_field(name)
-        return fields or mine
+        return [index for index in indices if not isinstance(self.bindings[index].field, Target)] or indices
 
     def _unknown_field(self, name: str) -> UnknownField:
-        known = dict.fromkeys(line.name for line in self.bindings)
-        return UnknownField(f"change(…, {name}=…)", f'the plan has no "{name}"; {did_you_mean(name, known)}')
+        return messages.unknown_field(name, [line.name for line in self.bindings])
 
     def _followed(self, line: Binding, new: Schedule, at: Duration, when: Duration, total: Duration | None) -> Binding:
         """Return a line with a new schedule from a time on.
@@ -197,8 +175,8 @@ class PlanLines:
                 run = self.total if depends_on_total(old) else None
                 level = skip(take(old, at, run), at)
                 is_fixed = run is not None or not depends_on_total(old)
-                site = f'change("{at}", {line.name}=…)'
-                bare = in_order(_after_level(level, stages_of(bare), site, is_fixed=is_fixed))
+                call = messages.call_of_change(at, line.name)
+                bare = in_order(_after_level(level, stages_of(bare), call, is_fixed=is_fixed))
             past = past >> bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
@@ -207,32 +185,29 @@ class PlanLines:
         schedule, rules = _without_rules(line.schedule)
         if total == self.total or self.clock == PROGRESS:
             return schedule, rules
-        return schedule, tuple(
-            rule if (begin := rule.begin) is None else replace(rule, after=self.without_percent(str(rule), begin))
-            for rule in rules
-        )
+        return schedule, tuple(map(self._kept_rule, rules))
+
+    def _kept_rule(self, rule: MetricRule[Any]) -> MetricRule[Any]:
+        if rule.begin is None:
+            return rule
+        return replace(rule, after=self.without_percent(str(rule), rule.begin))
 
     def _planned_for(self, line: Binding, schedule: Schedule, total: Duration | None) -> Duration | None:
         """Return the old total if a line must keep it when the total changes; None if the line does not need it."""
-        by_progress = self.clock == PROGRESS
-        if total == self.total or by_progress or not depends_on_total(schedule):
+        if total == self.total or self.clock == PROGRESS or not depends_on_total(schedule):
             return None
         if self.total is None:
-            raise PlanError(
-                f'change(…, total="{total}")',
-                f"{line.name}: {schedule} depends on the length of the run, but the plan has no total",
-                "Use Plan(…, total=…) with the length for which it was planned, and change that plan",
-            )
+            raise messages.planned_without_total(total, line.name, schedule)
         return self.total
 
 
-def _after_level(level: Schedule, stages: Sequence[Schedule], site: str, *, is_fixed: bool) -> tuple[Schedule, ...]:
+def _after_level(level: Schedule, stages: Sequence[Schedule], call: str, *, is_fixed: bool) -> tuple[Schedule, ...]:
     """Return stages whose first one begins at a level that is another number for each base.
 
     Args:
         level: the value of the past at the time of the change, which it holds.
         stages: the stages from then on.
-        site: the call, for an error.
+        call: the call, for an error.
         is_fixed: False if the level has that value only in a stage that begins at the change.
 
     Raises:
@@ -245,10 +220,9 @@ def _after_level(level: Schedule, stages: Sequence[Schedule], site: str, *, is_f
     is_counted = over is None or not over.until  # "until" counts from the start of a sequence
     if first.kind == "constant" and is_counted and (over is None or is_fixed or not later):
         held = level if over is None else take(level, over)
-        return held, *(_after_level(level, later, site, is_fixed=is_fixed) if later else ())
+        return held, *(_after_level(level, later, call, is_fixed=is_fixed) if later else ())
     if first.kind != "anneal" or not is_counted:
-        message = f"the level at which {first} begins is known only for each base"
-        raise PlanError(site, message, f"Write it, for example {started_at(first, 0.1)}")
+        raise messages.level_is_unknown(call, first)
     to: Level = first.args["to"]
     if later and open_start(later[0]) is not None:
         later[0] = started_at(later[0], to)
@@ -280,23 +254,21 @@ def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Sched
     return guided(schedule, dict.fromkeys(rules)) if rules else schedule
 
 
-_LONGER: Final = "Use an earlier time, or a larger total"
-_LONGER_FIRST: Final = "Use an earlier time, or make the run longer first: plan.change(at, total=…)"
+def end_reached(at: Duration, total: Duration | None, *, or_at: bool = True) -> Duration | None:
+    """Return the end of the run if a time is after it, or (`or_at`) at it.
 
-
-def refuse_after_the_end(
-    method: str, at: Duration, total: Duration | None, instead: str, *, or_at: bool = True
-) -> None:
-    """Raise for a change at (`or_at`) or after the end of the run. Times in different units are not compared."""
-    if [unit for unit, _ in at.terms] == ["percent"]:
-        total = Duration.of("100%")
-    if total is not None and is_later(at, total, or_at=or_at):
-        raise InvalidArgument(f'{method}("{at}", …)', f'the run ends at "{total}"', instead)
+    Returns None for an earlier time, and for one in another unit.
+    """
+    end = Duration.of("100%") if [unit for unit, _ in at.terms] == ["percent"] else total
+    if end is not None and is_later(at, end, or_at=or_at):
+        return end
+    return None
 
 
 def is_later(time: Duration, other: Duration, *, or_at: bool = False) -> bool:
     """Return whether a time is after (`or_at`: at or after) another one; False for times in different units."""
     if [unit for unit, _ in time.terms] != [unit for unit, _ in other.terms] or len(time.terms) != 1:
         return False
-    (_, left), (_, right) = time.terms[0], other.terms[0]
-    return left >= right if or_at else left > right
+    ((_, count),) = time.terms
+    ((_, other_count),) = other.terms
+    return count >= other_count if or_at else count > other_count

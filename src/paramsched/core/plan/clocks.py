@@ -13,14 +13,13 @@ from paramsched.core.plan.binding import (
     binding_key,
     replace_schedule,
 )
+from paramsched.core.plan.messages import amounts as messages
 from paramsched.core.plan.run_amounts import (
-    EXAMPLE_OF_SIZE,
     PLANNED_SIZES,
     RunAmounts,
     RunSizes,
     SizeTarget,
     UnknownAmounts,
-    usual_size,
 )
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.windows import with_unit, without_unit
@@ -29,7 +28,6 @@ from paramsched.core.time.duration import (
     PROGRESS,
     WHOLE,
     Duration,
-    DurationLike,
     count_text,
     counts_in_unit,
     unit_of_lengths,
@@ -42,7 +40,7 @@ _Site: TypeAlias = str | CallSite | Duration
 
 
 def _named(site: _Site) -> str | CallSite:
-    return f'length "{site}{" steps" if site.is_resolved else ""}"' if isinstance(site, Duration) else site
+    return messages.named_length(site) if isinstance(site, Duration) else site
 
 
 @final
@@ -112,12 +110,14 @@ class ClockLengths:
         """Return the number of updates from the start of the run to a time."""
         if self.clock == UPDATES:
             return self.exact(time)
-        by_updates, taken = replace(self, clock=UPDATES, total=None), Fraction(0)
+        by_updates = replace(self, clock=UPDATES, total=None)
+        updates = Fraction(0)
         for unit, count in time.terms:
             if unit == "percent" and self.total is not None and self.clock != PROGRESS:
-                unit, count = self.clock, count * self.total / self.counts / 100
-            taken += by_updates._count_in(unit, count, Fraction(0), f'length "{time}"')
-        return taken
+                unit = self.clock
+                count *= self.total / self.counts / 100
+            updates += by_updates._count_in(unit, count, Fraction(0), f'length "{time}"')
+        return updates
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""
@@ -127,18 +127,20 @@ class ClockLengths:
 
     def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
         """Return `count` of a unit, starting at `begin`, in counts of the clock."""
-        if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
-            unit, count = "batches", count * batches
+        batches = self.sizes.batches_of_epoch
+        if unit == "epochs" and batches is not None:
+            unit = "batches"
+            count *= batches
         if unit == self.clock:
             return count * self.counts
         if self.clock == PROGRESS and unit != "percent":
-            message = "the plan's clock is the progress of the run, so a length must be in percent"
-            raise PlanError(_named(site), message, 'For example: "5%"')
+            raise messages.length_is_not_in_percent(_named(site))
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
         if self.clock == UPDATES:
             return self._updates_in(unit, count, begin, site)
-        if unit in SIZES and (ratio := self.sizes.ratio(self.clock, unit)) is not None:
+        ratio = self.sizes.ratio(self.clock, unit) if unit in SIZES else None
+        if ratio is not None:
             return count * ratio * self.counts
         # In epochs and percent, the length is the same number of updates wherever it starts.
         steps = None if unit in SIZES else self._updates_in(unit, count, begin, site)
@@ -166,11 +168,7 @@ class ClockLengths:
             return amounts
         if amounts.missing_factor is not None:
             raise amounts.missing(_named(site))
-        planned = usual_size(self.clock)
-        fact, example = SIZES[self.clock][-1][0], EXAMPLE_OF_SIZE
-        message = f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown"
-        instead = f"Give the length in {self.clock}, or plan {planned}, or write {fact}={example}"
-        raise MissingFact(_named(site), message, instead, fact=fact, example=example)
+        raise messages.missing_amounts_of_length(self.clock, _named(site))
 
 
 @final
@@ -197,7 +195,7 @@ class RunTotal:
         if total is None:
             length = None if facts.total is None else Duration.of(facts.total)
             return RunTotal(length, CallSite("RunFacts", "total"), sizes, unit)
-        return RunTotal(total, f'total "{total}"', sizes, unit)
+        return RunTotal(total, messages.named_total(total), sizes, unit)
 
     @property
     def by_updates(self) -> bool:
@@ -231,10 +229,10 @@ class RunTotal:
         """Return the total of a resolved plan with this clock."""
         if self.length is None or clock == PROGRESS:
             return None
-        own = self.unit or UPDATES
-        count = self.on(own)
+        unit = self.unit or UPDATES
+        count = self.on(unit)
         assert count is not None
-        return Duration(((own, count / counts_in_unit(own)),))
+        return Duration(((unit, count / counts_in_unit(unit)),))
 
     def require_equal(self, other: "RunTotal") -> None:
         """Raise if another length of the same run differs."""
@@ -253,7 +251,7 @@ class RunTotal:
             ends = amounts
         if ends[0] != ends[1]:
             planned, passed = (f"{amount / counts_in_unit(clock)} {clock}" for amount in amounts if amount is not None)
-            raise two_lengths(self.length, planned, other.length, passed)
+            raise messages.two_lengths(self.length, planned, other.length, passed)
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts) -> RunSizes:
@@ -277,13 +275,13 @@ def resolve_lines(
     Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
     updates, and thereby the other lengths.
     """
-    planned = [one.name for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
+    size_lines = [line for line in bindings if isinstance(line.field, Target) and line.name in PLANNED_SIZES]
+    size_names = [line.name for line in size_lines]
     resolved = dict[tuple[Any, ...], Binding]()
-    for binding in bindings:
-        if isinstance(binding.field, Target) and binding.name in PLANNED_SIZES:
-            # Its own lengths cannot depend on the consumption of updates.
-            unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([binding.name, *planned]))
-            resolved[binding_key(binding)] = _resolved_line(binding, clock, RunTotal.of(total, facts, unknown))
+    for line in size_lines:
+        # Its own lengths cannot depend on the consumption of updates.
+        unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([line.name, *size_names]))
+        resolved[binding_key(line)] = _resolved_line(line, clock, RunTotal.of(total, facts, unknown))
     sizes = sizes_of_run(resolved.values(), clock, facts)
     unit = None if sizes.clock == PROGRESS else sizes.clock
     length = RunTotal.of(total, facts, sizes, unit)
@@ -293,32 +291,20 @@ def resolve_lines(
         raise error if total is None else facts.with_size_of_epoch(error, total) from None
     if total is not None and clock != PROGRESS:
         length.require_equal(RunTotal.of(None, facts, sizes, unit))
-    return [resolved.get(binding_key(one)) or _resolved_line(one, clock, length) for one in bindings], end
+    lines = [resolved.get(binding_key(line)) or _resolved_line(line, clock, length) for line in bindings]
+    return lines, end
 
 
 def _resolved_line(binding: Binding, clock: ClockName, length: RunTotal) -> Binding:
     """Return a binding with its lengths in the unit of its clock."""
     missing: InvalidArgument | None = None
+    total = None
     try:
         total = length.on(clock)
     except (MissingFact, PlanError) as error:  # a line whose lengths are on its own clock needs no total
-        total, missing = None, error
+        missing = error
     try:
         schedule = binding.schedule.resolved_in(Span.of_run(ClockLengths(length.sizes, clock, total), total))
     except InvalidArgument as error:
         raise missing or error from None
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
-
-
-def two_lengths(total: Duration, planned: str, run_total: DurationLike | None, passed: str) -> PlanError:
-    """Return the error for a plan with a length that is not the total of the run facts.
-
-    >>> print(two_lengths(Duration.of("2 epochs"), "90 updates", 80, "80 updates"))
-    total "2 epochs": the plan has 90 updates, but total=80. Omit one of them
-    >>> print(two_lengths(Duration.of(90), "90 updates", "2 epochs", "80 updates"))
-    total "90": the plan has 90 updates, but total="2 epochs" is 80 updates. Omit one of them
-    """
-    length = Duration.of(run_total or 0)
-    is_passed = "" if length.is_resolved and passed.endswith(UPDATES) else f" is {passed}"
-    message = f"the plan has {planned}, but total={length.written()}{is_passed}"
-    return PlanError(f'total "{total}"', message, "Omit one of them")

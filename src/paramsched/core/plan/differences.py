@@ -123,33 +123,41 @@ def diff(
     facts = facts_if_passed("diff(a, b)", facts, run_facts)
     bases = {name: finite_number(f"bases[{name!r}]", base) for name, base in bases.items()}
     facts = RunFacts() if facts is None and bases else facts
-    a, b = plan_in_run(a, "ps.diff", facts), plan_in_run(b, "ps.diff", facts)
+    a = plan_in_run(a, "ps.diff", facts)
+    b = plan_in_run(b, "ps.diff", facts)
     if a == b:
         return Diff(())
-    left, right = ({_key_of(binding): binding for binding in plan.bindings} for plan in (a, b))
-    targets, new_targets = _targets_by_key(a), _targets_by_key(b)
+    lines = {_key_of(binding): binding for binding in a.bindings}
+    new_lines = {_key_of(binding): binding for binding in b.bindings}
+    targets = _targets_by_key(a)
+    new_targets = _targets_by_key(b)
     differing = [
         key
-        for key in left.keys() | right.keys()
-        if _compared_parts(left.get(key), targets) != _compared_parts(right.get(key), new_targets)
+        for key in lines.keys() | new_lines.keys()
+        if _compared_parts(lines.get(key), targets) != _compared_parts(new_lines.get(key), new_targets)
     ]
     differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
     changes = list[Change]()
     if a.clock != b.clock:
         changes.append(Change("clock", a.clock, b.clock, name="clock"))
     if a.total != b.total:
-        before, after = (None if plan.total is None else str(plan.total) for plan in (a, b))
-        changes.append(Change("total", before, after, name="total"))
+        changes.append(Change("total", _text_of_total(a), _text_of_total(b), name="total"))
     for key in sorted(differing, key=str):
-        (name, _, groups), before, after = key, _text_of(left.get(key)), _text_of(right.get(key))
+        name, _, groups = key
         what = name if groups is None else f"{name} @ {selector_text(groups)}"
+        before = _text_of(lines.get(key))
+        after = _text_of(new_lines.get(key))
         base = bases.get(what, bases.get(name))
-        first = None
+        difference = None
         if differ is not None and before is not None and after is not None:
-            first = differ(key, 1.0 if base is None else base)
-        when, by, unit = first or (None, None, UPDATES)
+            difference = differ(key, 1.0 if base is None else base)
+        when, by, unit = difference or (None, None, UPDATES)
         changes.append(Change(what, before, after, when, by, name=name, unit=unit, base=base))
     return Diff(tuple(changes))
+
+
+def _text_of_total(plan: Plan) -> str | None:
+    return None if plan.total is None else str(plan.total)
 
 
 def _compared_parts(binding: Binding | None, targets: Mapping[Any, list[Schedule]]) -> Any:
@@ -239,14 +247,17 @@ def _difference_of_updates(
             return np.arange(start, start + size)
         return times_on(clock, run.amounts_from(start, run.amount_at(start), size))
 
-    first, by = None, 0.0
+    first = None
+    by = 0.0
     schedules = [schedule for schedule, _ in lines]
     for start in range(0, count, _BLOCK):
         size = min(_BLOCK, count - start)
-        several = [times(run, clock, start, size) for (_, clock), run in zip(lines, runs, strict=True)]
-        if (found := _first_difference(schedules, several, base)) is not None:
-            first = start + found[0] if first is None else first
-            by = max(by, found[1])
+        times_of_lines = [times(run, clock, start, size) for (_, clock), run in zip(lines, runs, strict=True)]
+        difference = _first_difference(schedules, times_of_lines, base)
+        if difference is not None:
+            place, largest = difference
+            first = start + place if first is None else first
+            by = max(by, largest)
     return _SAME if first is None else (first, by, UPDATES)
 
 
@@ -257,39 +268,45 @@ def _difference_of_some_times(
 
     `ends` maps each clock to the end of the run.
     """
-    (one, unit), (other, other_unit) = lines
+    schedules = [schedule for schedule, _ in lines]
+    unit, other_unit = (clock for _, clock in lines)
     if unit != other_unit or unit not in ends:
         return None  # two clocks that cannot be converted into each other
     end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
-    edges = [min(ceil(time), end) for schedule in (one, other) for time in islice(schedule.piece.edges(0, end), count)]
+    edges = [min(ceil(time), end) for schedule in schedules for time in islice(schedule.piece.edges(0, end), count)]
     times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
     times = times[times < end]
-    found = _first_difference((one, other), (times, times), base)
-    if found is None:
+    difference = _first_difference(schedules, (times, times), base)
+    if difference is None:
         return None  # other times may differ
-    place, by = found
+    place, by = difference
     # In front of the first time is the last one, which leaves no time to search.
-    before, when = int(times[place - 1]), int(times[place])
+    before = int(times[place - 1])
+    when = int(times[place])
     while when - before > 1:
         middle = (before + when) // 2
         at = np.array([middle])
-        before, when = (middle, when) if _first_difference((one, other), (at, at), base) is None else (before, middle)
+        if _first_difference(schedules, (at, at), base) is None:
+            before = middle
+        else:
+            when = middle
     counts = counts_in_unit(unit)
     return when if counts == 1 else when / counts, by, unit
 
 
 def _first_difference(schedules: Sequence[Schedule], times: Sequence[Array], base: float) -> tuple[int, float] | None:
     """Return the first place in the times at which two schedules differ, and the largest difference; None if none."""
-    first, by = None, 0.0
+    first = None
+    by = 0.0
     for start in range(0, times[0].size, _BLOCK):
-        one, other = (
+        left, right = (
             evaluate(schedule, at[start : start + _BLOCK], base) for schedule, at in zip(schedules, times, strict=True)
         )
         with np.errstate(invalid="ignore"):
-            apart = np.abs(one - other)
+            apart = np.abs(left - right)
             if base != 1.0:  # a value and the product of base and a multiple may differ in the last bits
-                apart[apart <= 4 * np.spacing(np.maximum(np.abs(one), np.abs(other)))] = 0.0
+                apart[apart <= 4 * np.spacing(np.maximum(np.abs(left), np.abs(right)))] = 0.0
         differing = np.flatnonzero(apart != 0)
         if differing.size:
             first = start + int(differing[0]) if first is None else first

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
-from paramsched.base.words import did_you_mean
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
     Binding,
@@ -14,11 +13,12 @@ from paramsched.core.plan.binding import (
     replace_schedule,
     selector_text,
 )
+from paramsched.core.plan.messages import followed as messages
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.combinators import followed_target, without_rules
 from paramsched.core.schedules.schedule import OPERATORS, Schedule
 from paramsched.core.schedules.sequence import sequence_of, stages_of, with_own_ends
-from paramsched.errors import InvalidArgument, PlanError
+from paramsched.errors import InvalidArgument
 
 
 def likes_in(schedule: Schedule) -> Iterator[Schedule]:
@@ -59,13 +59,15 @@ def advice_to_factor_out(schedule: Schedule) -> str:
             operands = value.args["operands"] if value.kind == "product" else (value,)
             factors.update(dict.fromkeys(filter(_is_factor, operands)))
             others = tuple(without_factors(operand) for operand in operands if not _is_factor(operand))
-            return _product(others) if len(others) > 1 else others[0] if others else constant()
+            if len(others) > 1:
+                return _product(others)
+            return others[0] if others else constant()
         return value.changed(without_factors) if value.kind in _RETIMING else value
 
     rest = without_factors(schedule)
     if len(factors) != 1 or any(likes_in(rest)):
-        return 'Multiply the entire line, with brackets: (warmup("5%") >> cosine()) * like("batch_size")'
-    return f"Write {_product((rest, *factors))}"
+        return messages.ENTIRE_LINE
+    return messages.entire_line(_product((rest, *factors)))
 
 
 def _product(operands: tuple[Schedule, ...]) -> Schedule:
@@ -135,7 +137,7 @@ def replace_likes(value: Any, replaced: Callable[[Schedule], Schedule]) -> Any:
     if value.kind == "sequence":  # the followed line has its own levels, whatever is beside it here
         stages = stages_of(value)
         value = sequence_of(with_own_ends(replaced(stage)) if stage.kind == "like" else stage for stage in stages)
-    return value.changed(lambda one: replace_likes(one, replaced))
+    return value.changed(lambda part: replace_likes(part, replaced))
 
 
 def name_followed(like: Schedule) -> str:
@@ -187,24 +189,24 @@ class _FollowedPlan:
         yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, (), line))
         if binding.groups is not None or line.is_target:
             return
-        own = self.lines[binding.name]
+        selectors = [groups for groups in self.lines[binding.name] if groups is not None]
         for groups in self.groups_followed(binding.schedule, {binding.name}):
-            overlaps = (overlap_of(groups, one, self.optimizers) for one in own if one is not None)
+            overlaps = (overlap_of(groups, selector, self.optimizers) for selector in selectors)
             if Overlap.INSIDE not in overlaps:
                 schedule = self.substitute(binding.schedule, line, groups, (), line)
                 yield Binding(binding.field, schedule, groups, optional=groups not in self.required)
 
     def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
         """Return the selectors of the lines of all fields that a default line follows, in order."""
-        found: dict[Selector, None] = {}
+        selectors: dict[Selector, None] = {}
         for name in dict.fromkeys(map(name_followed, likes_in(schedule))):
             if name in seen or name not in self.lines:
                 continue
             lines = self.lines[name]
-            found |= dict.fromkeys(groups for groups in lines if groups is not None)
+            selectors |= dict.fromkeys(groups for groups in lines if groups is not None)
             for line in lines.values():
-                found |= self.groups_followed(line, {*seen, name})
-        return found
+                selectors |= self.groups_followed(line, {*seen, name})
+        return selectors
 
     def substitute(
         self,
@@ -224,11 +226,11 @@ class _FollowedPlan:
             resolved_as: the line on whose clock the schedule is resolved.
         """
         if line in followers:
-            cycle = " → ".join(follower.name for follower in (*followers[followers.index(line) :], line))
-            raise PlanError(f"{line}: {schedule}", f"circular reference: {cycle}", "Remove one of them")
+            circle = [follower.name for follower in (*followers[followers.index(line) :], line)]
+            raise messages.circular_reference(str(line), schedule, circle)
         if len(followers) > _MOST_FOLLOWERS:
-            message = f"more than {_MOST_FOLLOWERS} lines follow each other, from {followers[0]} on"
-            raise PlanError(f"{line}: {schedule}", message, f'Follow one line: like("{followers[-1].name}")')
+            first, last = str(followers[0]), followers[-1].name
+            raise messages.too_many_followers(str(line), schedule, _MOST_FOLLOWERS, first, last)
 
         def followed(like: Schedule) -> Schedule:
             name = name_followed(like)
@@ -237,14 +239,13 @@ class _FollowedPlan:
             other = self.line_followed(like, line, groups)
             schedule = self.lines[other.name][other.groups]
             if schedule.metric_rules:
-                raise _refusal(like, line, f"{other} has a metric rule", "Repeat its schedule here")
+                raise messages.followed_line_has_a_rule(_following(like, line), str(other))
             if schedule.has_absolute:
-                why = f"{other} has absolute levels, which are values of that field"
-                raise _refusal(like, line, why, "Repeat its schedule here, with multiples of base")
+                raise messages.followed_line_has_values(_following(like, line), str(other))
             return self.substitute(schedule, other, groups, (*followers, line), resolved_as)
 
-        made: Schedule = replace_likes(schedule, followed)
-        return made
+        substituted: Schedule = replace_likes(schedule, followed)
+        return substituted
 
     def target_followed(
         self, like: Schedule, line: _LineName, followers: tuple[_LineName, ...], resolved_as: _LineName
@@ -253,7 +254,7 @@ class _FollowedPlan:
         target = _LineName(name_followed(like), None, is_target=True)
         schedule = self.targets[target.name]
         if schedule.metric_rules:
-            raise _refusal(like, line, f"{target} has a metric rule", "Repeat its schedule here")
+            raise messages.followed_line_has_a_rule(_following(like, line), str(target))
         inner = self.substitute(schedule, target, None, followers, target)
         written = self.targets if resolved_as.is_target else self.lines[resolved_as.name]
         key: Any = resolved_as.name if resolved_as.is_target else resolved_as.groups
@@ -265,34 +266,22 @@ class _FollowedPlan:
         """Return the line that `like(…)` follows in some groups."""
         name = name_followed(like)
         if name not in self.lines:
-            known = [*self.lines, *self.targets]
-            kind = "a field or target" if self.targets else "a field"
-            why = f"{name} is not {kind} of this plan; {did_you_mean(name, known)}"
-            raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(dict.fromkeys(known))}")
+            raise messages.followed_name_is_unknown(_following(like, line), name, self.lines, list(self.targets))
         lines = self.lines[name]
         # In a line for some groups, its own field means the default line.
         if groups is not None and (name != line.name or line.is_target):
-            overlaps = {one: overlap_of(groups, one, self.optimizers) for one in lines if one is not None}
-            around = next((overlap for overlap in overlaps if overlaps[overlap] is Overlap.INSIDE), None)
-            if around is not None:
-                return _LineName(name, around)
-            unknown = next((overlap for overlap in overlaps if overlaps[overlap] is Overlap.UNKNOWN), None)
-            if unknown is not None:
-                why = (
-                    f"{name} has a line for {selector_text(unknown)}, and it is unknown whether this line selects the "
-                    f"groups of {selector_text(groups)}"
-                )
-                raise _refusal(
-                    like,
-                    line,
-                    why,
-                    f"Add a line of {line.name} for {selector_text(unknown)} too, or repeat its schedule here",
-                )
+            overlaps = {other: overlap_of(groups, other, self.optimizers) for other in lines if other is not None}
+            for other, overlap in overlaps.items():
+                if overlap is Overlap.INSIDE:
+                    return _LineName(name, other)
+            for other, overlap in overlaps.items():
+                if overlap is Overlap.UNKNOWN:
+                    following = _following(like, line)
+                    raise messages.groups_may_overlap(following, name, selector_text(groups), selector_text(other))
         if None not in lines:
-            why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"
-            raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it only in these groups")
+            raise messages.followed_in_some_groups(_following(like, line), name, map(selector_text, lines))
         return _LineName(name, None)
 
 
-def _refusal(like: Schedule, line: _LineName, message: str, instead: str) -> PlanError:
-    return PlanError(f"{like} in {line}", message, instead)
+def _following(like: Schedule, line: _LineName) -> messages.Following:
+    return messages.Following(like, str(line), line.name)

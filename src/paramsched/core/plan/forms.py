@@ -3,20 +3,18 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from math import isfinite
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeGuard
 
-from paramsched.base.params import required_names, short_name
+from paramsched.base.params import short_name
 from paramsched.base.problem import Problem
 from paramsched.base.words import RECIPE, closest
-from paramsched.core.builders import SHAPES, example_call
+from paramsched.core.builders import SHAPES
 from paramsched.core.entries import is_entry_installed, load_entry
 from paramsched.core.feedback import MetricRule
+from paramsched.core.plan.messages import forms as messages
 from paramsched.core.plan.plan import Plan, plan_of_lines
-from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, Schedule, readings_of_number
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.run_facts import RunFacts
-from paramsched.errors import InvalidArgument, shown
 
 
 class PlanText(Protocol):
@@ -119,8 +117,8 @@ def published_plan(value: object) -> PublishedPlan | None:
         UnknownRecipe: no recipe has this name.
     """
     if isinstance(value, str) and form_of_text(value) == "recipe":
-        found: PublishedPlan = load_entry("recipes").recipes[value.removeprefix(RECIPE)]
-        return found
+        recipe: PublishedPlan = load_entry("recipes").recipes[value.removeprefix(RECIPE)]
+        return recipe
     return value if isinstance(value, PublishedPlan) else None
 
 
@@ -143,24 +141,19 @@ def plan_of(source: PlanLike, call: str) -> Plan:
         return source
     if isinstance(source, (Schedule, MetricRule)):
         return Plan(lr=source)
-    if (published := published_plan(source)) is not None:
+    published = published_plan(source)
+    if published is not None:
         return published.plan
     if is_line(source):
         return _plan_of_line(source, call)
     if isinstance(source, (str, os.PathLike, Mapping)):
         plan: Plan = load_entry("files of plans").open_plan(source).loaded().plan
         return plan
-    is_function, name = callable(source) and not isinstance(source, type), str(getattr(source, "__name__", ""))
+    name = str(getattr(source, "__name__", ""))
     shape: object = SHAPES.get(name)
-    if is_function and shape is source:  # cosine without brackets
+    if shape is source and shape is not None:  # cosine without brackets
         return _plan_of_line(name, call)
-    example = "ps.Plan(lr=ps.cosine(to=0.1), total=1000)"
-    example = "ps.show.simulate(scheduler, 100)" if hasattr(source, "step") and "show" in call else example
-    instead = "Write >> between the stages" if isinstance(source, (list, tuple)) else f"For example: {example}"
-    instead = FUNCTION_AS_SHAPE if is_function else instead
-    if isinstance(source, (int, float)) and not isinstance(source, bool):
-        instead = _advice_for_number(source)
-    raise InvalidArgument(f"{call}(…, plan={shown(source)})", f"expected a plan, got {type(source).__name__}", instead)
+    raise messages.not_a_plan(call, source)
 
 
 def plan_in_run(source: PlanLike, call: str, facts: RunFacts | None) -> Plan:
@@ -176,36 +169,22 @@ def without_total(plan: Plan) -> Plan:
     return plan_of_lines(plan.as_written(), None, plan.clock)
 
 
-def _advice_for_number(number: float | str) -> str:
-    """Return the advice for a number in place of a plan, or for a text such as `10k`."""
-    with suppress(ValueError, OverflowError):
-        if isfinite(float(number)):
-            return readings_of_number(str(number), '"')
-    return 'For example: "constant(1.0)", the base at every update'
-
-
 def _plan_of_line(text: str, call: str) -> Plan:
     """Return the plan of a text that has no form of a plan file: the text of a schedule."""
     word = text.strip()
     if "(" in word:
         return Plan(lr=word)
-    site, instead = f"{call}(…, plan={shown(text)})", ""
     if word in SHAPES:
-        call = example_call(SHAPES[word], word) if required_names(SHAPES[word]) else f"{word}()"
-        message, instead = "the function needs brackets", f'Write "{call}"'
-    elif re.fullmatch(r"[-+.\d][\w.+-]*", word):
-        message, instead = "expected a plan, got a number", _advice_for_number(word)
-    elif re.search(r">>|\*", word):
+        raise messages.shape_without_brackets(call, text, word)
+    if _NUMBER.fullmatch(word):
+        raise messages.number_as_plan(call, text)
+    if _OPERATOR.search(word):
         return Plan(lr=word)
-    else:
-        if call == "ps.loads":  # it reads no file
-            raise InvalidArgument(
-                site, "neither the text of a schedule nor that of a plan file", example="lr: cosine()"
-            )
-        message = "neither the text of a schedule nor the path of a plan file, which ends in .yaml or .json"
-        name = re.sub(r"\.[A-Za-z]{1,4}\Z", "", word) or "plan"  # plan.yam
-        instead = f'For example: "{name}.yaml"' if re.fullmatch(r"[\w./\\~-]*", word) else ""
-        names = load_entry("recipes").recipes if is_entry_installed("recipes") else ()
-        if (recipe := closest(word, names)) is not None:
-            instead = f'Write "{RECIPE}{recipe}"'
-    raise InvalidArgument(site, message, instead)
+    if call == "ps.loads":  # it reads no file
+        raise messages.neither_schedule_nor_file_text(call, text)
+    recipes = load_entry("recipes").recipes if is_entry_installed("recipes") else ()
+    raise messages.neither_schedule_nor_path(call, text, closest(word, recipes))
+
+
+_NUMBER = re.compile(r"[-+.\d][\w.+-]*")
+_OPERATOR = re.compile(r">>|\*")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
-from math import ceil, inf, isfinite, isnan
+from math import ceil, inf, isfinite
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
@@ -21,6 +21,7 @@ from paramsched.core.plan.binding import (
     refuse_unmatched,
     selector_text,
 )
+from paramsched.core.plan.messages import lines as messages
 from paramsched.core.plan.optimizers import WHOLE, Scope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount
@@ -33,7 +34,7 @@ from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate, factors_at, product, rows_at
 from paramsched.core.time.duration import times_on
 from paramsched.core.time.run_facts import UPDATES
-from paramsched.errors import ParamschedError, PlanError
+from paramsched.errors import ParamschedError
 
 _NOT_NEGATIVE: Final = ("lr", "weight_decay", "eps", "alpha", "betas", "momentum", "dampening")
 _BELOW_ONE: Final = ("betas", "momentum", "dampening")
@@ -142,18 +143,21 @@ def first_outside(
     bad = allowed.outside(values, base)
     if not bad.any():
         return None
-    at = int(np.argmax(bad))
-    before, found = int(updates[at - 1]) if at else start, int(updates[at])
-    if at and found - before > 1:  # an update between them may be outside too
-        inside = first_outside(schedule, allowed, base, times_of, before + 1, found, most_cost // 2)
-        return inside or (found, float(values[at]))
-    return found, float(values[at])
+    place = int(np.argmax(bad))
+    update = int(updates[place])
+    before = int(updates[place - 1]) if place else start
+    if place and update - before > 1:  # an update between them may be outside too
+        inside = first_outside(schedule, allowed, base, times_of, before + 1, update, most_cost // 2)
+        if inside is not None:
+            return inside
+    return update, float(values[place])
 
 
 def _updates_to_look_at(
     schedule: Schedule, times_of: Callable[[Array], Array], start: int, end: int, most_cost: int
 ) -> Array:
-    first, last = (int(times_of(np.array([one]))[0]) for one in (start, end - 1))
+    first = int(times_of(np.array([start]))[0])
+    last = int(times_of(np.array([end - 1]))[0])
     affordable = max(most_cost // cost_of_value(schedule, last + 1), _EACH)
     most = min(_MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST_UPDATES, affordable)
     if end - start <= most:
@@ -182,50 +186,6 @@ def end_of_values(schedule: Schedule) -> int | None:
     except ParamschedError:
         return None
     return None if held is None else min(ceil(held) + 1, MAX_LENGTH)
-
-
-FLOOR_ADVICE: Final = "Raise its lowest level to 0, for example clamp(linear(1, -0.1), low=0)"
-
-BELOW_ONE_ADVICE: Final = "Keep it below 1: absolute(0.99)"
-
-_SHORT: Final = 80
-"""Characters of a part that fits into an answer."""
-
-
-def limit_advice(schedule: Schedule, value: float) -> str:
-    """Return the fragment that keeps the values of a schedule finite.
-
-    Args:
-        schedule: the schedule as written.
-        value: its first value that is not finite.
-
-    >>> limit_advice(constant(4) ** -1, inf)
-    'Keep what is divided by above 0: maximum(constant(4.0), 0.05)'
-    >>> limit_advice(constant(4), inf)
-    'Limit what grows: minimum(constant(4.0), 2)'
-    """
-    for power in _parts_within(schedule):
-        if power.kind == "power" and _is_short(power):
-            if power.args["exponent"] < 0:
-                return f"Keep what is divided by above 0: maximum({power.args['schedule']}, 0.05)"
-            if isnan(value):
-                return f"Keep it at 0 or more: maximum({power.args['schedule']}, 0)"
-    if isnan(value) or schedule.metric_rules or not _is_short(schedule):
-        return "Limit what grows, for example minimum(exponential(1.5), 2)"
-    return f"Limit what grows: minimum({schedule}, 2)"
-
-
-def _is_short(schedule: Schedule) -> bool:
-    """Return whether the text of a schedule fits into an answer, and can be read back."""
-    text = str(schedule)
-    return "<" not in text and len(text) <= _SHORT
-
-
-def _parts_within(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield a schedule and all of its parts."""
-    yield schedule
-    for part in schedule.parts():
-        yield from _parts_within(part)
 
 
 Place: TypeAlias = tuple[int, str]
@@ -313,7 +273,7 @@ class Line:
         kept = [place for place in self.places if place[0] in groups]
         if len(kept) == len(self.groups):
             return self
-        return replace(self, groups=tuple(one for one, _ in kept), bases=tuple(base for _, base in kept))
+        return replace(self, groups=tuple(index for index, _ in kept), bases=tuple(base for _, base in kept))
 
     # ------------------------------------------------------------------ values
 
@@ -345,15 +305,15 @@ class Line:
         if bad.any():
             place = np.unravel_index(np.argmax(bad), rows.shape)
             value = float(rows[place])
-            raise PlanError(
-                str(self.field), f"it {self._range.problem(value)}: it is {value:g} at update {first + place[0]}"
-            )
+            problem = self._range.problem(value)
+            raise messages.value_is_outside(str(self.field), problem, value, int(first + place[0]))
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
         if self._range is not None:
             return None  # because values are compared with the range
-        at, factor_at = times.on_clock(self.clock), self._factor_at
+        at = times.on_clock(self.clock)
+        factor_at = self._factor_at
         if factor_at is not None and not self._has_zero and not isinstance(at, np.ndarray):
             return [factor_at(at)] * times.size
         factors = factors_at(self.schedule, at) if self._affine else None
@@ -386,7 +346,8 @@ class Line:
         return rows
 
     def _rows(self, times: UpdateTimes, states: RuleStates) -> Any:
-        at, bases = times.on_clock(self.clock), np.array(self.bases)
+        at = times.on_clock(self.clock)
+        bases = np.array(self.bases)
         if not self.schedule.metric_rules:
             return rows_at(self.schedule, at, bases)
         values = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}
@@ -439,8 +400,8 @@ def bases_of(lines: Iterable[Line]) -> dict[Place, float]:
 
 def by_group(lines: Iterable[Line]) -> list[tuple[int, Line, float]]:
     """Return the lines of each group with its base, one group after another."""
-    found = [(index, line, base) for line in lines for index, base in line.places]
-    return sorted(found, key=itemgetter(0))
+    places = [(index, line, base) for line in lines for index, base in line.places]
+    return sorted(places, key=itemgetter(0))
 
 
 def joined(lines: Sequence[Line]) -> Line:
@@ -481,25 +442,46 @@ def lines_of(
     labels = scope.labels(groups)
     fields = {line.name: Field.of(line.name) for line in plan.bindings if not isinstance(line.field, Target)}
     places = _places_by_group(plan, fields, groups, labels, scope)
+    texts = list(map(messages.named_group, labels))
     indices_of: dict[tuple[int, Field], list[int]] = {}
-    for index, (group, its_places) in enumerate(zip(groups, places, strict=True)):
-        where, taken = f"group {labels[index]!r}", dict[Field, str]()
-        for name, place in its_places.items():
-            field = fields[name].within(group, where)
-            if field in taken:
-                message = f"both are {field} in this group"
-                raise PlanError(f"{name} and {taken[field]} in {where}", message, "Schedule one of them")
-            taken[field] = name
+    for index, group in enumerate(groups):
+        for field, place in _fields_of_group(group, texts[index], places[index], fields):
             indices_of.setdefault((place, field), []).append(index)
     lines: list[Line] = []
     for place, field in sorted(indices_of, key=itemgetter(0)):
-        line, indices, bases = plan.bindings[place], indices_of[place, field], list[float]()
+        line = plan.bindings[place]
+        indices = indices_of[place, field]
+        bases: list[float] = []
         if base_of is not None:
             for index in indices:
-                bases.append(base := base_of(field, groups[index], index))
-                require_positive_base(line.schedule, base, f"{field} of group {labels[index]!r}")
+                base = base_of(field, groups[index], index)
+                require_positive_base(line.schedule, base, f"{field} of {texts[index]}")
+                bases.append(base)
         lines.append(Line(line.name, field, line.schedule, plan.clock, tuple(indices), tuple(bases)))
     return tuple(lines)
+
+
+def _fields_of_group(
+    group: Group, text: str, places: Mapping[str, int], fields: Mapping[str, Field]
+) -> Iterator[tuple[Field, int]]:
+    """Yield the fields of a group, each with the place in the plan of the line that it follows.
+
+    Args:
+        group: the group.
+        text: the text by which an error names it.
+        places: the places of its lines by the name of the field in the plan.
+        fields: the fields by this name.
+
+    Raises:
+        PlanError: two names mean one field of this group.
+    """
+    names: dict[Field, str] = {}
+    for name, place in places.items():
+        field = fields[name].within(group, text)
+        if field in names:
+            raise messages.field_is_scheduled_twice(text, name, names[field], str(field))
+        names[field] = name
+        yield field, place
 
 
 def _places_by_group(
@@ -526,7 +508,8 @@ def _places_by_group(
     places: list[dict[str, int]] = [{} for _ in groups]
     named: dict[str, list[int]] = {}  # a plan may have a line for each of a thousand groups
     for index, group in enumerate(groups):
-        if isinstance(name := group.get("name"), str):
+        name = group.get("name")
+        if isinstance(name, str):
             named.setdefault(name, []).append(index)
     for place, line in enumerate(plan.bindings):
         if isinstance(line.field, Target) or not scope.applies(line.name, binding_key(line)):
@@ -535,8 +518,8 @@ def _places_by_group(
             earlier = places[index].get(line.name)
             other = None if earlier is None else plan.bindings[earlier].groups
             if other is not None and line.groups is not None:
-                message = f"two selectors match it: {selector_text(other)} and {selector_text(line.groups)}"
-                raise PlanError(f"{line.name} in group {labels[index]!r}", message, "Select each group only once")
+                label = labels[index]
+                raise messages.two_selectors_match(line.name, label, selector_text(other), selector_text(line.groups))
             if earlier is None or line.groups is not None:
                 places[index][line.name] = place
     return places
@@ -597,20 +580,20 @@ def _with_field(field: Field, groups: Sequence[Group]) -> Sequence[int]:
     if field.key == "lr":
         return range(len(groups))
     for meant in (field, Field("betas", 0)) if field == Field("momentum", None) else (field,):
-        found = [
+        indices = [
             index
             for index, group in enumerate(groups)
             if meant.key in group or recorded_base(group, meant.slot) is not None
         ]
-        if found:
-            return found
+        if indices:
+            return indices
     return range(len(groups))
 
 
 def bind(plan: Plan, groups: Sequence[Group], scope: Scope = WHOLE) -> tuple[tuple[Line, ...], ...]:
     """Return, for each group, the lines of a plan that it follows; as `lines_of`."""
-    found: list[list[Line]] = [[] for _ in groups]
+    lines: list[list[Line]] = [[] for _ in groups]
     for line in lines_of(plan, groups, scope):
         for index in line.groups:
-            found[index].append(line)
-    return tuple(map(tuple, found))
+            lines[index].append(line)
+    return tuple(map(tuple, lines))

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any, final
 
-from paramsched.base.words import closest, did_you_mean
+from paramsched.base.words import closest
 from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.core.plan.binding import (
     Binding,
@@ -18,33 +19,30 @@ from paramsched.core.plan.binding import (
     matches_part,
     parts_of,
 )
+from paramsched.core.plan.messages import optimizers as messages
 from paramsched.core.plan.plan import Plan
 from paramsched.core.time.run_facts import UPDATES
-from paramsched.errors import InvalidArgument, PlanError, StateError, UnknownField, UnknownGroup, shown
+from paramsched.errors import InvalidArgument, StateError
 
 ALONE = "optimizer"
 """The name of a single optimizer, which was not passed in a mapping; a mapping cannot contain it."""
 
 _NOT_IN_NAMES = "/,=*?[]"
 _RESERVED = (ALONE, "manual")  # the other choices of `drive=`
-_EXAMPLE = 'For example: {"muon": muon, "adamw": adamw}'
 _SHOWN = 5  # names that a message lists
 
 
 def check_names(call: str, optimizers: Mapping[Any, Any]) -> None:
     """Raise for a mapping of optimizers that is empty, or whose names selectors and `drive=` cannot use."""
     if not optimizers:
-        raise InvalidArgument(f"{call}({{}}, …)", "expected at least one optimizer", _EXAMPLE)
+        raise messages.no_optimizer(call)
     for name in optimizers:
-        site = f"{call}({{{shown(name)}: …}}, …)"
         if not isinstance(name, str):
-            message = f"expected a str as the name of an optimizer, got {type(name).__name__}"
-            raise InvalidArgument(site, message, _EXAMPLE)
+            raise messages.name_is_not_text(call, name)
         if name in _RESERVED:
-            raise InvalidArgument(site, f'the name is reserved for drive="{name}"', _EXAMPLE)
+            raise messages.name_is_reserved(call, name)
         if not name or name != name.strip() or set(name) & set(_NOT_IN_NAMES):
-            message = f"a name must not be empty, contain any of {' '.join(_NOT_IN_NAMES)} or start or end with a space"
-            raise InvalidArgument(site, message, _EXAMPLE)
+            raise messages.name_cannot_be_selected(call, name, _NOT_IN_NAMES)
 
 
 @contextmanager
@@ -55,9 +53,11 @@ def errors_of(optimizer: str) -> Iterator[None]:
     except InvalidArgument as refusal:
         if optimizer == ALONE:
             raise
-        raise refusal.changed(site=f'optimizer "{optimizer}": {refusal.problem.site}') from None
+        raise messages.in_optimizer(refusal, optimizer) from None
     except StateError as error:
-        raise error if optimizer == ALONE else StateError(f'optimizer "{optimizer}": {error}') from None
+        if optimizer == ALONE:
+            raise
+        raise messages.state_of_optimizer(error, optimizer) from None
 
 
 def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: str | None = None) -> None:
@@ -69,20 +69,25 @@ def refuse_several_plans(call: str, plans: Any, names: Collection[str], line: st
         names: the names of the optimizers; empty if there is only one.
         line: the line to write, with `{plan}` and the `{names}` of the optimizers; None for a plan without an engine.
     """
-    given = plans if isinstance(plans, Mapping) else {}
-    if isinstance(plans, (list, tuple)):
-        labels = names if len(names) == len(plans) else (f"optimizer_{index}" for index in range(len(plans)))
-        given = dict(zip(labels, plans, strict=True))
-    is_mapping_by_name = bool(names) and bool(given) and set(given) <= set(names)
-    if not is_mapping_by_name and not any(isinstance(one, Plan) for one in given.values()):
+    by_name = _plans_by_name(plans, names)
+    is_mapping_by_name = bool(names) and bool(by_name) and set(by_name) <= set(names)
+    if not is_mapping_by_name and not any(isinstance(plan, Plan) for plan in by_name.values()):
         return
-    instead = 'For example: ps.Plan(ps.Binding("lr", "cosine()", groups="muon"), total=10_000)'
+    advice = messages.PLAN_OF_SEVERAL
     with suppress(InvalidArgument):  # the text of an entire plan, or something else
-        read = {
-            str(name): element if isinstance(element, Plan) else Plan(lr=element) for name, element in given.items()
-        }
-        instead = one_plan_advice(read, line)
-    raise InvalidArgument(f"{call}(…, {shown(plans)})", "one plan drives all optimizers, on one clock", instead)
+        read = {str(name): plan if isinstance(plan, Plan) else Plan(lr=plan) for name, plan in by_name.items()}
+        advice = one_plan_advice(read, line)
+    raise messages.several_plans(call, plans, advice)
+
+
+def _plans_by_name(plans: Any, names: Collection[str]) -> Mapping[Any, Any]:
+    """Return a list or a mapping of plans by the names of their optimizers; nothing for any other value."""
+    if isinstance(plans, Mapping):
+        return plans
+    if not isinstance(plans, (list, tuple)):
+        return {}
+    labels = names if len(names) == len(plans) else [f"optimizer_{index}" for index in range(len(plans))]
+    return dict(zip(labels, plans, strict=True))
 
 
 def shown_names(names: Iterable[str]) -> str:
@@ -102,7 +107,7 @@ def unique_labels(groups: Sequence[Group]) -> Sequence[str | int]:
     if len(set(labels)) == len(labels):  # usual, and a load asks often
         return labels
     times = Counter(labels)
-    return [one if times[one] == 1 else index for index, one in enumerate(labels)]
+    return [text if times[text] == 1 else index for index, text in enumerate(labels)]
 
 
 def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tuple[str, ...]]:
@@ -146,7 +151,7 @@ class Scope:
     def labels(self, groups: Sequence[Group]) -> Sequence[str | int]:
         """Return the name of each group, or its index if that is not unique; of several, `optimizer/name`."""
         labels = unique_labels(groups)
-        return [f"{self.optimizer}/{one}" for one in labels] if self.optimizer else labels
+        return [f"{self.optimizer}/{label}" for label in labels] if self.optimizer else labels
 
     def applies(self, name: str, key: Any) -> bool:
         """Return whether a line concerns the optimizer. A line for all groups does if the optimizer has the field."""
@@ -236,15 +241,13 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
     """Return the optimizers whose groups have a field; `momentum` means `betas[0]` only if none has a momentum."""
     key = Field.of(name).key
     for entry in (key, "betas") if name == "momentum" else (key,):
-        if names := [name for name, groups in optimizers.items() if any(entry in group for group in groups)]:
+        names = [name for name, groups in optimizers.items() if any(entry in group for group in groups)]
+        if names:
             return names
     if not needed:
         return []
-    known = list(dict.fromkeys(text for groups in optimizers.values() for group in groups for text in numeric(group)))
-    raise UnknownField(
-        f'"{name}" in the groups of {shown_names(optimizers)}',
-        f"no optimizer has this field; {did_you_mean(name, known)}" if known else "no optimizer has a numeric field",
-    )
+    fields = dict.fromkeys(text for groups in optimizers.values() for group in groups for text in numeric(group))
+    raise messages.no_optimizer_has_field(name, shown_names(optimizers), list(fields))
 
 
 def _check_selector(
@@ -253,14 +256,11 @@ def _check_selector(
     optimizers: Mapping[str, Sequence[Group]],
 ) -> None:
     """Raise for an index, for a part that selects nothing, and for a part with two meanings."""
-    selector, optional = binding.groups, ", optional=True" * binding.optional
-    site = f"Binding({binding.name!r}, groups={selector!r}{optional})"
+    selector = binding.groups
+    optional = ", optional=True" * binding.optional
+    text = f"Binding({binding.name!r}, groups={selector!r}{optional})"
     if isinstance(selector, int):
-        raise PlanError(
-            site,
-            f"an index does not name one of the optimizers {shown_names(optimizers)}",
-            f"Write groups={f'{next(iter(optimizers))}/{selector}'!r}",
-        )
+        raise messages.index_without_optimizer(text, selector, shown_names(optimizers), next(iter(optimizers)))
     if not isinstance(selector, str):
         return
     named: dict[str, list[str]] = {}
@@ -271,11 +271,7 @@ def _check_selector(
     for part in parts_of(selector):
         owners = [owner for owner in named.get(part, []) if owner != part]
         if part in optimizers and owners:
-            raise PlanError(
-                site,
-                f'"{part}" is an optimizer, and also a group of {shown_names(dict.fromkeys(owners))}',
-                f'Use "{part}/*" for the optimizer, or "{owners[0]}/{part}" for the group',
-            )
+            raise messages.name_has_two_meanings(text, part, shown_names(dict.fromkeys(owners)), owners[0])
         if (
             binding.optional
             or part in optimizers
@@ -283,30 +279,28 @@ def _check_selector(
         ):
             continue
         labels = [str(label) for _, _, label in labeled]
-        raise _unknown_group(site, part, optimizers, labels, named)
+        near = _near_group(part, optimizers, labels, named)
+        listed = [
+            f"{name}: {shown_names(map(str, unique_labels(groups)))}"
+            for name, groups in islice(optimizers.items(), _SHOWN)
+        ]
+        raise messages.no_group_is_called(text, part, listed, len(optimizers) - _SHOWN, near)
 
 
-def _unknown_group(
-    site: str, part: str, optimizers: Mapping[str, Sequence[Group]], labels: Sequence[str], names: Iterable[str]
-) -> UnknownGroup:
-    """Return the error for a part of a selector that selects no group of several optimizers.
+def _near_group(part: str, optimizers: Iterable[str], labels: Sequence[str], names: Iterable[str]) -> str | None:
+    """Return the optimizer or group that a part of a selector probably means; None if it is like none.
 
     Args:
-        site: the binding.
-        part: the part of its selector.
-        optimizers: the groups of each optimizer.
+        part: the part of the selector.
+        optimizers: the names of the optimizers.
         labels: the label of each group, `optimizer/group`.
         names: the names of the groups.
     """
-    there = "; ".join(
-        f"{name}: {shown_names(map(str, unique_labels(groups)))}" for name, groups in list(optimizers.items())[:_SHOWN]
-    )
-    more = "" if len(optimizers) <= _SHOWN else f"; and {len(optimizers) - _SHOWN} more optimizers"
-    near = closest(part, [*optimizers, *labels, *filter(None, names)])
     index = part.strip("[]")  # as in configs
-    near = next((label for label in labels if label.endswith(f"/{index}")), near)
-    meant = "Name an optimizer, optimizer/group or a group" if near is None else f'Did you mean "{near}"?'
-    return UnknownGroup(site, f'no optimizer or group is called "{part}"; the groups are {there}{more}', meant)
+    for label_of_group in labels:
+        if label_of_group.endswith(f"/{index}"):
+            return label_of_group
+    return closest(part, [*optimizers, *labels, *filter(None, names)])
 
 
 def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field: str, group: Any) -> Any:
@@ -322,16 +316,16 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
     >>> [find_group(keys, ("muon", "adamw"), "lr", group) for group in (None, "adamw", "embed", "head")]
     [('lr', 'muon/0'), ('lr', 'adamw/embed'), ('lr', 'adamw/embed'), None]
     """
-    mine = [key for key in keys if key[0] == field]
-    for key in mine:
+    keys_of_field = [key for key in keys if key[0] == field]
+    for key in keys_of_field:
         if key[1] in ("", group) or group is None:
             return key
     if not isinstance(group, str):
         return None
     if group in optimizers:
-        return next((key for key in mine if key[1].startswith(f"{group}/")), None)
-    found = [key for key in mine if key[1].partition("/")[2] == group]
-    return found[0] if len(found) == 1 else None
+        return next((key for key in keys_of_field if key[1].startswith(f"{group}/")), None)
+    same_name = [key for key in keys_of_field if key[1].partition("/")[2] == group]
+    return same_name[0] if len(same_name) == 1 else None
 
 
 def _binding_of_one_plan(binding: Binding, optimizer: str) -> str:
@@ -367,8 +361,9 @@ def one_plan_advice(plans: Mapping[str, Plan], line: str | None = None) -> str:
     if clocks:
         lines[f"clock={clocks[0]!r}"] = None
     # A group with an index may have a name, which the selector must then contain.
-    certain = not any(isinstance(one.groups, int) for plan in plans.values() for one in plan.bindings)
+    certain = not any(isinstance(binding.groups, int) for plan in plans.values() for binding in plan.bindings)
     if not totals and line is None:  # no engine knows the length of the run
-        certain, lines["total=10_000"] = False, None
+        certain = False
+        lines["total=10_000"] = None
     text = (line or "{plan}").format(plan=f"ps.Plan({', '.join(lines)})", names=tuple(plans))
     return f"{'Write' if certain else 'For example:'} {text}"

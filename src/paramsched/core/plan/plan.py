@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import closest, printable_lines, shortened_text, text_on_screen
+from paramsched.base.words import closest, printable_lines, text_on_screen
 from paramsched.core.answering import answering_method, is_foreign_entry, unknown_argument
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
@@ -28,9 +28,11 @@ from paramsched.core.plan.binding import (
     read_canonical_text,
     write_canonical_text,
 )
-from paramsched.core.plan.changes import PlanLines, refuse_after_the_end
+from paramsched.core.plan.changes import PlanLines, end_reached
 from paramsched.core.plan.clocks import resolve_lines
 from paramsched.core.plan.follow import with_followed_lines
+from paramsched.core.plan.messages import changes
+from paramsched.core.plan.messages import plans as messages
 from paramsched.core.schedules.anneals import anneal, require_positive_base
 from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.schedule import Schedule
@@ -39,7 +41,7 @@ from paramsched.core.schedules.windows import is_resolved_in
 from paramsched.core.time.duration import PROGRESS, Duration, DurationLike
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, RunFacts, facts_of_call
 from paramsched.core.tracebacks import with_short_errors
-from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved, shown
+from paramsched.errors import InvalidArgument, Unresolved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,8 +89,7 @@ def group_of_bases(call: str, bases: Mapping[str, float]) -> dict[str, Any]:
     {'lr': 0.1, 'weight_decay': 0.01}
     """
     if not isinstance(bases, Mapping):
-        message = f"expected numbers by field, got {type(bases).__name__}"
-        raise InvalidArgument(f"{call}(bases={shown(bases)})", message, example='bases={"lr": 0.1}')
+        raise messages.bases_are_not_numbers(call, bases)
     group = dict[str, Any]()
     for name, base in bases.items():
         Field.of(name).fill(group, finite_number(f"bases[{name!r}]", base))
@@ -173,24 +174,22 @@ class Plan:
             **fields: ScheduleLike,
         ) -> None:
             _check_keywords(fields)
-            given = [checked_binding(binding) for binding in bindings] + [
-                Binding(name, schedule) for name, schedule in fields.items()
-            ]
-            self._fill(given, total, clock)
+            lines = [checked_binding(binding) for binding in bindings]
+            lines += [Binding(name, schedule) for name, schedule in fields.items()]
+            self._fill(lines, total, clock)
             if self._text is not None and len(self._text) > MOST_WORDS:
                 _refuse_long_lines(self.bindings)
 
     def _fill(self, lines: Sequence[Binding], total: DurationLike | None, clock: ClockName | None) -> None:
         """Store checked bindings, a total and a clock."""
         if not lines:
-            example = f"Plan(lr=cosine(to=0.1), total={'20 epochs' if total is None else total!r})"
-            raise PlanError("Plan()", "a plan needs at least one field", f"For example: {example}")
+            raise messages.plan_without_field(total)
         length = _checked_total(total)
         object.__setattr__(self, "bindings", normal_bindings(lines))
         object.__setattr__(self, "total", length)
         object.__setattr__(self, "clock", checked_plan_clock(clock))
         if length is not None and self.clock == PROGRESS:
-            raise _without_total(f'Plan(total="{length}", clock="progress")', "Omit total")
+            raise messages.total_of_progress(length)
         object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in lines)))
         object.__setattr__(self, "_text", self._written_text())
 
@@ -205,9 +204,7 @@ class Plan:
             bindings, total, clock = read_canonical_text(text)
             return plan_of_lines(bindings, total, clock)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise InvalidArgument(
-                "Plan.of_text(…)", f"not the text of a plan ({error})", "Pass the value of plan.text"
-            ) from None
+            raise messages.not_the_text_of_a_plan(error) from None
 
     @property
     def text(self) -> str | None:
@@ -222,10 +219,10 @@ class Plan:
         return write_canonical_text(self.bindings, self.total, self.clock) if self.serializable else None
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a Plan is frozen: {name} cannot be set")
+        raise messages.plan_is_frozen(name, "set")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
+        raise messages.plan_is_frozen(name, "deleted")
 
     def __reduce__(self) -> Reduced:
         return pickled("Plan", self.total, self.clock, *self.as_written())
@@ -260,12 +257,12 @@ class Plan:
     @property
     def is_resolved(self) -> bool:
         """True if every length is in the unit of its clock."""
-        total = () if self.total is None or self.total.is_resolved else self.total.terms
         unit = amount_clock(self.clock)
-        if any(one != unit for one, _ in total):
+        if self.total is not None and not self.total.is_resolved and not _is_in(unit, self.total):
             return False
-        begins = (begin for rule in self.metric_rules if (begin := rule.begin) is not None and not begin.is_resolved)
-        if any([one for one, _ in begin.terms] != ["percent" if unit == PROGRESS else unit] for begin in begins):
+        unit_of_rules = "percent" if unit == PROGRESS else unit
+        begins = [rule.begin for rule in self.metric_rules if rule.begin is not None]
+        if not all(begin.is_resolved or _is_in(unit_of_rules, begin) for begin in begins):
             return False
         return all(is_resolved_in(binding.schedule, self.clock) for binding in self.bindings)
 
@@ -291,10 +288,7 @@ class Plan:
         try:
             return self._resolved(facts, optimizers)
         except Unresolved as refusal:
-            unit = amount_clock(self.clock)
-            total = "10_000" if unit is None else f'"10_000 {unit}"'
-            advice = f"Add the total to the plan, for example total={total}"
-            raise refusal.changed(advice=advice) from None
+            raise messages.total_is_missing(refusal, amount_clock(self.clock)) from None
 
     def _resolved(self, facts: RunFacts, optimizers: Collection[str]) -> "Plan":
         written = with_followed_lines(self.as_written(), optimizers)
@@ -308,7 +302,8 @@ class Plan:
 
     def _with_resolved(self, lines: Iterable[Binding], total: Duration | None) -> "Plan":
         """Return a copy with resolved lines, in the order as written. Nothing is checked, sorted or written again."""
-        resolved, by_key = object.__new__(Plan), {binding_key(line): line for line in lines}
+        by_key = {binding_key(line): line for line in lines}
+        resolved = object.__new__(Plan)
         object.__setattr__(resolved, "bindings", tuple(by_key[binding_key(line)] for line in self.bindings))
         object.__setattr__(resolved, "total", total)
         object.__setattr__(resolved, "clock", self.clock)
@@ -351,19 +346,19 @@ class Plan:
         """
         lines = PlanLines(self.as_written(), self.total, self.clock)
         self._refuse_other_names_of_total(at, fields)
-        given = normal_bindings(map(checked_binding, bindings))
-        named = {binding.name: binding for binding in (Binding(name, schedule) for name, schedule in fields.items())}
+        single_lines = normal_bindings(map(checked_binding, bindings))
+        lines_of_fields = [Binding(name, schedule) for name, schedule in fields.items()]
+        by_field = {line.name: line for line in lines_of_fields}
         length = self.total if total is None else Duration.of(total)
         if total is not None and self.clock == PROGRESS:
-            raise _without_total(f'change("{at}", total="{length}")', "Omit total")
-        return plan_of_lines(lines.changed(Duration.of(at), length, given, named), length, self.clock)
+            raise changes.changed_total_of_progress(at, length)
+        return plan_of_lines(lines.changed(Duration.of(at), length, single_lines, by_field), length, self.clock)
 
     def _refuse_other_names_of_total(self, at: DurationLike, fields: Mapping[str, Any]) -> None:
         """Raise for a total of a change that has its name in another library, such as `max_steps`."""
-        own = {binding.name for binding in self.bindings}
-        added = {name: value for name, value in fields.items() if name not in own}
-        for name, value in added.items():
-            if is_foreign_entry(name, value):
+        names = {binding.name for binding in self.bindings}
+        for name, value in fields.items():
+            if name not in names and is_foreign_entry(name, value):
                 raise unknown_argument("change", name, [], value)
 
     @readable
@@ -395,21 +390,20 @@ class Plan:
         total: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(over=1000)
         """
-        site = f'cooldown("{at}", "{over}")'
+        call = changes.call_of_cooldown(at, over)
         if self.clock == PROGRESS:
-            in_python = f'For example: plan.change("{at}", lr=linear())'
-            raise _without_total(site, in_python)
+            raise changes.cooldown_by_progress(call, at)
         lines = PlanLines(self.as_written(), self.total, self.clock)
-        start, length = (lines.without_percent(site, Duration.of(time)) for time in (at, over))
+        start = lines.without_percent(call, Duration.of(at))
+        length = lines.without_percent(call, Duration.of(over))
         if not length.terms:
-            raise InvalidArgument(site, "the length of the cooldown must be greater than 0", 'For example: over="10%"')
+            raise changes.cooldown_without_length(call)
         decay = anneal(to=to, over=length, curve=curve)
         names = (fields,) if isinstance(fields, str) else tuple(fields)
-        end = start + length
-        longer = ", ".join((*(f"{name}={str(decay)!r}" for name in names), f"total={end.written()}"))
-        instead = f"Use an earlier time. For a longer run: plan.change({start.written()}, {longer})"
-        refuse_after_the_end("cooldown", start, self.total, instead, or_at=False)
-        return self.change(start, total=end, **dict.fromkeys(names, decay))
+        end = end_reached(start, self.total, or_at=False)
+        if end is not None:
+            raise changes.cooldown_after_the_end(start, end, decay, length, names)
+        return self.change(start, total=start + length, **dict.fromkeys(names, decay))
 
     @readable
     @_answering
@@ -476,9 +470,9 @@ class Plan:
             MissingFact: a run fact is missing that determines the shape of a curve.
             MissingDependency: Matplotlib is not installed.
         """
-        known = facts_of_call("plan.plot()", facts, run_facts)
+        facts = facts_of_call("plan.plot()", facts, run_facts)
         show = load_entry("drawing")
-        axes_of_figure: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(log, unit), label)
+        axes_of_figure: tuple[Axes, ...] = show.plan_axes(self, bases, facts, axes, show.View(log, unit), label)
         return axes_of_figure
 
     _repr_mimebundle_ = notebook_display
@@ -510,14 +504,14 @@ class Plan:
         __iter__ = None  # `__getitem__` alone would make a plan iterable
 
         def __getitem__(self, key: object) -> NoReturn:
-            raise TypeError(f"a Plan has no items; {_values_of(key if isinstance(key, str) else 'lr')}")
+            raise messages.plan_has_no_items(key if isinstance(key, str) else "lr")
 
         def __getattr__(self, name: str) -> NoReturn:
-            lines = (
-                [] if name in Plan.__slots__ or name.startswith("__") else [binding.name for binding in self.bindings]
-            )
-            place = f"; its line is plan.bindings[{lines.index(name)}].schedule" if name in lines else ""
-            raise AttributeError(f"'Plan' object has no attribute {name!r}{place}", name=name, obj=self)
+            places = dict[str, int]()
+            if name not in Plan.__slots__ and not name.startswith("__"):
+                for place, line in enumerate(self.bindings):
+                    places.setdefault(line.name, place)
+            raise messages.plan_has_no_attribute(self, name, places)
 
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")
@@ -539,9 +533,7 @@ def _refuse_long_lines(lines: Iterable[Binding]) -> None:
     texts = [(str(line.schedule), line.name) for line in lines]
     if has_many_words(text for text, _ in texts):
         text, name = max(texts, key=lambda line: len(line[0]))
-        message = f"more than {MOST_WORDS:,} names and operators in its schedules, so no file could contain it"
-        example = "piecewise([(0, 1.0), (100, 0.5)])"
-        raise InvalidArgument(f"Plan({name}={shortened_text(text)})", message, example=example)
+        raise messages.too_many_words(name, text, MOST_WORDS)
 
 
 def _checked_total(total: DurationLike | None) -> Duration | None:
@@ -554,28 +546,19 @@ def _checked_total(total: DurationLike | None) -> Duration | None:
         advice = refusal.problem.advice
         if advice.startswith("Write ") and "%" not in advice:  # a percentage is not the length of a run
             raise
-        raise refusal.changed(example="total=10_000") from None
-    message = ""
+        raise messages.total_is_not_a_length(refusal) from None
     if any(unit == "percent" for unit, _ in length.terms):
-        message = "percent would refer to the total itself"
-    elif not length.terms:
-        message = "the total must be greater than 0"
-    elif length.until:
-        message = "the total is a length, not a position"
-    if message:
-        site = f'Plan(total="{length}")' if length.terms else "Plan(total=0)"
-        raise InvalidArgument(site, message, example='total="20 epochs"')
+        raise messages.total_in_percent(length)
+    if not length.terms:
+        raise messages.total_is_zero()
+    if length.until:
+        raise messages.total_is_a_position(length)
     return length
 
 
-def _values_of(field: str) -> str:
-    """Return the advice for a field that was read from a plan."""
-    return f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
-
-
-def _without_total(site: str, instead: str) -> PlanError:
-    """Return the error for a total of a plan whose clock is progress."""
-    return PlanError(site, "progress 1 is the end of the run, so the plan has no total", instead)
+def _is_in(unit: str | None, length: Duration) -> bool:
+    """Return whether a length is in one unit only."""
+    return [term_unit for term_unit, _ in length.terms] == [unit]
 
 
 def _check_keywords(fields: Mapping[str, Any]) -> None:
@@ -586,13 +569,11 @@ def _check_keywords(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if is_foreign_entry(name, value):
             raise unknown_argument("Plan", name, ["total", "clock"], value)
-        message = ""
         if name in Facts.__annotations__ and isinstance(value, (int, float)):
-            message = f'"{name}" is a run fact; pass it to ps.Scheduler'
-        elif name not in KNOWN and (near := closest(name.lower(), ("total", "clock"))) is not None:
-            message = f'unknown argument "{name}"; did you mean "{near}"?'
-        if message:
-            raise InvalidCall(f"Plan({name}=…)", message, example='Plan(lr="cosine()", total=100)')
+            raise messages.run_fact_in_plan(name)
+        argument = None if name in KNOWN else closest(name.lower(), ("total", "clock"))
+        if argument is not None:
+            raise messages.misspelled_argument(name, argument)
 
 
 def units_of_plan(plan: Plan) -> frozenset[str]:

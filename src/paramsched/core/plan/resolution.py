@@ -186,7 +186,8 @@ class TimeUnit:
         """
         if total <= int(self.updates[-1]):
             return self
-        updates, amounts = self.updates, self.amounts
+        updates = self.updates
+        amounts = self.amounts
         slope = (amounts[-1] - amounts[-2]) / (updates[-1] - updates[-2])
         end = amounts[-1] + slope * (total - updates[-1])
         return TimeUnit(self.name, np.append(updates[:-1], total), np.append(amounts[:-1], end))
@@ -199,7 +200,8 @@ def even_unit(name: str, total: int, per_update: float) -> TimeUnit:
 
 def uneven_unit(name: str, passed: Floats) -> TimeUnit:
     """Return a unit of time from the amount that has elapsed before each update, and at the end of the run."""
-    sizes, total = np.diff(passed), passed.size - 1
+    sizes = np.diff(passed)
+    total = passed.size - 1
     corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
     if corners.size > _MAX_POINTS:
         corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
@@ -231,7 +233,8 @@ def units_of_run(resolved: Plan, facts: RunFacts, total: int, end: tuple[str, fl
             continue  # without accumulation, batches equal updates
         for unit in _unit_of_amounts(name, sizes.amounts_of(name), total):
             if end is not None and end[0] == name:  # ends at the plan's total, which may be inside the last update
-                updates, amounts = unit.updates, unit.amounts[:-1]
+                updates = unit.updates
+                amounts = unit.amounts[:-1]
                 if unit.amounts[-1] != end[1] and total > 1:
                     updates = np.unique(np.append(updates, total - 1))
                     amounts = unit.at(updates[:-1])
@@ -288,8 +291,8 @@ class ResolvedPlan:
     @property
     def batch_sizes(self) -> dict[str, SizeTarget | None]:
         """The targets that determine the batches of an update, by name."""
-        found = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.facts).targets
-        return {name: found[name] for name in SIZES_OF_BATCHES if name in found}
+        targets = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.facts).targets
+        return {name: targets[name] for name in SIZES_OF_BATCHES if name in targets}
 
     def amount_at(self, t: int) -> Amount | None:
         """Return the amount that a run consumes before update `t` if it follows the plan."""
@@ -340,6 +343,7 @@ def facts_as_data(facts: RunFacts) -> dict[str, float | str]:
     """Return the run facts as plain data."""
     data: dict[str, float | str] = {}
     for name in Facts.__annotations__:
-        if (fact := getattr(facts, name)) is not None:
+        fact = getattr(facts, name)
+        if fact is not None:
             data[name] = fact if isinstance(fact, (int, float)) else str(fact)
     return data

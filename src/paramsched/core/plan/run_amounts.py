@@ -12,11 +12,12 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
+from paramsched.core.plan.messages import amounts as messages
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
 from paramsched.core.time.duration import PROGRESS, WHOLE, rounded_array, rounded_progress, times_on
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, UPDATES, RunFacts, product_of_facts
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
+from paramsched.errors import CallSite, MissingFact
 
 Amount: TypeAlias = int | float
 """An integer, except for progress, which is a float."""
@@ -97,7 +98,8 @@ class ConstantAmounts(RunAmounts):
 
     def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
         more = amount - self.amount_at(first)
-        above, below = self.rate.numerator, self.rate.denominator
+        above = self.rate.numerator
+        below = self.rate.denominator
         if updates.size and (int(updates[-1]) + 1) * above >= MAX_CONSUMED:
             return np.array([self.amount_at(value) + more for value in updates.tolist()])
         return -(-updates * above // below) + more
@@ -128,25 +130,24 @@ class UnknownAmounts(RunAmounts):
     def amount_at(self, t: int) -> Amount:
         if t == 0:
             return 0
-        raise self.missing("the amounts of the run")
+        raise self.missing(messages.OF_RUN)
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         if count <= 1:
             return np.array([amount][:count])
-        raise self.missing("the amounts of the run")
+        raise self.missing(messages.OF_RUN)
 
     def updates_until(self, amount: Amount | Fraction) -> int:
         if amount <= 0:
             return 0
-        raise self.missing("the amounts of the run")
+        raise self.missing(messages.OF_RUN)
 
     def missing(self, site: str | CallSite) -> MissingFact:
         """Return the error that reports the missing fact."""
         if self.missing_factor is None:
-            return missing_amounts(self.clock, site)
-        planned, fact = self.missing_factor
-        message = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
-        return MissingFact(site, message, f"For example: {fact}=2048", fact=fact, example="2048")
+            return messages.missing_amounts(self.clock, site)
+        size, fact = self.missing_factor
+        return messages.missing_factor(self.clock, size, fact, site)
 
 
 @final
@@ -173,7 +174,7 @@ class ReportedProgress(RunAmounts):
         raise self._missing()
 
     def _missing(self) -> MissingFact:
-        return missing_progress("the progress of the run")
+        return messages.missing_progress("the progress of the run")
 
 
 @final
@@ -196,37 +197,6 @@ class EvenProgress(RunAmounts):
     def updates_until(self, amount: Amount | Fraction) -> int:
         half = Fraction(1, 2 * WHOLE)  # amounts are rounded to 1 / WHOLE
         return max(0, ceil((Fraction(amount) - half) * self.total))
-
-
-def missing_progress(site: str) -> MissingFact:
-    """Return the error for a run whose progress was not reported."""
-    message = "the plan's clock is the progress of the run, which was not reported"
-    instead = "For example: scheduler.report(progress=0.0) before optimizer.step()"
-    return MissingFact(site, message, instead, fact=PROGRESS, example="0.0")
-
-
-def lacking_amount(clock: str) -> tuple[str, str]:
-    """Return the text of what a checkpoint without an amount lacks, and an example of the amount in a call."""
-    if clock == PROGRESS:
-        return "progress, which is the plan's clock", "…"
-    return f"amount of {clock}, which the plan's clock counts; the number of {clock} cannot be derived", "n"
-
-
-def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
-    """Return the error for a run whose consumption per update is unknown."""
-    fact = SIZES[clock][-1][0]
-    message = f"the number of {clock} of an update is unknown"
-    advice = f"Plan {usual_size(clock)}, or write {fact}={EXAMPLE_OF_SIZE}"
-    return MissingFact(site, message, advice, fact=fact, example=EXAMPLE_OF_SIZE)
-
-
-def usual_size(clock: str) -> str:
-    """Return the name of the target that usually plans the consumption of an update on a clock."""
-    return SIZES[clock][0][0]
-
-
-EXAMPLE_OF_SIZE = "4096"
-"""An example of the consumption of an update."""
 
 
 PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names)
@@ -271,9 +241,7 @@ class SizeTarget:
         """Raise if the value of the run fact at an update is below 1."""
         size = self.sizes(np.array([update]), np.array([amount])).item()
         if not size >= 1:
-            message = f"at update {update} it is {size:g}; a size must be an integer of at least 1"
-            low = 1 / self.initial if self.initial else 1
-            raise PlanError(f"target {self.name}", message, f"For example: clamp({self.written}, low={low:g})")
+            raise messages.size_is_below_one(self.name, update, size, self.initial, self.written)
 
     def is_held_at(self, update: int, amount: int) -> bool:
         """Return whether the value of the run fact is constant from a position on."""
@@ -332,22 +300,12 @@ class RunSizes:
             return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
         names, rate = factors
         if not names:
-            changing = [
-                name
-                for name, size_target in self.targets.items()
-                if size_target is not None and not size_target.is_held_at(0, 0)
-            ]
-            missing_factor = self._missing_factor_of(clock, changing)
-            return ConstantAmounts(clock, rate) if missing_factor is None else UnknownAmounts(clock, missing_factor)
+            return self._constant_amounts(clock, rate)
         targets: list[SizeTarget] = []
         for name in names:
             target = self.targets[name]
             if target is None:
-                raise PlanError(
-                    f"target {next(iter(self.targets))}",
-                    f"its lengths depend on the number of {clock} of an update, which it determines itself",
-                    f"Give its lengths in {self.clock or 'updates'}, or give it another clock",
-                )
+                raise messages.size_determines_itself(next(iter(self.targets)), clock, self.clock or UPDATES)
             targets.append(target)
         if any(target.schedule.metric_rules for target in targets):
             return UnknownAmounts(clock)  # because the metric is unknown before the run
@@ -359,11 +317,21 @@ class RunSizes:
                 return UnknownAmounts(clock)
         return PlannedAmounts(clock, tuple(targets), int(rate), times)
 
+    def _constant_amounts(self, clock: str, rate: Fraction) -> RunAmounts:
+        """Return constant amounts; unknown ones if a planned size without its other factor changes them."""
+        changing = [
+            name
+            for name, size_target in self.targets.items()
+            if size_target is not None and not size_target.is_held_at(0, 0)
+        ]
+        missing_factor = self._missing_factor_of(clock, changing)
+        return ConstantAmounts(clock, rate) if missing_factor is None else UnknownAmounts(clock, missing_factor)
+
     def _missing_factor_of(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
         """Return a planned size that is a factor of an amount, and the run fact that is missing for the product."""
         for names in SIZES[clock]:
-            known = [*self.targets, *ASSUMED_SIZES]
-            lacking = [name for name in names if name not in known and getattr(self.facts, name) is None]
+            planned_or_assumed = [*self.targets, *ASSUMED_SIZES]
+            lacking = [name for name in names if name not in planned_or_assumed and getattr(self.facts, name) is None]
             planned = [name for name in names if name in targets]
             if planned and lacking:
                 return planned[0], lacking[0]
@@ -443,17 +411,20 @@ class PlannedAmounts(RunAmounts):
         return self._amounts(t, int(amount), count)
 
     def amounts_at(self, updates: Array, first: int, amount: Amount) -> Any:
-        found, before = [], int(amount)
+        blocks = list[Array]()
+        before = int(amount)
         while updates.size and (size := self._held_size(first, before)) is None:
             block = self._amounts(first, before, _BLOCK + 1)
             inside = updates[: int(np.searchsorted(updates, first + _BLOCK))]
-            found.append(block[inside - first])
-            updates, first, before = updates[inside.size :], first + _BLOCK, int(block[-1])
+            blocks.append(block[inside - first])
+            updates = updates[inside.size :]
+            first += _BLOCK
+            before = int(block[-1])
         if updates.size:
             assert size is not None
             _refuse_amounts(self.clock, first, before + (int(updates[-1]) - first) * size)
-            found.append(before + (updates - first) * size)
-        return np.concatenate(found) if found else updates
+            blocks.append(before + (updates - first) * size)
+        return np.concatenate(blocks) if blocks else updates
 
     def updates_until(self, amount: Amount | Fraction) -> int:
         wanted = ceil(amount)
@@ -482,7 +453,7 @@ class PlannedAmounts(RunAmounts):
         uneven = np.mean(self._sizes_by_amount(probes + sizes) != sizes) > 0.2
         most = _MAX_UNEVEN if uneven else _MAX_UPDATES
         if (held - before) * float(np.mean(1 / sizes)) > 2 * most:  # a factor of two, because it is an estimate
-            raise _too_many_updates(most)
+            raise messages.too_many_updates(most)
 
     def _kept_amounts(self, until: int) -> Array:
         """Compute the amounts after the last cached amount, up to the next one to cache or to the amount `until`.
@@ -490,9 +461,10 @@ class PlannedAmounts(RunAmounts):
         Cache the next one. If the consumption per update is constant from here on, cache that constant instead,
         because it determines all later amounts.
         """
-        update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
+        update = (len(self._kept) - 1) * _STRIDE
+        before = self._kept[-1]
         if update > _MAX_UPDATES:
-            raise _too_many_updates(_MAX_UPDATES)
+            raise messages.too_many_updates(_MAX_UPDATES)
         size = self._held_size(update, before)
         if size is not None:
             self.require_some(update, before)
@@ -552,12 +524,12 @@ class PlannedAmounts(RunAmounts):
         # Sizes change too often for estimates, so tabulate the sizes at the next amounts.
         width = min(2 * size * most, _TABULATED)
         sizes = self._sizes_by_amount(np.arange(amount, amount + width)).tolist()
-        found: list[int] = []
+        amounts: list[int] = []
         at = 0
-        while at < width and len(found) < most:
+        while at < width and len(amounts) < most:
             at += sizes[at]
-            found.append(amount + at)
-        return np.array(found)
+            amounts.append(amount + at)
+        return np.array(amounts)
 
     def _sizes_by_amount(self, amounts: Array) -> Array:
         """Return the consumption of updates that start at some amounts, if only the amounts determine it."""
@@ -577,7 +549,8 @@ class PlannedAmounts(RunAmounts):
     def _require_sizes(self, t: int, amounts: Array) -> None:
         empty = np.flatnonzero(np.diff(amounts) < 1)
         if empty.size:
-            update, amount = t + int(empty[0]), int(amounts[empty[0]])
+            update = t + int(empty[0])
+            amount = int(amounts[empty[0]])
             time = amount if self.times is None else ceil(self.times.amount_at(update))
             for target in self.targets:
                 target.require_possible(update, time)
@@ -586,10 +559,4 @@ class PlannedAmounts(RunAmounts):
 def _refuse_amounts(clock: str, t: int, amount: Amount) -> None:
     """Raise if an amount that may be reached soon after update `t` is too large to be counted."""
     if amount > _MAX_AMOUNT:
-        message = f"more than {_MAX_AMOUNT} {clock} before update {t}"
-        raise InvalidArgument("the amounts of the run", message, "Plan smaller sizes, or a shorter run")
-
-
-def _too_many_updates(most: int) -> InvalidArgument:
-    message = f"more than {most} updates, each of which has to be computed"
-    return InvalidArgument("the amounts of the run", message, "Plan larger sizes, or a shorter run")
+        raise messages.amounts_are_too_large(clock, t, _MAX_AMOUNT)

@@ -1,4 +1,4 @@
-"""The values of a plan as arrays, and as functions of one update."""
+"""The values of a plan as arrays."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,26 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, final
 import numpy as np
 
 from paramsched.base.params import readable
-from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.base.words import did_you_mean, names_listed, printable, text_on_screen
+from paramsched.base.pickles import Reduced, names_in_pickles, pickled, restores
+from paramsched.base.words import names_listed, printable, text_on_screen
 from paramsched.core.answering import answering
 from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.entries import notebook_display
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Group
-from paramsched.core.number_checks import finite_number
-from paramsched.core.plan.binding import (
-    Binding,
-    Overlap,
-    ScheduleLike,
-    Selector,
-    Target,
-    overlap_of,
-    selector_text,
-)
-from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
+from paramsched.core.plan.binding import Target
+from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
-from paramsched.core.plan.optimizers import ALONE, check_names, find_group, scopes_of
+from paramsched.core.plan.messages import traces as messages
+from paramsched.core.plan.optimizers import ALONE, Scope, check_names, find_group, scopes_of
 from paramsched.core.plan.plan import Plan, group_of_bases
 from paramsched.core.plan.resolution import (
     TimeUnit,
@@ -38,31 +30,20 @@ from paramsched.core.plan.resolution import (
     counted_plan,
     even_unit,
     planned_amounts,
-    resolve,
     uneven_unit,
     units_of_run,
     updates_of_total,
 )
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
-from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.schedule import Schedule, schedule_of, short_line
-from paramsched.core.schedules.sequence import scales_with_base
+from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import depends_on_base, evaluate
-from paramsched.core.schedules.text import parse
 from paramsched.core.schedules.windows import with_unit
 from paramsched.core.time.duration import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
-from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_if_passed, facts_of_call
+from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import (
-    CallSite,
-    InvalidArgument,
-    InvalidCall,
     MissingDependency,
     MissingFact,
-    PlanError,
     UnknownField,
-    UnknownGroup,
-    Unresolved,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -103,12 +84,9 @@ class TracedTimes:
         run = planned_amounts(resolved, facts)
         total = facts.total_updates if resolved.clock == PROGRESS else updates_of_total(resolved, run)
         if total is None:
-            instead = 'For example: ps.trace(plan, bases={"lr": 0.1}, total=1000)'
-            raise Unresolved("trace(…)", "the length of the run is unknown", instead)
+            raise messages.length_is_unknown()
         if total > _MAX_UPDATES:
-            message = f"{total} updates are too many to store a value for each"
-            instead = "Call the schedules instead: plan.resolve().bindings[0].schedule(t)"
-            raise InvalidArgument("trace(…)", message, instead)
+            raise messages.too_many_values(total)
         if run is None:
             return TracedTimes(total)
         return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
@@ -122,13 +100,13 @@ class TracedTimes:
         """
         run = amounts_of_run(resolved, facts)
         if run is None:
-            raise InvalidArgument("trace(…, amounts=…)", "the plan's clock counts updates", "Omit amounts")
-        found = recorded_amounts(run.clock, amounts)
-        end = ceil(found[-1] * counts_in_unit(run.clock)) if found.size else 0
+            raise messages.clock_counts_updates()
+        consumed = recorded_amounts(run.clock, amounts)
+        end = ceil(consumed[-1] * counts_in_unit(run.clock)) if consumed.size else 0
         if resolved.total is not None or run.clock == PROGRESS:
             with suppress(MissingFact):  # a total in updates
                 end = _end_of(resolved, run)
-        return TracedTimes(found.size, run.clock, found, end, recorded=True)
+        return TracedTimes(consumed.size, run.clock, consumed, end, recorded=True)
 
     def on(self, clock: str) -> Array:
         """Return the times of the updates as the schedules on a clock count them."""
@@ -153,49 +131,38 @@ def _end_of(resolved: Plan, run: RunAmounts) -> int:
     if run.clock == PROGRESS or resolved.total is None:
         return WHOLE
     ((unit, count),) = resolved.total.terms
-    return ceil((count if unit == run.clock else Fraction(run.amount_at(int(count)))) * counts_in_unit(run.clock))
+    amount = count if unit == run.clock else Fraction(run.amount_at(int(count)))
+    return ceil(amount * counts_in_unit(run.clock))
 
 
-def recorded_amounts(clock: str, given: Iterable[float]) -> Array:
+def recorded_amounts(clock: str, recorded: Iterable[float]) -> Array:
     """Validate recorded amounts: finite, not negative, and in ascending order; integers, except progress.
 
     >>> recorded_amounts("tokens", [0.0, 4096.0]).tolist()
     [0, 4096]
     """
-    whole = clock != PROGRESS
-    sample = "[0, 4096, 8192]" if whole else "[0.0, 0.25, 0.5]"
-
-    def refused(message: str) -> InvalidArgument:
-        return InvalidArgument("trace(…, amounts=…)", message, f"For example: amounts={sample}")
-
+    is_whole = clock != PROGRESS
+    dtype = np.int64 if is_whole else np.float64
     try:
-        amounts = np.asarray(given if isinstance(given, np.ndarray) else list(given))
+        amounts = np.asarray(recorded if isinstance(recorded, np.ndarray) else list(recorded))
     except (TypeError, ValueError):
-        raise refused(f"expected a list of numbers, got {shown(given)}") from None
-    dtype = np.int64 if whole else np.float64
+        raise messages.amounts_are_not_numbers(clock, recorded) from None
     if not amounts.size:
         return np.empty(0, dtype=dtype)
     if amounts.ndim != 1 or amounts.dtype.kind not in "iuf":
-        raise refused(f"expected a list of numbers, got {shown(given)}")
-    limit = amounts <= 1 if clock == PROGRESS else amounts < MAX_CONSUMED
-    wrong = ~((amounts >= 0) & limit)  # also true for NaN
-    if whole:
-        wrong |= amounts != np.rint(amounts)
-    if wrong.any():
-        index = int(np.flatnonzero(wrong)[0])
-        kind = (
-            f"an integer number of {clock}, at least 0 and below 2**62"
-            if whole
-            else "a fraction of the run from 0 to 1"
-        )
-        raise refused(f"amount {index} is {amounts[index].item()!r}; expected {kind}")
+        raise messages.amounts_are_not_numbers(clock, recorded)
+    is_possible = (amounts >= 0) & (amounts < MAX_CONSUMED if is_whole else amounts <= 1)  # also false for NaN
+    if is_whole:
+        is_possible &= amounts == np.rint(amounts)
+    if not is_possible.all():
+        index = int(np.argmin(is_possible))
+        raise messages.amount_is_out_of_range(clock, index, amounts[index].item(), MAX_CONSUMED)
     amounts = amounts.astype(dtype)
-    back = np.flatnonzero(np.diff(amounts) < 0)
-    if back.size:
-        index = int(back[0]) + 1
-        message = f"amount {index} is {amounts[index].item()!r}, less than the previous one; amounts must not decrease"
-        raise refused(message)
-    return rounded_array(amounts) if clock == PROGRESS else amounts
+    decreases = np.diff(amounts) < 0
+    if decreases.any():
+        index = int(np.argmax(decreases)) + 1
+        raise messages.amounts_decrease(clock, index, amounts[index].item())
+    return amounts if is_whole else rounded_array(amounts)
 
 
 Key: TypeAlias = tuple[str, str | int]
@@ -309,10 +276,13 @@ class Trace:
 
     def time_units(self) -> tuple[TimeUnit, ...]:
         """Return the units of time into which the run facts convert updates, such as epochs, samples or tokens."""
-        amount, own = self.total_amount, self._times.unit()
+        amount = self.total_amount
         end = None if amount is None else (self.clock, float(amount))
         units = tuple(units_of_run(self._resolved, self.facts, self.total, end))
-        return units if own is None else (*(unit for unit in units if unit.name != self.clock), own)
+        unit_of_amounts = self._times.unit()
+        if unit_of_amounts is None:
+            return units
+        return (*(unit for unit in units if unit.name != self.clock), unit_of_amounts)
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """Return the clock of the traced values of `field` in `group`."""
@@ -329,8 +299,9 @@ class Trace:
     def breakpoints(self, field: str, group: str | int = "") -> tuple[float, ...]:
         """Return the times at which the formula of `field` in `group` changes, in the unit of its clock."""
         curve = self._curve(field, group)
-        found, counts = curve.schedule.breakpoints(self._times.end_on(curve.clock)), counts_in_unit(curve.clock)
-        return found if counts == 1 else tuple(one / counts for one in found)
+        breakpoints = curve.schedule.breakpoints(self._times.end_on(curve.clock))
+        counts = counts_in_unit(curve.clock)
+        return breakpoints if counts == 1 else tuple(time / counts for time in breakpoints)
 
     def line(self, field: str, group: str | int = "") -> str:
         """Return the schedule of `field` in `group` as text, with lengths in updates or in the unit of its clock."""
@@ -364,9 +335,11 @@ class Trace:
         import csv
         from io import StringIO
 
-        names, columns = ["t"], list[Array]()
+        names = ["t"]
+        columns = list[Array]()
         if self._times.amounts is not None:
-            names, columns = ["t", self.clock], [self._times.amounts]
+            names.append(self.clock)
+            columns.append(self._times.amounts)
         names += (printable(column_name(key)) for key in self._curves)
         columns += (curve.values for curve in self._curves.values())
         blocks = list[str]()
@@ -404,23 +377,25 @@ class Trace:
     def _find_curve(self, key: Key | str) -> Key:
         """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
         curve: Key | None = None
-        if isinstance(key, str) or (isinstance(key, tuple) and len(key) == 2):
-            name, group = (key, None) if isinstance(key, str) else key
-            if self._optimizers:
-                curve = find_group(self._curves, self._optimizers, name, group)
-            else:
-                curve = self._find_in_groups(name, group)
-        if curve is not None:
-            return curve
-        known = [f"trace[{name!r}, {group!r}]" for name, group in self._curves]
-        problem = f"unknown curve; expected one of {names_listed(known)}"
-        raise UnknownField(f"trace[{shown(key)}]", problem, f"For example: {known[0]}")
+        if isinstance(key, str):
+            curve = self._find(key, None)
+        elif isinstance(key, tuple) and len(key) == 2:
+            curve = self._find(*key)
+        if curve is None:
+            raise messages.unknown_curve(key, self._curves)
+        return curve
+
+    def _find(self, name: str, group: str | int | None) -> Key | None:
+        if not self._optimizers:
+            return self._find_in_groups(name, group)
+        key: Key | None = find_group(self._curves, self._optimizers, name, group)
+        return key
 
     def _find_in_groups(self, name: str, group: str | int | None) -> Key | None:
         if group is None:
-            mine = [known for known in self._curves if known[0] == name]
-            if len(mine) == 1:
-                return mine[0]
+            keys = [key for key in self._curves if key[0] == name]
+            if len(keys) == 1:
+                return keys[0]
             group = ""
         if (name, group) in self._curves:
             return name, group
@@ -482,36 +457,58 @@ def trace(
     facts = facts_of_call("trace(plan, optimizer)", facts, run_facts)
     optimizer = _optimizer_or_bases(optimizer, bases)
     plan = plan_in_run(plan, "ps.trace", facts)
-    named = isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
-    if named:
+    is_by_name = _is_by_name(optimizer)
+    if is_by_name:
         check_names("trace", optimizer)
-    optimizers = {name: groups_of(one) for name, one in optimizer.items()} if named else {ALONE: groups_of(optimizer)}
-    names = tuple(optimizers) if named else ()
+        groups = {name: groups_of(entry) for name, entry in optimizer.items()}
+    else:
+        groups = {ALONE: groups_of(optimizer)}
+    names = tuple(groups) if is_by_name else ()
     resolved = plan.resolve(facts=facts, optimizers=names)
     times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
-    scopes = scopes_of(plan, resolved, optimizers)
-    labels = {name: scopes[name].labels(groups) for name, groups in optimizers.items()}
+    scopes = scopes_of(plan, resolved, groups)
+    labels = {name: scopes[name].labels(groups[name]) for name in groups}
     counted = counted_plan(resolved)
-    placed: dict[str, list[tuple[Key, Line, float]]] = {one.name: [] for one in counted.bindings}
-    for optimizer_name, mine in optimizers.items():
-        try:
-            lines = lines_of(counted, mine, scopes[optimizer_name], base_in)
-        except UnknownField as refusal:
-            if bases is None:
-                raise
-            planned = dict.fromkeys(one.name for one in counted.bindings if not isinstance(one.field, Target))
-            written = ", ".join(f'"{name}": {bases.get(name, 0.1)!r}' for name in planned)
-            raise refusal.changed(advice=f"For example: bases={{{written}}}") from None
-        for index, line, base in by_group(lines):
-            placed[line.name].append(((line.name, labels[optimizer_name][index]), line, base))
-    curve_of = cache(partial(_curve_of, times))  # groups with one schedule and one base share an array
-    curves = {key: curve_of(line.schedule, line.clock, base) for mine in placed.values() for key, line, base in mine}
-    for binding in counted.bindings:
-        if isinstance(binding.field, Target):
-            clock = counted.clock
-            curves[binding.name, ""] = curve_of(binding.schedule, clock, binding.field.initial)
-    indices = {} if named else dict(enumerate(labels[ALONE]))
+    lines = {name: _lines_in(groups[name], counted, scopes[name], bases) for name in groups}
+    curves = _curves_of(counted, lines, labels, times)
+    indices = {} if is_by_name else dict(enumerate(labels[ALONE]))
     return Trace(facts, curves, times, resolved, indices, names)
+
+
+def _lines_in(groups: Sequence[Group], plan: Plan, scope: Scope, bases: Mapping[str, float] | None) -> tuple[Line, ...]:
+    """Return the lines of a plan in the groups of an optimizer, or in the one with the bases."""
+    try:
+        return lines_of(plan, groups, scope, base_in)
+    except UnknownField as refusal:
+        if bases is None:
+            raise
+        fields = [line.name for line in plan.bindings if not isinstance(line.field, Target)]
+        raise messages.bases_lack_a_field(refusal, fields, bases) from None
+
+
+def _curves_of(
+    plan: Plan, lines: Mapping[str, Sequence[Line]], labels: Mapping[str, Sequence[str | int]], times: TracedTimes
+) -> dict[Key, _Curve]:
+    """Return the curves of a plan, field by field, and then those of its targets.
+
+    Args:
+        plan: the plan with counts of its clock in place of lengths.
+        lines: the lines in the groups of each optimizer, by its name.
+        labels: the names or indices of these groups.
+        times: the times.
+    """
+    by_field: dict[str, list[tuple[Key, Line, float]]] = {line.name: [] for line in plan.bindings}
+    for optimizer, lines_of_groups in lines.items():
+        for index, line, base in by_group(lines_of_groups):
+            by_field[line.name].append(((line.name, labels[optimizer][index]), line, base))
+    curve_of = cache(partial(_curve_of, times))  # groups with one schedule and one base share an array
+    curves = {
+        key: curve_of(line.schedule, line.clock, base) for field in by_field.values() for key, line, base in field
+    }
+    for binding in plan.bindings:
+        if isinstance(binding.field, Target):
+            curves[binding.name, ""] = curve_of(binding.schedule, plan.clock, binding.field.initial)
+    return curves
 
 
 def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> Any:
@@ -522,22 +519,26 @@ def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> An
     """
     if bases is None and optimizer is not None:
         return optimizer
-    if (bases is None) == (optimizer is None):
-        message = "expected an optimizer or bases, got " + ("neither" if bases is None else "both")
-        example = 'bases={"lr": 0.1}' if bases is None else 'ps.trace(plan, bases={"lr": 0.1})'
-        raise InvalidCall("trace(plan, …)", message, example=example)
-    return group_of_bases("trace", bases or {})
+    if bases is None:
+        raise messages.neither_optimizer_nor_bases()
+    if optimizer is not None:
+        raise messages.both_optimizer_and_bases()
+    return group_of_bases("trace", bases)
 
 
 def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _Curve:
     """Return the curve of a schedule for a base."""
     values = evaluate(schedule, times.on(clock), base)
     values.setflags(write=False)
-    share: Literal["all", "some", "none"] = "all"
-    if schedule.has_absolute:
-        few = np.unique(np.linspace(0, max(times.end_on(clock) - 1, 0), 100).astype(np.int64))
-        share = "some" if depends_on_base(schedule, few) else "none"
-    return _Curve(values, schedule, clock, TraceBase(base, share))
+    return _Curve(values, schedule, clock, TraceBase(base, _share_of_base(schedule, times.end_on(clock))))
+
+
+def _share_of_base(schedule: Schedule, end: int) -> Literal["all", "some", "none"]:
+    """Return which values of a schedule scale with base."""
+    if not schedule.has_absolute:
+        return "all"
+    sample = np.unique(np.linspace(0, max(end - 1, 0), 100).astype(np.int64))
+    return "some" if depends_on_base(schedule, sample) else "none"
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:
@@ -547,14 +548,16 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     if isinstance(optimizer, (list, tuple)):
         if all(isinstance(group, Mapping) for group in optimizer):
             return optimizer
-        raise InvalidArgument(
-            f"bases {optimizer!r}", "not dicts like param_groups", 'For example: [{"lr": 0.1}, {"lr": 0.01}]'
-        )
+        raise messages.groups_are_not_dicts(optimizer)
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
-        site = f"trace(…, {type(optimizer).__name__})"
-        raise InvalidArgument(site, "expected an optimizer or bases", example='{"lr": 0.1}')
+        raise messages.optimizer_has_no_groups(optimizer)
     return groups
+
+
+def _is_by_name(optimizer: Any) -> bool:
+    """Return whether an object is a mapping from names to optimizers, and not a group."""
+    return isinstance(optimizer, Mapping) and bool(optimizer) and all(map(_has_groups, optimizer.values()))
 
 
 def _has_groups(value: Any) -> bool:
@@ -562,210 +565,6 @@ def _has_groups(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return bool(value) and all(isinstance(group, Mapping) for group in value)
     return isinstance(value, Mapping) or getattr(value, "param_groups", None) is not None
-
-
-def _handed_schedule(
-    source: PlanLike | ScheduleLike | Any,
-    facts: RunFacts | None,
-    field: str | None,
-    group: str | int | None,
-) -> tuple[Schedule, float | None]:
-    """Return a pair: the selected schedule with every length in updates, and the initial value of its target.
-
-    The initial value is None if the schedule is of a field of the optimizer.
-
-    Args:
-        source: a plan in any form, a schedule, a number or a line of text.
-        facts: the run facts; None if all lengths are in updates.
-        field: the field or target of the plan; None if the plan has only one.
-        group: a group's name, or the selector of groups in the plan; None if the field has only one schedule.
-
-    Raises:
-        InvalidArgument: the schedule reacts to metrics, `source` is not a schedule, or `field` is passed without a
-            plan.
-        PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
-        Unresolved: `facts` is None, and a length is missing or not in updates.
-    """
-    if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
-        source = plan_in_run(source, "ps.to_lambda", facts)
-    if isinstance(source, Plan):
-        line = _chosen_line(source.resolve(facts=facts), field, group)
-        _refuse_metric(line.schedule)
-        return line.schedule, line.field.initial if isinstance(line.field, Target) else None
-    if field is not None or group is not None:
-        site = f"to_lambda({shown(source)}, field={field!r}, group={shown(group)})"
-        raise InvalidArgument(site, "field and group select a schedule of a plan; leave them out for a schedule")
-    schedule = parse(source) if isinstance(source, str) else source
-    _refuse_metric(schedule)
-    written = schedule_of(schedule, lambda: f"to_lambda({shown(schedule)})")
-    resolved = written if facts is None else resolve(written, facts=facts)
-    if not resolved.is_resolved:
-        message = "the schedule has a length that is missing or not in updates"
-        write = "ps.to_lambda(schedule, total=10_000, steps_per_epoch=100)"
-        raise InvalidArgument(f"to_lambda({short_line(written)})", message, example=write)
-    return resolved, None
-
-
-def _refuse_metric(schedule: Any) -> None:
-    if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
-        message = f"{short_line(schedule)} reacts to a metric, but the function only receives the update"
-        raise InvalidArgument("to_lambda(…)", message, "Use ps.Scheduler(optimizer, plan)")
-
-
-def _chosen_line(plan: Plan, field: str | None, group: str | int | None) -> Binding:
-    """Return the line of a resolved plan that `field` and `group` select."""
-    site = (
-        f"to_lambda(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
-    )
-    lines = _lines_of_field(plan, field, site)
-    if group is None:
-        return _only_line(lines, site)
-    line = _line_of_group(lines, group)
-    if line is None:
-        message = f"{_selectors_text(lines)}; the line of {shown(group)} cannot be determined"
-        raise UnknownGroup(site, message, _BY_NAME)
-    return line
-
-
-def _lines_of_field(plan: Plan, field: str | None, site: str) -> dict[Selector, Binding]:
-    """Return the lines of a field by their selectors, or those of the only field of the plan."""
-    names = list(dict.fromkeys(line.name for line in plan.bindings))
-    if field is None and len(names) > 1:
-        message = f"the plan schedules {', '.join(names)}; the function needs one of them"
-        raise PlanError(site, message, f'For example: field="{names[0]}"')
-    name = names[0] if field is None else field
-    lines = {line.groups: line for line in plan.bindings if line.name == name}
-    if not lines:
-        raise UnknownField(
-            site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'For example: field="{names[0]}"'
-        )
-    if plan.clock != UPDATES:
-        message = f"the clock of {name} counts {plan.clock}, but the function only receives updates"
-        raise PlanError(site, message, "Leave the plan's clock out: the run facts convert lengths into updates")
-    return lines
-
-
-def _only_line(lines: Mapping[Selector, Binding], site: str) -> Binding:
-    """Return the line of a field if it has only one."""
-    if len(lines) == 1:
-        return next(iter(lines.values()))
-    others = [selector for selector in lines if selector is not None]
-    named = [selector for selector in others if isinstance(selector, str | int)]
-    choices = [f"group={named[0]!r}"] if named else []
-    if None in lines and len(named) == len(others):  # a name without a line of its own
-        choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the default line")
-    raise PlanError(site, _selectors_text(lines), f"Use {', or '.join(choices)}" if choices else _BY_NAME)
-
-
-def _line_of_group(lines: Mapping[Selector, Binding], group: str | int) -> Binding | None:
-    """Return the line of a field that a group follows; None if the group does not say which."""
-    overlaps = {selector: overlap_of(group, selector) for selector in lines if selector is not None}
-    for selector, overlap in overlaps.items():
-        if overlap is Overlap.INSIDE:
-            return lines[selector]
-    return None if Overlap.UNKNOWN in overlaps.values() else lines.get(None)
-
-
-def _selectors_text(lines: Mapping[Selector, Binding]) -> str:
-    """Return which groups have a line of a field, for messages."""
-    name = next(iter(lines.values())).name
-    others = [selector_text(selector) for selector in lines if selector is not None]
-    return f"{name} has a line for {', '.join(others)}{' and a default line for all other groups' * (None in lines)}"
-
-
-_BY_NAME = 'Select groups by name in the plan, and write group="head"'
-
-
-@final
-@dataclass(frozen=True)
-class LrLambda:
-    """factor(t) = schedule(t), or schedule(t, base) / base if there is a base.
-
-    Args:
-        schedule: a schedule with every length in updates.
-        base: the learning rate that the factors multiply; None if the factors do not depend on it.
-    """
-
-    # LambdaLR saves the `__dict__` of its function. Here it is empty, so that a checkpoint contains only the count, and
-    # can be loaded with `weights_only=True`. After a resume the schedule comes from the code.
-    __slots__ = ("__dict__", "__weakref__", "base", "schedule")
-
-    schedule: Schedule
-    base: float | None
-
-    def __call__(self, t: int) -> float:
-        if self.base is None:
-            return self.schedule(t)
-        return self.schedule(t, self.base) / self.base
-
-    def __reduce__(self) -> Reduced:
-        return pickled("to_lambda", self.schedule, self.base)
-
-    def __repr__(self) -> str:
-        return f"<to_lambda({short_line(self.schedule)})>"
-
-
-restores("to_lambda")(LrLambda)
-
-
-@readable
-@answering
-def to_lambda(
-    schedule: PlanLike | Absolute | float,
-    *,
-    facts: RunFacts | None = None,
-    base: float | None = None,
-    field: str | None = None,
-    group: str | int | None = None,
-    **run_facts: Unpack[Facts],
-) -> LrLambda:
-    """Convert a schedule to a function from the update to a multiple of base, for torch's `LambdaLR`.
-
-    Pass the function to `LambdaLR(optimizer, ps.to_lambda("cosine(over=1000)"))`. Such a scheduler also works in
-    Lightning's `configure_optimizers` and in the Trainer's `optimizers=(optimizer, scheduler)`. Each call of its
-    `step()` counts as one update. The function can be pickled and copied, and adds no data to a checkpoint.
-
-    Args:
-        schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
-            `field` and `group`.
-        facts: the run facts as one object, in place of keywords.
-        base: the learning rate that the factors multiply. Required for absolute levels, `absolute(…)`; base times
-            factor then equals the level, except for one rounding. For the schedule of a target, the default is its
-            initial value.
-        field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
-        group: the groups whose schedule is converted: a group's name, or the selector in the plan. If a group has no
-            schedule of its own, the default schedule of the field is converted.
-        run_facts: the run facts, as in `ps.Scheduler`: `total=10_000`. Required if a length is missing, or is not in
-            updates.
-
-    Raises:
-        InvalidArgument: the schedule reacts to metrics, has a length that is not in updates, or needs a base.
-        PlanError: the selection in the plan is ambiguous or unknown, or the plan's clock does not count updates.
-
-    >>> factor = to_lambda("warmup('10%') >> cosine(to=0.1)", total=100)
-    >>> factor(5), factor(10), factor(100)
-    (0.5, 1.0, 0.1)
-    >>> to_lambda("constant(absolute(0.25))", base=0.5)(0)
-    0.5
-    >>> lr = "warmup('10%') >> cosine(to=0.1)"
-    >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", total=100)
-    >>> to_lambda(plan, field="weight_decay")(50)
-    0.75
-    """
-    known = facts_if_passed("to_lambda(schedule)", facts, run_facts)
-    resolved, initial = _handed_schedule(schedule, known, field, group)
-    needs_base = resolved.has_absolute or not scales_with_base(resolved)
-    if base is None and needs_base:
-        base = initial
-    if base is not None:
-        number = finite_number(CallSite("to_lambda", "base"), base)
-        if number == 0:
-            raise InvalidArgument(CallSite("to_lambda", "base", "0"), "base must not be 0", "For example: 0.1")
-        return LrLambda(resolved, number)
-    if needs_base:
-        message = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
-        raise InvalidArgument(f"to_lambda({short_line(resolved)})", message, "For example: base=0.1")
-    return LrLambda(resolved, None)
 
 
 @restores("extend.Trace")
@@ -782,3 +581,7 @@ def _restored(
         for key, values, schedule, clock, base, share in curves
     }
     return Trace(facts, by_key, TracedTimes(*times), resolved, indices, optimizers)
+
+
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)

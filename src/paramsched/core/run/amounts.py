@@ -9,14 +9,9 @@ import numpy as np
 import torch
 
 from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.messages.amounts import missing_progress
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.run_amounts import (
-    MAX_CONSUMED,
-    Amount,
-    PlannedAmounts,
-    UnknownAmounts,
-    missing_progress,
-)
+from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, PlannedAmounts, UnknownAmounts
 from paramsched.core.run.messages import amounts as messages
 from paramsched.core.run.position import RunPosition
 from paramsched.core.time.duration import PROGRESS, largest_on, rounded_progress

@@ -12,18 +12,16 @@ from paramsched.core.curves.arrays import Array
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import Target, binding_key
 from paramsched.core.plan.lines import (
-    BELOW_ONE_ADVICE,
     FINITE,
-    FLOOR_ADVICE,
     Line,
     RuleStates,
     UpdateTimes,
     ValueRange,
     end_of_values,
     first_outside,
-    limit_advice,
     range_of,
 )
+from paramsched.core.plan.messages.lines import BELOW_ONE_ADVICE, FLOOR_ADVICE, limit_advice
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import RunAmounts

@@ -7,7 +7,7 @@ import torch
 
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean
-from paramsched.core.plan.run_amounts import EXAMPLE_OF_SIZE, missing_amounts
+from paramsched.core.plan.messages.amounts import EXAMPLE_OF_SIZE, missing_amounts
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import InvalidArgument, InvalidCall, MissingFact, shown

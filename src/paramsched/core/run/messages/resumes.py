@@ -6,8 +6,8 @@ from typing import Final, final
 
 from paramsched.base.problem import Problem
 from paramsched.core.plan.differences import Diff
+from paramsched.core.plan.messages.amounts import lacking_amount
 from paramsched.core.plan.optimizers import ALONE, shown_names
-from paramsched.core.plan.run_amounts import lacking_amount
 from paramsched.core.run.messages import LogCall
 from paramsched.core.time.duration import amount_text
 from paramsched.errors import InvalidArgument, PlanChanged, StateError, shown

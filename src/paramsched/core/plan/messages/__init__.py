@@ -1,0 +1,1 @@
+"""What the plans say: one function for each mistake, which returns what is raised."""
