@@ -284,6 +284,7 @@ def test_many_bases_that_name_each_other_are_searched_once(write):
 
 @pytest.mark.package("show")
 @pytest.mark.package("tools")
+@pytest.mark.package("mmengine")
 @table("command", ["show", "check", "audit values.csv --plan"])
 def test_a_command_without_the_option_runs_no_config(command, write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

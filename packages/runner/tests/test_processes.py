@@ -60,6 +60,7 @@ def facts(folder: Path) -> tuple[dict, dict]:
     return first, second
 
 
+@pytest.mark.package("mmengine")
 def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
     whole, again = tmp_path / "whole", tmp_path / "again"
     finished, errors = both(whole, "dicts")
