@@ -20,7 +20,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.lines import UpdateRange
 
 UPDATES = 4096  # as many rows as are computed together, so that every round includes their computation
 ROWS_OF_FLOOR = 1024  # repeated, because rows for all updates would not fit into memory
@@ -87,7 +87,7 @@ def writes(optimizer, plan):
         for t in itertools.islice(clock, UPDATES):
             at = t - rows.first
             if at >= rows.size:
-                rows.extend(UpdateTimes(t, None, rows.next_size(t)), {})
+                rows.extend(UpdateRange(t, None, rows.next_size(t)), {})
                 at = 1
             for write, entries in rows.loops:
                 write(entries[at - 1], entries[at])

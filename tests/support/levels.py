@@ -3,7 +3,7 @@
 import paramsched as ps
 from paramsched.base.codes import BASE_OF_ZERO
 from paramsched.base.problem import Problem
-from paramsched.checks.curve import Curve, Situation, resolved_in_run, trial_run, usual_run
+from paramsched.checks.checked_line import CheckContext, CheckedLine, resolved_in_run, trial_run, usual_run
 from paramsched.checks.driver import problems_about
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.schedules.combinators import without_rules
@@ -17,7 +17,7 @@ def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **fact
         run = trial_run(ps.Plan(binding), ps.RunFacts(**facts)) or run
     schedule = without_rules(binding.schedule)
     groups = [(place, base) for place, base in enumerate(bases)]
-    curve = Curve(binding, schedule, groups, Situation(), run, resolved_in_run(schedule, run), bool(facts))
+    curve = CheckedLine(binding, schedule, groups, CheckContext(), run, resolved_in_run(schedule, run), bool(facts))
     if curve.resolved is None:
         return None
     problem = next((problem for problem in problems_about("levels", curve) if problem.code != BASE_OF_ZERO), None)

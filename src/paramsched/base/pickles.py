@@ -155,7 +155,7 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
         "Trace": "",
         "TraceBase": "",
         "TracedTimes": "",
-        "_Curve": "",
+        "_Curve": f"{_CORE}.plan.traces:_TracedLine",
     },
     f"{_CORE}.run.record": {"BasePolicy": _OBJECT},
     f"{_CORE}.run.scheduler": {"Scheduler": ""},

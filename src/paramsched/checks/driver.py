@@ -9,10 +9,10 @@ import numpy as np
 
 from paramsched.base import codes
 from paramsched.base.problem import Problem
-from paramsched.checks.curve import (
-    Curve,
+from paramsched.checks.checked_line import (
+    CheckContext,
+    CheckedLine,
     GroupBase,
-    Situation,
     TrialRun,
     resolved_in_run,
     run_of_assumed_epochs,
@@ -64,10 +64,10 @@ def probable_mistakes(
     yield from ((None, problem) for problem in of_run)
     # The length of an engine's run may be another one than that of the plan, which a start reports itself.
     epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
-    situation = Situation(facts, epochs, counted is not None, bool(of_run), trial)
+    situation = CheckContext(facts, epochs, counted is not None, bool(of_run), trial)
     planned = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
     followed_by = schedules_followed(plan.bindings)
-    curves = list[Curve]()
+    curves = list[CheckedLine]()
     for binding in plan.bindings:
         try:
             schedule = without_rules(followed_by(binding))
@@ -83,7 +83,7 @@ def probable_mistakes(
             resolved = None
         else:
             run, resolved = _resolved_somewhere(schedule, trial, plan)
-        curves.append(Curve(binding, schedule, groups, situation, run, resolved, run is not usual_run()))
+        curves.append(CheckedLine(binding, schedule, groups, situation, run, resolved, run is not usual_run()))
     yield from _problems_of_lines(curves)
 
 
@@ -109,9 +109,9 @@ def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) 
     return usual_run(), None if has_own_shape(schedule) else resolved_in_run(schedule, usual_run())
 
 
-def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
+def _problems_of_lines(curves: Sequence[CheckedLine]) -> Iterator[LineProblem]:
     with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
-    rates = list[tuple[Curve, bool]]()
+    rates = list[tuple[CheckedLine, bool]]()
     for curve in curves:
         problems = problems_of_line(curve)
         # A line for all groups may be left with those that are frozen.
@@ -125,12 +125,12 @@ def _problems_of_lines(curves: Sequence[Curve]) -> Iterator[LineProblem]:
         yield from _problem_of_end([curve for curve, _ in rates])
 
 
-def _problem_of_end(rates: Sequence[Curve]) -> Iterator[LineProblem]:
+def _problem_of_end(rates: Sequence[CheckedLine]) -> Iterator[LineProblem]:
     """Yield the problem of the end of a run, if all lines of the rate have one: one group may be 0 on purpose.
 
     A group without a line keeps its rate, and so does one whose values are unknown.
     """
-    ends = list[tuple[Curve, Problem]]()
+    ends = list[tuple[CheckedLine, Problem]]()
     for curve in rates:
         problems = _first("end", curve)
         if not problems:
@@ -142,7 +142,7 @@ def _problem_of_end(rates: Sequence[Curve]) -> Iterator[LineProblem]:
 
 
 @quiet
-def problems_of_line(curve: Curve) -> list[Problem]:
+def problems_of_line(curve: CheckedLine) -> list[Problem]:
     """Return the problems of one line.
 
     One mistake is reported once: of the text, the levels, the lengths and the stages, the first question that finds
@@ -152,7 +152,7 @@ def problems_of_line(curve: Curve) -> list[Problem]:
     return problems + (_first("text", curve) or _problems_of_values(curve))
 
 
-def _problems_of_values(curve: Curve) -> list[Problem]:
+def _problems_of_values(curve: CheckedLine) -> list[Problem]:
     """Return the problems of the levels, the lengths and the stages of a line."""
     is_finite = bool(np.isfinite(curve.values).all())
     levels = _first("levels", curve) if is_finite else []
@@ -168,7 +168,7 @@ def _problems_of_values(curve: Curve) -> list[Problem]:
     return _first("stages", curve)
 
 
-def problems_about(subject: Subject, curve: Curve) -> Iterator[Problem]:
+def problems_about(subject: Subject, curve: CheckedLine) -> Iterator[Problem]:
     """Yield the problems that the questions about a part of a line find, as far as it is known."""
     is_known = {"text": True, "values": curve.resolved is not None, "run": curve.has_times}
     for question in QUESTIONS[subject]:
@@ -178,7 +178,7 @@ def problems_about(subject: Subject, curve: Curve) -> Iterator[Problem]:
             yield Problem(curve.path, answer.found, answer.advice, code=code, as_info=answer.as_info)
 
 
-def _first(subject: Subject, curve: Curve) -> list[Problem]:
+def _first(subject: Subject, curve: CheckedLine) -> list[Problem]:
     """Return the problem of the first question that finds one."""
     return list(islice(problems_about(subject, curve), 1))
 

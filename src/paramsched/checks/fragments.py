@@ -2,10 +2,10 @@
 
 from collections.abc import Container
 
-from paramsched.checks.curve import Curve, Part
+from paramsched.checks.checked_line import CheckedLine, LinePart
 
 
-def absolute_levels(curve: Curve, levels: Container[float]) -> str:
+def absolute_levels(curve: CheckedLine, levels: Container[float]) -> str:
     """Return the arguments or numbers with which some written levels of a line are values.
 
     `to=absolute(1e-05)` for the end of a decay without a length, else `absolute(0.0003)` for each number. A `geometric`
@@ -24,7 +24,7 @@ def absolute_levels(curve: Curve, levels: Container[float]) -> str:
     return ", ".join(dict.fromkeys(fragments))
 
 
-def _level_as_value(part: Part, level: float, *, is_end: bool) -> str:
+def _level_as_value(part: LinePart, level: float, *, is_end: bool) -> str:
     """Return the argument or the number with which a written level of a part is a value."""
     if part.kind == "table":
         return "absolute=True"
@@ -33,7 +33,7 @@ def _level_as_value(part: Part, level: float, *, is_end: bool) -> str:
     return f"absolute({level!r})"
 
 
-def whose(curve: Curve, base: float | None = None) -> str:
+def whose(curve: CheckedLine, base: float | None = None) -> str:
     """Return the words for the group of a base; empty if all groups have it.
 
     Args:
@@ -46,7 +46,7 @@ def whose(curve: Curve, base: float | None = None) -> str:
     return next((f" of group {label!r}" for label, other in curve.groups if other == base), "")
 
 
-def when(curve: Curve, time: int, *, of_all: bool = False) -> str:
+def when(curve: CheckedLine, time: int, *, of_all: bool = False) -> str:
     """Return a time of a run in words, with the length of the run if `of_all`."""
     run = curve.run
     if not run.to_scale:
@@ -58,6 +58,6 @@ def when(curve: Curve, time: int, *, of_all: bool = False) -> str:
     return f"{time / curve.end:.0%} of the run"
 
 
-def unit_of_values(curve: Curve) -> str:
+def unit_of_values(curve: CheckedLine) -> str:
     """Return what follows a value of a line: nothing, or that it is a multiple of an unknown base."""
     return " × base" if curve.base is None else ""

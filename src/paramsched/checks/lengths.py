@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from paramsched.checks.answer import Answer
-from paramsched.checks.curve import Curve, Part, Time, TrialRun
+from paramsched.checks.checked_line import CheckedLine, LinePart, TrialRun, WrittenTime
 from paramsched.checks.messages import lengths as messages
 from paramsched.core.feedback import Plateau, better_mode
 from paramsched.core.schedules.anneals import is_anneal
@@ -23,7 +23,7 @@ _OWN_LENGTH: Final = ("fills", "open", "length")
 # ---------------------------------------------------------------------- the text
 
 
-def target_of_field(curve: Curve, fields: Container[str]) -> Answer | None:
+def target_of_field(curve: CheckedLine, fields: Container[str]) -> Answer | None:
     """Find a target with the name of a field, which it does not write."""
     target = curve.target
     if target is None or target.name not in fields or target.write is not None:
@@ -31,7 +31,7 @@ def target_of_field(curve: Curve, fields: Container[str]) -> Answer | None:
     return messages.target_of_field(target.name)
 
 
-def milestones_mixed(curve: Curve) -> Answer | None:
+def milestones_mixed(curve: CheckedLine) -> Answer | None:
     """Find milestones that are repeated or not in order."""
     for part in curve.parts:
         milestones = [time.written for time in part.times if part.kind == "multistep"]
@@ -45,7 +45,7 @@ def milestones_mixed(curve: Curve) -> Answer | None:
     return None
 
 
-def last_stage_empty(curve: Curve) -> Answer | None:
+def last_stage_empty(curve: CheckedLine) -> Answer | None:
     """Find a last stage of 0 updates."""
     for part in curve.parts:
         last: Schedule | None = part.written.args["stages"][-1] if part.kind == "sequence" else None
@@ -57,7 +57,7 @@ def last_stage_empty(curve: Curve) -> Answer | None:
 # ---------------------------------------------------------------------- the metric rules
 
 
-def mode_of_metric(curve: Curve) -> Answer | None:
+def mode_of_metric(curve: CheckedLine) -> Answer | None:
     """Find a metric rule whose mode contradicts the name of its metric."""
     for rule in _plateaus(curve):
         mode = better_mode(rule.metric)
@@ -66,11 +66,11 @@ def mode_of_metric(curve: Curve) -> Answer | None:
     return None
 
 
-def _plateaus(curve: Curve) -> list[Plateau]:
+def _plateaus(curve: CheckedLine) -> list[Plateau]:
     return [rule for rule in curve.rules if isinstance(rule, Plateau)]
 
 
-def counts_in_warmup(curve: Curve, at_peak: float, high: float) -> Answer | None:
+def counts_in_warmup(curve: CheckedLine, at_peak: float, high: float) -> Answer | None:
     """Find a plateau rule of the lr that counts during a warmup longer than its patience."""
     rules = [rule for rule in _plateaus(curve) if rule.begin is None] if curve.is_rate else []
     if not rules or curve.resolved is None:
@@ -92,7 +92,7 @@ def counts_in_warmup(curve: Curve, at_peak: float, high: float) -> Answer | None
     return None
 
 
-def _time_of_warmup(curve: Curve, high: float) -> Duration | None:
+def _time_of_warmup(curve: CheckedLine, high: float) -> Duration | None:
     """Return the written time of the stages up to the first one that is high; None if a length is not written."""
     time = Duration.of(0)
     ramps = [part.written.args["over"] for part in curve.parts if part.over_run and part.is_ramp]
@@ -111,7 +111,7 @@ def _time_of_warmup(curve: Curve, high: float) -> Duration | None:
     return None
 
 
-def _in_epochs(curve: Curve, written: Duration | None, reached: int) -> Fraction | None:
+def _in_epochs(curve: CheckedLine, written: Duration | None, reached: int) -> Fraction | None:
     """Return the time of a warmup in epochs, as written or as reached in the run; None if an epoch is unknown."""
     units = set() if written is None else {unit for unit, _ in written.terms}
     if written is not None and units == {"epochs"}:
@@ -128,7 +128,7 @@ def _in_epochs(curve: Curve, written: Duration | None, reached: int) -> Fraction
 # ---------------------------------------------------------------------- are updates and epochs confused?
 
 
-def epochs_for_updates(curve: Curve, least: int, runs: int, runs_of_warmup: int) -> Answer | None:
+def epochs_for_updates(curve: CheckedLine, least: int, runs: int, runs_of_warmup: int) -> Answer | None:
     """Find the first length in epochs that is many times the length of the run."""
     epochs = curve.situation.epochs
     if epochs is None:
@@ -145,7 +145,7 @@ _TIMED: Final = ("multistep", "step", "restarts", "cosine_restarts", "cyclic", "
 """Shapes with times by which they may be too short."""
 
 
-def updates_for_epochs(curve: Curve, fewest: int, short_warmup: int, short_epoch: int) -> Answer | None:
+def updates_for_epochs(curve: CheckedLine, fewest: int, short_warmup: int, short_epoch: int) -> Answer | None:
     """Find the shapes whose lengths in updates are all below the number of epochs.
 
     A warmup of as many epochs would take the run.
@@ -166,7 +166,7 @@ def updates_for_epochs(curve: Curve, fewest: int, short_warmup: int, short_epoch
     return messages.updates_for_epochs(lengths, epochs) if lengths else None
 
 
-def _lengths_like_epochs(part: Part) -> list[Duration]:
+def _lengths_like_epochs(part: LinePart) -> list[Duration]:
     """Return the lengths of a shape that are above 1 update; nothing if one of its lengths has a unit."""
     roles: tuple[str, ...] = ()
     if part.kind in _TIMED:
@@ -182,7 +182,7 @@ def _lengths_like_epochs(part: Part) -> list[Duration]:
 # ---------------------------------------------------------------------- is a time beyond the run?
 
 
-def beyond_total(curve: Curve, longest: Fraction) -> Answer | None:
+def beyond_total(curve: CheckedLine, longest: Fraction) -> Answer | None:
     """Find the first sequence or shape that is longer than the run, or than its cycle.
 
     Of a line whose times in the run are unknown, the lengths in the units of the plan's total count: others only add
@@ -214,7 +214,7 @@ def _taken_by(stages: Sequence[Schedule], run: TrialRun, has_times: bool) -> Fra
     return sum((run.exact(length) for length in lengths if has_times or run.converts([length])), Fraction(0))
 
 
-def _beyond_cycle(part: Part, run: TrialRun, longest: Fraction) -> Answer | None:
+def _beyond_cycle(part: LinePart, run: TrialRun, longest: Fraction) -> Answer | None:
     """Find stages that are longer than the cycle of `restarts` that they are in, or that leave nothing for the rest."""
     if part.kind != "restarts" or part.resolved is None or part.resolved.kind != "restarts":
         return None
@@ -229,14 +229,14 @@ def _beyond_cycle(part: Part, run: TrialRun, longest: Fraction) -> Answer | None
     return None
 
 
-def milestone_after_end(curve: Curve) -> Answer | None:
+def milestone_after_end(curve: CheckedLine) -> Answer | None:
     """Find the first milestone after the end of the run."""
     for time, share in _beyond(curve, "time"):
         return messages.milestone_after_end(time.written, share)
     return None
 
 
-def period_beyond_run(curve: Curve) -> Answer | None:
+def period_beyond_run(curve: CheckedLine) -> Answer | None:
     """Find the first period that is longer than the run."""
     for time, share in _beyond(curve, "period"):
         # CosineAnnealingLR of torch is half of a wave, which ends with the run.
@@ -245,7 +245,7 @@ def period_beyond_run(curve: Curve) -> Answer | None:
     return None
 
 
-def _beyond(curve: Curve, role: str) -> list[tuple[Time, Fraction]]:
+def _beyond(curve: CheckedLine, role: str) -> list[tuple[WrittenTime, Fraction]]:
     """Return the times with a role that are later than the end of the run, as shares of the run."""
     return [
         (time, Fraction(time.resolved.number) / curve.run.end)
@@ -260,7 +260,7 @@ def _beyond(curve: Curve, role: str) -> list[tuple[Time, Fraction]]:
 # ---------------------------------------------------------------------- is a time too short?
 
 
-def stage_of_one_update(curve: Curve, small_share: Fraction, short_run: int, long_run: int) -> Answer | None:
+def stage_of_one_update(curve: CheckedLine, small_share: Fraction, short_run: int, long_run: int) -> Answer | None:
     """Find the first stage that takes at most one update although its length is in another unit."""
     run = curve.run
     if not run.known and run.units != {"updates", "percent"}:
@@ -279,14 +279,14 @@ def stage_of_one_update(curve: Curve, small_share: Fraction, short_run: int, lon
     return None
 
 
-def _length_in_run(time: Time, run: TrialRun) -> Fraction:
+def _length_in_run(time: WrittenTime, run: TrialRun) -> Fraction:
     """Return a length in updates of a run: the resolved one if it has no other unit."""
     if time.resolved is not None and time.resolved.is_resolved:
         return run.exact(time.resolved)
     return run.exact(time.written)
 
 
-def decay_in_percent(curve: Curve, long_run: int, most: int, longest: int) -> Answer | None:
+def decay_in_percent(curve: CheckedLine, long_run: int, most: int, longest: int) -> Answer | None:
     """Find a last decay whose length is a number that is meant in percent: `wsd(2, 20)`."""
     *before, decay = curve.stages
     over: Duration | None = decay.written.args["over"] if is_anneal(decay.written) else None
@@ -304,7 +304,7 @@ _CYCLES: Final = {"restarts": "every", "cosine_restarts": "first"}
 """Shapes of cycles, and the arguments with the length of the first one."""
 
 
-def many_cycles(curve: Curve, most: int) -> Answer | None:
+def many_cycles(curve: CheckedLine, most: int) -> Answer | None:
     """Find many cycles of a few updates: `restarts(cosine(), 4)` for four cycles."""
     for part in curve.parts:
         is_stage = any(part.written is stage.written for stage in curve.stages)

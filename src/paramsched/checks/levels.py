@@ -8,7 +8,7 @@ from operator import itemgetter
 import numpy as np
 
 from paramsched.checks.answer import Answer
-from paramsched.checks.curve import Curve, Levels, Stage, values_of
+from paramsched.checks.checked_line import CheckedLine, LineStage, StageLevels, values_of
 from paramsched.checks.fragments import absolute_levels, when, whose
 from paramsched.checks.messages import levels as messages
 from paramsched.core.feedback import Plateau
@@ -26,7 +26,7 @@ _SAME = 1e-9
 # ---------------------------------------------------------------------- is the base 0?
 
 
-def base_is_zero(curve: Curve, below_one: Container[str]) -> Answer | None:
+def base_is_zero(curve: CheckedLine, below_one: Container[str]) -> Answer | None:
     """Find multiples of a base of 0, which stay 0, in all groups of a line. A line of 0 means to be 0."""
     if not curve.bases or any(curve.bases) or (curve.has_absolute and curve.resolved is None):
         return None
@@ -46,7 +46,7 @@ def base_is_zero(curve: Curve, below_one: Container[str]) -> Answer | None:
 
 
 def momentum_below_base(
-    curve: Curve, below_one: Container[str], usual: Mapping[str, tuple[float, float]]
+    curve: CheckedLine, below_one: Container[str], usual: Mapping[str, tuple[float, float]]
 ) -> Answer | None:
     """Find a momentum, a decay or an eps that never reaches base, unless a factor or an unusual constant was chosen."""
     if curve.key not in below_one or not curve.levels or not _has_written_multiples(curve):
@@ -63,7 +63,7 @@ def momentum_below_base(
     return _as_values(curve, curve.levels, low, high)
 
 
-def decay_above_base(curve: Curve) -> Answer | None:
+def decay_above_base(curve: CheckedLine) -> Answer | None:
     """Find a decay of the weight decay to a level above its base: `cosine(to=0.4)` of 0.05 rises as a value."""
     lowest = min(filter(None, curve.bases), default=None)
     if curve.key != "weight_decay" or lowest is None or not _has_written_multiples(curve):
@@ -75,7 +75,7 @@ def decay_above_base(curve: Curve) -> Answer | None:
     return _one_level(curve, min(above), base=lowest) if above else None
 
 
-def rate_as_value(curve: Curve, rates: Container[str], of_all: float, of_group: float) -> Answer | None:
+def rate_as_value(curve: CheckedLine, rates: Container[str], of_all: float, of_group: float) -> Answer | None:
     """Find a rate that is always near 0, or whose highest multiple is the number that base is and that falls."""
     if curve.key not in rates or not _has_written_multiples(curve):
         return None
@@ -87,18 +87,18 @@ def rate_as_value(curve: Curve, rates: Container[str], of_all: float, of_group: 
     return _as_values(curve, curve.levels, low, high) if is_value else None
 
 
-def _may_be_values(curve: Curve) -> bool:
+def _may_be_values(curve: CheckedLine) -> bool:
     """Return whether the numbers of a line are multiples of a base at which a multiple is another number."""
     return curve.is_multiple and curve.target is None and (not curve.bases or bool({*curve.bases} - {0.0, 1.0}))
 
 
-def _has_written_multiples(curve: Curve) -> bool:
+def _has_written_multiples(curve: CheckedLine) -> bool:
     """Return whether a line has written levels; a function of the user may have any, for the base that it is for."""
     is_written = bool(curve.levels) or (curve.base is not None and has_own_shape(curve.schedule))
     return _may_be_values(curve) and is_written and not curve.has_absolute and curve.extremes.low >= 0
 
 
-def low_start(curve: Curve, rates: Container[str], of_all: float) -> Answer | None:
+def low_start(curve: CheckedLine, rates: Container[str], of_all: float) -> Answer | None:
     """Find a decay to 0 whose start is below base, and below the end of the stage before it."""
     if not _may_be_values(curve) or curve.key not in rates or not curve.is_for_all:
         return None
@@ -112,14 +112,16 @@ def low_start(curve: Curve, rates: Container[str], of_all: float) -> Answer | No
     return None
 
 
-def _level_before(before: Stage | None) -> float | None:
+def _level_before(before: LineStage | None) -> float | None:
     """Return the level from which the next stage would begin; None if it is unknown."""
     if before is None or (is_anneal(before.written) and before.written.args["to"] is None):
         return 1.0
     return None if before.levels is None or before.written.kind in ("take", "sum") else before.levels.last
 
 
-def stage_near_zero(curve: Curve, rates: Container[str], of_all: float, of_group: float, step: float) -> Answer | None:
+def stage_near_zero(
+    curve: CheckedLine, rates: Container[str], of_all: float, of_group: float, step: float
+) -> Answer | None:
     """Find a stage of a rate that is near 0, as a value such as 3e-4 is.
 
     A stage that rises to a later stage is a warmup. A stage that begins at most ten times below the end of the stage
@@ -136,9 +138,9 @@ def stage_near_zero(curve: Curve, rates: Container[str], of_all: float, of_group
     return _as_values(curve, written, low, high, falls=near[0].first == high)
 
 
-def _levels_near_zero(curve: Curve, limit: float, step: float) -> list[Levels]:
+def _levels_near_zero(curve: CheckedLine, limit: float, step: float) -> list[StageLevels]:
     """Return the levels of the stages that are below a limit, except warmups and steps of a staircase."""
-    near = list[Levels]()
+    near = list[StageLevels]()
     end: float | None = None  # of the stage before, if that is not near 0
     for place, stage in enumerate(curve.stages, 1):
         levels = stage.levels
@@ -153,7 +155,7 @@ def _levels_near_zero(curve: Curve, limit: float, step: float) -> list[Levels]:
     return near
 
 
-def small_peak(curve: Curve, of_all: float) -> Answer | None:
+def small_peak(curve: CheckedLine, of_all: float) -> Answer | None:
     """Find a level near 0 that a line below base passes between two anneals: `one_cycle(peak=3e-4)`."""
     first = curve.stages[0].written.args.get("start")
     if not curve.is_rate or not _may_be_values(curve) or not curve.is_for_all or not isinstance(first, float):
@@ -167,7 +169,9 @@ def small_peak(curve: Curve, of_all: float) -> Answer | None:
     return _one_level(curve, max(passed)) if passed and curve.multiples.max() < 1 else None
 
 
-def small_end(curve: Curve, trains_nothing: float, of_unknown: float, of_one_cycle: Container[float]) -> Answer | None:
+def small_end(
+    curve: CheckedLine, trains_nothing: float, of_unknown: float, of_one_cycle: Container[float]
+) -> Answer | None:
     """Find a level of a decay that was probably meant as a rate: below base, and too small as a multiple of it."""
     if not curve.is_rate or not _may_be_values(curve):
         return None
@@ -178,7 +182,7 @@ def small_end(curve: Curve, trains_nothing: float, of_unknown: float, of_one_cyc
     return _one_level(curve, max(small), is_hint=base is None) if small else None
 
 
-def _ends_of_decays(curve: Curve, of_one_cycle: Container[float]) -> list[float]:
+def _ends_of_decays(curve: CheckedLine, of_one_cycle: Container[float]) -> list[float]:
     """Return the written levels at which a line may end, without the usual ones of one cycle."""
     sequences = [part.written for part in curve.parts if part.kind == "sequence"]
     is_one_cycle = any(stages_of(each)[0].args.get("start") not in (None, 0.0) for each in sequences)
@@ -189,7 +193,7 @@ def _ends_of_decays(curve: Curve, of_one_cycle: Container[float]) -> list[float]
     return ends
 
 
-def sum_above_base(curve: Curve) -> Answer | None:
+def sum_above_base(curve: CheckedLine) -> Answer | None:
     """Find a sum of schedules, none of which exceeds base, that exceeds it. A number in a sum is an offset."""
     if not curve.is_multiple or curve.target is not None or (curve.bases and not any(curve.bases)):
         return None
@@ -202,7 +206,7 @@ def sum_above_base(curve: Curve) -> Answer | None:
     return None
 
 
-def _are_below_base(curve: Curve, stage: Stage) -> bool:
+def _are_below_base(curve: CheckedLine, stage: LineStage) -> bool:
     """Return whether the schedules of a sum are from 0 to base, and at least two are curves or all reach base."""
     parts = () if stage.resolved is None else stage.resolved.parts()
     several = [values_of(schedule, curve.times) for schedule in parts]
@@ -213,7 +217,7 @@ def _are_below_base(curve: Curve, stage: Stage) -> bool:
     )
 
 
-def _one_level(curve: Curve, level: float, *, is_hint: bool = False, base: float | None = None) -> Answer:
+def _one_level(curve: CheckedLine, level: float, *, is_hint: bool = False, base: float | None = None) -> Answer:
     """Return the answer for one level that was probably meant as a value.
 
     Args:
@@ -228,7 +232,9 @@ def _one_level(curve: Curve, level: float, *, is_hint: bool = False, base: float
     return messages.one_level(_field_base(curve, base), level, fragment, is_last=is_last, is_hint=is_hint)
 
 
-def _as_values(curve: Curve, levels: Sequence[float], low: float, high: float, *, falls: bool | None = None) -> Answer:
+def _as_values(
+    curve: CheckedLine, levels: Sequence[float], low: float, high: float, *, falls: bool | None = None
+) -> Answer:
     """Return the answer for multiples that were probably meant as values."""
     if falls is None:
         falls = bool(curve.multiples[0] > curve.multiples[-1])
@@ -239,12 +245,12 @@ def _as_values(curve: Curve, levels: Sequence[float], low: float, high: float, *
     return messages.several_levels(_field_base(curve), ends[::-1] if falls else ends, fragments, is_hint=is_hint)
 
 
-def _field_base(curve: Curve, base: float | None = None) -> messages.FieldBase:
+def _field_base(curve: CheckedLine, base: float | None = None) -> messages.FieldBase:
     """Return the field of a line with a base of it; by default with the one that describes the line."""
     return messages.FieldBase(curve.name, curve.base if base is None else base, whose(curve, base))
 
 
-def target_at_its_own_number(curve: Curve, lowest_start: float) -> Answer | None:
+def target_at_its_own_number(curve: CheckedLine, lowest_start: float) -> Answer | None:
     """Find a level of a target that is its initial value, so that the line was probably written in values.
 
     A line that reaches 1 before that level is one of multiples: `linear(1, 0.5)` of a dropout of 0.5, `stairs(1, 2, 2)`
@@ -264,13 +270,13 @@ def target_at_its_own_number(curve: Curve, lowest_start: float) -> Answer | None
     return messages.target_at_its_own_number(curve.name, initial, absolute_levels(curve, curve.levels))
 
 
-def _begins_ramp(curve: Curve, level: float) -> bool:
+def _begins_ramp(curve: CheckedLine, level: float) -> bool:
     """Return whether a warmup to base has a written level."""
     ramps = [part for part in curve.parts if part.is_ramp and part.written.args["to"] in (None, 1.0)]
     return any(level == other for ramp in ramps for _, other in ramp.levels)
 
 
-def _first_at(curve: Curve, level: float) -> float:
+def _first_at(curve: CheckedLine, level: float) -> float:
     """Return the first evaluated update at which a line has a level; infinity if it never has."""
     places = np.flatnonzero(np.abs(curve.multiples - level) < _SAME)
     return float(places[0]) if len(places) else inf
@@ -279,7 +285,7 @@ def _first_at(curve: Curve, level: float) -> float:
 # ---------------------------------------------------------------------- is it far above base?
 
 
-def far_above_base(curve: Curve, times: float, default_rate: float) -> Answer | None:
+def far_above_base(curve: CheckedLine, times: float, default_rate: float) -> Answer | None:
     """Find an absolute value far above the optimizer's own one: a multiple was probably meant.
 
     A weight decay must also reach 1, because 0.1 is usual where an optimizer's default is 1e-4.
@@ -298,7 +304,7 @@ _FACTORS = ("as_factor", "followed_target")
 """Shapes whose values are no multiples near 1."""
 
 
-def level_far_above_base(curve: Curve, times: float) -> Answer | None:
+def level_far_above_base(curve: CheckedLine, times: float) -> Answer | None:
     """Find a written level of a rate for all groups that was probably meant as a length or as a value."""
     if not _is_multiple_of_rate(curve) or not curve.is_for_all or not curve.is_multiple:
         return None
@@ -312,7 +318,7 @@ def level_far_above_base(curve: Curve, times: float) -> Answer | None:
     return _length_or_value(curve, reached)
 
 
-def _length_or_value(curve: Curve, reached: float) -> Answer:
+def _length_or_value(curve: CheckedLine, reached: float) -> Answer:
     """Return the answer for the largest level of a line: a length, if its stage has none, or an absolute value."""
     written = [(abs(level), name, part.written) for part in curve.parts for name, level in part.levels]
     _, name, schedule = max(written, key=lambda level: level[0])
@@ -324,7 +330,7 @@ def _length_or_value(curve: Curve, reached: float) -> Answer:
     return messages.multiple_of_rate(reached)
 
 
-def grows(curve: Curve, of_all: float, of_group: float) -> Answer | None:
+def grows(curve: CheckedLine, of_all: float, of_group: float) -> Answer | None:
     """Find a rate that grows to many times its base."""
     limit = of_all if curve.is_for_all else of_group
     peak = float(curve.multiples.max(initial=0.0))
@@ -334,7 +340,7 @@ def grows(curve: Curve, of_all: float, of_group: float) -> Answer | None:
     return messages.grows(multiple, when(curve, int(curve.times[np.argmax(curve.multiples)])))
 
 
-def _is_multiple_of_rate(curve: Curve) -> bool:
+def _is_multiple_of_rate(curve: CheckedLine) -> bool:
     if not curve.is_rate or curve.share != "all" or (curve.bases and not any(curve.bases)):
         return False
     return not any(part.kind in _FACTORS for part in curve.parts)
@@ -343,7 +349,7 @@ def _is_multiple_of_rate(curve: Curve) -> bool:
 # ---------------------------------------------------------------------- do absolute values erase groups?
 
 
-def groups_made_equal(curve: Curve) -> Answer | None:
+def groups_made_equal(curve: CheckedLine) -> Answer | None:
     """Find an absolute line that gives equal rates or decays to groups whose own ones differ."""
     bases = {base: label for label, base in reversed(curve.groups)}
     # An absolute value thaws a frozen group on purpose.
@@ -354,7 +360,7 @@ def groups_made_equal(curve: Curve) -> Answer | None:
     return messages.groups_made_equal(curve.name, [(label, base) for base, label in bases.items()])
 
 
-def decay_of_group_without(curve: Curve) -> Answer | None:
+def decay_of_group_without(curve: CheckedLine) -> Answer | None:
     """Find the first group without weight decay to which an absolute value gives one."""
     if curve.name != "weight_decay" or curve.target is not None or not any(curve.bases) or 0 not in curve.bases:
         return None
@@ -368,7 +374,7 @@ def decay_of_group_without(curve: Curve) -> Answer | None:
 # ---------------------------------------------------------------------- can the optimizer use the values?
 
 
-def not_finite(curve: Curve) -> Answer | None:
+def not_finite(curve: CheckedLine) -> Answer | None:
     """Find a value that is infinite or not a number."""
     bad = ~np.isfinite(curve.values)
     if not bad.any():
@@ -379,12 +385,12 @@ def not_finite(curve: Curve) -> Answer | None:
     return messages.not_finite("", value, when(curve, time), _advice_for(curve, value))
 
 
-def _advice_for(curve: Curve, value: float) -> str:
+def _advice_for(curve: CheckedLine, value: float) -> str:
     """Return what to do about a value that is not finite."""
     return FLOOR_ADVICE if value < 0 else limit_advice(curve.binding.schedule, value)
 
 
-def may_reach_one(curve: Curve) -> Answer | None:
+def may_reach_one(curve: CheckedLine) -> Answer | None:
     """Find a multiple above 1 of a momentum whose base is unknown."""
     allowed = range_of(curve.name) if curve.target is None else None
     peak = float(curve.values.max())
@@ -393,7 +399,7 @@ def may_reach_one(curve: Curve) -> Answer | None:
     return messages.may_reach_one(curve.name, peak)
 
 
-def outside_range(curve: Curve) -> Answer | None:
+def outside_range(curve: CheckedLine) -> Answer | None:
     """Find a value that a field cannot have: a negative one, or a beta of 1. An unknown base has only a sign."""
     allowed = range_of(curve.name) if curve.target is None else None
     if allowed is None or curve.resolved is None or not curve.is_comparable:

@@ -10,7 +10,7 @@ from paramsched.base.codes import REFUSED_VALUE, CheckRule, check_rules
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL
-from paramsched.checks.curve import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
+from paramsched.checks.checked_line import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.checks.driver import GroupsOf, accumulation_unused, probable_mistakes
 from paramsched.checks.messages import plans as messages
 from paramsched.core.answering import answering

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from paramsched.checks.answer import Answer, in_unit
-from paramsched.checks.curve import Curve, Part, Stage, values_of
+from paramsched.checks.checked_line import CheckedLine, LinePart, LineStage, values_of
 from paramsched.checks.fragments import unit_of_values, when, whose
 from paramsched.checks.messages import stages as messages
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
@@ -18,7 +18,7 @@ from paramsched.core.time.duration import Duration
 # ---------------------------------------------------------------------- does it jump, or change nothing?
 
 
-def jump(curve: Curve, near: float) -> Answer | None:
+def jump(curve: CheckedLine, near: float) -> Answer | None:
     """Find a stage without a written level that begins at base after another level."""
     for place, (before, stage) in enumerate(pairwise(curve.stages), 1):
         has_level = is_anneal(stage.written) or stage.written.kind in ("constant", "geometric", "product")
@@ -39,7 +39,7 @@ def jump(curve: Curve, near: float) -> Answer | None:
     return None
 
 
-def _goes_on(before: Stage, stage: Stage) -> bool:
+def _goes_on(before: LineStage, stage: LineStage) -> bool:
     """Return whether a stage is a later part of the schedule of the stage before."""
     over = before.written.args.get("over")
     return any(
@@ -47,7 +47,7 @@ def _goes_on(before: Stage, stage: Stage) -> bool:
     )
 
 
-def idle_stage(curve: Curve) -> Answer | None:
+def idle_stage(curve: CheckedLine) -> Answer | None:
     """Find a stage whose open level makes it constant; `constant()` is meant to be."""
     for place, stage in enumerate(curve.stages if len(curve.stages) > 1 else (), 1):
         resolved = stage.resolved
@@ -65,7 +65,7 @@ _TIMES_OF_IDLE: Final = np.unique([*range(64), *np.geomspace(64, 1e17, 64).astyp
 _NO_LENGTH: Final = Duration.of_updates(0)
 
 
-def idle_shape(curve: Curve) -> Answer | None:
+def idle_shape(curve: CheckedLine) -> Answer | None:
     """Find the first shape that holds base, such as `cosine(to=1.0)` and `step(30, gamma=1.0)`.
 
     Two other levels that are equal were written as a pair, such as `linear(0.1, 0.1)`. A length of 0 turns a shape off.
@@ -85,7 +85,7 @@ def idle_shape(curve: Curve) -> Answer | None:
 # ---------------------------------------------------------------------- does the rate fall, and late enough?
 
 
-def falling_warmup(curve: Curve, near: float) -> Answer | None:
+def falling_warmup(curve: CheckedLine, near: float) -> Answer | None:
     """Find a warmup that falls, because the highest level was written as its start: `warmup("5%", 2.0)`."""
     for warmup in _warmups(curve):
         length = warmup.length
@@ -98,7 +98,7 @@ def falling_warmup(curve: Curve, near: float) -> Answer | None:
     return None
 
 
-def _warmups(curve: Curve) -> list[Part]:
+def _warmups(curve: CheckedLine) -> list[LinePart]:
     """Return the warmups with which the rate of all groups, or a sequence in a sum or a clamp of it, begins."""
     firsts = [stages_of(part.written)[0] for part in curve.parts if part.kind == "sequence" and part.over_run]
     return [
@@ -108,12 +108,12 @@ def _warmups(curve: Curve) -> list[Part]:
     ]
 
 
-def _is_rate_of_all(curve: Curve) -> bool:
+def _is_rate_of_all(curve: CheckedLine) -> bool:
     """Return whether a line is the rate of all groups, of which some may rise: those of biases fall first in YOLOv5."""
     return curve.is_rate and curve.is_for_all and curve.is_comparable
 
 
-def rises_to_the_end(curve: Curve, late: float, high: float, at_peak: float, tiny_run: int) -> Answer | None:
+def rises_to_the_end(curve: CheckedLine, late: float, high: float, at_peak: float, tiny_run: int) -> Answer | None:
     """Find a rate that rises until the end: its warmup is too long or, without a warmup, its ends are swapped."""
     if not _is_rate_of_all(curve):
         return None
@@ -134,14 +134,14 @@ def rises_to_the_end(curve: Curve, late: float, high: float, at_peak: float, tin
     return None
 
 
-def _has_warmup(curve: Curve) -> bool:
+def _has_warmup(curve: CheckedLine) -> bool:
     """Return whether a rate that rises has a warmup or a cycle, and does not end at an absolute level."""
     is_cycle = any(time.role == "period" and part.kind == "cyclic" for part in curve.parts for time in part.times)
     ends_above = isinstance(curve.stages[-1].written.args.get("to"), Absolute)
     return (is_cycle or any(part.is_ramp for part in curve.parts)) and not ends_above
 
 
-def _swapped(curve: Curve, rise: messages.Rise, first: float) -> Answer:
+def _swapped(curve: CheckedLine, rise: messages.Rise, first: float) -> Answer:
     """Return the answer for a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
     last = curve.stages[-1].written
     to = last.args.get("to")
@@ -154,7 +154,7 @@ def _swapped(curve: Curve, rise: messages.Rise, first: float) -> Answer:
     return messages.ratio_above_one(rise)
 
 
-def long_warmup(curve: Curve, longest: float, tiny_run: int) -> Answer | None:
+def long_warmup(curve: CheckedLine, longest: float, tiny_run: int) -> Answer | None:
     """Find a warmup of the lr that takes more than half of the run, so that the decay has no update or few."""
     if curve.situation.is_short or curve.end < tiny_run:
         return None
@@ -164,7 +164,7 @@ def long_warmup(curve: Curve, longest: float, tiny_run: int) -> Answer | None:
     return None
 
 
-def warmup_last(curve: Curve, near: float, high: float) -> Answer | None:
+def warmup_last(curve: CheckedLine, near: float, high: float) -> Answer | None:
     """Find an lr that falls, and then rises to base in the last stage. The stages of a triangle are repeated."""
     if not curve.is_rate or len(curve.stages) < 2 or curve.parts[0].kind != "sequence":
         return None
@@ -180,7 +180,7 @@ def warmup_last(curve: Curve, near: float, high: float) -> Answer | None:
     return messages.warmup_last(last.written, rise.last)
 
 
-def restart_at_the_end(curve: Curve, high: float, short_cycle: float, tiny_run: int) -> Answer | None:
+def restart_at_the_end(curve: CheckedLine, high: float, short_cycle: float, tiny_run: int) -> Answer | None:
     """Find a restart shortly before the end, after which the rate has no time to fall.
 
     A period that divides the run has none.
@@ -205,7 +205,7 @@ def restart_at_the_end(curve: Curve, high: float, short_cycle: float, tiny_run: 
 # ---------------------------------------------------------------------- does it end too early?
 
 
-def never_above_zero(curve: Curve) -> Answer | None:
+def never_above_zero(curve: CheckedLine) -> Answer | None:
     """Find a rate of 0 during the entire run. A line for some groups that are frozen means to be 0."""
     is_frozen = bool(curve.bases) and not curve.base
     if not curve.is_rate or curve.values.any() or (is_frozen and not curve.is_for_all):
@@ -214,7 +214,7 @@ def never_above_zero(curve: Curve) -> Answer | None:
 
 
 def zero_at_the_end(
-    curve: Curve, least: float, longest: float, longest_meant: float, few_steps: int, tiny_run: int
+    curve: CheckedLine, least: float, longest: float, longest_meant: float, few_steps: int, tiny_run: int
 ) -> Answer | None:
     """Find a rate that is nearly 0 long before the end.
 
@@ -233,7 +233,7 @@ def zero_at_the_end(
     return messages.zero_at_the_end(_last_level(curve, int(above[-1]), limit))
 
 
-def last_level_early(curve: Curve, high: float, early: float, counted_run: int, tiny_run: int) -> Answer | None:
+def last_level_early(curve: CheckedLine, high: float, early: float, counted_run: int, tiny_run: int) -> Answer | None:
     """Find a rate that has its last level, below its peak, early in the run: `table` without `every`."""
     sizes = np.abs(curve.values)
     limit = float(sizes[-1]) * (1 + 1e-9)
@@ -246,11 +246,11 @@ def last_level_early(curve: Curve, high: float, early: float, counted_run: int, 
     return messages.last_level_early(last, float(curve.values[-1]), unit_of_values(curve))
 
 
-def _is_used_rate(curve: Curve, tiny_run: int) -> bool:
+def _is_used_rate(curve: CheckedLine, tiny_run: int) -> bool:
     return curve.is_rate and curve.is_comparable and curve.end >= tiny_run
 
 
-def _last_level(curve: Curve, last: int, limit: float) -> messages.LastLevel:
+def _last_level(curve: CheckedLine, last: int, limit: float) -> messages.LastLevel:
     """Return when a rate reaches the level that it keeps, after the last evaluated update above a limit."""
     begin = int(curve.times[last]) + 1
     if last + 1 < len(curve.times):
@@ -258,7 +258,7 @@ def _last_level(curve: Curve, last: int, limit: float) -> messages.LastLevel:
     return messages.LastLevel(when(curve, begin), 1 - begin / curve.end, _longer(curve))
 
 
-def _longer(curve: Curve) -> str:
+def _longer(curve: CheckedLine) -> str:
     """Return the fragment to write for a decay that ends later; empty if that is not known."""
     decays = [stage.written for stage in curve.stages if not stage.is_constant]
     if decays and is_anneal(decays[-1]) and decays[-1].args["over"] is not None:

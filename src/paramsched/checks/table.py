@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 from paramsched.base import codes
 from paramsched.checks import lengths, levels, stages
 from paramsched.checks.answer import Answer
-from paramsched.checks.curve import Curve
+from paramsched.checks.checked_line import CheckedLine
 
 Subject: TypeAlias = Literal["metrics", "text", "levels", "range", "lengths", "stages", "end"]
 """The part of a line that a question is about."""
@@ -31,7 +31,7 @@ class Question(NamedTuple):
 
     code: str
     needs: Need
-    ask: Callable[[Curve], Answer | None]
+    ask: Callable[[CheckedLine], Answer | None]
 
 
 LONG_RUN: Final = 1_000

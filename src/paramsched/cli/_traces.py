@@ -37,7 +37,7 @@ from paramsched.core.feedback import metric_word
 from paramsched.core.fields import Field
 from paramsched.core.plan import (
     Binding,
-    Line,
+    BoundLine,
     Plan,
     Target,
     Trace,
@@ -626,7 +626,7 @@ class _Places:
         }
         self._paths: dict[int, dict[tuple[str, int], str]] = {}
 
-    def path_of(self, plan: Plan, bound: Line) -> str:
+    def path_of(self, plan: Plan, bound: BoundLine) -> str:
         """Return the config path of the line of a plan that a bound field follows."""
         from paramsched.checks import binding_path
 

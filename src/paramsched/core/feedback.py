@@ -244,7 +244,7 @@ def misplaced_metric(call: str, value: Any, rules: Iterable[MetricRule[Any]]) ->
     return messages.metric_not_named(call, value, watched)
 
 
-Mode: TypeAlias = Literal["min", "max"]
+MetricMode: TypeAlias = Literal["min", "max"]
 ThresholdMode: TypeAlias = Literal["rel", "abs"]
 Nonfinite: TypeAlias = Literal["count", "ignore", "raise"]
 
@@ -303,7 +303,9 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
     return number
 
 
-def improves_on(value: float, than: float | None, mode: Mode, threshold: float, threshold_mode: ThresholdMode) -> bool:
+def improves_on(
+    value: float, than: float | None, mode: MetricMode, threshold: float, threshold_mode: ThresholdMode
+) -> bool:
     """Return whether `value` is better than `than` by more than the threshold.
 
     Any finite value is better than None. A value that is not finite is never better.
@@ -616,7 +618,7 @@ class Plateau(MetricRule[PlateauState]):
     """
 
     metric: str = field(default="loss", metadata=checked(metric_name))
-    mode: Mode = field(default="min", metadata=one_of(Mode))
+    mode: MetricMode = field(default="min", metadata=one_of(MetricMode))
     factor: float = field(default=0.1, metadata=REDUCTION)
     patience: int = field(default=10, metadata=checked(whole_number, least=0))
     threshold: float = field(default=1e-4, metadata=checked(not_negative))

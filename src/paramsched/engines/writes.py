@@ -13,7 +13,7 @@ from paramsched.engines.messages import events as messages
 
 
 @final
-class Writer(NamedTuple):
+class FieldWriter(NamedTuple):
     """A scheduler that writes a field of some groups."""
 
     name: str
@@ -33,14 +33,14 @@ def warn_of_other_schedulers(attached: Scheduler, present: Iterable[Any], site: 
     """
     of_torch = [
         # A wrapper may have no optimizer.
-        Writer(type(scheduler).__name__, getattr(vars(scheduler).get("optimizer"), "param_groups", ()))
+        FieldWriter(type(scheduler).__name__, getattr(vars(scheduler).get("optimizer"), "param_groups", ()))
         for scheduler in present
         if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler) and not isinstance(scheduler, Scheduler)
     ]
     warn_of_writers(attached.optimizers.values(), of_torch, site)
 
 
-def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[Writer], site: str) -> None:
+def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[FieldWriter], site: str) -> None:
     """Warn of each scheduler that writes a field of a group which a plan writes too.
 
     Args:

@@ -21,7 +21,7 @@ from paramsched.files import native
 from paramsched.files.messages import calls as messages
 from paramsched.files.native import ShapeLike, ShapeNames
 from paramsched.files.reading import (
-    Place,
+    TextRange,
     placed_problems,
     plain_data,
     plain_or_bad,
@@ -237,7 +237,7 @@ class PlanText:
         if self.entries is not None:
             return _loaded_from(self.entries, shapes)
         refuse_long_text(self.text, self.name)
-        root: Place | None = None
+        root: TextRange | None = None
         try:
             root = places_in(self.text, self.name, self.format)
             refuse_large_plan(root.value, self.name)
@@ -246,7 +246,7 @@ class PlanText:
             problems = self.placed(error.problems, root)
             raise ConfigError(self.name, _with_comma_in_braces(problems)) from error.__cause__
 
-    def placed(self, problems: Iterable[Problem], root: Place | None = None) -> tuple[Problem, ...]:
+    def placed(self, problems: Iterable[Problem], root: TextRange | None = None) -> tuple[Problem, ...]:
         """Return problems with lines and columns if they are known; `root` has the places if they are known."""
         places = partial(places_in, format=self.format) if root is None else partial(_same, root)
         return placed_problems(tuple(problems), self.text, places)
@@ -335,5 +335,5 @@ def text_of(plan: Plan, format: str) -> str:
     return text
 
 
-def _same(root: Place, _: str) -> Place:
+def _same(root: TextRange, _: str) -> TextRange:
     return root

@@ -81,7 +81,7 @@ class Pairs(list[tuple[Any, Any]]):
 
 @final
 @dataclass(slots=True, eq=False)
-class Place:
+class TextRange:
     """The range of a value in the text of a config, and the ranges of its entries.
 
     The end and the entries are set while the text is read.
@@ -101,11 +101,11 @@ class Place:
     key: int | None = None
     text: str | None = None
     value: Any = None
-    parts: "dict[str | int, Place] | list[Place] | None" = None
-    awaited: "Place | None" = None
-    _named: "dict[str, Place] | None" = field(default=None, init=False)
+    parts: "dict[str | int, TextRange] | list[TextRange] | None" = None
+    awaited: "TextRange | None" = None
+    _named: "dict[str, TextRange] | None" = field(default=None, init=False)
 
-    def named(self) -> "dict[str, Place]":
+    def named(self) -> "dict[str, TextRange]":
         """Return a dict from the step of each entry in a config path, such as `.lr`, to the range of the entry."""
         if self._named is None:
             entries = self.parts.items() if isinstance(self.parts, dict) else ()
@@ -125,20 +125,20 @@ class Bracket(NamedTuple):
     at: int
 
 
-def nested_places(pieces: Iterable[Place | Bracket]) -> Place:
+def nested_places(pieces: Iterable[TextRange | Bracket]) -> TextRange:
     """Return the place of the entire document, with the places of its entries.
 
     Args:
         pieces: the scalars and the brackets, in the order of the text.
     """
-    document = Place(0, 0, parts=[], value=[])
+    document = TextRange(0, 0, parts=[], value=[])
     opened = [document]
     for piece in pieces:
         if isinstance(piece, Bracket) and piece.kind != "]":
-            empty = Place(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
-            opened.append(empty or Place(piece.at, piece.at, parts={}, value=Pairs()))
+            empty = TextRange(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
+            opened.append(empty or TextRange(piece.at, piece.at, parts={}, value=Pairs()))
             continue
-        place = piece if isinstance(piece, Place) else opened.pop()
+        place = piece if isinstance(piece, TextRange) else opened.pop()
         around = opened[-1]
         is_key = isinstance(around.parts, dict) and around.awaited is None
         if isinstance(piece, Bracket):
@@ -155,10 +155,12 @@ def nested_places(pieces: Iterable[Place | Bracket]) -> Place:
             place.key = around.awaited.begin
             around.awaited = None
     first = document.parts
-    return first[0] if isinstance(first, list) and first else Place(0, 0)
+    return first[0] if isinstance(first, list) and first else TextRange(0, 0)
 
 
-def placed_problems(problems: tuple[Problem, ...], text: str, places: Callable[[str], Place]) -> tuple[Problem, ...]:
+def placed_problems(
+    problems: tuple[Problem, ...], text: str, places: Callable[[str], TextRange]
+) -> tuple[Problem, ...]:
     """Return problems with their lines and columns.
 
     Args:
@@ -180,7 +182,7 @@ def _lacks_place(problem: Problem) -> bool:
     return problem.line is None and problem.path.startswith(ROOT)
 
 
-def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Problem:
+def _placed(problem: Problem, root: TextRange, text: str, lines: TextLines) -> Problem:
     """Return a problem with the line and column of its entry's key, value, or wrong part of the text."""
     place = place_at_path(root, problem.path)
     begin = place.begin
@@ -192,7 +194,7 @@ def _placed(problem: Problem, root: Place, text: str, lines: TextLines) -> Probl
     return problem.changed(line=line, column=column, text=lines.line(line))
 
 
-def place_at_path(root: Place, path: str) -> Place:
+def place_at_path(root: TextRange, path: str) -> TextRange:
     """Return the place of the entry at a config path, or of the closest enclosing entry."""
     place = root
     rest = path_from_root(path)
@@ -204,7 +206,7 @@ def place_at_path(root: Place, path: str) -> Place:
     return place
 
 
-def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
+def _next_place(place: TextRange, rest: str) -> tuple[TextRange, str] | None:
     """Return the place of the first entry in a path, and the rest of the path; None if there is no such entry."""
     if isinstance(place.parts, list):
         match = _INDEX.match(rest)

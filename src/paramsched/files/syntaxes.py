@@ -12,7 +12,7 @@ from paramsched.files.messages import texts as messages
 from paramsched.files.reading import (
     MOST_VALUES,
     Bracket,
-    Place,
+    TextRange,
     nested_places,
     number_from_text,
 )
@@ -40,7 +40,7 @@ def read_yaml(text: str, source: str) -> Any:
     return places_in(text, source).value
 
 
-def places_in(text: str, source: str = "", format: str = "yaml") -> Place:
+def places_in(text: str, source: str = "", format: str = "yaml") -> TextRange:
     """Return the places of the values of a document, and the values.
 
     Args:
@@ -141,16 +141,16 @@ def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     return messages.tag(source, text, place, event.tag)
 
 
-def _document(text: str, source: str) -> Place:
+def _document(text: str, source: str) -> TextRange:
     """Return the places and the values of a document."""
     import yaml
 
-    pieces: list[Place | Bracket] = []
+    pieces: list[TextRange | Bracket] = []
     depth = values = documents = 0
     for event in _plan_events(text, source):
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            place = Place(event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event))
+            place = TextRange(event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event))
             pieces.append(place)
             values += 1 + event.value.count(",")
         elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:

@@ -32,7 +32,7 @@ from paramsched.engines.reporting import (
     make_class,
     samples_in_lists,
 )
-from paramsched.engines.writes import TrainedOptimizers, Writer, warn_of_writers
+from paramsched.engines.writes import FieldWriter, TrainedOptimizers, warn_of_writers
 from paramsched.errors import MissingDependency
 from paramsched.mmengine import schedulers as drop_ins
 from paramsched.mmengine.schedulers import base
@@ -143,7 +143,7 @@ class _PlanScheduler:
         written = _fields_of_others(optimizer, inner)
         self.scheduler: Scheduler = engine_facts.attach(inner, plan, options)
         attached = self.scheduler.optimizer
-        writers = [Writer(_OTHER, attached.param_groups, field) for field in written]
+        writers = [FieldWriter(_OTHER, attached.param_groups, field) for field in written]
         warn_of_writers([attached], writers, "param_scheduler")
         self.trained = TrainedOptimizers("PlanScheduler", [self.scheduler])
         self._metrics = MetricRelay("PlanScheduler")
@@ -300,7 +300,7 @@ def _warn_of_others(runner: Any) -> None:
         if inner is not None:
             name = type(scheduler).__name__
             field = getattr(scheduler, "param_name", "lr")  # a user's class may have none
-            writers = [Writer(name, [group], base.field_of_group(group, field)) for group in inner.param_groups]
+            writers = [FieldWriter(name, [group], base.field_of_group(group, field)) for group in inner.param_groups]
             warn_of_writers([inner], writers, "param_scheduler")
 
 

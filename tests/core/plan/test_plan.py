@@ -15,7 +15,7 @@ import paramsched as ps
 from paramsched.core.plan import PLANNED_SIZES, Binding, Plan, bind, scopes_of
 from paramsched.core.plan.binding import Overlap, is_selected, overlap_of
 from paramsched.core.plan.lines import ValueRange, first_outside
-from paramsched.core.plan.optimizers import Scope, one_plan_advice
+from paramsched.core.plan.optimizers import OptimizerScope, one_plan_advice
 from paramsched.core.schedules import cosine, warmup
 from paramsched.core.time import CLOCKS
 from paramsched.errors import UnknownGroup
@@ -261,7 +261,7 @@ PLACES = (*OPTIMIZERS, "muon/a", "adamw/ab", "muon/*", "*/a", "m*/a*", "*/*")
 
 @table("optimizers", [(), OPTIMIZERS])
 def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
-    scopes = [Scope(name, frozenset(), frozenset()) for name in OPTIMIZERS]
+    scopes = [OptimizerScope(name, frozenset(), frozenset()) for name in OPTIMIZERS]
     singles = [*NAMES, *PATTERNS, *(PLACES if optimizers else ())]
     lists = [", ".join(two) for two in combinations(singles, 2)]
     groups = {

@@ -97,7 +97,7 @@ def test_a_schedule_keeps_its_final_value_exactly(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     base = data.draw(strategies.bases())
     end, schedule = settled(case.resolved), case.resolved
-    held, length = schedule.piece.held, schedule.length
+    held, length = schedule.planned.held, schedule.length
     assert end is None or end <= ceil(held) <= (end if length is None else max(end, length.updates))
     if end is None:  # open: it ends where a window does
         end = data.draw(st.integers(0, 100))
@@ -151,7 +151,7 @@ def test_values_are_finite_everywhere(name, data):
 def test_a_window_is_base_before_it_and_its_last_value_after_it(case, base, begin, size):
     cut = window(case.resolved, begin, begin + size)
     try:
-        cut.piece  # noqa: B018  # raises if a window inside begins after the end of this one
+        cut.planned  # noqa: B018  # raises if a window inside begins after the end of this one
     except InvalidArgument:
         reject()
 

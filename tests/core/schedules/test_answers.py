@@ -48,7 +48,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     actual = {
         "is": " ".join([*kinds, *["depends_on_total"] * depends_on_total(written)]),
         "resolved": str(schedule),
-        "times": f"{schedule.length}, {schedule.piece.held} | {shown(schedule.breakpoints(until=TIMES[-1]))}",
+        "times": f"{schedule.length}, {schedule.planned.held} | {shown(schedule.breakpoints(until=TIMES[-1]))}",
         "values": f"{shown(values)} | {schedule(times + 0.5, BASE).sum():.7g}",
     }
     return {**answer, **actual}

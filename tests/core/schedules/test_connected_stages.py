@@ -10,7 +10,7 @@ import pytest
 import paramsched as ps
 from paramsched.core.schedules import Schedule
 from paramsched.core.schedules.definition import Over, planner
-from paramsched.core.schedules.span import Piece, Span
+from paramsched.core.schedules.span import PlannedSchedule, Span
 from paramsched.core.time import Duration
 from support.tables import table
 
@@ -171,10 +171,10 @@ def test_scaling_keeps_the_level_at_which_a_changed_plan_continues():
 
 
 @planner(hidden=True, affine=False)
-def squared_base(call: Schedule, span: Span, over: Over) -> Piece:
+def squared_base(call: Schedule, span: Span, over: Over) -> PlannedSchedule:
     """value(t) = base squared."""
     length = span.exact_length(over)
-    return Piece(
+    return PlannedSchedule(
         call.with_args(over=Duration.of_updates(length)),
         length,
         Fraction(0),

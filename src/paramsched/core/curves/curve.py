@@ -18,7 +18,7 @@ from paramsched.errors import CallSite
 
 P = ParamSpec("P")
 
-Share: TypeAlias = Callable[[Array, float], Array]
+CurveFunction: TypeAlias = Callable[[Array, float], Array]
 """A function of k and n: the values of a formula at u = k / n."""
 
 
@@ -42,8 +42,8 @@ class Curve:
         self,
         name: str | None,
         arguments: tuple[tuple[str, Any], ...],
-        rise: Share | None,
-        fall: Share | None,
+        rise: CurveFunction | None,
+        fall: CurveFunction | None,
         *,
         monotone: bool,
         function: Callable[..., Any] | None = None,
@@ -127,7 +127,7 @@ Takes: TypeAlias = Literal["u", "rest", "both"]
 """The arguments of a formula: the progress u, what remains of it (1 - u, rounded only once), or both."""
 
 
-def _share_of(formula: Callable[..., Array], takes: Takes, named: dict[str, Any]) -> Share:
+def _share_of(formula: Callable[..., Array], takes: Takes, named: dict[str, Any]) -> CurveFunction:
     """Return a formula as a function of k and n."""
     if takes == "u":
         return lambda k, n: formula(k / float(n), **named)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import starts as messages
-from paramsched.core.plan.lines import Line, Values, by_group
+from paramsched.core.plan.lines import BoundLine, GroupValues, by_group
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import CHECKPOINT, OtherBase
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.run.values import initial_value
 
 
@@ -46,11 +46,11 @@ def report_bases(bases: Iterable[OtherBase], t: int, processes: Processes) -> No
 
 
 def log_initial_values(
-    parts: Iterable[tuple[Iterable[Line], Sequence[Group], Sequence[str | int]]],
+    parts: Iterable[tuple[Iterable[BoundLine], Sequence[GroupDict], Sequence[str | int]]],
     processes: Processes,
     *,
     has_state: bool,
-    code: Values | None = None,
+    code: GroupValues | None = None,
     is_continued: bool = False,
 ) -> bool:
     """Log the initial values of an earlier scheduler that are used as bases, and that the groups do not have.

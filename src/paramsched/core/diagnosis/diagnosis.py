@@ -36,7 +36,7 @@ from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import OtherBase, RestoredOptimizer
 from paramsched.core.run.resume import reached
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.run.steps import updates_in_states
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import RunFacts
@@ -212,9 +212,9 @@ class Diagnosis:
     def loading(
         self,
         loaded: Mapping[str, RestoredOptimizer],
-        groups: Mapping[str, list[Group]],
+        groups: Mapping[str, list[GroupDict]],
         states: Any = None,
-        present: Sequence[Group] | None = None,
+        present: Sequence[GroupDict] | None = None,
     ) -> None:
         """Warn of what a load probably does not mean. A warning may be an error, so this comes before the first write.
 
@@ -264,7 +264,7 @@ class Diagnosis:
         if rates:
             log_jumps(restored.lines, position.times, restored.states, rates, run.processes)
 
-    def restoring(self, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[Group]]) -> None:
+    def restoring(self, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[GroupDict]]) -> None:
         """Log how the saved plan differs, and the values that change."""
         self._log_notes(loaded.values())
         self._log_values(loaded, groups)
@@ -279,7 +279,7 @@ class Diagnosis:
             if identity is not None:
                 self._said_plans.add(identity)
 
-    def _log_values(self, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[Group]]) -> None:
+    def _log_values(self, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[GroupDict]]) -> None:
         """Log up to four values of the next updates that differ from those of a checkpoint, each once."""
         texts = texts_of_loaded_values(loaded, groups)
         new = [text for text in texts if text not in self._said]

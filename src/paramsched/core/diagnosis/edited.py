@@ -4,19 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import runs, starts
-from paramsched.core.run.edits import Edit
+from paramsched.core.run.edits import EditedValue
 from paramsched.core.run.messages.values import group_place
 from paramsched.core.run.observers import ExternalWrite
 
 
-def problems_of_edits(edits: Iterable[Edit], labels: Sequence[str | int]) -> Iterator[Problem]:
+def problems_of_edits(edits: Iterable[EditedValue], labels: Sequence[str | int]) -> Iterator[Problem]:
     """Yield a problem for each field and entry that was edited, with both numbers and the line that uses the edit.
 
     Args:
         edits: the entries.
         labels: the label of each group.
     """
-    alike: dict[tuple[str, bool], list[Edit]] = {}
+    alike: dict[tuple[str, bool], list[EditedValue]] = {}
     for edit in edits:
         alike.setdefault((edit.entry, edit.changes_base), []).append(edit)
     for (entry, changes_base), of_groups in alike.items():

@@ -12,18 +12,18 @@ from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.entries import warnings_of
 from paramsched.core.fields import is_number
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
-from paramsched.core.plan.lines import Line, by_group
+from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.run.values import LR
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate
 
 
 def report_unlikely_values(
-    parts: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]],
+    parts: Sequence[tuple[Sequence[BoundLine], list[GroupDict], Sequence[str | int]]],
     in_force: ResolvedPlan,
     processes: Processes,
     *,
@@ -66,7 +66,9 @@ _NAMING_THE_FIELD = (LEVEL_AS_VALUE, GROWS, BASE_OF_ZERO, GROUPS_MADE_EQUAL)
 """Codes of problems whose text names the field."""
 
 
-def _second_warmup(of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]]) -> Problem | None:
+def _second_warmup(
+    of_groups: Sequence[tuple[Sequence[BoundLine], list[GroupDict], Sequence[str | int]]],
+) -> Problem | None:
     """Return a warning if an optimizer warms up a rate that the plan warms up too; None otherwise."""
     for lines, groups, labels in of_groups:
         for index, line, base in by_group(lines):
@@ -92,7 +94,7 @@ _FACTORS = {
 
 
 def _factors_in_groups(
-    of_groups: Sequence[tuple[Sequence[Line], list[Group], Sequence[str | int]]],
+    of_groups: Sequence[tuple[Sequence[BoundLine], list[GroupDict], Sequence[str | int]]],
 ) -> Iterator[Problem]:
     """Yield a warning for each planned field with groups whose factors differ and whose bases are equal."""
     for lines, groups, labels in of_groups:
@@ -121,6 +123,6 @@ _FIRST = 64  # times that are evaluated one after another, and as many up to the
 
 def _first_times(schedule: Schedule) -> Array:
     """Return times from the beginning of a resolved schedule to its end, among them the first 64."""
-    held = schedule.piece.held
+    held = schedule.planned.held
     end = _FIRST if held is None else min(ceil(held), MAX_LENGTH)
     return np.unique(np.append(np.arange(_FIRST), np.linspace(0, end, _FIRST).astype(np.int64)))

@@ -7,19 +7,19 @@ from paramsched.core.diagnosis.bases import log_initial_values
 from paramsched.core.diagnosis.edited import problems_of_edits
 from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.diagnosis.reports import HIDDEN, texts_of_values
-from paramsched.core.plan.lines import Line
+from paramsched.core.plan.lines import BoundLine
 from paramsched.core.run.edits import changed_function, edits_since_save, edits_since_update, values_of_save
 from paramsched.core.run.position import TORCH
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import RestoredOptimizer, SavedOptimizer
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.own import has_own_shape
 
 _NAMES = 8  # of groups that a message has
 
 
-def warn_of_changes(run: Run, name: str, restored: RestoredOptimizer, groups: Mapping[str, list[Group]]) -> None:
+def warn_of_changes(run: Run, name: str, restored: RestoredOptimizer, groups: Mapping[str, list[GroupDict]]) -> None:
     """Warn of values that the load overwrites, and that neither the checkpoint's record nor the run explains."""
     attached = run.attached[name]
     if restored.saved.is_in_groups:
@@ -34,7 +34,7 @@ def warn_of_changes(run: Run, name: str, restored: RestoredOptimizer, groups: Ma
 
 
 def warn_of_changed_functions(
-    saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str, processes: Processes
+    saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]], name: str, processes: Processes
 ) -> None:
     """Warn of values in a checkpoint that the user's own shapes in its plan do not return; as `changed_function`."""
     in_force = None if saved.state is None else saved.state.in_force
@@ -45,7 +45,7 @@ def warn_of_changed_functions(
         processes.warn(problem)
 
 
-def warn_of_other_order(groups: Sequence[Group], present: Sequence[Group], processes: Processes) -> None:
+def warn_of_other_order(groups: Sequence[GroupDict], present: Sequence[GroupDict], processes: Processes) -> None:
     """Warn if the groups of a checkpoint have other names than those of the optimizer."""
     saved_names = [group.get("name") for group in groups]
     own_names = [group.get("name") for group in present]
@@ -58,7 +58,7 @@ def missing_count(
     run: Run,
     name: str,
     restored: RestoredOptimizer,
-    groups: list[Group],
+    groups: list[GroupDict],
     taken: int | None,
     *,
     is_known: bool,
@@ -75,7 +75,7 @@ def missing_count(
     """
     attached = run.attached[name]
     count = restored.saved.count
-    lines: Sequence[Line] = () if restored.replaced else restored.lines
+    lines: Sequence[BoundLine] = () if restored.replaced else restored.lines
     parts = [(lines, groups, attached.scope.labels(groups))]
     is_initial = count is None and log_initial_values(parts, run.processes, has_state=True, code=attached.bases.values)
     if run.arguments.start is not None or (count is not None and (taken or 0) <= HIDDEN):
@@ -87,7 +87,7 @@ def missing_count(
     return messages.checkpoint_without_count(count, taken, has_initial_values=is_initial)
 
 
-def texts_of_loaded_values(loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[Group]]) -> list[str]:
+def texts_of_loaded_values(loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[GroupDict]]) -> list[str]:
     """Return the sentences about values of the next updates that differ from those of the checkpoint.
 
     Args:

@@ -9,24 +9,24 @@ from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.fields import Field, finite_or_none, recorded_base
 from paramsched.core.plan.binding import binding_key
 from paramsched.core.plan.lines import (
-    Line,
-    Place,
+    BoundLine,
+    GroupField,
     RuleStates,
-    UpdateTimes,
+    UpdateRange,
     by_group,
     has_field,
     values_at,
 )
-from paramsched.core.plan.optimizers import Scope
+from paramsched.core.plan.optimizers import OptimizerScope
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.processes import Processes, log
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 
 VALUES_SHOWN: Final = 4  # values of a field that a message has
 
 
 def report_optional_fields(
-    in_force: ResolvedPlan, optimizers: Sequence[tuple[Scope, Sequence[Group]]], processes: Processes
+    in_force: ResolvedPlan, optimizers: Sequence[tuple[OptimizerScope, Sequence[GroupDict]]], processes: Processes
 ) -> None:
     """Log the optional lines whose field no group has: they apply to a group that is added with this entry.
 
@@ -53,7 +53,7 @@ def report_optional_fields(
 
 
 def report_position(
-    lines: Iterable[Line], taken: int | None, count: int | None, processes: Processes, *, whose: str
+    lines: Iterable[BoundLine], taken: int | None, count: int | None, processes: Processes, *, whose: str
 ) -> None:
     """Report that the plan starts at 0, which may not be the position of the run.
 
@@ -78,7 +78,11 @@ _SAME: Final = 1e-6
 
 
 def log_jumps(
-    lines: Sequence[Line], times: UpdateTimes, states: RuleStates, before: Mapping[Place, Any], processes: Processes
+    lines: Sequence[BoundLine],
+    times: UpdateRange,
+    states: RuleStates,
+    before: Mapping[GroupField, Any],
+    processes: Processes,
 ) -> None:
     """Log the values at which a plan continues the run of another scheduler, if they are not those of that scheduler.
 
@@ -101,7 +105,7 @@ def log_jumps(
 
 
 def texts_of_values(
-    lines: Sequence[Line], position: UpdateTimes, states: RuleStates, before: Mapping[Place, float]
+    lines: Sequence[BoundLine], position: UpdateRange, states: RuleStates, before: Mapping[GroupField, float]
 ) -> list[str]:
     """Return a sentence for each value of the next update that differs from that of a checkpoint.
 
@@ -120,10 +124,10 @@ def texts_of_values(
     return [*texts]
 
 
-def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line]:
+def without_initial(lines: Iterable[BoundLine], groups: Sequence[GroupDict]) -> list[BoundLine]:
     """Return the lines in groups to which neither an earlier scheduler nor a plan has given a base."""
     kept = {index for index, group in enumerate(groups) if not any(str(key).startswith("initial_") for key in group)}
-    without: list[Line] = []
+    without: list[BoundLine] = []
     for line in lines:
         places = {at for at in line.groups if at in kept and recorded_base(groups[at], line.field.slot) is None}
         if places:
@@ -131,7 +135,7 @@ def without_initial(lines: Iterable[Line], groups: Sequence[Group]) -> list[Line
     return without
 
 
-def warn_of_present_bases(present: Sequence[Line], t: int, processes: Processes) -> None:
+def warn_of_present_bases(present: Sequence[BoundLine], t: int, processes: Processes) -> None:
     """Warn that an earlier scheduler may have changed these bases, because their groups had no initial value."""
     if present:
         processes.warn(messages.present_bases(present, t))

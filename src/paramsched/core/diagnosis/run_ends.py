@@ -7,14 +7,18 @@ from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.reports import VALUES_SHOWN
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes, by_group, values_at
+from paramsched.core.plan.lines import BoundLine, RuleStates, UpdateRange, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.time.duration import amount_text
 
 
 def run_goes_on(
-    in_force: ResolvedPlan, lines: Sequence[Line], times: UpdateTimes, states: RuleStates, last: Amount | None = None
+    in_force: ResolvedPlan,
+    lines: Sequence[BoundLine],
+    times: UpdateRange,
+    states: RuleStates,
+    last: Amount | None = None,
 ) -> Problem:
     """Return the warning that a run goes on after the end of its plan.
 
@@ -43,12 +47,12 @@ def run_goes_on(
     )
 
 
-def _present_values(lines: Sequence[Line], times: UpdateTimes, states: RuleStates) -> list[str]:
+def _present_values(lines: Sequence[BoundLine], times: UpdateRange, states: RuleStates) -> list[str]:
     """Return the words for the values of each field in the next update, such as "lr stays at 0.1"."""
     now = values_at(lines, times, states)
     by_field: dict[tuple[str, bool], dict[str, None]] = {}
     for index, line, _ in by_group(lines):
-        held = line.schedule.piece.held
+        held = line.schedule.planned.held
         is_held = held is not None and bool(held <= times.on_clock(line.clock)) and not line.schedule.metric_rules
         values = by_field.setdefault((line.name, is_held), {})
         values[f"{now[index, line.field.slot]:g}"] = None
@@ -61,7 +65,7 @@ def _present_values(lines: Sequence[Line], times: UpdateTimes, states: RuleState
 _NEAR_TWICE: Final = 0.05  # batches of different sizes differ from their mean
 
 
-def _is_count_so_far(last: Amount, times: UpdateTimes) -> bool:
+def _is_count_so_far(last: Amount, times: UpdateRange) -> bool:
     """Return whether the last report is as large as if every report was the sum of all updates so far.
 
     The reports of n updates that consume c each are then c, 2c, …, nc. The last one is 2n / (n + 1) of their mean.

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias, final
 
 from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.fields import Field
-from paramsched.core.plan.lines import Line, UpdateTimes, by_group, values_at
+from paramsched.core.plan.lines import BoundLine, UpdateRange, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.run import Run
 from paramsched.core.run.values import LR
@@ -29,7 +29,7 @@ class ShortRun:
     """
 
     in_force: ResolvedPlan
-    lines: Sequence[Sequence[Line]]  # of each optimizer
+    lines: Sequence[Sequence[BoundLine]]  # of each optimizer
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -57,7 +57,7 @@ class ShortRun:
         total = in_force.total
         if total is None or total - run.t <= _SKIPPED * total:
             return ""
-        now, last, end = (self._values(UpdateTimes(t, None)) for t in (run.t - 1, total - 1, total))
+        now, last, end = (self._values(UpdateRange(t, None)) for t in (run.t - 1, total - 1, total))
         return _sentence(f"update {run.t} of {total}", now, last, end)
 
     def _before_amount(self, unit: str, largest_report: float) -> str:
@@ -73,12 +73,12 @@ class ShortRun:
         step = largest_report if unit == PROGRESS else consumed / run.t
         if end - consumed <= max(_SKIPPED * end, _LAST_STEPS * step):
             return ""
-        now = self._values(UpdateTimes(run.t - 1, run.last_amount))
-        after = self._values(UpdateTimes(run.t, end))
+        now = self._values(UpdateRange(run.t - 1, run.last_amount))
+        after = self._values(UpdateRange(run.t, end))
         of_plan = "" if total is None else f" of {total}"
         return _sentence(f"update {run.t}, {amount_text(unit, run.amount)}{of_plan}", now, after, after)
 
-    def _values(self, times: UpdateTimes) -> dict[ValuePlace, float]:
+    def _values(self, times: UpdateRange) -> dict[ValuePlace, float]:
         """Return the values of an update by field, optimizer and group, one group after another."""
         values_by_place: dict[ValuePlace, float] = {}
         for number, lines in enumerate(self.lines):

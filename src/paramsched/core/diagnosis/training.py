@@ -18,7 +18,7 @@ from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.step_hook import STEP_HOOK
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.run.steps import updates_in_state, updates_in_states
 
 _WATCHED: Final = 4  # parameters of an optimizer
@@ -157,7 +157,7 @@ class ParameterWrites:
         """Return the largest number of writes to the parameters of one optimizer, or of steps that trained them."""
         return max((writes.count() for writes in self._optimizers.values()), default=0)
 
-    def are_in(self, groups: Iterable[Group]) -> bool:
+    def are_in(self, groups: Iterable[GroupDict]) -> bool:
         """Return whether one of the watched parameters is in some groups."""
         parameters = set(map(id, parameters_of(groups)))
         return any(not writes.parameters.isdisjoint(parameters) for writes in self._optimizers.values())
@@ -196,7 +196,7 @@ def unmoved(run: Run, writes: ParameterWrites, observed: Collection[str]) -> Pro
     state = run.state
     if state.has_moved or run.in_force.is_over_at(state.t, state.amount):
         return None
-    if observed and all(binding.schedule.piece.held == 0 for binding in run.in_force.counted.bindings):
+    if observed and all(binding.schedule.planned.held == 0 for binding in run.in_force.counted.bindings):
         return None  # the metrics alone move it
     measured = writes.measured()
     if not measured:
@@ -250,7 +250,7 @@ class MovesAfterLoad:
         run.processes.log(*messages.moved_without_step(moves))
 
 
-def parameters_of(groups: Iterable[Group]) -> list[Any]:
+def parameters_of(groups: Iterable[GroupDict]) -> list[Any]:
     """Return the parameters of some groups, which may be those of an engine's wrapper of an optimizer."""
     parameters = list[Any]()
     for group in groups:

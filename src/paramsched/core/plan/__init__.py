@@ -17,7 +17,7 @@ from paramsched.core.plan.forms import PlanLike as PlanLike
 from paramsched.core.plan.forms import PublishedPlan as PublishedPlan
 from paramsched.core.plan.forms import plan_in_run as plan_in_run
 from paramsched.core.plan.forms import plan_of as plan_of
-from paramsched.core.plan.lines import Line as Line
+from paramsched.core.plan.lines import BoundLine as BoundLine
 from paramsched.core.plan.lines import bind as bind
 from paramsched.core.plan.lr_lambda import to_lambda as to_lambda
 from paramsched.core.plan.optimizers import ALONE as ALONE

@@ -274,7 +274,7 @@ def _difference_of_some_times(
         return None  # two clocks that cannot be converted into each other
     end = ends[unit]
     spread = np.concatenate([np.linspace(0, end - 1, count), np.geomspace(1, end, count) - 1])
-    edges = [min(ceil(time), end) for schedule in schedules for time in islice(schedule.piece.edges(0, end), count)]
+    edges = [min(ceil(time), end) for schedule in schedules for time in islice(schedule.planned.edges(0, end), count)]
     times = np.unique(np.concatenate([spread.astype(np.int64), np.array(edges, dtype=np.int64)]))
     times = times[times < end]
     difference = _first_difference(schedules, (times, times), base)

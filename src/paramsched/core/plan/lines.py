@@ -22,7 +22,7 @@ from paramsched.core.plan.binding import (
     selector_text,
 )
 from paramsched.core.plan.messages import lines as messages
-from paramsched.core.plan.optimizers import WHOLE, Scope
+from paramsched.core.plan.optimizers import WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.schedules.anneals import require_positive_base
@@ -166,7 +166,7 @@ def _updates_to_look_at(
     # Three updates are computed at each edge, which costs as much as they do.
     most = min(most, affordable // 6, _MOST_EDGE_COST // cost_of_edge(schedule))
     updates = np.linspace(start, end - 1, count).astype(np.int64)
-    edges = np.array([float(min(edge, last + 1)) for edge in islice(schedule.piece.edges(first, last + 1), most)])
+    edges = np.array([float(min(edge, last + 1)) for edge in islice(schedule.planned.edges(first, last + 1), most)])
     # The updates just before and after each edge, on any clock: times do not decrease.
     after = np.searchsorted(times_of(updates), edges)
     near = updates[np.clip(after, 0, updates.size - 1)]
@@ -182,16 +182,16 @@ def _updates_to_look_at(
 def end_of_values(schedule: Schedule) -> int | None:
     """Return the time after which a resolved schedule is constant, plus 1; None if it never is."""
     try:
-        held = schedule.piece.held
+        held = schedule.planned.held
     except ParamschedError:
         return None
     return None if held is None else min(ceil(held) + 1, MAX_LENGTH)
 
 
-Place: TypeAlias = tuple[int, str]
+GroupField: TypeAlias = tuple[int, str]
 """The index of a group, and the flat name of a field (`Field.slot`)."""
 
-Values: TypeAlias = Mapping[Place, float]
+GroupValues: TypeAlias = Mapping[GroupField, float]
 
 BaseOf: TypeAlias = Callable[[Field, Group, int], float]
 """A function that returns the base of a field in a group, which has this index."""
@@ -200,7 +200,7 @@ RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 
 
 @final
-class UpdateTimes(NamedTuple):
+class UpdateRange(NamedTuple):
     """The times of successive updates; a tuple, because one is constructed at many updates.
 
     Args:
@@ -230,7 +230,7 @@ class UpdateTimes(NamedTuple):
 
 @final
 @dataclass(frozen=True, eq=False)
-class Line:
+class BoundLine:
     """A field, its schedule, and the groups of one optimizer that follow it, each with its base.
 
     Args:
@@ -259,7 +259,7 @@ class Line:
         """Pairs of a group and its base."""
         return zip(self.groups, self.bases, strict=True)
 
-    def with_bases(self, bases: Values) -> "Line":
+    def with_bases(self, bases: GroupValues) -> "BoundLine":
         """Return the line with other bases, as far as they are known; the same object if they are equal."""
         slot = self.field.slot
         new = tuple(bases.get((index, slot), base) for index, base in self.places)
@@ -268,7 +268,7 @@ class Line:
                 require_positive_base(self.schedule, base, f"{self.field} of group {index}")
         return self if new == self.bases else replace(self, bases=new)
 
-    def only(self, groups: Container[int]) -> "Line":
+    def only(self, groups: Container[int]) -> "BoundLine":
         """Return the line with some of its groups only."""
         kept = [place for place in self.places if place[0] in groups]
         if len(kept) == len(self.groups):
@@ -308,7 +308,7 @@ class Line:
             problem = self._range.problem(value)
             raise messages.value_is_outside(str(self.field), problem, value, int(first + place[0]))
 
-    def factors(self, times: UpdateTimes) -> list[float] | None:
+    def factors(self, times: UpdateRange) -> list[float] | None:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
         if self._range is not None:
             return None  # because values are compared with the range
@@ -321,7 +321,7 @@ class Line:
             return None  # a base of 0 stays 0, but 0 * inf would be NaN
         return repeated(factors, times.size)
 
-    def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
+    def values_of_one(self, times: UpdateRange, base: float, states: RuleStates) -> list[float]:
         """Return the value for one base at each update."""
         at = times.on_clock(self.clock)
         if self._factor_at is not None and not isinstance(at, np.ndarray):
@@ -330,7 +330,7 @@ class Line:
         self._refuse_outside(values, times.first)
         return values
 
-    def values_at(self, times: UpdateTimes, states: RuleStates) -> list[float]:
+    def values_at(self, times: UpdateRange, states: RuleStates) -> list[float]:
         """Return the value of each group at one update."""
         at = times.on_clock(self.clock)
         if self._factor_at is not None and not isinstance(at, np.ndarray):  # without arrays, because a load asks often
@@ -339,13 +339,13 @@ class Line:
         values: list[float] = np.broadcast_to(self.rows(times, states), (1, len(self.groups)))[0].tolist()
         return values
 
-    def rows(self, times: UpdateTimes, states: RuleStates) -> Any:
+    def rows(self, times: UpdateRange, states: RuleStates) -> Any:
         """Return an array with a row per update and a column per group, each equal to `values_of_one` of its base."""
         rows = self._rows(times, states)
         self._refuse_outside(rows, times.first)
         return rows
 
-    def _rows(self, times: UpdateTimes, states: RuleStates) -> Any:
+    def _rows(self, times: UpdateRange, states: RuleStates) -> Any:
         at = times.on_clock(self.clock)
         bases = np.array(self.bases)
         if not self.schedule.metric_rules:
@@ -372,7 +372,7 @@ def repeated(column: Any, count: int) -> list[float]:
     return values
 
 
-def rows_of(lines: Sequence[Line], times: UpdateTimes, states: RuleStates) -> Any:
+def rows_of(lines: Sequence[BoundLine], times: UpdateRange, states: RuleStates) -> Any:
     """Return an array with a row for each update, and the columns of one line after those of another."""
     block = np.empty((times.size, sum(len(line.groups) for line in lines)))
     begin = 0
@@ -383,9 +383,9 @@ def rows_of(lines: Sequence[Line], times: UpdateTimes, states: RuleStates) -> An
     return block
 
 
-def values_at(lines: Iterable[Line], times: UpdateTimes, states: RuleStates) -> dict[Place, float]:
+def values_at(lines: Iterable[BoundLine], times: UpdateRange, states: RuleStates) -> dict[GroupField, float]:
     """Return the value of each field in each group at one update."""
-    values: dict[Place, float] = {}
+    values: dict[GroupField, float] = {}
     for line in lines:
         slot = line.field.slot
         for index, value in zip(line.groups, line.values_at(times, states), strict=True):
@@ -393,18 +393,18 @@ def values_at(lines: Iterable[Line], times: UpdateTimes, states: RuleStates) -> 
     return values
 
 
-def bases_of(lines: Iterable[Line]) -> dict[Place, float]:
+def bases_of(lines: Iterable[BoundLine]) -> dict[GroupField, float]:
     """Return the base of each field in each group."""
     return {(index, line.field.slot): base for line in lines for index, base in line.places}
 
 
-def by_group(lines: Iterable[Line]) -> list[tuple[int, Line, float]]:
+def by_group(lines: Iterable[BoundLine]) -> list[tuple[int, BoundLine, float]]:
     """Return the lines of each group with its base, one group after another."""
     places = [(index, line, base) for line in lines for index, base in line.places]
     return sorted(places, key=itemgetter(0))
 
 
-def joined(lines: Sequence[Line]) -> Line:
+def joined(lines: Sequence[BoundLine]) -> BoundLine:
     """Return lines of one field with one schedule as one line."""
     first, *rest = lines
     if not rest:
@@ -421,9 +421,9 @@ def base_in(field: Field, group: Group, _index: int) -> float:
 def lines_of(
     plan: Plan,
     groups: Sequence[Group],
-    scope: Scope = WHOLE,
+    scope: OptimizerScope = WHOLE,
     base_of: BaseOf | None = None,
-) -> tuple[Line, ...]:
+) -> tuple[BoundLine, ...]:
     """Return the lines of a plan in some groups. The groups are validated, but not changed.
 
     Args:
@@ -447,7 +447,7 @@ def lines_of(
     for index, group in enumerate(groups):
         for field, place in _fields_of_group(group, texts[index], places[index], fields):
             indices_of.setdefault((place, field), []).append(index)
-    lines: list[Line] = []
+    lines: list[BoundLine] = []
     for place, field in sorted(indices_of, key=itemgetter(0)):
         line = plan.bindings[place]
         indices = indices_of[place, field]
@@ -457,7 +457,7 @@ def lines_of(
                 base = base_of(field, groups[index], index)
                 require_positive_base(line.schedule, base, f"{field} of {texts[index]}")
                 bases.append(base)
-        lines.append(Line(line.name, field, line.schedule, plan.clock, tuple(indices), tuple(bases)))
+        lines.append(BoundLine(line.name, field, line.schedule, plan.clock, tuple(indices), tuple(bases)))
     return tuple(lines)
 
 
@@ -489,7 +489,7 @@ def _places_by_group(
     fields: Mapping[str, Field],
     groups: Sequence[Group],
     labels: Sequence[str | int],
-    scope: Scope,
+    scope: OptimizerScope,
 ) -> list[dict[str, int]]:
     """Return, for each group, the place in the plan of the line that each field follows, by the name of the field.
 
@@ -530,7 +530,7 @@ def _groups_of_line(
     field: Field,
     groups: Sequence[Group],
     labels: Sequence[str | int],
-    scope: Scope,
+    scope: OptimizerScope,
     named: Mapping[str, Sequence[int]],
 ) -> Iterable[int]:
     """Return the groups of an optimizer that a line of a plan selects.
@@ -590,9 +590,9 @@ def _with_field(field: Field, groups: Sequence[Group]) -> Sequence[int]:
     return range(len(groups))
 
 
-def bind(plan: Plan, groups: Sequence[Group], scope: Scope = WHOLE) -> tuple[tuple[Line, ...], ...]:
+def bind(plan: Plan, groups: Sequence[Group], scope: OptimizerScope = WHOLE) -> tuple[tuple[BoundLine, ...], ...]:
     """Return, for each group, the lines of a plan that it follows; as `lines_of`."""
-    lines: list[list[Line]] = [[] for _ in groups]
+    lines: list[list[BoundLine]] = [[] for _ in groups]
     for line in lines_of(plan, groups, scope):
         for index in line.groups:
             lines[index].append(line)

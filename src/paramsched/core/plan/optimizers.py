@@ -128,7 +128,7 @@ def flat_optimizers(optimizers: Mapping[str, Sequence[Group]]) -> dict[str, tupl
 
 @final
 @dataclass(frozen=True, slots=True)
-class Scope:
+class OptimizerScope:
     """An optimizer, and the lines of a plan that concern it.
 
     Args:
@@ -183,11 +183,11 @@ class Scope:
         return fnmatchcase(str(label), pattern) or fnmatchcase(f"{self.optimizer}/{group.get('name')}", pattern)
 
 
-WHOLE = Scope("", None, frozenset())
+WHOLE = OptimizerScope("", None, frozenset())
 """The scope of a single optimizer."""
 
 
-def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, Scope]:
+def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Group]]) -> dict[str, OptimizerScope]:
     """Return the scope of each optimizer, after the lines of a plan were checked against all of them.
 
     Args:
@@ -205,7 +205,7 @@ def scopes_of(plan: Plan, resolved: Plan, optimizers: Mapping[str, Sequence[Grou
         derived = frozenset(map(binding_key, resolved.bindings)).difference(map(binding_key, plan.bindings))
     if ALONE in optimizers:
         return {ALONE: replace(WHOLE, derived=derived)}
-    scopes = {name: Scope(name, frozenset(), derived) for name in optimizers}
+    scopes = {name: OptimizerScope(name, frozenset(), derived) for name in optimizers}
     fields = fields_of(resolved, derived, optimizers, needed=True)
     labeled = [
         (scopes[name], group, label)
@@ -225,7 +225,7 @@ def fields_of(
 
     Args:
         resolved: the plan with followed fields replaced.
-        derived: as in `Scope`.
+        derived: as in `OptimizerScope`.
         optimizers: the groups of each optimizer, by its name.
         needed: True to raise for a line for all groups whose field no optimizer has.
     """
@@ -252,7 +252,7 @@ def _having(name: str, optimizers: Mapping[str, Sequence[Group]], *, needed: boo
 
 def _check_selector(
     binding: Binding,
-    labeled: Sequence[tuple[Scope, Group, str | int]],
+    labeled: Sequence[tuple[OptimizerScope, Group, str | int]],
     optimizers: Mapping[str, Sequence[Group]],
 ) -> None:
     """Raise for an index, for a part that selects nothing, and for a part with two meanings."""

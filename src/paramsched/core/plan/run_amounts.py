@@ -245,7 +245,7 @@ class SizeTarget:
 
     def is_held_at(self, update: int, amount: int) -> bool:
         """Return whether the value of the run fact is constant from a position on."""
-        held = self.schedule.piece.held
+        held = self.schedule.planned.held
         return held is not None and (times_on(self.clock, amount) if self.by_amount else update) >= held
 
 

@@ -20,9 +20,9 @@ from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Group
 from paramsched.core.plan.binding import Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
-from paramsched.core.plan.lines import Line, base_in, by_group, lines_of
+from paramsched.core.plan.lines import BoundLine, base_in, by_group, lines_of
 from paramsched.core.plan.messages import traces as messages
-from paramsched.core.plan.optimizers import ALONE, Scope, check_names, find_group, scopes_of
+from paramsched.core.plan.optimizers import ALONE, OptimizerScope, check_names, find_group, scopes_of
 from paramsched.core.plan.plan import Plan, group_of_bases
 from paramsched.core.plan.resolution import (
     TimeUnit,
@@ -187,7 +187,7 @@ class TraceBase:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class _Curve:
+class _TracedLine:
     """The values of a field in a group, or of a target, and the schedule, its clock and the base they come from."""
 
     values: Floats
@@ -208,7 +208,7 @@ class Trace:
     """
 
     facts: RunFacts
-    _curves: dict[Key, _Curve]
+    _curves: dict[Key, _TracedLine]
     _times: TracedTimes
     _resolved: Plan
     _indices: dict[int, str | int]  # the group with each index, of a single optimizer
@@ -371,7 +371,7 @@ class Trace:
         data = np.stack([curve.values for curve in self._curves.values()], axis=1)
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
-    def _curve(self, field: str, group: str | int) -> _Curve:
+    def _curve(self, field: str, group: str | int) -> _TracedLine:
         return self._curves[self._find_curve((field, group))]
 
     def _find_curve(self, key: Key | str) -> Key:
@@ -475,7 +475,9 @@ def trace(
     return Trace(facts, curves, times, resolved, indices, names)
 
 
-def _lines_in(groups: Sequence[Group], plan: Plan, scope: Scope, bases: Mapping[str, float] | None) -> tuple[Line, ...]:
+def _lines_in(
+    groups: Sequence[Group], plan: Plan, scope: OptimizerScope, bases: Mapping[str, float] | None
+) -> tuple[BoundLine, ...]:
     """Return the lines of a plan in the groups of an optimizer, or in the one with the bases."""
     try:
         return lines_of(plan, groups, scope, base_in)
@@ -487,8 +489,8 @@ def _lines_in(groups: Sequence[Group], plan: Plan, scope: Scope, bases: Mapping[
 
 
 def _curves_of(
-    plan: Plan, lines: Mapping[str, Sequence[Line]], labels: Mapping[str, Sequence[str | int]], times: TracedTimes
-) -> dict[Key, _Curve]:
+    plan: Plan, lines: Mapping[str, Sequence[BoundLine]], labels: Mapping[str, Sequence[str | int]], times: TracedTimes
+) -> dict[Key, _TracedLine]:
     """Return the curves of a plan, field by field, and then those of its targets.
 
     Args:
@@ -497,7 +499,7 @@ def _curves_of(
         labels: the names or indices of these groups.
         times: the times.
     """
-    by_field: dict[str, list[tuple[Key, Line, float]]] = {line.name: [] for line in plan.bindings}
+    by_field: dict[str, list[tuple[Key, BoundLine, float]]] = {line.name: [] for line in plan.bindings}
     for optimizer, lines_of_groups in lines.items():
         for index, line, base in by_group(lines_of_groups):
             by_field[line.name].append(((line.name, labels[optimizer][index]), line, base))
@@ -526,11 +528,11 @@ def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> An
     return group_of_bases("trace", bases)
 
 
-def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _Curve:
+def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _TracedLine:
     """Return the curve of a schedule for a base."""
     values = evaluate(schedule, times.on(clock), base)
     values.setflags(write=False)
-    return _Curve(values, schedule, clock, TraceBase(base, _share_of_base(schedule, times.end_on(clock))))
+    return _TracedLine(values, schedule, clock, TraceBase(base, _share_of_base(schedule, times.end_on(clock))))
 
 
 def _share_of_base(schedule: Schedule, end: int) -> Literal["all", "some", "none"]:
@@ -577,7 +579,7 @@ def _restored(
     curves: list[tuple[Any, ...]],
 ) -> Trace:
     by_key = {
-        key: _Curve(values, schedule, clock, TraceBase(base, share))
+        key: _TracedLine(values, schedule, clock, TraceBase(base, share))
         for key, values, schedule, clock, base, share in curves
     }
     return Trace(facts, by_key, TracedTimes(*times), resolved, indices, optimizers)

@@ -8,7 +8,7 @@ from typing import Any, Final, final
 import numpy as np
 import torch
 
-from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.lines import UpdateRange
 from paramsched.core.plan.messages.amounts import missing_progress
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, PlannedAmounts, UnknownAmounts
@@ -165,16 +165,16 @@ class AmountCounter:
         self.last_amount = amount
         self.amount = following
 
-    def times_from(self, t: int, amount: Amount | None, count: int) -> UpdateTimes:
+    def times_from(self, t: int, amount: Amount | None, count: int) -> UpdateRange:
         """Return the times of up to `count` updates from update `t` on, before which the run has this amount."""
         if self.is_progress:
-            return UpdateTimes(t, amount, count)
+            return UpdateRange(t, amount, count)
         if amount is None or self._expected(t) != amount:  # of an optimizer that has not stepped in the last update
-            return UpdateTimes(t, amount)
+            return UpdateRange(t, amount)
         if len(self._ahead) - (t - self._first) < count:
             self._compute(t, amount, self._each, count)
         amounts = self._ahead[t - self._first :][:count]
-        return UpdateTimes(t, amount) if len(amounts) == 1 else UpdateTimes(t, np.array(amounts), len(amounts))
+        return UpdateRange(t, amount) if len(amounts) == 1 else UpdateRange(t, np.array(amounts), len(amounts))
 
     def _expected(self, t: int) -> Amount | None:
         at = t - self._first

@@ -9,17 +9,17 @@ import torch
 
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import binding_key
-from paramsched.core.plan.lines import Line, UpdateTimes, bases_of, by_group, values_at
-from paramsched.core.plan.optimizers import Scope, fields_of
+from paramsched.core.plan.lines import BoundLine, UpdateRange, bases_of, by_group, values_at
+from paramsched.core.plan.optimizers import OptimizerScope, fields_of
 from paramsched.core.run.groups import BoundGroups, CodeBases
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.observers import ExternalWrite
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.run_state import RunState
-from paramsched.core.run.state import COUNT, Group, write_entries
+from paramsched.core.run.state import COUNT, GroupDict, write_entries
 from paramsched.core.run.steps import run_uncompiled
-from paramsched.core.run.values import Overwritten, ValueRows, initial_value, note_tensors, starting_lines
+from paramsched.core.run.values import Overwritten, ValueTable, initial_value, note_tensors, starting_lines
 from paramsched.errors import PlanError
 
 
@@ -52,19 +52,19 @@ class AttachedOptimizer:
         all_groups: returns the bound groups of all optimizers, by name.
     """
 
-    load_written: Callable[[list[Group]], object]
+    load_written: Callable[[list[GroupDict]], object]
 
     def __init__(
         self,
         run: RunState,
         name: str,
-        scope: Scope,
+        scope: OptimizerScope,
         t: int,
-        lines: tuple[Line, ...],
-        groups: list[Group],
+        lines: tuple[BoundLine, ...],
+        groups: list[GroupDict],
         *,
         can_start: bool,
-        all_groups: Callable[[], Mapping[str, list[Group]]],
+        all_groups: Callable[[], Mapping[str, list[GroupDict]]],
     ) -> None:
         self.run = run
         self.name = name
@@ -79,10 +79,10 @@ class AttachedOptimizer:
         self._all_groups = all_groups
 
     @property
-    def times(self) -> UpdateTimes:
+    def times(self) -> UpdateRange:
         """The time of the update that its next step belongs to."""
         run = self.run
-        return UpdateTimes(self.t, run.amount if self.t == run.t else run.last_amount)
+        return UpdateRange(self.t, run.amount if self.t == run.t else run.last_amount)
 
     @property
     def position(self) -> RunPosition:
@@ -91,14 +91,14 @@ class AttachedOptimizer:
 
     # ------------------------------------------------------------------ lines and values
 
-    def lines(self, groups: list[Group]) -> tuple[Line, ...]:
+    def lines(self, groups: list[GroupDict]) -> tuple[BoundLine, ...]:
         """Return the lines of the plan in force in some groups of the optimizer."""
         return starting_lines(self.run.in_force.counted, groups, scope=self.scope)
 
-    def new_table(self, lines: tuple[Line, ...], groups: list[Group]) -> ValueRows:
+    def new_table(self, lines: tuple[BoundLine, ...], groups: list[GroupDict]) -> ValueTable:
         """Compute the values of the next update, without writing them."""
         in_force = self.run.in_force
-        return ValueRows(in_force.counted, lines, groups, self.times, self.run.states, end=in_force.total)
+        return ValueTable(in_force.counted, lines, groups, self.times, self.run.states, end=in_force.total)
 
     def planned_values(self, *, last: bool = False) -> dict[tuple[int, str], float]:
         """Return the values of the run's next update in the groups, or of the last one if `last`."""
@@ -109,14 +109,14 @@ class AttachedOptimizer:
 
     # ------------------------------------------------------------------ binding and writing
 
-    def bind(self, groups: list[Group], table: ValueRows) -> None:
+    def bind(self, groups: list[GroupDict], table: ValueTable) -> None:
         """Write the values of the next update, the first ones of `table`, and use `table` for later updates."""
         self.bases.note_initial(groups)
         write_entries(bases_of(table.lines), groups, self.t)
         table.put()
         self.take(table, groups)
 
-    def take(self, table: ValueRows, groups: list[Group]) -> None:
+    def take(self, table: ValueTable, groups: list[GroupDict]) -> None:
         """Use this table and these groups from now on. The groups already contain the first row."""
         run = self.run
         self.table = table
@@ -187,7 +187,7 @@ class AttachedOptimizer:
         """Count a step of the optimizer that was an update."""
         self.advance(optimizer.param_groups)
 
-    def advance(self, groups: list[Group]) -> None:
+    def advance(self, groups: list[GroupDict]) -> None:
         """Count a step that was an update, and write the values of the next one.
 
         The step starts an update of the run, unless another optimizer has started it.
@@ -205,7 +205,7 @@ class AttachedOptimizer:
             return
         self.write_next(groups)
 
-    def write_next(self, groups: list[Group]) -> None:
+    def write_next(self, groups: list[GroupDict]) -> None:
         """Write the values of the next update of the run."""
         run = self.run
         table = self.table
@@ -242,7 +242,7 @@ class AttachedOptimizer:
         run.extend(self.table, run.times)
         run.tell_update(self.name)
 
-    def _check_tensors(self, groups: list[Group]) -> None:
+    def _check_tensors(self, groups: list[GroupDict]) -> None:
         """Note tensors that other code filled or replaced, and write the original tensors into the groups again."""
         run = self.run
         table = self.table
@@ -251,7 +251,7 @@ class AttachedOptimizer:
         self.hand_over(groups)
         table.tensors.install_views()
 
-    def hand_over(self, groups: list[Group]) -> None:
+    def hand_over(self, groups: list[GroupDict]) -> None:
         """Tell the observers what other code wrote into groups that the optimizer still has, once for each field.
 
         The noted values may equal the plan, because the writes compare object identities.
@@ -289,7 +289,7 @@ class AttachedOptimizer:
 
     # ------------------------------------------------------------------ groups that other code has changed
 
-    def sync(self, groups: list[Group]) -> bool:
+    def sync(self, groups: list[GroupDict]) -> bool:
         """Bind the groups again if groups were added, removed or replaced; return whether they were.
 
         This check is slower than `is_unchanged`, because it also detects groups that were replaced by equal copies. It
@@ -307,7 +307,7 @@ class AttachedOptimizer:
             self._rebind(groups)
         return changed
 
-    def sync_for_checkpoint(self, groups: list[Group]) -> None:
+    def sync_for_checkpoint(self, groups: list[GroupDict]) -> None:
         """Bind the groups again, without those that the next step refuses: the state of a run can be saved at any time.
 
         While another thread counts an update, the groups belong to that thread.
@@ -316,7 +316,7 @@ class AttachedOptimizer:
             with suppress(PlanError):  # a value would leave its range, for example
                 self.sync(groups)
 
-    def _rebind(self, groups: list[Group]) -> None:
+    def _rebind(self, groups: list[GroupDict]) -> None:
         """Bind the current groups, and write only into new or changed ones."""
         self._note_fields(groups)
         self.note_code_bases(groups)
@@ -342,7 +342,7 @@ class AttachedOptimizer:
         if were_filled and table.tensors is not None:
             table.tensors.forget_fills()
 
-    def _note_fields(self, groups: list[Group]) -> None:
+    def _note_fields(self, groups: list[GroupDict]) -> None:
         """Note the fields that an added group of one of several optimizers has: lines for all groups apply to it."""
         scope = self.scope
         all_groups = {**self._all_groups(), self.name: groups} if scope.fields is not None else {}
@@ -350,7 +350,7 @@ class AttachedOptimizer:
             fields = fields_of(self.run.in_force.resolved, scope.derived, all_groups, needed=False)[self.name]
             self.scope = replace(scope, fields=scope.fields | fields)
 
-    def _log_late_groups(self, lines: tuple[Line, ...], groups: list[Group]) -> None:
+    def _log_late_groups(self, lines: tuple[BoundLine, ...], groups: list[GroupDict]) -> None:
         """Log the groups that were added since the last update: their present values are their bases."""
         late = {index for index, group in enumerate(groups) if COUNT not in group}
         late_lines = [line.only(late) for line in lines if not late.isdisjoint(line.groups)]
@@ -362,11 +362,11 @@ class AttachedOptimizer:
                 continue
             self.run.processes.log(*messages.group_was_added(labels[index], self.t, line.field, base, value))
 
-    def note_code_bases(self, groups: list[Group]) -> None:
+    def note_code_bases(self, groups: list[GroupDict]) -> None:
         """Note the bases of groups that were added, and the present indices of the others."""
         self.bases.rebind(self.bound.groups, groups, lambda: self.lines(groups))
 
-    def _refuse_spoiled(self, groups: list[Group], error: Exception) -> None:
+    def _refuse_spoiled(self, groups: list[GroupDict], error: Exception) -> None:
         """Raise the error that explains why values could not be written: an entry is missing or invalid.
 
         Raises:
@@ -388,7 +388,7 @@ FUNCTIONS_OF_UPDATE: Final = (
 """The functions that run at every update, which `torch.compile` skips."""
 
 
-def _schedules_by_group(lines: tuple[Line, ...], groups: list[Group]) -> dict[int, set[tuple[Field, int]]]:
+def _schedules_by_group(lines: tuple[BoundLine, ...], groups: list[GroupDict]) -> dict[int, set[tuple[Field, int]]]:
     """Return the pairs of a field and the identity of a schedule that each group follows, by the group's identity."""
     schedules: dict[int, set[tuple[Field, int]]] = {id(group): set() for group in groups}
     for line in lines:

@@ -9,12 +9,12 @@ from paramsched.core.plan.optimizers import scopes_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.arguments import Arguments
-from paramsched.core.run.edits import Edit
+from paramsched.core.run.edits import EditedValue
 from paramsched.core.run.history import History
 from paramsched.core.run.hooks import PlanHooks
 from paramsched.core.run.position import RunPosition, resume_position
 from paramsched.core.run.record import NOTHING, RestoredOptimizer, SavedOptimizer
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.run.values import starting_lines
 
 
@@ -38,10 +38,10 @@ class Beginning:
 
     arguments: Arguments
     optimizers: Mapping[str, Any]
-    groups: Mapping[str, list[Group]]
+    groups: Mapping[str, list[GroupDict]]
     restored: Mapping[str, RestoredOptimizer]
     saved: Mapping[str, SavedOptimizer] = field(default_factory=dict)
-    edits: Mapping[str, Sequence[Edit]] = field(default_factory=dict)
+    edits: Mapping[str, Sequence[EditedValue]] = field(default_factory=dict)
     earlier: Mapping[str, PlanHooks] = field(default_factory=dict)
     source: str | None = None
     plans: History | None = None
@@ -49,7 +49,7 @@ class Beginning:
 
 
 def new_beginning(
-    arguments: Arguments, optimizers: Mapping[str, Any], groups: Mapping[str, list[Group]], in_force: ResolvedPlan
+    arguments: Arguments, optimizers: Mapping[str, Any], groups: Mapping[str, list[GroupDict]], in_force: ResolvedPlan
 ) -> Beginning:
     """Return how optimizers begin that carry nothing: at the update that the user named, or at the first one."""
     position = resume_position(in_force, RunPosition(arguments.start or 0), "the optimizer")
@@ -61,7 +61,7 @@ def new_beginning(
 
 def with_lines(
     chosen: RestoredOptimizer,
-    groups: Mapping[str, list[Group]],
+    groups: Mapping[str, list[GroupDict]],
     positions: Mapping[str, RunPosition],
     states: RuleStates,
 ) -> dict[str, RestoredOptimizer]:

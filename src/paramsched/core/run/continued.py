@@ -9,7 +9,7 @@ from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.beginning import Beginning, with_lines
-from paramsched.core.run.edits import Edit, edits_since_save, edits_since_update
+from paramsched.core.run.edits import EditedValue, edits_since_save, edits_since_update
 from paramsched.core.run.history import History, HistoryEntry
 from paramsched.core.run.hooks import PlanHooks
 from paramsched.core.run.position import RunPosition, resume_position
@@ -17,13 +17,13 @@ from paramsched.core.run.record import NOTHING, RestoredOptimizer, SavedOptimize
 from paramsched.core.run.resume import require_code_bases, restored_plan
 from paramsched.core.run.saving import saved_in_run
 from paramsched.core.run.several import starting_counts
-from paramsched.core.run.state import COUNT, Group
+from paramsched.core.run.state import COUNT, GroupDict
 
 
 def continued_beginning(
     arguments: Arguments,
     optimizers: Mapping[str, Any],
-    groups: Mapping[str, list[Group]],
+    groups: Mapping[str, list[GroupDict]],
     in_force: ResolvedPlan,
     earlier: Mapping[str, PlanHooks],
 ) -> Beginning:
@@ -59,7 +59,7 @@ def continued_beginning(
 
 
 def _saved_optimizers(
-    groups: Mapping[str, list[Group]], earlier: Mapping[str, PlanHooks], in_force: ResolvedPlan
+    groups: Mapping[str, list[GroupDict]], earlier: Mapping[str, PlanHooks], in_force: ResolvedPlan
 ) -> dict[str, SavedOptimizer]:
     """Return what checkpoints and earlier Schedulers have left in the groups of optimizers, after checking it."""
     saved: dict[str, SavedOptimizer] = {}
@@ -100,7 +100,7 @@ def _chosen_plan(
 def _restored_optimizers(
     arguments: Arguments,
     saved: Mapping[str, SavedOptimizer],
-    groups: Mapping[str, list[Group]],
+    groups: Mapping[str, list[GroupDict]],
     chosen: RestoredOptimizer,
 ) -> dict[str, RestoredOptimizer]:
     """Return what each optimizer starts with: its lines, its position, and the values of another plan."""
@@ -123,10 +123,10 @@ def _restored_optimizers(
 
 def _edits_of(
     name: str,
-    groups: Mapping[str, list[Group]],
+    groups: Mapping[str, list[GroupDict]],
     restored: Mapping[str, RestoredOptimizer],
     earlier: Mapping[str, PlanHooks],
-) -> list[Edit]:
+) -> list[EditedValue]:
     """Return the entries of an optimizer that were changed since its checkpoint, or since its last update."""
     saved = restored[name].saved
     lines = restored[name].lines
@@ -138,9 +138,9 @@ def _edits_of(
 def _with_edited_bases(
     arguments: Arguments,
     restored: Mapping[str, RestoredOptimizer],
-    edits: Mapping[str, Sequence[Edit]],
+    edits: Mapping[str, Sequence[EditedValue]],
     earlier: Mapping[str, PlanHooks],
-    groups: Mapping[str, list[Group]],
+    groups: Mapping[str, list[GroupDict]],
 ) -> dict[str, RestoredOptimizer]:
     """Return what each optimizer starts with: with `on_base="code"`, an edited number is the base of its group.
 

@@ -10,12 +10,12 @@ import torch
 
 from paramsched.base.problem import Problem
 from paramsched.core.fields import finite_or_none, recorded_bases
-from paramsched.core.plan.lines import Line, Place, RuleStates, UpdateTimes, by_group, values_at
-from paramsched.core.plan.optimizers import Scope, scopes_of
+from paramsched.core.plan.lines import BoundLine, GroupField, RuleStates, UpdateRange, by_group, values_at
+from paramsched.core.plan.optimizers import OptimizerScope, scopes_of
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.record import OtherBase, SavedOptimizer, rule_states
-from paramsched.core.run.state import INITIAL_LR, Group
+from paramsched.core.run.state import INITIAL_LR, GroupDict
 from paramsched.core.run.values import LR, starting_lines
 from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, parts_inside
@@ -34,13 +34,13 @@ _NEAR: Final = 4096  # updates before and after a save, of which a tensor of the
 class SavedLines:
     """The lines of the plan in a record, the time and the rule states of its values, and the scope of its optimizer."""
 
-    lines: tuple[Line, ...]
-    times: UpdateTimes
+    lines: tuple[BoundLine, ...]
+    times: UpdateRange
     states: RuleStates
-    scope: Scope | None = None
+    scope: OptimizerScope | None = None
 
 
-def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str) -> SavedLines | None:
+def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]], name: str) -> SavedLines | None:
     """Return the lines of the plan in a checkpoint; None if its values are unknown.
 
     Args:
@@ -62,10 +62,10 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[Group]], nam
     except ParamschedError:  # the plan of the record is one of other groups
         return None
     lines = tuple(line for line in lines if has_states or not line.schedule.metric_rules)
-    return SavedLines(lines, UpdateTimes(position.t, position.amount), states, scope)
+    return SavedLines(lines, UpdateRange(position.t, position.amount), states, scope)
 
 
-def _differing(saved: SavedLines, groups: list[Group]) -> Iterator[tuple[int, Line, float, float, float]]:
+def _differing(saved: SavedLines, groups: list[GroupDict]) -> Iterator[tuple[int, BoundLine, float, float, float]]:
     """Yield each group with a value that differs from the plan: its index, the line, the base and both numbers."""
     try:
         values = values_at(saved.lines, saved.times, saved.states)
@@ -81,7 +81,7 @@ def _differing(saved: SavedLines, groups: list[Group]) -> Iterator[tuple[int, Li
             yield index, line, base, now, value
 
 
-def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str) -> Problem | None:
+def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]], name: str) -> Problem | None:
     """Return a problem if the user's shapes return other values than the checkpoint has; None if they are equal.
 
     The arguments are those of `_lines_of_save`.
@@ -101,8 +101,8 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[Group]], n
 
 
 def values_of_save(
-    saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str, lines: Iterable[Line]
-) -> dict[Place, float]:
+    saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]], name: str, lines: Iterable[BoundLine]
+) -> dict[GroupField, float]:
     """Return the values of the update at which a run was saved, by group and field.
 
     Those of a Scheduler's state are computed from its plan. Those of an optimizer's checkpoint are in its groups. An
@@ -120,7 +120,7 @@ def values_of_save(
             return {} if of_save is None else values_at(of_save.lines, of_save.times, of_save.states)
         except ParamschedError:
             return {}
-    values: dict[Place, float] = {}
+    values: dict[GroupField, float] = {}
     for index, line, _ in by_group(lines):
         value = _number(line.field.read(groups[name][index]))
         if value is not None:
@@ -134,7 +134,7 @@ def values_of_save(
 
 @final
 @dataclass(frozen=True, slots=True)
-class Edit:
+class EditedValue:
     """An entry of a group that was changed since the save, and that the plan overwrites.
 
     Args:
@@ -147,8 +147,8 @@ class Edit:
         update: the update of the save.
     """
 
-    place: Place
-    line: Line
+    place: GroupField
+    line: BoundLine
     entry: str
     number: float
     expected: float
@@ -161,7 +161,7 @@ class Edit:
         schedule = self.line.schedule
         if not schedule.has_absolute:
             return True
-        held = float(schedule.piece.held or 0)
+        held = float(schedule.planned.held or 0)
         times = np.unique(np.linspace(0, held + 1_000, 200).astype(np.int64))
         return depends_on_base(schedule, times, self.base, self.number)
 
@@ -171,8 +171,8 @@ class Edit:
 
 
 def edits_since_save(
-    saved: SavedOptimizer, groups: Mapping[str, list[Group]], name: str, lines: Iterable[Line]
-) -> list[Edit]:
+    saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]], name: str, lines: Iterable[BoundLine]
+) -> list[EditedValue]:
     """Return the entries of one optimizer that differ from its checkpoint's record, and that the plan overwrites.
 
     Values that other code owned at the save, and those of shapes of the user, are left out.
@@ -190,7 +190,9 @@ def edits_since_save(
     return _edits(of_save, groups[name], lines, saved.state.external)
 
 
-def edits_since_update(attached: AttachedOptimizer, groups: list[Group], lines: Iterable[Line]) -> list[Edit]:
+def edits_since_update(
+    attached: AttachedOptimizer, groups: list[GroupDict], lines: Iterable[BoundLine]
+) -> list[EditedValue]:
     """Return the entries of a running optimizer that differ from its plan, and that other lines overwrite now."""
     if not attached.bound or attached.bound.differ_from(groups):  # the lines are those of other groups
         return []
@@ -199,19 +201,21 @@ def edits_since_update(attached: AttachedOptimizer, groups: list[Group], lines: 
     return _edits(planned, groups, lines, external)
 
 
-def _edits(of_save: SavedLines, groups: list[Group], lines: Iterable[Line], external: Iterable[str]) -> list[Edit]:
+def _edits(
+    of_save: SavedLines, groups: list[GroupDict], lines: Iterable[BoundLine], external: Iterable[str]
+) -> list[EditedValue]:
     update = of_save.times.first
     fields_of_others = set(external)
     written = {(index, line.field): line for line in lines for index in line.groups}
     lines_of_plan = tuple(line for line in of_save.lines if line.field.slot not in fields_of_others)
     compared = tuple(line for line in lines_of_plan if not has_own_shape(line.schedule))
-    edits: dict[Place, Edit] = {}
+    edits: dict[GroupField, EditedValue] = {}
     for index, line, base, now, value in _differing(SavedLines(compared, of_save.times, of_save.states), groups):
         place = index, line.field.slot
         if (index, line.field) in written and not _has_moved_on(
             line.field.read(groups[index]), line, base, of_save.times
         ):
-            edits[place] = Edit(place, written[index, line.field], str(line.field), now, value, base, update)
+            edits[place] = EditedValue(place, written[index, line.field], str(line.field), now, value, base, update)
     for index, line, base in by_group(lines_of_plan):
         initial = _number(groups[index].get(INITIAL_LR)) if line.field == LR else None
         if initial is None or (index, line.field) not in written:
@@ -221,11 +225,11 @@ def _edits(of_save: SavedLines, groups: list[Group], lines: Iterable[Line], exte
         # It is the base, so it takes precedence over an edited lr. A group without a base was added since the save.
         if line.field.slot in recorded_bases(groups[index]):
             place = index, line.field.slot
-            edits[place] = Edit(place, written[index, line.field], INITIAL_LR, initial, base, base, update)
+            edits[place] = EditedValue(place, written[index, line.field], INITIAL_LR, initial, base, base, update)
     return [edits[place] for place in sorted(edits)]
 
 
-def _has_moved_on(entry: Any, line: Line, base: float, times: UpdateTimes) -> bool:
+def _has_moved_on(entry: Any, line: BoundLine, base: float, times: UpdateRange) -> bool:
     """Return whether a tensor may have the value of another update than that of the save.
 
     A state that was not copied has the tensors of the optimizer itself, which other updates and loads fill.
@@ -236,7 +240,7 @@ def _has_moved_on(entry: Any, line: Line, base: float, times: UpdateTimes) -> bo
         return True
     try:
         first = max(0, times.first - _NEAR)
-        near = line.values_of_one(UpdateTimes(first, None, times.first + _NEAR + 1 - first), base, {})
+        near = line.values_of_one(UpdateRange(first, None, times.first + _NEAR + 1 - first), base, {})
     except ParamschedError:
         return True
     now = float(entry.detach())

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, final
 from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field
-from paramsched.core.plan.lines import Line, by_group
+from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.plan.traces import Key
 from paramsched.core.run.attached import AttachedOptimizer
@@ -16,7 +16,7 @@ from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.reported import measure
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import COUNT, Group
+from paramsched.core.run.state import COUNT, GroupDict
 from paramsched.core.run.values import LR
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.schedule import Schedule
@@ -160,7 +160,7 @@ class EngineHandle:
                 self._keep_rates(attached, groups, first, indices)
 
     def _keep_rates(
-        self, attached: AttachedOptimizer, groups: list[Group], first: Line, indices: Sequence[int]
+        self, attached: AttachedOptimizer, groups: list[GroupDict], first: BoundLine, indices: Sequence[int]
     ) -> None:
         """Write the base of each of these groups whose lr is a tenth of that of the first group, with its line."""
         run = attached.run

@@ -5,10 +5,10 @@ from operator import is_
 from typing import Any, final
 
 from paramsched.core.fields import RECORD, entry_of
-from paramsched.core.plan.lines import Line, Values, bases_of
+from paramsched.core.plan.lines import BoundLine, GroupValues, bases_of
 from paramsched.core.run.messages import values as messages
-from paramsched.core.run.state import COUNT, Group
-from paramsched.core.run.values import LR, ValueRows, initial_value
+from paramsched.core.run.state import COUNT, GroupDict
+from paramsched.core.run.values import LR, ValueTable, initial_value
 
 
 @final
@@ -29,9 +29,9 @@ class BoundGroups:
     record = ""
     first_lr: Any = None
 
-    def __init__(self, groups: list[Group]) -> None:
+    def __init__(self, groups: list[GroupDict]) -> None:
         self.groups = list(groups)
-        self.first: Group = groups[0] if groups else {}
+        self.first: GroupDict = groups[0] if groups else {}
         self.lr_key = "lr" if "lr" in self.first else COUNT
 
     def __bool__(self) -> bool:
@@ -42,7 +42,7 @@ class BoundGroups:
         self.record = self.first[RECORD]
         self.first_lr = self.first[self.lr_key]
 
-    def are_unchanged(self, groups: list[Group], t: int) -> bool:
+    def are_unchanged(self, groups: list[GroupDict], t: int) -> bool:
         """Return whether some groups are the bound ones, and the entries of the first one are those of update `t`.
 
         Scheduled fields are not compared, because the writes detect external ones. Runs at every update.
@@ -55,15 +55,15 @@ class BoundGroups:
             and groups == self.groups  # compares only addresses if the dicts are the same
         )
 
-    def has_own_lr(self, groups: list[Group]) -> bool:
+    def has_own_lr(self, groups: list[GroupDict]) -> bool:
         """Return whether the lr of the first group is the object that the plan wrote."""
         return not groups or groups[0].get(self.lr_key) is self.first_lr
 
-    def differ_from(self, groups: list[Group]) -> bool:
+    def differ_from(self, groups: list[GroupDict]) -> bool:
         """Return whether some groups are not the bound dicts themselves; equal copies count as changed."""
         return len(groups) != len(self.groups) or not all(map(is_, groups, self.groups))
 
-    def are_replaced(self, groups: list[Group], t: int) -> bool:
+    def are_replaced(self, groups: list[GroupDict], t: int) -> bool:
         """Return whether other code changed the count or the record in the first group, such as a checkpoint."""
         first = groups[0]
         count = first.get(COUNT)
@@ -73,7 +73,7 @@ class BoundGroups:
         is_bound = bool(self.groups) and first is self.groups[0]
         return is_bound and not (isinstance(count, int) and count == t and record == self.record)
 
-    def have_state(self, groups: list[Group]) -> bool:
+    def have_state(self, groups: list[GroupDict]) -> bool:
         """Return whether other code wrote the state of a checkpoint into some groups: a live record has no position."""
         if groups[0].get(RECORD) is self.record:
             return False
@@ -83,7 +83,7 @@ class BoundGroups:
         """Return whether an update is under way: the entry of the first group is written last."""
         return self.first.get(COUNT) == t - 1 and self.first.get(RECORD) is self.record
 
-    def require(self, groups: list[Group], table: ValueRows) -> None:
+    def require(self, groups: list[GroupDict], table: ValueTable) -> None:
         """Raise if there are no groups, or if a tuple such as `betas` has another length than when it was bound."""
         if not groups:
             raise messages.no_groups()
@@ -110,16 +110,18 @@ class CodeBases:
     has_added = True
 
     def __init__(self) -> None:
-        self.values: Values = {}
-        self.initial: dict[int, Group] = {}
+        self.values: GroupValues = {}
+        self.initial: dict[int, GroupDict] = {}
 
-    def note_initial(self, groups: list[Group]) -> None:
+    def note_initial(self, groups: list[GroupDict]) -> None:
         """Note the groups with an initial value, before their entries are written."""
         self.initial = {
             id(group): group for group in groups if id(group) in self.initial or initial_value(LR, group) is not None
         }
 
-    def rebind(self, bound: list[Group], groups: list[Group], lines: Callable[[], tuple[Line, ...]]) -> None:
+    def rebind(
+        self, bound: list[GroupDict], groups: list[GroupDict], lines: Callable[[], tuple[BoundLine, ...]]
+    ) -> None:
         """Note the bases of groups that were added, and the present indices of the others.
 
         Args:

@@ -21,7 +21,7 @@ from paramsched.core.run.resume import checked_restored, load_groups, restored_o
 from paramsched.core.run.run import Run
 from paramsched.core.run.saving import record_of
 from paramsched.core.run.several import SharedUpdates
-from paramsched.core.run.state import COUNT, INITIAL_LR, Group
+from paramsched.core.run.state import COUNT, INITIAL_LR, GroupDict
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.core.tracebacks import shortened
@@ -61,7 +61,7 @@ class CaptureHook:
             str(line.field): None
             for line in attached.table.lines
             for index in line.groups
-            if line.schedule.piece.held != 0 and not _is_on_device(line.field.read(attached.bound.groups[index]))
+            if line.schedule.planned.held != 0 and not _is_on_device(line.field.read(attached.bound.groups[index]))
         }
         if kept:
             raise messages.capture_keeps_values(optimizer, kept)
@@ -83,7 +83,7 @@ class PlanHooks:
     def __init__(self, run: Run, attached: AttachedOptimizer) -> None:
         self.run = run
         self.attached = attached
-        self._replaced: list[Group] = []  # the groups that the state which is being loaded replaces
+        self._replaced: list[GroupDict] = []  # the groups that the state which is being loaded replaces
         self._restored: RestoredOptimizer | None = None  # what that state restores
 
     def attach(self, optimizer: Any) -> None:
@@ -160,7 +160,7 @@ class PlanHooks:
         self._tell_loading(self._restored, groups, state.get("state"), present)
 
     def _tell_loading(
-        self, restored: RestoredOptimizer, groups: list[Group], states: Any, present: list[Group]
+        self, restored: RestoredOptimizer, groups: list[GroupDict], states: Any, present: list[GroupDict]
     ) -> None:
         name = self.attached.name
         for observer in self.run.state.observers:
@@ -181,12 +181,12 @@ class PlanHooks:
         load_groups(self.run, {name: restored}, {name: groups})
 
 
-def _can_be_loaded(groups: Any, present: list[Group]) -> TypeGuard[list[Group]]:
+def _can_be_loaded(groups: Any, present: list[GroupDict]) -> TypeGuard[list[GroupDict]]:
     """Return whether torch can load some groups into those of an optimizer."""
     return isinstance(groups, list) and len(groups) == len(present) and all(isinstance(group, dict) for group in groups)
 
 
-def _external_fields(attached: AttachedOptimizer, groups: list[Group]) -> list[str]:
+def _external_fields(attached: AttachedOptimizer, groups: list[GroupDict]) -> list[str]:
     """Return the flat names of the fields that other code has written, so that a load does not take it for an edit.
 
     Args:
@@ -208,7 +208,7 @@ def _count_nothing(_optimizer: Any) -> None:
     """Count nothing, after a step of an optimizer that does not drive the run."""
 
 
-def _load_written(run: Run, name: str, groups: list[Group]) -> None:
+def _load_written(run: Run, name: str, groups: list[GroupDict]) -> None:
     """Resume from the state that other code wrote into the groups of an optimizer, without its hooks.
 
     Raises:

@@ -8,7 +8,7 @@ from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import Field
 from paramsched.core.run.record import RestoredOptimizer
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 
 
 @final
@@ -64,9 +64,9 @@ class RunObserver(Protocol):
     def loading(
         self,
         loaded: Mapping[str, RestoredOptimizer],
-        groups: Mapping[str, list[Group]],
+        groups: Mapping[str, list[GroupDict]],
         states: Any = None,
-        present: Sequence[Group] | None = None,
+        present: Sequence[GroupDict] | None = None,
     ) -> None:
         """Look at a load before anything is written. A warning may be an error, which refuses the load.
 
@@ -85,7 +85,7 @@ class RunObserver(Protocol):
             rates: the lr of the next update that the state has, by group.
         """
 
-    def restoring(self, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[Group]]) -> None:
+    def restoring(self, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[GroupDict]]) -> None:
         """Note that a load begins to change the run; the arguments are those of `loading`."""
 
     def loaded(self) -> None:

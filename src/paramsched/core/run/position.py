@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final, final
 
-from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.lines import UpdateRange
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.messages import resumes as messages
@@ -26,8 +26,8 @@ class RunPosition:
     is_measured: bool = False
 
     @property
-    def times(self) -> UpdateTimes:
-        return UpdateTimes(self.t, self.amount)
+    def times(self) -> UpdateRange:
+        return UpdateRange(self.t, self.amount)
 
 
 BEGIN: Final = RunPosition(0)

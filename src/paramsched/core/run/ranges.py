@@ -13,9 +13,9 @@ from paramsched.core.fields import Field
 from paramsched.core.plan.binding import Target, binding_key
 from paramsched.core.plan.lines import (
     FINITE,
-    Line,
+    BoundLine,
     RuleStates,
-    UpdateTimes,
+    UpdateRange,
     ValueRange,
     end_of_values,
     first_outside,
@@ -40,7 +40,7 @@ _AMOUNTS = 65_536  # evaluated if the amounts of the updates are unknown
 
 
 def refuse_values_outside(
-    in_force: ResolvedPlan, lines: Iterable[Line], labels: Sequence[str | int], now: UpdateTimes
+    in_force: ResolvedPlan, lines: Iterable[BoundLine], labels: Sequence[str | int], now: UpdateRange
 ) -> None:
     """Raise if a value will be outside of its range, such as a beta of 1, a negative rate or an infinite target.
 
@@ -81,7 +81,7 @@ def refuse_values_outside(
 
 
 def _outside_by_base(
-    in_force: ResolvedPlan, line: Line, allowed: ValueRange, now: UpdateTimes
+    in_force: ResolvedPlan, line: BoundLine, allowed: ValueRange, now: UpdateRange
 ) -> dict[float, "_Outside"]:
     """Return the first value of a line outside of a range, by its lowest and highest base, if there is one."""
     outside: dict[float, _Outside] = {}
@@ -92,7 +92,7 @@ def _outside_by_base(
     return outside
 
 
-def _advice_for(in_force: ResolvedPlan, line: Line, value: float) -> str:
+def _advice_for(in_force: ResolvedPlan, line: BoundLine, value: float) -> str:
     """Return the fragment for a value of a line outside of its range."""
     if not isfinite(value):
         return limit_advice(_written(in_force, line), value)
@@ -101,9 +101,9 @@ def _advice_for(in_force: ResolvedPlan, line: Line, value: float) -> str:
 
 def refuse_not_finite(
     in_force: ResolvedPlan,
-    lines: Sequence[Line],
+    lines: Sequence[BoundLine],
     labels: Sequence[str | int],
-    now: UpdateTimes,
+    now: UpdateRange,
     states: RuleStates,
 ) -> None:
     """Raise for the first value of an update that is not finite, in the lines of an optimizer.
@@ -118,7 +118,7 @@ def refuse_not_finite(
     Raises:
         PlanError: as `refuse_values_outside`.
     """
-    values: dict[tuple[Line, float], float] = {}
+    values: dict[tuple[BoundLine, float], float] = {}
     for line in lines or _target_lines(in_force.counted):
         for base in dict.fromkeys(line.bases):
             values[line, base] = replace(line, groups=(0,), bases=(base,)).values_at(now, states)[0]
@@ -129,22 +129,22 @@ def refuse_not_finite(
     raise error(_place(line, base, labels), value, now.first, limit_advice(_written(in_force, line), value))
 
 
-def _place(line: Line, base: float, labels: Sequence[str | int]) -> str:
+def _place(line: BoundLine, base: float, labels: Sequence[str | int]) -> str:
     if not line.groups:
         return messages.target_place(line.name)
     return messages.group_place(line.field, labels[line.groups[line.bases.index(base)]])
 
 
-def _target_lines(plan: Plan) -> list[Line]:
+def _target_lines(plan: Plan) -> list[BoundLine]:
     """Return a line without groups for each target that changes with the updates."""
     return [
-        Line(binding.name, Field(binding.name, None), binding.schedule, plan.clock, (), (binding.field.initial,))
+        BoundLine(binding.name, Field(binding.name, None), binding.schedule, plan.clock, (), (binding.field.initial,))
         for binding in plan.bindings
         if isinstance(binding.field, Target)
     ]
 
 
-def _written(in_force: ResolvedPlan, line: Line) -> Schedule:
+def _written(in_force: ResolvedPlan, line: BoundLine) -> Schedule:
     """Return the schedule of a line as the plan has it; the resolved one if the plan has another line for it."""
     keys = [binding_key(binding) for binding in in_force.counted.bindings if binding.schedule is line.schedule]
     return next((binding.schedule for binding in in_force.plan.bindings if binding_key(binding) in keys), line.schedule)
@@ -164,7 +164,7 @@ class _Outside(NamedTuple):
 
 
 def _first_outside(
-    in_force: ResolvedPlan, line: Line, base: float, allowed: ValueRange, now: UpdateTimes
+    in_force: ResolvedPlan, line: BoundLine, base: float, allowed: ValueRange, now: UpdateRange
 ) -> _Outside | None:
     if in_force.total is None and has_open_function(line.schedule):
         return None  # the updates of the run are unknown, and a function is only called for these
@@ -178,14 +178,14 @@ def _first_outside(
         return _amount_outside(in_force, line, base, allowed, now)
 
 
-def _may_be_unused(in_force: ResolvedPlan, line: Line, outside: _Outside) -> bool:
+def _may_be_unused(in_force: ResolvedPlan, line: BoundLine, outside: _Outside) -> bool:
     """Return whether perhaps no update uses a value: growth without end in a run whose end is unknown."""
     if isfinite(outside.value) or outside.is_next or in_force.resolved.total is not None:
         return False
     return end_of_values(line.schedule) is None
 
 
-def _times_to_end(in_force: ResolvedPlan, line: Line, now: UpdateTimes) -> tuple[Callable[[Array], Array], int]:
+def _times_to_end(in_force: ResolvedPlan, line: BoundLine, now: UpdateRange) -> tuple[Callable[[Array], Array], int]:
     """Return a function from updates to times on the clock of a line, and the update at which the plan ends.
 
     Raises:
@@ -212,13 +212,13 @@ def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float 
         run = amounts.amounts_at(updates, first, start)
         if run.dtype.kind not in "if":  # integers of more than 64 bits
             raise messages.amounts_are_too_large(amounts.clock, int(updates[-1]))
-        return UpdateTimes(first, run, len(updates)).on_clock(clock)
+        return UpdateRange(first, run, len(updates)).on_clock(clock)
 
     return times_of
 
 
 def _amount_outside(
-    in_force: ResolvedPlan, line: Line, base: float, allowed: ValueRange, now: UpdateTimes
+    in_force: ResolvedPlan, line: BoundLine, base: float, allowed: ValueRange, now: UpdateRange
 ) -> _Outside | None:
     """Return the first amount at which a line is outside of its range.
 

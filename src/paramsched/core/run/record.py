@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 from paramsched.base.pickles import names_in_pickles
 from paramsched.core.fields import RECORD, json_or_none
 from paramsched.core.plan.lines import (
-    Line,
+    BoundLine,
+    GroupValues,
     RuleStates,
-    Values,
 )
-from paramsched.core.plan.optimizers import ALONE, WHOLE, Scope
+from paramsched.core.plan.optimizers import ALONE, WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
@@ -24,7 +24,7 @@ from paramsched.core.run.messages import records as messages
 from paramsched.core.run.position import BEGIN, RunPosition
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.state import (
-    Group,
+    GroupDict,
     check_rules,
     count_carried,
     is_amount,
@@ -129,7 +129,7 @@ class SavedOptimizer:
     count: int | None
     state: Record | None
     position: RunPosition | None
-    bases: Values
+    bases: GroupValues
     is_in_groups: bool = True
 
     @staticmethod
@@ -227,8 +227,8 @@ class RestoredOptimizer:
     in_force: ResolvedPlan
     notes: tuple[LogCall, ...] = ()
     plan_identity: tuple[str | None, RunFacts] | None = None
-    scope: Scope = WHOLE
-    lines: tuple[Line, ...] = ()
+    scope: OptimizerScope = WHOLE
+    lines: tuple[BoundLine, ...] = ()
     changes: tuple[OtherBase, ...] = ()
     replaced: Mapping[tuple[str, str], float] = field(default_factory=dict)
     position: RunPosition = BEGIN
@@ -250,7 +250,7 @@ class RestoredOptimizer:
         )
 
 
-def read_groups(groups: list[Group], name: str = ALONE, known: ResolvedPlan | None = None) -> SavedOptimizer:
+def read_groups(groups: list[GroupDict], name: str = ALONE, known: ResolvedPlan | None = None) -> SavedOptimizer:
     """Return what the groups of an optimizer carry, without side effects.
 
     A record of another update than the count is one of earlier values: other code copied the groups without

@@ -5,7 +5,7 @@ from dataclasses import replace
 from operator import is_
 
 from paramsched.core.plan.differences import diff
-from paramsched.core.plan.lines import Line, Place, bases_of, by_group
+from paramsched.core.plan.lines import BoundLine, GroupField, bases_of, by_group
 from paramsched.core.plan.optimizers import errors_of, scopes_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
@@ -29,8 +29,8 @@ from paramsched.core.run.run import Run
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.saving import record_bases
 from paramsched.core.run.several import LoadedRuns
-from paramsched.core.run.state import Group, record_other_bases, restored_states
-from paramsched.core.run.values import ValueRows, starting_lines
+from paramsched.core.run.state import GroupDict, record_other_bases, restored_states
+from paramsched.core.run.values import ValueTable, starting_lines
 
 # ------------------------------------------------------------------ the plan and the bases that apply
 
@@ -106,7 +106,7 @@ def require_code_bases(on_base: OnBase) -> None:
 
 
 def with_chosen_bases(
-    restored: RestoredOptimizer, attached: AttachedOptimizer, groups: list[Group], on_base: OnBase
+    restored: RestoredOptimizer, attached: AttachedOptimizer, groups: list[GroupDict], on_base: OnBase
 ) -> RestoredOptimizer:
     """Return what an optimizer continues with, with the bases that apply.
 
@@ -123,7 +123,7 @@ def with_chosen_bases(
     uses_code = on_base == "code"
     changes: list[OtherBase] = []
     replaced: dict[tuple[str, str], float] = {}
-    applied: dict[Place, float] = {}
+    applied: dict[GroupField, float] = {}
     for index, line, base in by_group(restored.lines):
         code = attached.bases.values.get((index, line.field.slot), base)
         if code != base:
@@ -145,9 +145,9 @@ def with_chosen_bases(
 def checked_restored(
     run: Run,
     attached: AttachedOptimizer,
-    groups: list[Group],
+    groups: list[GroupDict],
     saved: SavedOptimizer | None = None,
-    present: list[Group] | None = None,
+    present: list[GroupDict] | None = None,
 ) -> RestoredOptimizer:
     """Return what a checkpoint restores, as `restored_optimizer`, after checking that the run can continue with it."""
     with errors_of(attached.name):
@@ -161,9 +161,9 @@ def checked_restored(
 def restored_optimizer(
     run: Run,
     attached: AttachedOptimizer,
-    groups: list[Group],
+    groups: list[GroupDict],
     saved: SavedOptimizer | None = None,
-    present: list[Group] | None = None,
+    present: list[GroupDict] | None = None,
 ) -> RestoredOptimizer:
     """Return what a checkpoint restores to one optimizer, without side effects on its groups.
 
@@ -215,7 +215,7 @@ def _position_of(run: Run, attached: AttachedOptimizer, saved: SavedOptimizer, c
 
 
 def load_groups(
-    run: Run, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[Group]], source: str = "optimizer"
+    run: Run, loaded: Mapping[str, RestoredOptimizer], groups: Mapping[str, list[GroupDict]], source: str = "optimizer"
 ) -> None:
     """Resume from what the loaded groups of one or more optimizers restore, after the observers were told.
 
@@ -250,9 +250,9 @@ def _computed_tables(
     run: Run,
     loaded: Mapping[str, RestoredOptimizer],
     runs: Mapping[str, SavedRun],
-    groups: Mapping[str, list[Group]],
+    groups: Mapping[str, list[GroupDict]],
     source: str,
-) -> dict[str, ValueRows]:
+) -> dict[str, ValueTable]:
     """Move the run to the position of a load, and compute all values before the first one is written.
 
     Args:
@@ -278,7 +278,7 @@ def _computed_tables(
     if was_running and state.t < before.t:
         run.processes.log(*messages.moved(before.t, state.t))
     changes_all = moves or is_new or state.states != states_before
-    tables: dict[str, ValueRows] = {}
+    tables: dict[str, ValueTable] = {}
     for name, attached in run.attached.items():
         if name not in loaded and (changes_all or attached.t != counts[name]):
             tables[name] = _table_of(attached, attached.bound.groups, None, is_new=is_new)
@@ -289,7 +289,7 @@ def _computed_tables(
     return tables
 
 
-def load_record(run: Run, record: Record, groups: Mapping[str, list[Group]]) -> None:
+def load_record(run: Run, record: Record, groups: Mapping[str, list[GroupDict]]) -> None:
     """Resume from the record of a Scheduler's state, as if the checkpoint of each optimizer had been loaded.
 
     Args:
@@ -314,7 +314,7 @@ def load_record(run: Run, record: Record, groups: Mapping[str, list[Group]]) -> 
     load_groups(run, loaded, groups, source="scheduler")
 
 
-def _log_other_optimizers(run: Run, record: Record, groups: Mapping[str, list[Group]]) -> None:
+def _log_other_optimizers(run: Run, record: Record, groups: Mapping[str, list[GroupDict]]) -> None:
     """Log that a state is of other optimizers than the run, or of another number of groups."""
     if record.optimizers.keys() != groups.keys():
         run.processes.log(*messages.other_optimizers(record.optimizers, groups))
@@ -334,8 +334,8 @@ def _use_plan(run: Run, chosen: ResolvedPlan) -> None:
 
 
 def _table_of(
-    attached: AttachedOptimizer, groups: list[Group], lines: tuple[Line, ...] | None, *, is_new: bool
-) -> ValueRows:
+    attached: AttachedOptimizer, groups: list[GroupDict], lines: tuple[BoundLine, ...] | None, *, is_new: bool
+) -> ValueTable:
     """Compute the values of an optimizer at its position, without writing them.
 
     Args:

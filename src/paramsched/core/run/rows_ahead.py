@@ -6,7 +6,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Floats
-from paramsched.core.plan.lines import Line, UpdateTimes, rows_of
+from paramsched.core.plan.lines import BoundLine, UpdateRange, rows_of
 from paramsched.core.run.steps import run_uncompiled
 from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.time.run_facts import UPDATES
@@ -29,7 +29,7 @@ class RowsAhead:
         lines: the lines.
     """
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[BoundLine]) -> None:
         self._lines = lines
         self._width = sum(len(line.groups) for line in lines)
         self._first = 0  # the update of the first row
@@ -39,14 +39,14 @@ class RowsAhead:
         self._columns = 0  # and their columns
 
     @staticmethod
-    def are_useful(lines: Sequence[Line]) -> bool:
+    def are_useful(lines: Sequence[BoundLine]) -> bool:
         """Return whether lines are many, and their values depend on the number of the update only."""
         return len(lines) > _FEW and all(
             line.clock == UPDATES and not line.schedule.metric_rules and not has_own_shape(line.schedule)
             for line in lines
         )
 
-    def rows(self, times: UpdateTimes) -> Floats:
+    def rows(self, times: UpdateRange) -> Floats:
         """Return the rows of these updates."""
         at = times.first - self._first
         if at == len(self._block) and self._next is not None and self._done == len(self._lines):
@@ -57,7 +57,7 @@ class RowsAhead:
         if not 0 <= at <= len(self._block) - times.size:
             self._first = times.first
             size = max(times.size, _FIRST)
-            self._block = rows_of(self._lines, UpdateTimes(times.first, None, size), {})
+            self._block = rows_of(self._lines, UpdateRange(times.first, None, size), {})
             self._next = None
             at = 0
         return self._block[at : at + times.size]
@@ -83,7 +83,7 @@ class RowsAhead:
         end = min(len(lines), self._done + -(-(len(lines) - self._done) // left))
         if end == self._done:
             return
-        times = UpdateTimes(self._first + len(self._block), None, len(self._next))
+        times = UpdateRange(self._first + len(self._block), None, len(self._next))
         part: Any = rows_of(lines[self._done : end], times, {})
         columns = self._columns + part.shape[1]
         self._next[:, self._columns : columns] = part

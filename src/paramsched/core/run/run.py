@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal, final
 from weakref import ref
 
-from paramsched.core.plan.lines import Line, RuleStates, UpdateTimes
-from paramsched.core.plan.optimizers import Scope
+from paramsched.core.plan.lines import BoundLine, RuleStates, UpdateRange
+from paramsched.core.plan.optimizers import OptimizerScope
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.arguments import Arguments
@@ -17,7 +17,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.ranges import refuse_not_finite
 from paramsched.core.run.run_state import RunState
 from paramsched.core.run.several import SharedUpdates
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.run.targets import TargetValues
 
 
@@ -73,7 +73,12 @@ class Run:
         self.warned = set[str]()
 
     def attach(
-        self, name: str, scope: Scope, position: RunPosition, lines: tuple[Line, ...], groups: list[Group]
+        self,
+        name: str,
+        scope: OptimizerScope,
+        position: RunPosition,
+        lines: tuple[BoundLine, ...],
+        groups: list[GroupDict],
     ) -> AttachedOptimizer:
         """Return an optimizer of the run, which has computed its values and has not written them."""
         drive = self.arguments.drive
@@ -113,7 +118,7 @@ class Run:
         """The update that the next step of each optimizer belongs to."""
         return {name: attached.t for name, attached in self.attached.items()}
 
-    def groups(self) -> dict[str, list[Group]]:
+    def groups(self) -> dict[str, list[GroupDict]]:
         """Return the bound groups of each optimizer."""
         return {name: attached.bound.groups for name, attached in self.attached.items()}
 
@@ -179,7 +184,7 @@ class Run:
         state = self.state
         if self.targets is not None:
             self.targets.refuse_not_finite(t)
-        now = UpdateTimes(t, state.position_at(t).amount)
+        now = UpdateRange(t, state.position_at(t).amount)
         for attached in self.attached.values():
             table = attached.table
             if table.not_finite_at == t:

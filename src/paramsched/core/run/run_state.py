@@ -5,7 +5,7 @@ from typing import Any, Protocol, final
 
 from paramsched.base.problem import Problem
 from paramsched.core.feedback import MetricRule
-from paramsched.core.plan.lines import RuleStates, UpdateTimes
+from paramsched.core.plan.lines import RuleStates, UpdateRange
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.amounts import AmountCounter
@@ -13,7 +13,7 @@ from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.values import ValueRows
+from paramsched.core.run.values import ValueTable
 
 
 class UpdatePart(Protocol):
@@ -120,14 +120,14 @@ class RunState:
         return self.position if t == self.t else RunPosition(t, self.last_amount)
 
     @property
-    def times(self) -> UpdateTimes:
+    def times(self) -> UpdateRange:
         """The time of the next update."""
-        return UpdateTimes(self.t, self.amount)
+        return UpdateRange(self.t, self.amount)
 
     @property
-    def last_times(self) -> UpdateTimes:
+    def last_times(self) -> UpdateRange:
         """The time of the last completed update."""
-        return UpdateTimes(self.t - 1, self.last_amount)
+        return UpdateRange(self.t - 1, self.last_amount)
 
     def move(self, position: RunPosition, source: str | None = None) -> None:
         """Come to a position without an update; `source` names the checkpoint that has it."""
@@ -214,19 +214,19 @@ class RunState:
 
     # ------------------------------------------------------------------ values
 
-    def extend(self, rows: ValueRows, times: UpdateTimes) -> None:
+    def extend(self, table: ValueTable, times: UpdateRange) -> None:
         """Compute the rows of the updates from `times` on."""
-        count = rows.next_size(times.first)
+        count = table.next_size(times.first)
         if self.amounts is None:
-            rows.extend(UpdateTimes(times.first, None, count), self.states)
+            table.extend(UpdateRange(times.first, None, count), self.states)
         else:
-            rows.extend(self.amounts.times_from(times.first, times.amounts, count), self.states)
-        self.note_values(rows)
+            table.extend(self.amounts.times_from(times.first, times.amounts, count), self.states)
+        self.note_values(table)
 
-    def note_values(self, rows: ValueRows) -> None:
+    def note_values(self, table: ValueTable) -> None:
         """Note values that are not finite, so that they are refused before the update that would use them."""
-        if rows.not_finite_at >= 0:
-            self.not_finite_at = rows.not_finite_at
+        if table.not_finite_at >= 0:
+            self.not_finite_at = table.not_finite_at
             self.needs_check = True
 
     def set_needs_check(self) -> None:

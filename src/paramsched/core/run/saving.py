@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from paramsched.core.fields import RECORD, recorded_bases
-from paramsched.core.plan.lines import Values, bases_of, by_group
+from paramsched.core.plan.lines import GroupValues, bases_of, by_group
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.record import Record, SavedOptimizer, record_of_plan, single_plan_history
 from paramsched.core.run.run import Run
@@ -47,7 +47,7 @@ def state_of(run: Run, sizes: Mapping[str, int]) -> dict[str, Any]:
     return {RECORD: json.dumps(record)}
 
 
-def _all_bases(attached: AttachedOptimizer) -> Values:
+def _all_bases(attached: AttachedOptimizer) -> GroupValues:
     """Return the bases in the groups of an optimizer, also those of fields that its plan no longer has."""
     recorded = {
         (index, slot): base
@@ -57,7 +57,7 @@ def _all_bases(attached: AttachedOptimizer) -> Values:
     return recorded | bases_of(attached.table.lines)
 
 
-def _by_field(values: Mapping[str, Values], sizes: Mapping[str, int]) -> dict[str, Any]:
+def _by_field(values: Mapping[str, GroupValues], sizes: Mapping[str, int]) -> dict[str, Any]:
     """Return a dict from field to its values in the groups of all optimizers, or one number if these are equal."""
     columns: dict[str, list[float | None]] = {}
     first = 0  # the index of the optimizer's first group among those of all optimizers

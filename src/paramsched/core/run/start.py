@@ -24,7 +24,7 @@ from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.run import Run
 from paramsched.core.run.saving import record_bases
-from paramsched.core.run.state import COUNT, Group
+from paramsched.core.run.state import COUNT, GroupDict
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import PlanError
 
@@ -133,7 +133,7 @@ def refuse_values(run: Run, attached: Mapping[str, AttachedOptimizer], beginning
         optimizer.bases.values = bases_of(lines)
 
 
-def _require_field(binding: Binding, attached: AttachedOptimizer, groups: list[Group]) -> None:
+def _require_field(binding: Binding, attached: AttachedOptimizer, groups: list[GroupDict]) -> None:
     """Raise if an optional line selects a group that lacks its field."""
     field = Field.of(binding.name)
     scope = attached.scope

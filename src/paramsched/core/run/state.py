@@ -57,19 +57,19 @@ def check_rules(feedback: Mapping[str, Any], plan: Plan) -> None:
         raise messages.rules_are_of_other_plan(feedback, rules)
 
 
-Group: TypeAlias = dict[str, Any]
+GroupDict: TypeAlias = dict[str, Any]
 
 COUNT = f"{RECORD}_t"
 INITIAL_LR = "initial_lr"
 """The entry from which torch's schedulers read the base of lr."""
 
 
-def count_carried(groups: list[Group]) -> int | None:
+def count_carried(groups: list[GroupDict]) -> int | None:
     """Return the count of updates in the first group that contains one; None if no group does."""
     return next((_plain_number(group[COUNT]) for group in groups if COUNT in group), None)
 
 
-def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], count: int) -> None:
+def write_entries(bases: Mapping[tuple[int, str], float], groups: list[GroupDict], count: int) -> None:
     """Write bases, a dict from (group index, flat field name) to base, and the count into the groups.
 
     Groups keep the bases of other fields. The base of lr is also the entry `initial_lr`, so that torch's schedulers can
@@ -85,14 +85,14 @@ def write_entries(bases: Mapping[tuple[int, str], float], groups: list[Group], c
             group[INITIAL_LR] = mine["lr"]
 
 
-def record_other_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
+def record_other_bases(bases: Mapping[tuple[int, str], float], groups: list[GroupDict]) -> None:
     """Record bases of a Scheduler's state in groups that are bound next: those of fields that a later plan may have."""
     for (index, slot), base in bases.items():
         if index < len(groups):
             groups[index][RECORD] = json.dumps({"bases": recorded_bases(groups[index]) | {slot: base}})
 
 
-def read_entries(groups: list[Group]) -> tuple[dict[str, Any] | None, dict[tuple[int, str], float]]:
+def read_entries(groups: list[GroupDict]) -> tuple[dict[str, Any] | None, dict[tuple[int, str], float]]:
     """Return the record of the run in these groups, or None, and the bases by (group index, flat field name).
 
     Raises:
@@ -154,7 +154,7 @@ def is_finite_number(value: Any) -> bool:
         return False
 
 
-def remove_entries(groups: list[Group]) -> None:
+def remove_entries(groups: list[GroupDict]) -> None:
     """Remove all entries of paramsched from the groups; `initial_lr`, which is torch's, remains."""
     for group in groups:
         for key in [key for key in group if is_own(key)]:

@@ -3,11 +3,11 @@
 from typing import final
 
 from paramsched.core.plan.binding import Target
-from paramsched.core.plan.lines import UpdateTimes
+from paramsched.core.plan.lines import UpdateRange
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.ranges import refuse_not_finite
 from paramsched.core.run.run_state import RunState
-from paramsched.core.run.values import ValueRows
+from paramsched.core.run.values import ValueTable
 
 
 @final
@@ -21,7 +21,7 @@ class TargetValues:
     def __init__(self, run: RunState) -> None:
         self._run = run
         in_force = run.in_force
-        self._table = ValueRows(in_force.counted, (), (), run.times, run.states, end=in_force.total, targets=True)
+        self._table = ValueTable(in_force.counted, (), (), run.times, run.states, end=in_force.total, targets=True)
 
     @staticmethod
     def are_in(plan: Plan) -> bool:
@@ -67,7 +67,7 @@ class TargetValues:
         """
         if self._table.not_finite_at == t:
             run = self._run
-            refuse_not_finite(run.in_force, (), (), UpdateTimes(t, run.position_at(t).amount), run.states)
+            refuse_not_finite(run.in_force, (), (), UpdateRange(t, run.position_at(t).amount), run.states)
 
     def values(self, *, last: bool = False) -> dict[str, float]:
         """Return the values for the next update, or for the last completed one if `last` is True."""

@@ -9,7 +9,7 @@ from paramsched.core.fields import numeric
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.messages import arguments as messages
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.schedule import Schedule
 
 
@@ -80,7 +80,7 @@ def _refuse_container(optimizer: Any, attributes: Mapping[str, Any]) -> None:
         raise messages.container_of_optimizers(optimizer, kind, contained)
 
 
-def _has_idle_groups(attributes: Mapping[str, Any], groups: list[Group]) -> bool:
+def _has_idle_groups(attributes: Mapping[str, Any], groups: list[GroupDict]) -> bool:
     """Return whether no step reads the groups of a container, because its optimizers have their own (torchtitan)."""
     inner = attributes.get("optimizers")
     if not _are_optimizers(inner):

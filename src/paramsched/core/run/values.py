@@ -11,31 +11,31 @@ import torch
 from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
 from paramsched.core.plan.binding import Target
 from paramsched.core.plan.lines import (
-    Line,
+    BoundLine,
+    GroupValues,
     RuleStates,
-    UpdateTimes,
-    Values,
+    UpdateRange,
     joined,
     lines_of,
     repeated,
     rows_of,
     values_of,
 )
-from paramsched.core.plan.optimizers import WHOLE, Scope
+from paramsched.core.plan.optimizers import WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.rows_ahead import RowsAhead
-from paramsched.core.run.state import Group
+from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.own import has_open_function
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.run_facts import UPDATES
 
 # Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that
-# changes one of these calls `ValueRows.seek`, and nothing else updates them.
+# changes one of these calls `ValueTable.seek`, and nothing else updates them.
 
 LR: Final = Field("lr", None)
 
-Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
+Overwritten: TypeAlias = list[tuple[Field, GroupDict, Any, Any]]
 """External writes, each as (field, group, value in the group, value that the plan had written)."""
 
 _SIZES: Final = (32, 1024, 4096)  # rows that are computed together; few after a seek, then more
@@ -45,7 +45,7 @@ _MAX_ROW_VALUES: Final = 65_536  # maximum number of values in rows that store a
 # ------------------------------------------------------------------ lines and their bases
 
 
-def initial_value(field: Field, group: Group) -> Any:
+def initial_value(field: Field, group: GroupDict) -> Any:
     """Return the initial value that an earlier scheduler stored in a group, such as torch's `initial_lr`.
 
     Returns None if there is none, or if a plan has written the group since.
@@ -55,11 +55,11 @@ def initial_value(field: Field, group: Group) -> Any:
 
 def starting_lines(
     plan: Plan,
-    groups: list[Group],
-    bases: Values | None = None,
-    scope: Scope = WHOLE,
-    code: Values | None = None,
-) -> tuple[Line, ...]:
+    groups: list[GroupDict],
+    bases: GroupValues | None = None,
+    scope: OptimizerScope = WHOLE,
+    code: GroupValues | None = None,
+) -> tuple[BoundLine, ...]:
     """Return the lines of a plan in some groups.
 
     A base is the one in `bases`, else the recorded one, the initial value, the one in `code`, or the present value.
@@ -90,7 +90,7 @@ class Column(Protocol):
     rows: list[Any]
     finite: int  # the number of entries that were computed last, before the first one that is not finite
 
-    def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+    def entries(self, times: UpdateRange, states: RuleStates) -> list[Any]:
         """Return an entry for each of these updates."""
 
     def following(self, last: Any, entries: list[Any]) -> list[Any]:
@@ -116,7 +116,9 @@ class FloatColumn:
     rows: list[Any]
     finite: int
 
-    def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group], overwritten: Overwritten) -> None:
+    def __init__(
+        self, field: Field, lines: Sequence[BoundLine], groups: Sequence[GroupDict], overwritten: Overwritten
+    ) -> None:
         if all(line.schedule is lines[0].schedule and line.clock == lines[0].clock for line in lines[1:]):
             lines = [joined(lines)]  # one factor is enough for all of them
         self.field, self.lines, self._overwritten, self.key = field, lines, overwritten, field.key
@@ -132,9 +134,9 @@ class FloatColumn:
     @property
     def is_short(self) -> bool:
         """True if one value or factor per update is enough for all groups."""
-        return self._is_equal or self._factors(UpdateTimes(0, 0)) is not None
+        return self._is_equal or self._factors(UpdateRange(0, 0)) is not None
 
-    def entries(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+    def entries(self, times: UpdateRange, states: RuleStates) -> list[Any]:
         entries = self.lines[0].values_of_one(times, self.bases[0], states) if self._is_equal else self._factors(times)
         if entries is None:
             block = rows_of(self.lines, times, states) if self.ahead is None else self.ahead.rows(times)
@@ -154,7 +156,7 @@ class FloatColumn:
             return entry
         return [entry] * len(self.bases) if self._is_equal else [base * entry for base in self.bases]
 
-    def _factors(self, times: UpdateTimes) -> list[Any] | None:
+    def _factors(self, times: UpdateRange) -> list[Any] | None:
         return self.lines[0].factors(times) if len(self.lines) == 1 else None
 
     def put(self) -> None:
@@ -210,7 +212,7 @@ class FloatColumn:
             else:
                 group[key] = (*present[:index], value, *present[index + 1 :])
 
-    def differs(self, at: int, groups: Sequence[Group]) -> bool:
+    def differs(self, at: int, groups: Sequence[GroupDict]) -> bool:
         """Return whether a group in a state has another value than that of a row."""
         row = zip(self.indices, self._row(self.rows[at]), strict=True)
         try:
@@ -227,7 +229,7 @@ class FloatColumn:
                 return True
         return False
 
-    def require_lengths(self, groups: Sequence[Group]) -> None:
+    def require_lengths(self, groups: Sequence[GroupDict]) -> None:
         """Raise if a tuple has another length than when it was bound, because the wrong element would be written."""
         for index in self.indices:
             entry: Any = groups[index].get(self.key) if index < len(groups) else None
@@ -248,7 +250,7 @@ class TensorColumn:
     rows: list[Any]
     finite: int
 
-    def __init__(self, field: Field, lines: Sequence[Line], groups: Sequence[Group]) -> None:
+    def __init__(self, field: Field, lines: Sequence[BoundLine], groups: Sequence[GroupDict]) -> None:
         self.field, self.lines = field, lines
         self.indices = [index for line in lines for index in line.groups]
         members = [groups[index] for index in self.indices]
@@ -260,9 +262,9 @@ class TensorColumn:
             with torch.inference_mode(False), torch.no_grad():
                 self.vector = torch.stack([entry.detach().clone() for entry in tensors])
                 tensors = list(self.vector.unbind())
-        self.views: list[tuple[Group, Any]] = list(zip(members, tensors, strict=True))
+        self.views: list[tuple[GroupDict, Any]] = list(zip(members, tensors, strict=True))
 
-    def entries(self, times: UpdateTimes, states: RuleStates) -> list[torch.Tensor]:
+    def entries(self, times: UpdateRange, states: RuleStates) -> list[torch.Tensor]:
         """Return one tensor for each update, on the device of the vector."""
         block = rows_of(self.lines, times, states)
         if self.vector.dtype == torch.float32:
@@ -294,7 +296,7 @@ class TensorColumn:
             if self.field.read(group) is not view:
                 write_entry(self.field, group, view)
 
-    def remove_views(self, groups: Sequence[Group]) -> None:
+    def remove_views(self, groups: Sequence[GroupDict]) -> None:
         """Replace each view in the groups by a separate tensor."""
         views = {id(view) for _, view in self.views} if self._is_shared else set()
         for group in groups:
@@ -330,7 +332,7 @@ class TargetColumn:
     def __init__(self, target: Target, schedule: Schedule, clock: str) -> None:
         self.target, self.schedule, self._clock = target, schedule, clock
 
-    def entries(self, times: UpdateTimes, states: RuleStates) -> list[float]:
+    def entries(self, times: UpdateRange, states: RuleStates) -> list[float]:
         at = times.on_clock(self._clock)
         entries = repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
         self.finite = finite_numbers(entries)
@@ -348,7 +350,7 @@ class TargetColumn:
 
 
 @final
-class Tensors:
+class TensorColumns:
     """The columns of tensors, and what other code does to them."""
 
     def __init__(self, columns: list[TensorColumn]) -> None:
@@ -403,13 +405,13 @@ def finite_numbers(numbers: Sequence[float], largest: float = 1.0) -> int:
         return finite_rows(np.array(numbers) * largest)
 
 
-def columns_of(lines: Iterable[Line], groups: Sequence[Group], overwritten: Overwritten) -> list[Column]:
+def columns_of(lines: Iterable[BoundLine], groups: Sequence[GroupDict], overwritten: Overwritten) -> list[Column]:
     """Return the columns of lines: for each field one of floats, and one for each device and dtype of tensors.
 
     Raises:
         InvalidArgument: a tensor has dimensions, or is not a floating-point one.
     """
-    fields: dict[Field, list[Line]] = {}
+    fields: dict[Field, list[BoundLine]] = {}
     for line in lines:
         fields.setdefault(line.field, []).append(line)
     floats: list[Column] = []
@@ -429,7 +431,7 @@ def columns_of(lines: Iterable[Line], groups: Sequence[Group], overwritten: Over
     return floats + tensors
 
 
-def _lines_in(lines: Iterable[Line], groups: Container[int]) -> list[Line]:
+def _lines_in(lines: Iterable[BoundLine], groups: Container[int]) -> list[BoundLine]:
     """Return the lines with some of their groups only, without those that have none of these."""
     return [kept for line in lines if (kept := line.only(groups)).groups]
 
@@ -444,7 +446,7 @@ def target_columns(plan: Plan) -> list[TargetColumn]:
 
 
 @final
-class ValueRows:
+class ValueTable:
     """The values of successive updates, and the columns of the groups into which they are written.
 
     The values of update `t` are `rows[t - first]` of each column. The first row is the one that was written last: of
@@ -470,9 +472,9 @@ class ValueRows:
     def __init__(
         self,
         plan: Plan,
-        lines: tuple[Line, ...],
-        groups: Sequence[Group],
-        times: UpdateTimes,
+        lines: tuple[BoundLine, ...],
+        groups: Sequence[GroupDict],
+        times: UpdateRange,
         states: RuleStates,
         *,
         end: int | None = None,
@@ -485,12 +487,12 @@ class ValueRows:
         floats = [column for column in self._columns if isinstance(column, FloatColumn)]
         tensors = [column for column in self._columns if isinstance(column, TensorColumn)]
         self.tuples = [float_column for float_column in floats if float_column.tuple_size is not None]
-        self.tensors = Tensors(tensors) if tensors else None
+        self.tensors = TensorColumns(tensors) if tensors else None
         self._is_short = not tensors and all(float_column.is_short for float_column in floats)
         self._ahead = [float_column.ahead for float_column in floats if float_column.ahead is not None]
         self.seek(times, states)
 
-    def seek(self, times: UpdateTimes, states: RuleStates) -> None:
+    def seek(self, times: UpdateRange, states: RuleStates) -> None:
         """Compute the values of all updates in `times`, without writing them."""
         computed = [column.entries(times, states) for column in self._columns]  # an error changes nothing
         size = self._usable(times)
@@ -499,7 +501,7 @@ class ValueRows:
         self._last_size = 0
         self.overwritten.clear()
 
-    def extend(self, times: UpdateTimes, states: RuleStates) -> None:
+    def extend(self, times: UpdateRange, states: RuleStates) -> None:
         """Compute the values of these updates, of which the one before the first was written last."""
         entries = [column.entries(times, states) for column in self._columns]  # an error changes nothing
         size = self._usable(times)
@@ -509,7 +511,7 @@ class ValueRows:
         amounts = None if self._by_updates else [None, *times.listed()[:size]]
         self._use(computed, times.first - 1, size + 1, amounts)
 
-    def _usable(self, times: UpdateTimes) -> int:
+    def _usable(self, times: UpdateRange) -> int:
         """Return the number of computed updates to use: up to a value that is not finite, which is computed alone."""
         finite = min((column.finite for column in self._columns), default=times.size)
         self.not_finite_at = -1 if finite else times.first
@@ -539,7 +541,7 @@ class ValueRows:
                 column.write(column.rows[at], column.rows[at])
         return list(self.overwritten)
 
-    def differing_fields(self, t: int, groups: Sequence[Group]) -> set[str]:
+    def differing_fields(self, t: int, groups: Sequence[GroupDict]) -> set[str]:
         """Return the flat names of the fields that do not have the values of update `t`, in a state of the groups.
 
         Tensors are read only if other code has filled or replaced one since the last write.
@@ -579,12 +581,12 @@ class ValueRows:
         schedules = [*(line.schedule for line in self.lines), *(target.schedule for target in self.targets)]
         return any(map(has_open_function, {id(schedule): schedule for schedule in schedules}.values()))
 
-    def remove_views(self, groups: Sequence[Group]) -> None:
+    def remove_views(self, groups: Sequence[GroupDict]) -> None:
         """Replace each view of a vector in the groups by a separate tensor."""
         for column in [] if self.tensors is None else self.tensors.columns:
             column.remove_views(groups)
 
-    def require_lengths(self, groups: Sequence[Group]) -> None:
+    def require_lengths(self, groups: Sequence[GroupDict]) -> None:
         """Raise if a tuple in a group has another length than when it was bound."""
         for column in self.tuples:
             column.require_lengths(groups)
@@ -603,7 +605,7 @@ class ValueRows:
 # ------------------------------------------------------------------ writes
 
 
-def write_entry(field: Field, group: Group, entry: Any) -> None:
+def write_entry(field: Field, group: GroupDict, entry: Any) -> None:
     """Write a value into a group, as an entry or as an element of a tuple, which is replaced by a new tuple.
 
     >>> group = {"betas": (0.9, 0.999)}
@@ -623,7 +625,7 @@ def fill(vector: torch.Tensor, row: torch.Tensor) -> None:
     written.copy_(row)
 
 
-def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], groups: Sequence[Group]) -> None:
+def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[GroupDict], groups: Sequence[GroupDict]) -> None:
     """Put the tensors of the groups before a load back, filled with what was loaded, which may be on another device.
 
     Compiled steps and other code have references to these tensors. One of another dtype only changes its device.
@@ -642,15 +644,27 @@ def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[Group], g
 
 
 FUNCTIONS_OF_WRITES: Final = (
-    FloatColumn._write_equal, FloatColumn._write_scaled, FloatColumn._write_rows, FloatColumn._write_elements,
-    FloatColumn._row, FloatColumn.is_spoiled, RowsAhead.compute, TensorColumn.write, TensorColumn.views_replaced,
-    TargetColumn.write, Tensors.changed, Tensors.note_fills, Tensors._fill_count, ValueRows.tuple_spoiled,
-    ValueRows.note_written, fill,
-)  # fmt: skip
+    FloatColumn._write_equal,
+    FloatColumn._write_scaled,
+    FloatColumn._write_rows,
+    FloatColumn._write_elements,
+    FloatColumn._row,
+    FloatColumn.is_spoiled,
+    RowsAhead.compute,
+    TensorColumn.write,
+    TensorColumn.views_replaced,
+    TargetColumn.write,
+    TensorColumns.changed,
+    TensorColumns.note_fills,
+    TensorColumns._fill_count,
+    ValueTable.tuple_spoiled,
+    ValueTable.note_written,
+    fill,
+)
 """The functions that run at every update, which `torch.compile` skips."""
 
 
-def note_tensors(rows: ValueRows, tensors: Tensors, planned: Values) -> None:
+def note_tensors(rows: ValueTable, tensors: TensorColumns, planned: GroupValues) -> None:
     """Note the tensors in the groups as possible external writes, with the values that the last update should use."""
     for column in tensors.columns:
         for index, (group, _) in zip(column.indices, column.views, strict=True):

@@ -19,7 +19,7 @@ from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import may_be_length, registered
 from paramsched.core.schedules.schedule import Schedule, is_kind, write_call
-from paramsched.core.schedules.span import Base, Piece, Span
+from paramsched.core.schedules.span import Base, PlannedSchedule, Span
 from paramsched.core.time.duration import Duration, DurationLike, count_of
 from paramsched.errors import CallSite
 
@@ -501,7 +501,7 @@ def _is_affine(call: Schedule) -> bool:
 @planner(hidden=True, open_levels={"start": 1.0}, affine=_is_affine, text=_geometric_text, check=_reachable)
 def _geometric(
     call: Schedule, span: Span, start: Level | None, to: Level, over: Over = None, index: Index = "t/n"
-) -> Piece:
+) -> PlannedSchedule:
     """A `geometric` change whose start is open, or from a multiple of base to an absolute value.
 
     The ratio of an open one is unknown until its start is a number, and then it is an anneal.
@@ -521,12 +521,12 @@ def _geometric(
         first = np.asarray(base.value, dtype=np.float64) * factor
         if not (first > 0).all():
             number = float(first[~(first > 0)].reshape(-1)[0]) / factor
-            raise messages.base_is_not_above_zero("schedule(t, base)", number, planned, to, last)
+            raise messages.base_is_not_above_zero("schedule(t, base)", number, counted, to, last)
         k, whole = stage_fraction(index, t, n)
         return _products(first, last, np.clip(k, 0, whole), whole)
 
-    planned = call.with_args(over=Duration.of_updates(length))
-    return Piece(planned, length, length, values)
+    counted = call.with_args(over=Duration.of_updates(length))
+    return PlannedSchedule(counted, length, length, values)
 
 
 def require_positive_base(schedule: Schedule, base: float, site: str) -> None:

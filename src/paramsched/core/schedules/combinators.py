@@ -34,7 +34,7 @@ from paramsched.core.schedules.schedule import (
     schedule_of,
     short_line,
 )
-from paramsched.core.schedules.span import ONE, Base, Piece, Span, for_base, product
+from paramsched.core.schedules.span import ONE, Base, PlannedSchedule, Span, for_base, product
 from paramsched.errors import CallSite, shown
 
 
@@ -45,7 +45,9 @@ def _in_order(call: Schedule) -> None:
 
 
 @planner(affine=False, check=_in_order)
-def clamp(call: Schedule, span: Span, schedule: Schedule, low: Level | None = None, high: Level | None = None) -> Piece:
+def clamp(
+    call: Schedule, span: Span, schedule: Schedule, low: Level | None = None, high: Level | None = None
+) -> PlannedSchedule:
     """Limit a schedule to a range.
 
     value(t) = min(max(schedule(t), low), high)
@@ -63,15 +65,15 @@ def clamp(call: Schedule, span: Span, schedule: Schedule, low: Level | None = No
     >>> clamp(exponential(0.5), low=0.1)(10)
     0.1
     """
-    piece = plan(schedule, span)
+    planned = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        limited = piece.values(t, base)
+        limited = planned.values(t, base)
         if low is not None:
             limited = np.maximum(limited, _limit(low, base))
         return limited if high is None else np.minimum(limited, _limit(high, base))
 
-    return of_one(call, piece, values)
+    return of_one(call, planned, values)
 
 
 def _limit(level: Level, base: Base) -> Array:
@@ -86,7 +88,7 @@ def _some_bounds(call: Schedule) -> None:
 
 
 @planner(affine=False, check=_some_bounds)
-def minimum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
+def minimum(call: Schedule, span: Span, *operands: Schedule | float) -> PlannedSchedule:
     """Take the smallest value of several schedules at each update.
 
     value(t) = min(a(t), b(t), …)
@@ -106,7 +108,7 @@ def minimum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
 
 
 @planner(affine=False, check=_some_bounds)
-def maximum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
+def maximum(call: Schedule, span: Span, *operands: Schedule | float) -> PlannedSchedule:
     """Take the largest value of several schedules at each update.
 
     value(t) = max(a(t), b(t), …)
@@ -125,13 +127,15 @@ def maximum(call: Schedule, span: Span, *operands: Schedule | float) -> Piece:
     return _chosen(call, span, operands, np.maximum)
 
 
-def _chosen(call: Schedule, span: Span, operands: tuple[Any, ...], choose: Callable[[Array, Array], Array]) -> Piece:
-    pieces = [plan(operand, span) for operand in operands]
+def _chosen(
+    call: Schedule, span: Span, operands: tuple[Any, ...], choose: Callable[[Array, Array], Array]
+) -> PlannedSchedule:
+    planned_parts = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:
-        return reduce(choose, (piece.values(t, base) for piece in pieces))
+        return reduce(choose, (planned.values(t, base) for planned in planned_parts))
 
-    return of_each(call, pieces, values)
+    return of_each(call, planned_parts, values)
 
 
 def _guided_text(call: Schedule) -> str:
@@ -139,10 +143,10 @@ def _guided_text(call: Schedule) -> str:
 
 
 @planner(hidden=True, precedence=PRODUCT, text=_guided_text)
-def _guided(call: Schedule, span: Span, schedule: Schedule, guides: Any = ()) -> Piece:
+def _guided(call: Schedule, span: Span, schedule: Schedule, guides: Any = ()) -> PlannedSchedule:
     """A schedule multiplied by metric rules. When called, it returns the values of the schedule without the rules."""
-    piece = plan(schedule, span)
-    return of_one(call, piece, piece.values, guides=tuple(_resolved_rule(rule, span) for rule in guides))
+    planned = plan(schedule, span)
+    return of_one(call, planned, planned.values, guides=tuple(_resolved_rule(rule, span) for rule in guides))
 
 
 def _resolved_rule(rule: Any, span: Span) -> Any:
@@ -203,19 +207,19 @@ def _is_factor(schedule: Schedule) -> bool:
 
 
 @planner(hidden=True, precedence=PRODUCT, text=_product_text, check_operands=_one_absolute, joins="operands")
-def _product(call: Schedule, span: Span, *operands: Schedule) -> Piece:
+def _product(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule:
     """value(t) = a(t) * b(t) * …
 
     The operand with an absolute level is evaluated for base, and every other operand for a base of 1.
     """
     main = next((place for place, operand in enumerate(operands) if operand.has_absolute), 0)
-    pieces = [plan(operand, span) for operand in operands]
-    others = [piece for place, piece in enumerate(pieces) if place != main]
+    planned_parts = [plan(operand, span) for operand in operands]
+    others = [planned for place, planned in enumerate(planned_parts) if place != main]
 
     def values(t: Array, base: Base) -> Array:
-        return reduce(product, (piece.values(t, ONE) for piece in others), pieces[main].values(t, base))
+        return reduce(product, (planned.values(t, ONE) for planned in others), planned_parts[main].values(t, base))
 
-    return of_each(call, pieces, values)
+    return of_each(call, planned_parts, values)
 
 
 def _sum_text(call: Schedule) -> str:
@@ -228,14 +232,14 @@ def _added(operands: Sequence[str]) -> str:
 
 
 @planner(hidden=True, precedence=SUM, text=_sum_text, joins="operands")
-def _sum(call: Schedule, span: Span, *operands: Schedule) -> Piece:
+def _sum(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule:
     """value(t) = a(t) + b(t) + …, each from the same base."""
-    pieces = [plan(operand, span) for operand in operands]
+    planned_parts = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:
-        return reduce(operator.add, (piece.values(t, base) for piece in pieces))
+        return reduce(operator.add, (planned.values(t, base) for planned in planned_parts))
 
-    return of_each(call, pieces, values)
+    return of_each(call, planned_parts, values)
 
 
 def _power_text(call: Schedule) -> str:
@@ -248,17 +252,17 @@ def _no_absolute(call: Schedule) -> None:
 
 
 @planner(hidden=True, precedence=POWER, affine=True, text=_power_text, check=_no_absolute)
-def _power(call: Schedule, span: Span, schedule: Schedule, exponent: float) -> Piece:
+def _power(call: Schedule, span: Span, schedule: Schedule, exponent: float) -> PlannedSchedule:
     """value(t) = base * factor(t) ** exponent, where the factor is the schedule's value for a base of 1.
 
     If the factor is below 0 and the exponent is not an integer, the value is nan.
     """
-    piece = plan(schedule, span)
+    planned = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        return base.times(np.power(np.asarray(piece.values(t, ONE), dtype=np.float64, order="C"), exponent))
+        return base.times(np.power(np.asarray(planned.values(t, ONE), dtype=np.float64, order="C"), exponent))
 
-    return of_one(call, piece, values)
+    return of_one(call, planned, values)
 
 
 # ---------------------------------------------------------------- the operators
@@ -341,7 +345,7 @@ def _joined_operands(name: str, *parts: Any) -> Any:
     return OPERATORS[name].call(operands=tuple(schedule_of(part, part.__str__) for part in parts))
 
 
-Way: TypeAlias = Annotated[Literal["nearest", "down", "up"], What("direction")]
+Direction: TypeAlias = Annotated[Literal["nearest", "down", "up"], What("direction")]
 """The direction of rounding: to the nearest multiple (halves to the even one), down, or up."""
 
 _ROUNDING_ERRORS: Final = 2.0**-48  # the relative error of a few operations in double precision
@@ -350,7 +354,9 @@ _ROUNDED: Final[dict[str, Any]] = {"nearest": np.round, "down": np.floor, "up": 
 
 
 @planner(affine=False, has_absolute=True)  # `to` is an absolute value
-def rounded(call: Schedule, span: Span, schedule: Schedule, to: Positive = 1.0, way: Way = "nearest") -> Piece:
+def rounded(
+    call: Schedule, span: Span, schedule: Schedule, to: Positive = 1.0, way: Direction = "nearest"
+) -> PlannedSchedule:
     """Round a schedule to multiples of a number.
 
     value(t) = to * round(schedule(t) / to), after base is applied
@@ -370,21 +376,21 @@ def rounded(call: Schedule, span: Span, schedule: Schedule, to: Positive = 1.0, 
     >>> growing(0), growing(1), growing(98), growing(99)
     (16.0, 32.0, 1584.0, 1600.0)
     """
-    piece = plan(schedule, span)
+    planned = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        ratio = np.asarray(piece.values(t, base), dtype=np.float64) / to
+        ratio = np.asarray(planned.values(t, base), dtype=np.float64) / to
         # A ratio within rounding errors of an integer or a half counts as that number. So a linear schedule reaches a
         # multiple at the right update: 15 / 22 * 22 is 15, even if it is rounded down.
         halves = np.round(ratio * 2.0) / 2.0
         ratio = np.where(np.abs(ratio - halves) <= _ROUNDING_ERRORS * np.abs(halves), halves, ratio)
         return _ROUNDED[way](ratio) * to
 
-    return of_one(call, piece, values)
+    return of_one(call, planned, values)
 
 
 @planner(extent="open", affine=True, has_absolute=False)
-def as_factor(call: Schedule, span: Span, schedule: Schedule, initial: float = 1.0) -> Piece:
+def as_factor(call: Schedule, span: Span, schedule: Schedule, initial: float = 1.0) -> PlannedSchedule:
     """Use the value of a schedule as a factor of base, even if it has absolute levels or is rounded.
 
     value(t) = base * schedule(t, base=initial)
@@ -408,13 +414,13 @@ def as_factor(call: Schedule, span: Span, schedule: Schedule, initial: float = 1
     return planned_factor(call, plan(schedule, span.whole(span.begin, span.run_end, None)), initial)
 
 
-def planned_factor(call: Schedule, piece: Piece, initial: float) -> Piece:
+def planned_factor(call: Schedule, planned: PlannedSchedule, initial: float) -> PlannedSchedule:
     """Return a call of `as_factor` of which the schedule is planned."""
 
     def values(t: Array, base: Base) -> Array:
-        return base.times(for_base(piece.schedule, piece.values, t, initial))
+        return base.times(for_base(planned.schedule, planned.values, t, initial))
 
-    return Piece(call.with_args(schedule=piece.schedule), None, piece.held, values, piece.edges_and_end)
+    return PlannedSchedule(call.with_args(schedule=planned.schedule), None, planned.held, values, planned.edges_and_end)
 
 
 def _check(call: Schedule) -> None:
@@ -434,14 +440,14 @@ def _text(call: Schedule) -> str:
 
 
 @planner(hidden=True, affine=True, has_absolute=True, check=_check, text=_text)
-def _absolute(call: Schedule, span: Span, schedule: Schedule) -> Piece:
+def _absolute(call: Schedule, span: Span, schedule: Schedule) -> PlannedSchedule:
     """value(t) = schedule(t, base=1), whatever the base is."""
-    piece = plan(schedule, span)
+    planned = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        return product(for_base(piece.schedule, piece.values, t, 1.0), base.one)
+        return product(for_base(planned.schedule, planned.values, t, 1.0), base.one)
 
-    return of_one(call, piece, values)
+    return of_one(call, planned, values)
 
 
 def _level_inside(value: Any) -> str:
@@ -515,7 +521,7 @@ def _some_factors(call: Schedule) -> None:
 
 
 @planner(check=_some_factors)
-def chain(call: Schedule, span: Span, *operands: Schedule) -> Piece:
+def chain(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule:
     """Use the output of each schedule as the base of the next.
 
     value(t) = b(t, base=a(t, base))
@@ -531,14 +537,14 @@ def chain(call: Schedule, span: Span, *operands: Schedule) -> Piece:
     >>> chain(constant(0.5), linear(1.0, absolute(0.0), over=4))(2, base=8.0)
     2.0
     """
-    pieces = [plan(operand, span) for operand in operands]
+    planned_parts = [plan(operand, span) for operand in operands]
 
     def values(t: Array, base: Base) -> Array:
-        for piece in pieces:
-            base = Base(piece.values(t, base), base.one)
+        for planned in planned_parts:
+            base = Base(planned.values(t, base), base.one)
         return base.value
 
-    return of_each(call, pieces, values)
+    return of_each(call, planned_parts, values)
 
 
 def _checked_name(_site: CallSite, field: Any) -> str:
@@ -552,7 +558,7 @@ FieldName: TypeAlias = Annotated[str, Check(_checked_name)]
 
 
 @planner(extent="fills")
-def like(call: Schedule, _span: Span, field: FieldName) -> Piece:
+def like(call: Schedule, _span: Span, field: FieldName) -> PlannedSchedule:
     """Follow another field of the same group, or a target, scaled by this field's own base.
 
     value(t) = base * factor(t), with the factor of a field, or the value of a target
@@ -596,7 +602,7 @@ def _like_text(call: Schedule) -> str:
 @planner(hidden=True, extent="open", affine=True, has_absolute=False, text=_like_text)
 def _followed_target(
     _call: Schedule, span: Span, name: str, schedule: Schedule, initial: float, line: str, advice: str
-) -> Piece:
+) -> PlannedSchedule:
     """Replaces `like(name)` of a target: plans the schedule of the target for the whole run, as in its own line."""
     if span.restarted or span.begin:
         raise messages.target_at_another_time(name, line, advice, restarts=span.restarted)

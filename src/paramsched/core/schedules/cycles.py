@@ -14,11 +14,11 @@ from paramsched.core import curves
 from paramsched.core.curves.arrays import Array, power_of
 from paramsched.core.schedules.anneals import along
 from paramsched.core.schedules.definition import (
+    FirstIndex,
     Growth,
     OptionalCount,
     OptionalPeriod,
     Period,
-    Place,
     RoundedLengths,
     formula,
     plan,
@@ -30,8 +30,8 @@ from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.schedule import Extent, Schedule, short_line
 from paramsched.core.schedules.span import (
     Base,
-    Lengths,
-    Piece,
+    CycleRounding,
+    PlannedSchedule,
     Span,
     end_of_cycles,
     fitting_times,
@@ -54,7 +54,7 @@ def extent_of_cycles(first: Duration | None, times: int | None) -> Extent:
     return "fills" if first is None else "open" if times is None else "has"
 
 
-def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int) -> Duration:
+def length_of_cycles(first: Duration, mult: float, lengths: CycleRounding, times: int) -> Duration:
     """Return the length of cycles as written, up to the first update after them."""
     if (period := first.exact) is not None:
         end = ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times))
@@ -65,7 +65,7 @@ def length_of_cycles(first: Duration, mult: float, lengths: Lengths, times: int)
     )
 
 
-def first_up_to_boundary(first: Number, mult: float, lengths: Lengths, times: int, span: Span) -> Number:
+def first_up_to_boundary(first: Number, mult: float, lengths: CycleRounding, times: int, span: Span) -> Number:
     """Return the length of the first cycle; shorter if the boundary after all cycles is earlier than their end."""
     end = end_of_cycles(first, mult, lengths, times)
     available = span.up_to_boundary(end)
@@ -123,7 +123,7 @@ def restarts(
     mult: Growth = 1.0,
     gamma: Positive = 1.0,
     lengths: RoundedLengths = "exact",
-) -> Piece:
+) -> PlannedSchedule:
     """Repeat a schedule each `every`.
 
     value(t) = schedule(t mod every)
@@ -179,7 +179,7 @@ def restarts(
         refuse_growth("restarts", Duration.of_updates(period), mult, lengths, times)  # known only now, for "1 epoch"
     if times is not None:
         period = first_up_to_boundary(period, mult, lengths, times, span)
-    piece = plan(schedule, span.cycle(period))
+    planned = plan(schedule, span.cycle(period))
     end = None
     table = None if mult == 1 else growing_cycles(period, mult, lengths, times)
     if times is not None:
@@ -194,7 +194,7 @@ def restarts(
             first = count_of(period)
             since = np.where(size == first, since, _product(since, first) / size)
             since = since if end is None else np.where(t >= count_of(end), float(first), since)
-        return piece.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
+        return planned.values(since, base if gamma == 1 else base.scaled(power_of(gamma, cycle)))
 
     @cache
     def edges_of_cycle() -> tuple[Number, ...] | None:
@@ -204,7 +204,7 @@ def restarts(
         """
         if period > _SHORT_CYCLE:
             return None
-        edges_inside = tuple(islice(piece.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
+        edges_inside = tuple(islice(planned.edges_and_end(0, ceil(period)), _SHORT_CYCLE))
         if len(edges_inside) >= _SHORT_CYCLE:
             return None
         return tuple(dict.fromkeys(edge for edge in edges_inside if edge <= period))
@@ -217,7 +217,7 @@ def restarts(
             inside: Iterable[Number] | None = inner
             if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
                 first, last = ((time - begin) / stretch for time in (since, until))
-                inside = piece.edges_and_end(max(floor(first), 0), ceil(min(last, Fraction(period))))
+                inside = planned.edges_and_end(max(floor(first), 0), ceil(min(last, Fraction(period))))
             yield from (begin + edge * stretch if size != period else begin + edge for edge in inside if edge <= period)
 
     def cycles(since: Number, until: Number) -> Iterable[tuple[Number, Number]]:
@@ -226,8 +226,8 @@ def restarts(
             return ((begin, period) for begin in multiples(period, since - ceil(period), last))
         return table.between(since, until)
 
-    planned = call.with_args(schedule=piece.schedule, every=Duration.of_updates(period), times=times)
-    return Piece(planned, None if end is None else ceil(end), end, values, edges)
+    counted = call.with_args(schedule=planned.schedule, every=Duration.of_updates(period), times=times)
+    return PlannedSchedule(counted, None if end is None else ceil(end), end, values, edges)
 
 
 def _product(since: Array, first: float) -> Array:
@@ -260,7 +260,7 @@ def _inside(schedule: Schedule) -> Iterator[Schedule]:
 
 
 @planner()
-def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase: Place = 0) -> Piece:
+def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase: FirstIndex = 0) -> PlannedSchedule:
     """Let a schedule change only once per period.
 
     value(t) = schedule(t rounded down to a multiple of `period`)
@@ -281,29 +281,29 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
     >>> every(linear(1, 0, over=10), 5)(7)
     0.5
     """
-    piece = plan(schedule, span)
+    planned = plan(schedule, span)
     size = span.period(period)
     if changes_at_epochs(call):  # `numerator` updates are an integer number of periods, so the remainder is enough
         phase = ceil(span.boundary(span.begin)) % size.numerator
-    end = piece.end
+    end = planned.end
     held = None
 
     def values(t: Array, base: Base) -> Array:
         """Return the values at the last change; after the end of the schedule, at the time itself."""
         at = last_boundary(t + phase, size) - phase
         at = np.maximum(at, 0) if phase else at
-        return piece.values(at if end is None else np.where(t >= count_of(end), t, at), base)
+        return planned.values(at if end is None else np.where(t >= count_of(end), t, at), base)
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         last = until if end is None else min(until, ceil(end) - 1)
         yield from (multiple - phase for multiple in multiples(size, max(since, 0) + phase, last + phase))
         yield from () if end is None else (end,)
 
-    if piece.held is not None:
-        change: Any = ceil(-(-(ceil(piece.held) + phase) // size) * size) - phase
+    if planned.held is not None:
+        change: Any = ceil(-(-(ceil(planned.held) + phase) // size) * size) - phase
         held = change if end is None else min(change, end)
-    planned = call.with_args(schedule=piece.schedule, period=Duration.of_updates(size), phase=phase)
-    return Piece(planned, piece.length, held, values, edges)
+    counted = call.with_args(schedule=planned.schedule, period=Duration.of_updates(size), phase=phase)
+    return PlannedSchedule(counted, planned.length, held, values, edges)
 
 
 def _counted_first(

@@ -24,7 +24,7 @@ from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule, write_call
 from paramsched.core.schedules.sequence import sequence
-from paramsched.core.schedules.span import Base, Piece, Span, multiples, product, split
+from paramsched.core.schedules.span import Base, PlannedSchedule, Span, multiples, product, split
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, durations_of, exact_number
 from paramsched.errors import CallSite, InvalidArgument
 
@@ -181,7 +181,7 @@ Milestones: TypeAlias = Annotated[Sequence[DurationLike], Role("time"), Check(_c
 
 
 @planner(check=_refuse_gamma_of_zero)
-def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio = 0.1) -> Piece:
+def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio = 0.1) -> PlannedSchedule:
     """Multiply by `gamma` at each milestone.
 
     value(t) = base * gamma ** (number of milestones at or before t)
@@ -207,10 +207,10 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
             if update >= span.available:
                 at, length = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
                 raise messages.milestone_after_end(str(call), milestone, at, length)
-    planned = call.with_args(milestones=tuple(map(Duration.of_updates, reached)))
+    counted = call.with_args(milestones=tuple(map(Duration.of_updates, reached)))
     steps = np.array(sorted(map(count_of, reached)))
-    return Piece(
-        planned,
+    return PlannedSchedule(
+        counted,
         None,
         None,
         lambda t, base: base.times(power_of(gamma, np.searchsorted(steps, t, side="right"))),
@@ -388,7 +388,7 @@ def table(
     every: Period = 1,
     curve: CurveLike | None = None,
     absolute: bool = False,
-) -> Piece:
+) -> PlannedSchedule:
     """A schedule from a list of values: value(t) = values[floor(t / every)].
 
     Its length is len(values) * every, and it holds the last value from then on. With a curve it interpolates from each
@@ -436,8 +436,8 @@ def table(
     def edges(since: Number, until: Number) -> Iterable[Number]:
         return (multiple for multiple in multiples(period, since, min(until, ceil(end))) if multiple <= end)
 
-    planned = call.with_args(every=Duration.of_updates(period))
-    return Piece(planned, ceil(end), end, of_times, edges)
+    counted = call.with_args(every=Duration.of_updates(period))
+    return PlannedSchedule(counted, ceil(end), end, of_times, edges)
 
 
 def _interpolated(numbers: Floats, curve: Curve, place: Array, since: Array, period: float) -> Array:

@@ -29,8 +29,8 @@ from paramsched.core.schedules.schedule import (
     curve_argument,
     schedule_of,
 )
-from paramsched.core.schedules.span import ROWS, Base, Piece, Span, multiples, product
-from paramsched.core.schedules.span import Lengths as LengthsOfCycles
+from paramsched.core.schedules.span import ROWS, Base, PlannedSchedule, Span, multiples, product
+from paramsched.core.schedules.span import CycleRounding as LengthsOfCycles
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
 from paramsched.errors import CallSite
 
@@ -86,11 +86,11 @@ OptionalPeriod: TypeAlias = Annotated[DurationLike | None, Role("period"), Gt(0)
 """A period, above 0, or None."""
 Scale: TypeAlias = Annotated[DurationLike, Role("scale"), Gt(0)]
 """A time scale, above 0."""
-Run: TypeAlias = Annotated[DurationLike | None, Role("run"), Gt(0)]
+RunLength: TypeAlias = Annotated[DurationLike | None, Role("run"), Gt(0)]
 """The length of another run; None is this run."""
 OptionalCount: TypeAlias = Annotated[int | None, Ge(1)]
 """An integer of at least 1, or None."""
-Place: TypeAlias = Annotated[int, Ge(0)]
+FirstIndex: TypeAlias = Annotated[int, Ge(0)]
 """An integer of at least 0."""
 RoundedLengths: TypeAlias = Annotated[LengthsOfCycles, What("rounding")]
 """How cycles or boundaries are rounded."""
@@ -156,7 +156,7 @@ def _checked_level(site: CallSite, level: Any) -> Level:
 
 
 @final
-class _Arguments:
+class _ShapeArguments:
     """The arguments of a shape: binds those of a call to their names, and checks them."""
 
     def __init__(self, name: str, params: Mapping[str, Param]) -> None:
@@ -198,9 +198,12 @@ class _Arguments:
 
 
 def register_shape(
-    function: Callable[..., Any], skipped: int, planning: Callable[["Shape"], Callable[[Schedule, Span], Piece]],
-    hidden: bool, options: Mapping[str, Any],
-) -> Any:  # fmt: skip
+    function: Callable[..., Any],
+    skipped: int,
+    planning: Callable[["Shape"], Callable[[Schedule, Span], PlannedSchedule]],
+    hidden: bool,
+    options: Mapping[str, Any],
+) -> Any:
     """Return the builder of a shape that a function defines, and register it in the table of texts."""
     parameters = [*inspect.signature(function).parameters.values()][skipped:]
     name = function.__name__.strip("_")
@@ -217,7 +220,7 @@ def register_shape(
     builder = builder_like(function, build, parameters, Schedule)
     builder.__name__ = builder.__qualname__ = name
     params = params_of(builder)
-    arguments = _Arguments(name, params)
+    arguments = _ShapeArguments(name, params)
     roles = {key: role for key, param in params.items() if (role := param.marker("role")) is not None}
     shape = Shape(name, params, lambda schedule, span: plan(schedule, span), roles, **options)
     plan = planning(shape)
@@ -265,8 +268,8 @@ def formula(
     """
 
     def make(function: Callable[Concatenate[Array, P], Array]) -> Callable[P, Schedule]:
-        def planning(shape: Shape) -> Callable[[Schedule, Span], Piece]:
-            return _Formula(function, shape, held, edges, counted, exact=exact).plan
+        def planning(shape: Shape) -> Callable[[Schedule, Span], PlannedSchedule]:
+            return _ShapeFormula(function, shape, held, edges, counted, exact=exact).plan
 
         made: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
         return made
@@ -275,7 +278,7 @@ def formula(
 
 
 @final
-class _Formula:
+class _ShapeFormula:
     """How the calls of one formula are planned."""
 
     def __init__(
@@ -299,7 +302,7 @@ class _Formula:
         self.levels = [key for key, param in shape.params.items() if param.kind == "level"]
         self.open_levels: Mapping[str, float] = shape.open_levels
 
-    def plan(self, schedule: Schedule, span: Span) -> Piece:
+    def plan(self, schedule: Schedule, span: Span) -> PlannedSchedule:
         """Plan a call: its lengths in counts, and its formula as a function of time and base."""
         args = schedule.args
         over = self.over
@@ -320,7 +323,7 @@ class _Formula:
         held = length if self.held is None else self.held(**counts)
         if self.is_measured and held is not None:
             length = ceil(held)
-        return Piece(schedule, length, held, self._values(counts), partial(self.edges, **counts))
+        return PlannedSchedule(schedule, length, held, self._values(counts), partial(self.edges, **counts))
 
     def _edges_of_roles(self, since: Number, until: Number, **counts: Any) -> Any:
         for key, role in self.roles.items():
@@ -372,8 +375,8 @@ def _column(level: Level) -> Array:
 
 def planner(
     *, hidden: bool = False, **options: Any
-) -> Callable[[Callable[Concatenate[Schedule, Span, P], Piece]], Callable[P, Schedule]]:
-    """Make a shape of a function that plans a call of it: `(call, span, its arguments) -> Piece`.
+) -> Callable[[Callable[Concatenate[Schedule, Span, P], PlannedSchedule]], Callable[P, Schedule]]:
+    """Make a shape of a function that plans a call of it: `(call, span, its arguments) -> PlannedSchedule`.
 
     The function plans its schedules by `plan`, and says at which times and with which base they are read.
 
@@ -382,16 +385,16 @@ def planner(
         options: fields of `Shape`.
 
     >>> @planner()
-    ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength) -> Piece:
+    ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength) -> PlannedSchedule:
     ...     end, piece = span.length(over), plan(schedule, span)
     ...     made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end))
-    ...     return Piece(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base))
+    ...     return PlannedSchedule(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base))
     >>> reversed_in_time(linear(over=10), 10)(8)
     0.8
     """
 
-    def make(function: Callable[Concatenate[Schedule, Span, P], Piece]) -> Callable[P, Schedule]:
-        def planning(shape: Shape) -> Callable[[Schedule, Span], Piece]:
+    def make(function: Callable[Concatenate[Schedule, Span, P], PlannedSchedule]) -> Callable[P, Schedule]:
+        def planning(shape: Shape) -> Callable[[Schedule, Span], PlannedSchedule]:
             several = next((key for key, param in shape.params.items() if param.several), None)
             run: Any = function
             if several is None:
@@ -404,29 +407,33 @@ def planner(
     return make
 
 
-def plan(schedule: Schedule, span: Span) -> Piece:
+def plan(schedule: Schedule, span: Span) -> PlannedSchedule:
     """Return a schedule as planned for a span, with every length in counts, and every stage connected."""
     return schedule.shape.plan(schedule, span)
 
 
-def of_one(call: Schedule, piece: Piece, values: Callable[[Array, Base], Array], **args: Any) -> Piece:
-    """Return a piece with changed values of one schedule, whose length and edges it keeps."""
-    planned = call.with_args(schedule=piece.schedule, **args)
-    return Piece(planned, piece.length, piece.held, values, piece.edges_and_end)
+def of_one(
+    call: Schedule, planned: PlannedSchedule, values: Callable[[Array, Base], Array], **args: Any
+) -> PlannedSchedule:
+    """Return a planned schedule with changed values of one schedule, whose length and edges it keeps."""
+    counted = call.with_args(schedule=planned.schedule, **args)
+    return PlannedSchedule(counted, planned.length, planned.held, values, planned.edges_and_end)
 
 
-def of_each(call: Schedule, pieces: Sequence[Piece], values: Callable[[Array, Base], Array]) -> Piece:
-    """Return a piece that combines the values of several schedules at each time.
+def of_each(
+    call: Schedule, planned_parts: Sequence[PlannedSchedule], values: Callable[[Array, Base], Array]
+) -> PlannedSchedule:
+    """Return a planned schedule that combines the values of several schedules at each time.
 
     It has the longest length of an operand, or no end if no operand has an end.
     """
-    planned = call.with_args(operands=tuple(piece.schedule for piece in pieces))
-    held = [piece.held for piece in pieces]
+    counted = call.with_args(operands=tuple(planned.schedule for planned in planned_parts))
+    held = [planned.held for planned in planned_parts]
     constant_from = None if None in held else max(time for time in held if time is not None)
-    lengths = [piece.length for piece in pieces if piece.length is not None]
+    lengths = [planned.length for planned in planned_parts if planned.length is not None]
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
-        for piece in pieces:
-            yield from piece.edges_and_end(since, until)
+        for planned in planned_parts:
+            yield from planned.edges_and_end(since, until)
 
-    return Piece(planned, max(lengths, default=None), constant_from, values, edges)
+    return PlannedSchedule(counted, max(lengths, default=None), constant_from, values, edges)

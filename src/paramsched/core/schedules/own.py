@@ -21,7 +21,7 @@ from paramsched.core.schedules.messages import own as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape
-from paramsched.core.schedules.span import Base, Piece, Span, product
+from paramsched.core.schedules.span import Base, PlannedSchedule, Span, product
 from paramsched.core.schedules.text import bound_arguments, fits, reserved_names
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of
 from paramsched.errors import CallSite, InvalidArgument
@@ -163,7 +163,7 @@ def require_values_until(schedule: Schedule, end: int) -> None:
 # ---------------------------------------------------------------- planning
 
 
-def _plan(schedule: Schedule, span: Span) -> Piece:
+def _plan(schedule: Schedule, span: Span) -> PlannedSchedule:
     """Plan a call of a user's function.
 
     Of the progress: value(t) = base * f(u), u = min(t, n) / n. With levels: value(t) = to + (start - to) *
@@ -183,7 +183,7 @@ def _plan(schedule: Schedule, span: Span) -> Piece:
     call = Call(schedule, lengths)
     n = None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
-    return Piece(schedule, length, length, values)
+    return PlannedSchedule(schedule, length, length, values)
 
 
 def _lengths_of(schedule: Schedule) -> dict[str, Duration]:

@@ -25,7 +25,7 @@ from paramsched.core.schedules.messages import evaluation
 from paramsched.core.schedules.messages.combinations import FUNCTION_AS_SHAPE as FUNCTION_AS_SHAPE
 from paramsched.core.schedules.messages.combinations import readings_of_number as readings_of_number
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands
-from paramsched.core.schedules.span import IN_UPDATES, Piece, Span, value_at
+from paramsched.core.schedules.span import IN_UPDATES, PlannedSchedule, Span, value_at
 from paramsched.core.time.duration import Duration
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved, shown
@@ -153,7 +153,7 @@ class Shape:
 
     name: str
     params: Mapping[str, Param]
-    plan: Callable[["Schedule", Span], Piece]
+    plan: Callable[["Schedule", Span], PlannedSchedule]
     roles: Mapping[str, str] = field(default_factory=dict)
     precedence: int = CALL
     affine: bool | Callable[["Schedule"], bool] | None = None
@@ -430,42 +430,42 @@ class Schedule:
 
     def resolved_in(self, span: Span) -> "Schedule":
         """Return the schedule for a part of a run, with its lengths in counts and its stages connected."""
-        piece = self.shape.plan(self, span)
-        schedule: Schedule = piece.schedule
-        schedule.__dict__.setdefault("piece", piece)
+        planned = self.shape.plan(self, span)
+        schedule: Schedule = planned.schedule
+        schedule.__dict__.setdefault("planned", planned)
         return schedule
 
     @cached_property
-    def piece(self) -> Piece:
+    def planned(self) -> PlannedSchedule:
         """The schedule as planned without run facts: its lengths must be in updates.
 
         Raises:
             Unresolved: a length is not in updates, or a stage has no length.
             InvalidArgument: an open level is unknown, or could mean two things.
         """
-        piece = None
+        planned = None
         try:
             if not self.fills:
-                piece = self.shape.plan(self, IN_UPDATES)
+                planned = self.shape.plan(self, IN_UPDATES)
         except (MissingFact, Unresolved):
             pass
-        if piece is None or [*_lengths_in(piece.schedule)] != [*_lengths_in(self)]:
+        if planned is None or [*_lengths_in(planned.schedule)] != [*_lengths_in(self)]:
             raise evaluation.not_in_updates(str(self))
-        return piece
+        return planned
 
     @property
     def connected(self) -> "Schedule":
         """The schedule with each open level between its stages written, unless it is the level without a neighbor."""
-        schedule: Schedule = self.piece.schedule
+        schedule: Schedule = self.planned.schedule
         return schedule
 
     @cached_property
     def is_resolved(self) -> bool:
         """True if every length is in updates, and every level is written or needs no neighbor."""
         try:
-            planned = self.piece.schedule
+            counted = self.planned.schedule
             lengths = [*_other_runs_in(self)]
-            return all(length.is_resolved for length in lengths) if lengths else planned == self
+            return all(length.is_resolved for length in lengths) if lengths else counted == self
         except InvalidArgument:  # resolving raises it
             return False
 
@@ -479,15 +479,15 @@ class Schedule:
             Unresolved: a length is not in updates.
             InvalidArgument: the schedule has no end, so `until` is required.
         """
-        piece = self.piece
-        if until is None and piece.length is None:
+        planned = self.planned
+        if until is None and planned.length is None:
             raise evaluation.breakpoints_without_end(str(self))
-        end = ceil(piece.length) if until is None and piece.length is not None else until
+        end = ceil(planned.length) if until is None and planned.length is not None else until
         assert end is not None
-        times = list(map(ceil, islice(piece.edges(0, end), _MAX_POINTS + 1)))
+        times = list(map(ceil, islice(planned.edges(0, end), _MAX_POINTS + 1)))
         if len(times) > _MAX_POINTS:
             raise evaluation.too_many_breakpoints(short_line(self), end, _MAX_POINTS)
-        last = end if piece.length is None else min(end, ceil(piece.length))
+        last = end if planned.length is None else min(end, ceil(planned.length))
         return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
 
     # ---------------------------------------------------------------- operators and text

@@ -41,14 +41,16 @@ from paramsched.core.schedules.schedule import (
     schedule_of,
     short_line,
 )
-from paramsched.core.schedules.span import FACTOR, ONE, ROWS, Base, Piece, Span, for_base
+from paramsched.core.schedules.span import FACTOR, ONE, ROWS, Base, PlannedSchedule, Span, for_base
 from paramsched.core.schedules.windows import window
 from paramsched.core.time.duration import Duration, Number, count_of, exact_number
 
 _BENDS_BUT_SCALES: Final = ("clamp", "maximum", "minimum")
 
 
-def connect(stages: Sequence[Schedule], pieces: Sequence[Piece], planned: Span) -> list[Piece]:
+def connect(
+    stages: Sequence[Schedule], planned_parts: Sequence[PlannedSchedule], counted: Span
+) -> list[PlannedSchedule]:
     """Write the open levels of the stages of a sequence.
 
     An open start is the level at which the stage before ends. The open end of a warmup is the level at which the next
@@ -60,26 +62,26 @@ def connect(stages: Sequence[Schedule], pieces: Sequence[Piece], planned: Span) 
 
     Args:
         stages: the stages with their lengths in updates.
-        pieces: the stages as planned alone.
-        planned: the span in which a planned stage is planned again.
+        planned_parts: the stages as planned alone.
+        counted: the span in which a planned stage is planned again.
 
     Raises:
         InvalidArgument: a level is not the same multiple of base, plus a constant, for every base.
     """
-    connected: list[Piece] = []
-    before: Piece | None = None
-    for place, (stage, alone) in enumerate(zip(stages, pieces, strict=True)):
+    connected: list[PlannedSchedule] = []
+    before: PlannedSchedule | None = None
+    for place, (stage, alone) in enumerate(zip(stages, planned_parts, strict=True)):
         written = stage
         alone_level = open_start(stage)
         if alone_level is not None:
             level = alone_level if before is None else _end_before(stage, before)
             written = stage if level == alone_level and stage.kind != "geometric" else started_at(stage, level)
         if stage.kind == "warmup" and stage.args["to"] is None:
-            after = next((later for later in range(place + 1, len(stages)) if pieces[later].length != 0), None)
+            after = next((later for later in range(place + 1, len(stages)) if planned_parts[later].length != 0), None)
             if after is not None and open_start(stages[after]) is None:
-                level = _start_after(stage, pieces[after], planned)
+                level = _start_after(stage, planned_parts[after], counted)
                 written = written if level == 1.0 else written.with_args(to=level)
-        connected.append(alone if written is stage else plan(written, planned))
+        connected.append(alone if written is stage else plan(written, counted))
         if alone.length != 0:
             before = connected[-1]
     return connected
@@ -104,7 +106,7 @@ def started_at(stage: Schedule, level: Level) -> Schedule:
     return stage.with_args(**{"value" if stage.kind == "constant" else "start": level})
 
 
-def _end_before(stage: Schedule, before: Piece) -> Level:
+def _end_before(stage: Schedule, before: PlannedSchedule) -> Level:
     """Return the level at which the stage before ends."""
     schedule: Schedule = before.schedule
     if is_anneal(schedule) or schedule.kind == "geometric":
@@ -114,14 +116,14 @@ def _end_before(stage: Schedule, before: Piece) -> Level:
     return _level_at(before, 0 if before.length is None else count_of(before.length), stage, "ends")
 
 
-def _start_after(stage: Schedule, after: Piece, planned: Span) -> Level:
+def _start_after(stage: Schedule, after: PlannedSchedule, counted: Span) -> Level:
     """Return the level at which the next stage begins: its start, whatever its `index`."""
     schedule: Schedule = after.schedule
     if is_anneal(schedule) or schedule.kind == "geometric":
         start: Level = schedule.args["start"]
         return start
     begun: Schedule = _from_start(schedule)
-    return _level_at(after if begun is schedule else plan(begun, planned), 0, stage, "begins")
+    return _level_at(after if begun is schedule else plan(begun, counted), 0, stage, "begins")
 
 
 def _from_start(value: Any) -> Any:
@@ -133,7 +135,7 @@ def _from_start(value: Any) -> Any:
     return value.changed(_from_start)
 
 
-def _level_at(neighbor: Piece, time: float, stage: Schedule, verb: str) -> Level:
+def _level_at(neighbor: PlannedSchedule, time: float, stage: Schedule, verb: str) -> Level:
     """Return the level of a neighbor of a stage at a time.
 
     Args:
@@ -249,7 +251,7 @@ def _text(call: Schedule) -> str:
     text=_text,
     check_operands=lambda call, operands: _refuse_ambiguous_operands(operands, call.args["stages"]),
 )
-def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
+def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     """Stages one after another, each with a clock that starts at 0. The final value of the last stage is held.
 
     At most one stage may have no length, at any place in the sequence. It takes the time that the other stages leave in
@@ -259,22 +261,22 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> Piece:
     lengths = _lengths(call, span)
     rest = _rest_of_span(call, lengths, span)
     begin = span.begin
-    pieces = list[Piece]()
+    planned_parts = list[PlannedSchedule]()
     in_run = list[Schedule]()
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
         part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
         is_open = is_open_geometric(stage)
-        piece = _ended(plan(along_line(stage) if is_open else stage, part), part, is_last=stage is stages[-1])
-        pieces.append(piece)
-        in_run.append(stage.with_args(over=piece.schedule.args["over"]) if is_open else piece.schedule)
+        planned = _ended(plan(along_line(stage) if is_open else stage, part), part, is_last=stage is stages[-1])
+        planned_parts.append(planned)
+        in_run.append(stage.with_args(over=planned.schedule.args["over"]) if is_open else planned.schedule)
         begin += size or 0
     refuse_ambiguous_levels(stages, in_run)
-    connected = connect(in_run, pieces, span.of_planned)
-    planned = [piece.schedule for piece in connected]
-    same = len(planned) == len(stages) and all(map(is_, planned, stages))
-    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(planned)), connected, span.of_planned)
+    connected = connect(in_run, planned_parts, span.of_planned)
+    counted = [planned.schedule for planned in connected]
+    same = len(counted) == len(stages) and all(map(is_, counted, stages))
+    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(counted)), connected, span.of_planned)
 
 
 def refuse_two_without_length(call: Schedule) -> None:
@@ -304,39 +306,39 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
     return left
 
 
-def _ended(piece: Piece, span: Span, *, is_last: bool) -> Piece:
+def _ended(planned: PlannedSchedule, span: Span, *, is_last: bool) -> PlannedSchedule:
     """Return a stage that has the length of its span, unless it is the last and has no end."""
     available = span.available
-    if available is None or (is_last if piece.length is None else _has_length(piece, available, span)):
-        return piece
+    if available is None or (is_last if planned.length is None else _has_length(planned, available, span)):
+        return planned
     over = Duration.of_updates(available)
-    if piece.schedule.kind == "constant":
-        return plan(piece.schedule.with_args(over=over), span.of_planned)
-    return plan(window(piece.schedule, 0, over), span.of_planned)
+    if planned.schedule.kind == "constant":
+        return plan(planned.schedule.with_args(over=over), span.of_planned)
+    return plan(window(planned.schedule, 0, over), span.of_planned)
 
 
-def _has_length(piece: Piece, available: Number, span: Span) -> bool:
+def _has_length(planned: PlannedSchedule, available: Number, span: Span) -> bool:
     """Return whether a stage has the available length, also if it is planned again."""
-    if piece.length != available or span.rounding in ("up", "exact"):
-        return piece.length == available
-    exact = piece.schedule.measure(span.of_planned)  # 12.4 updates from 0.3 on end at 13 if rounded to the nearest
+    if planned.length != available or span.rounding in ("up", "exact"):
+        return planned.length == available
+    exact = planned.schedule.measure(span.of_planned)  # 12.4 updates from 0.3 on end at 13 if rounded to the nearest
     return exact is not None and span.boundary(exact) == available
 
 
-def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> Piece:
+def _sequence_of_pieces(call: Schedule, planned_parts: list[PlannedSchedule], counted: Span) -> PlannedSchedule:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
     begins = list[Number]()
     begin = Fraction(0)
-    last = pieces[-1]
-    for piece in pieces:
+    last = planned_parts[-1]
+    for planned in planned_parts:
         begins.append(exact_number(begin))
-        begin += piece.length or 0
+        begin += planned.length or 0
     length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
     places = list[float]()
     reads = list[Any]()
-    for piece, start in _taking_time(pieces, begins, planned):
+    for planned, start in _taking_time(planned_parts, begins, counted):
         places.append(count_of(start))
-        reads.append(_as_stage(piece, is_affine=call.affine))
+        reads.append(_as_stage(planned, is_affine=call.affine))
 
     def values(t: Array, base: Base) -> Array:
         if not t.size:
@@ -366,31 +368,33 @@ def _sequence_of_pieces(call: Schedule, pieces: list[Piece], planned: Span) -> P
         return reads[place](since_begin, base)
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
-        for piece, begin in zip(pieces, begins, strict=True):
+        for planned, begin in zip(planned_parts, begins, strict=True):
             if begin <= until:
-                available = until - begin if piece.length is None else min(until - begin, piece.length)
+                available = until - begin if planned.length is None else min(until - begin, planned.length)
                 inner = (
-                    piece.edges_and_end(max(floor(since - begin), 0), ceil(available))
+                    planned.edges_and_end(max(floor(since - begin), 0), ceil(available))
                     if since <= begin + available
                     else ()
                 )
                 yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
 
     held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
-    return Piece(call, length, held, values, edges)
+    return PlannedSchedule(call, length, held, values, edges)
 
 
-def _taking_time(pieces: list[Piece], begins: list[Number], planned: Span) -> list[tuple[Piece, Number]]:
+def _taking_time(
+    planned_parts: list[PlannedSchedule], begins: list[Number], counted: Span
+) -> list[tuple[PlannedSchedule, Number]]:
     """Return the stages that have updates, or else the last stage, with their starts."""
-    pairs = list(zip(pieces, begins, strict=True))
-    last = pieces[-1]
+    pairs = list(zip(planned_parts, begins, strict=True))
+    last = planned_parts[-1]
     taking = [pair for pair in pairs if pair[0].length != 0]
     if last.length == 0 and holds_when_empty(last.schedule):
         taking.append(pairs[-1])
     elif taking and taking[-1][0] is not last and taking[-1][0].end is None:
-        piece, begin = taking[-1]  # a stage that would change after its end is held there: a sum with an open operand
-        assert piece.length is not None
-        taking[-1] = plan(window(piece.schedule, 0, Duration.of_updates(piece.length)), planned), begin
+        planned, begin = taking[-1]  # a stage that would change after its end is held there: a sum with an open operand
+        assert planned.length is not None
+        taking[-1] = plan(window(planned.schedule, 0, Duration.of_updates(planned.length)), counted), begin
     return taking or pairs[-1:]
 
 
@@ -400,18 +404,18 @@ def holds_when_empty(schedule: Schedule) -> bool:
     return schedule.kind == "skip" or (not has_own_times and any(map(holds_when_empty, schedule.parts())))
 
 
-def _as_stage(piece: Piece, *, is_affine: bool) -> Any:
+def _as_stage(planned: PlannedSchedule, *, is_affine: bool) -> Any:
     """Return the values of a stage.
 
     In a sequence that is not affine, the base is applied last to a `take`, as for a schedule outside of a sequence.
     With base in the formula, the last bits of the value would depend on whether another stage is affine.
     """
-    schedule: Schedule = piece.schedule
+    schedule: Schedule = planned.schedule
     while schedule.kind == "with_lengths":
         schedule = schedule.args["schedule"]
     if is_affine or schedule.kind != "take" or not schedule.affine:
-        return piece.values
-    return lambda t, base: for_base(schedule, piece.values, t, base.value)
+        return planned.values
+    return lambda t, base: for_base(schedule, planned.values, t, base.value)
 
 
 # ---------------------------------------------------------------- stages
@@ -577,7 +581,7 @@ def _factor_of_number(schedule: Schedule) -> Factor | None:
         return None if isinstance(value, Absolute) else lambda _: value
     if is_anneal(schedule):
         return _factor_of_anneal(schedule)
-    if schedule.kind != "sequence" or schedule.piece.schedule != schedule:
+    if schedule.kind != "sequence" or schedule.planned.schedule != schedule:
         return None
     return _factor_of_sequence(schedule)
 

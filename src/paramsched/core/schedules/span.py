@@ -1,4 +1,4 @@
-"""Evaluation: the part of a run in which a schedule is planned, the values of its pieces, and their periods."""
+"""Evaluation: the part of a run in which a schedule is planned, the values of its planned parts, and their periods."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -77,13 +77,6 @@ ONE: Final = Base(1.0)
 """A base of 1."""
 
 
-class Planned(Protocol):
-    """The attributes of a piece that this module uses."""
-
-    @property
-    def values(self) -> Callable[[Array, Base], Array]: ...
-
-
 class Formula(Protocol):
     """The attributes of a schedule that this module uses."""
 
@@ -92,7 +85,7 @@ class Formula(Protocol):
     @property
     def has_absolute(self) -> bool: ...
     @property
-    def piece(self) -> Planned: ...
+    def planned(self) -> "PlannedSchedule": ...
 
 
 def for_base(schedule: Formula, values: Callable[[Array, Base], Array], t: Array, base: Any) -> Array:
@@ -127,7 +120,7 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     A value does not depend, not even in its last bit, on how many times are evaluated together.
     """
     times = np.ascontiguousarray(times)
-    values = schedule.piece.values
+    values = schedule.planned.values
     is_factor = schedule.affine and not schedule.has_absolute and bool(base)
     out = np.empty(times.size)
     for begin in range(0, times.size, _PIECE):
@@ -145,8 +138,8 @@ def columns(schedule: Formula, times: Array | float) -> tuple[Floats, Floats | N
     """Return the factors of base of an affine schedule at some times, and its absolute values; None if it has none."""
     times = np.atleast_1d(times)
     if not schedule.has_absolute:
-        return np.array(np.broadcast_to(schedule.piece.values(times, FACTOR), times.shape)), None
-    factor, value = np.broadcast_to(schedule.piece.values(times, ROWS), (2, times.size))
+        return np.array(np.broadcast_to(schedule.planned.values(times, FACTOR), times.shape)), None
+    factor, value = np.broadcast_to(schedule.planned.values(times, ROWS), (2, times.size))
     return factor, value
 
 
@@ -164,7 +157,7 @@ def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
         return rows if value is None else rows + value[:, None]
     times = np.atleast_1d(times)
     unique, places = np.unique(bases, return_inverse=True)
-    values = schedule.piece.values(times, Base(unique[:, None]))
+    values = schedule.planned.values(times, Base(unique[:, None]))
     return np.broadcast_to(values, (unique.size, times.size))[places].T
 
 
@@ -188,7 +181,7 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
         shape = np.broadcast_shapes(times.shape, bases.shape)
     except ValueError:
         raise messages.shapes_do_not_broadcast(times.shape, bases.shape) from None
-    values = schedule.piece.values
+    values = schedule.planned.values
     flat = times.reshape(-1)
     if not schedule.affine:
         many_times, many_bases = (np.array(np.broadcast_to(array, shape)).reshape(-1) for array in (times, bases))
@@ -448,7 +441,7 @@ def _no_edges(since: Number, until: Number) -> Iterable[Number]:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PlannedSchedule:
     """A schedule that is planned for a span: what a run needs of it.
 
     Args:
@@ -480,7 +473,7 @@ class Piece:
 # The k-th boundary of a period is its k-th multiple, rounded up once. If a period takes p/q updates, floor(t * q / p)
 # are complete at update t. These are integers until the division, so every cycle is as exact as the first.
 
-Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
+CycleRounding: TypeAlias = Literal["exact", "nearest", "floor"]
 """How growing cycles are rounded: not, each to the nearest update, or down before the next one grows."""
 
 _FAR: Final = 2**53
@@ -601,7 +594,7 @@ class GrowingCycles:
 
 
 @lru_cache(maxsize=16)
-def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | None) -> GrowingCycles:
+def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: int | None) -> GrowingCycles:
     """Return cycles of which each is `mult` times as long as the last; `times` of them, or all for None."""
     if lengths == "exact":
         with localcontext() as context:
@@ -628,7 +621,7 @@ def growing_cycles(first: Number, mult: float, lengths: Lengths, times: int | No
     return GrowingCycles(int(first), begins, sizes)
 
 
-def end_of_cycles(period: Number, mult: float, lengths: Lengths, times: int) -> Number:
+def end_of_cycles(period: Number, mult: float, lengths: CycleRounding, times: int) -> Number:
     """Return the end of the last of `times` cycles."""
     if mult == 1:
         return exact_number(Fraction(period) * times)

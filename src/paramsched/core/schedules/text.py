@@ -30,7 +30,7 @@ from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.messages import text as messages
 from paramsched.core.schedules.messages.text import EXAMPLE_LINE as EXAMPLE_LINE
-from paramsched.core.schedules.messages.text import Part
+from paramsched.core.schedules.messages.text import TextPart
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
@@ -274,7 +274,7 @@ class _LineReader:
             raise messages.text_is_empty(self.whole_part)
         escape = re.search(_ESCAPE, self.text)
         if escape is not None:
-            raise messages.single_backslash(Part(self.text, escape.start(), escape.start() + 2))
+            raise messages.single_backslash(TextPart(self.text, escape.start(), escape.start() + 2))
         try:
             tree = _tree_of(f"(\n{self.text}\n)")
             if tree.lineno == 1:  # of the brackets around the text: it closes them, or has a comma
@@ -310,14 +310,14 @@ class _LineReader:
         return TextLines(self.text)
 
     @property
-    def whole_part(self) -> Part:
+    def whole_part(self) -> TextPart:
         """The entire text."""
-        return Part(self.text, 0, len(self.text))
+        return TextPart(self.text, 0, len(self.text))
 
-    def part(self, node: Any) -> Part:
+    def part(self, node: Any) -> TextPart:
         """Return the part of the text that a node is, which the parser read from its second line on."""
         begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
-        return Part(self.text, begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset))
+        return TextPart(self.text, begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset))
 
     def unknown(self, node: Any, name: str, kind: str, names: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
@@ -340,22 +340,22 @@ class _LineReader:
             if error is not None:
                 return error
         if opened:
-            return messages.bracket_is_not_closed(Part(self.text, opened[-1], opened[-1] + 1))
+            return messages.bracket_is_not_closed(TextPart(self.text, opened[-1], opened[-1] + 1))
         error = self._false_join()
         if error is not None:
             return error
         place = min(place, max(len(self.text) - 1, 0))
         tokens = re.compile(_TOKEN).finditer(self.text, place)
         end = next((token.end() for token in tokens if token.start() == place), place + 1)
-        return messages.incomplete(Part(self.text, place, end))
+        return messages.incomplete(TextPart(self.text, place, end))
 
     def _refused_token(self, match: re.Match[str], opened: list[int]) -> ParseError | None:
         """Return the error about one token; None if it is valid. The places of open brackets are kept in `opened`."""
         token = match[0]
-        part = Part(self.text, *match.span())
+        part = TextPart(self.text, *match.span())
         match match.lastgroup:
             case "quote":
-                return messages.quote_is_not_closed(Part(self.text, part.begin, len(self.text)))
+                return messages.quote_is_not_closed(TextPart(self.text, part.begin, len(self.text)))
             case "open":
                 opened.append(part.begin)
             case "close" if not opened or self.text[opened.pop()] + token not in ("()", "[]", "{}"):
@@ -377,7 +377,7 @@ class _LineReader:
             before = self.text[: match.start()].rstrip()
             after = self.text[match.end() :].lstrip()
             if depth == 0 and match[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
-                return messages.joined_by_another_sign(Part(self.text, *match.span()), match[0], before, after)
+                return messages.joined_by_another_sign(TextPart(self.text, *match.span()), match[0], before, after)
         return None
 
     # ---- values

@@ -10,17 +10,17 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import constant
-from paramsched.core.schedules.definition import ClosedLength, Role, RoundedLengths, Run, Time, plan, planner
+from paramsched.core.schedules.definition import ClosedLength, Role, RoundedLengths, RunLength, Time, plan, planner
 from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
-from paramsched.core.schedules.span import IN_UPDATES, MAX_LENGTH, Base, Piece, Rounding, Span
+from paramsched.core.schedules.span import IN_UPDATES, MAX_LENGTH, Base, PlannedSchedule, Rounding, Span
 from paramsched.core.time.duration import Duration, DurationLike, Number, count_of, exact_number, unit_of_lengths
 from paramsched.errors import InvalidArgument
 
 
 @planner()
-def take(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength, of: Run = None) -> Piece:
+def take(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength, of: RunLength = None) -> PlannedSchedule:
     """Use a schedule up to the time `over`, and hold the value that it has at that time.
 
     value(t) = schedule(min(t, over))
@@ -42,16 +42,18 @@ def take(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength, of:
     >>> print(resolve(part >> linear(start=0.5), total=100))
     take(warmup(10) >> cosine(over=190), 50) >> linear(start=0.5, over=50)
     """
-    piece = plan(schedule, span.whole(span.begin, span.run_end, of))
+    planned = plan(schedule, span.whole(span.begin, span.run_end, of))
     end = span.length(over)
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         last = min(until, end)
-        return (edge for edge in piece.edges_and_end(since, ceil(last)) if edge <= last)
+        return (edge for edge in planned.edges_and_end(since, ceil(last)) if edge <= last)
 
-    planned = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end), of=None)
-    held = end if piece.held is None else min(end, piece.held)
-    return Piece(planned, end, held, lambda t, base: piece.values(np.minimum(t, count_of(end)), base), edges)
+    counted = call.with_args(schedule=planned.schedule, over=Duration.of_updates(end), of=None)
+    held = end if planned.held is None else min(end, planned.held)
+    return PlannedSchedule(
+        counted, end, held, lambda t, base: planned.values(np.minimum(t, count_of(end)), base), edges
+    )
 
 
 def _extent_of_skip(call: Schedule) -> Extent:
@@ -86,7 +88,7 @@ def _measure_skip(call: Schedule, span: Span) -> Fraction | None:
 
 
 @planner(extent=_extent_of_skip, length=_length_of_skip, measure=_measure_skip)
-def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = None) -> Piece:
+def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: RunLength = None) -> PlannedSchedule:
     """Omit the first part of a schedule, as if it had started earlier.
 
     value(t) = schedule(t + by)
@@ -109,22 +111,22 @@ def skip(call: Schedule, span: Span, schedule: Schedule, by: Time, of: Run = Non
     (0.5, 0.5)
     """
     inner = _span_of_skip(span, schedule, by, of)
-    piece = plan(schedule, inner)
+    planned = plan(schedule, inner)
     early = exact_number(Fraction(span.boundary(span.begin)) - inner.boundary(inner.begin))
     start = min(count_of(early), MAX_LENGTH)
 
     def values(t: Array, base: Base) -> Array:
-        return piece.values(np.minimum(t, MAX_LENGTH - start) + start, base)
+        return planned.values(np.minimum(t, MAX_LENGTH - start) + start, base)
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
-        inside = piece.edges_and_end(floor(max(since, 0) + early), ceil(until + early))
+        inside = planned.edges_and_end(floor(max(since, 0) + early), ceil(until + early))
         return (edge - early for edge in inside if edge >= early)
 
     def rest(time: Number | None) -> Number | None:
         return None if time is None else exact_number(max(Fraction(time) - early, Fraction(0)))
 
-    planned = call.with_args(schedule=piece.schedule, by=Duration.of_updates(early), of=None)
-    return Piece(planned, rest(piece.length), rest(piece.held), values, edges)
+    counted = call.with_args(schedule=planned.schedule, by=Duration.of_updates(early), of=None)
+    return PlannedSchedule(counted, rest(planned.length), rest(planned.held), values, edges)
 
 
 def depends_on_total(schedule: Schedule) -> bool:
@@ -193,7 +195,7 @@ def _measure_shift(call: Schedule, span: Span) -> Fraction | None:
 
 
 @planner(length=_length_of_shift, measure=_measure_shift)
-def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
+def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> PlannedSchedule:
     """Delay a schedule, and hold its first value until it starts.
 
     value(t) = schedule(max(t - by, 0))
@@ -210,19 +212,19 @@ def shift(call: Schedule, span: Span, schedule: Schedule, by: Time) -> Piece:
     begin = span.begin + span.exact(by)
     if schedule.fills and span.end is not None and begin > span.end:
         raise messages.shifted_beyond_end(str(call))
-    piece = plan(schedule, span.delayed(begin))
+    planned = plan(schedule, span.delayed(begin))
     late = span.time(by)
 
     def values(t: Array, base: Base) -> Array:
-        return piece.values(np.maximum(t - count_of(late), 0), base)
+        return planned.values(np.maximum(t - count_of(late), 0), base)
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         yield late
         if until > late:
-            yield from (late + edge for edge in piece.edges_and_end(max(floor(since - late), 0), ceil(until - late)))
+            yield from (late + edge for edge in planned.edges_and_end(max(floor(since - late), 0), ceil(until - late)))
 
-    planned = call.with_args(schedule=piece.schedule, by=Duration.of_updates(late))
-    return Piece(planned, _add(piece.length, late), _add(piece.held, late), values, edges)
+    counted = call.with_args(schedule=planned.schedule, by=Duration.of_updates(late))
+    return PlannedSchedule(counted, _add(planned.length, late), _add(planned.held, late), values, edges)
 
 
 def _extent_of_window(call: Schedule) -> Extent:
@@ -247,7 +249,9 @@ def _ends_after_begin(call: Schedule) -> None:
 
 
 @planner(extent=_extent_of_window, length=_length_of_window, measure=_measure_window, check=_ends_after_begin)
-def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end: OptionalTime = None) -> Piece:
+def window(
+    call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end: OptionalTime = None
+) -> PlannedSchedule:
     """Apply a schedule only between two times.
 
     value(t) = base before `begin`, then schedule(t - begin), and schedule(end - begin) from `end` on
@@ -272,33 +276,33 @@ def window(call: Schedule, span: Span, schedule: Schedule, begin: Time = 0, end:
     stop = span.end if end is None else span.begin + span.exact(end)
     if stop is not None and stop < start:
         raise messages.window_is_negative(str(call))
-    piece = plan(schedule, span.delayed(start) if end is None else span.part(start, stop))
+    planned = plan(schedule, span.delayed(start) if end is None else span.part(start, stop))
     first = span.time(begin)
     last = None if end is None else span.time(end)
-    if end is None and schedule.fills and piece.end is None:  # an open operand would change after the end of the run
+    if end is None and schedule.fills and planned.end is None:  # an open operand would change after the end of the run
         last = span.available
     width = None if last is None else count_of(exact_number(Fraction(last) - first))
 
     def values(t: Array, base: Base) -> Array:
         since_begin = np.maximum(t - count_of(first), 0) if first else t
-        planned = piece.values(since_begin if width is None else np.minimum(since_begin, width), base)
-        return np.where(t >= count_of(first), planned, base.value) if first else planned
+        inside = planned.values(since_begin if width is None else np.minimum(since_begin, width), base)
+        return np.where(t >= count_of(first), inside, base.value) if first else inside
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         close = until if last is None else min(until, last)
         yield from (first, close)
         if close > first:
-            inside = piece.edges_and_end(max(floor(since - first), 0), ceil(close - first))
+            inside = planned.edges_and_end(max(floor(since - first), 0), ceil(close - first))
             yield from (first + edge for edge in inside if first + edge <= close)
 
-    planned = call.with_args(
-        schedule=piece.schedule,
+    counted = call.with_args(
+        schedule=planned.schedule,
         begin=Duration.of_updates(first),
         end=None if last is None else Duration.of_updates(last),
     )
     if last is not None:
-        return Piece(planned, last, last, values, edges)
-    return Piece(planned, _add(piece.length, first), _add(piece.held, first), values, edges)
+        return PlannedSchedule(counted, last, last, values, edges)
+    return PlannedSchedule(counted, _add(planned.length, first), _add(planned.held, first), values, edges)
 
 
 def _text(call: Schedule) -> str:
@@ -318,7 +322,7 @@ def _extent(call: Schedule) -> Extent:
 
 
 @planner(hidden=True, extent=_extent, measure=_measure, text=_text)
-def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> Piece:
+def _overlay(_call: Schedule, span: Span, first: Schedule, curve: Schedule) -> PlannedSchedule:
     """An overlay whose first schedule has operands with lengths in different units, so that a run decides its length.
 
     It is planned as the sequence of `overlay`, whose two stages start at the same time.
@@ -445,7 +449,7 @@ def _with_lengths_measure(call: Schedule, span: Span) -> Fraction | None:
 
 
 @planner(length=_length, measure=_with_lengths_measure)
-def with_lengths(call: Schedule, span: Span, schedule: Schedule, lengths: RoundedLengths = "exact") -> Piece:
+def with_lengths(call: Schedule, span: Span, schedule: Schedule, lengths: RoundedLengths = "exact") -> PlannedSchedule:
     """Change how boundaries between the stages of a schedule are rounded.
 
     value(t) = schedule(t), with boundaries that are rounded in another way
@@ -473,6 +477,8 @@ def with_lengths(call: Schedule, span: Span, schedule: Schedule, lengths: Rounde
     >>> print(resolve(with_lengths(line), total=101))
     with_lengths(linear(1.0, 0.5, "33.33 steps") >> constant(0.5))
     """
-    piece = plan(schedule, _own_span(span, lengths))
-    length = None if piece.length is None else ceil(piece.length)
-    return Piece(call.with_args(schedule=piece.schedule), length, piece.held, piece.values, piece.edges_and_end)
+    planned = plan(schedule, _own_span(span, lengths))
+    length = None if planned.length is None else ceil(planned.length)
+    return PlannedSchedule(
+        call.with_args(schedule=planned.schedule), length, planned.held, planned.values, planned.edges_and_end
+    )

@@ -13,7 +13,7 @@ from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, interp
 from paramsched.core.fields import Field
 from paramsched.core.plan import (
     Binding,
-    Line,
+    BoundLine,
     Plan,
     ReportedProgress,
     RunAmounts,
@@ -248,7 +248,7 @@ def _plans_of(
     column: LogColumn,
     targets: Mapping[str, Binding],
     group: Mapping[str, Any],
-    bounds: Iterable[Line],
+    bounds: Iterable[BoundLine],
     bases: BasesByPlace,
 ) -> Iterator[tuple[str, Schedule, str | int | None, float | None]]:
     """Yield the lines of a plan that plan a column: the name, the schedule, the group and the base."""
@@ -267,7 +267,7 @@ def _plans_of(
             yield bound.name, bound.schedule, label, base
 
 
-def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[Line, ...]]:
+def _bind_logged(plan: Plan, groups: list[dict[str, Any]]) -> Sequence[tuple[BoundLine, ...]]:
     """Bind a plan to the groups of a log, which may be those of several optimizers: `adamw/embed`, or `muon` alone."""
     try:
         return bind(plan, groups)

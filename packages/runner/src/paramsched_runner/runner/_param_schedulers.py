@@ -25,7 +25,7 @@ from paramsched.core.plan import (
 from paramsched.core.run import Arguments, EngineHandle, Scheduler
 from paramsched.core.time import RunFacts
 from paramsched.engines.engine_facts import refuse_untrained_sizes
-from paramsched.engines.writes import Writer
+from paramsched.engines.writes import FieldWriter
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, Unresolved
 from paramsched.files import ProblemCollector
 from paramsched.mmengine.registry import report_error
@@ -226,10 +226,10 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer, name: str 
     ]
 
 
-def writers_of(schedulers: Sequence[Any], optimizer: Optimizer) -> list[Writer]:
+def writers_of(schedulers: Sequence[Any], optimizer: Optimizer) -> list[FieldWriter]:
     """Return what the schedulers of an optimizer write that are not of a plan."""
     return [
-        Writer(
+        FieldWriter(
             type(scheduler).__name__, [group], field_of_group(group, getattr(scheduler, "param_name", "lr"))
         )  # as above
         for scheduler in schedulers

@@ -8,7 +8,7 @@ from paramsched.base.codes import FACTOR_IN_GROUP
 from paramsched.base.problem import Problem
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import Selector, selector_text
-from paramsched.core.plan.lines import Line, by_group
+from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.optimizers import shown_names
 from paramsched.core.run.messages import LogCall
 
@@ -72,7 +72,7 @@ def initial_values_apply(bases: DifferingBases, entry: str, owner: str) -> Probl
     return Problem(found=str(bases), advice=advice)
 
 
-def present_bases(lines: Iterable[Line], t: int) -> Problem:
+def present_bases(lines: Iterable[BoundLine], t: int) -> Problem:
     """Return the problem of a plan that starts at update `t` with the present values as bases."""
     advice = (
         "If a scheduler has changed them since update 0, write those of update 0 first: "
@@ -82,7 +82,7 @@ def present_bases(lines: Iterable[Line], t: int) -> Problem:
     return Problem(found=f"the plan starts at update {t} with {_bases(lines, 'present')}", advice=advice)
 
 
-def _bases(lines: Iterable[Line], source: str) -> str:
+def _bases(lines: Iterable[BoundLine], source: str) -> str:
     """Return a text with the source of the bases and their distinct values."""
     bases = list(dict.fromkeys(f"{line.field} {base!r}" for _, line, base in by_group(lines)))
     first = ", ".join(bases[:_BASES_SHOWN]) + (", …" if len(bases) > _BASES_SHOWN else "")
@@ -104,7 +104,7 @@ def optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state counts {taken})"
 
 
-def starts_at_zero(lines: Iterable[Line], taken: int | None, count: int | None, source: str) -> str:
+def starts_at_zero(lines: Iterable[BoundLine], taken: int | None, count: int | None, source: str) -> str:
     """Return the text about a plan that starts at update 0, which may not be the position of the run.
 
     Args:

@@ -181,7 +181,7 @@ _OWN_TIME: Final = ("sequence", "restarts", "take", "skip", "window")
 
 
 @final
-class Situation(NamedTuple):
+class CheckContext(NamedTuple):
     """The facts of a run that are the same for all lines of a plan.
 
     Args:
@@ -200,7 +200,7 @@ class Situation(NamedTuple):
 
 
 @final
-class Time(NamedTuple):
+class WrittenTime(NamedTuple):
     """A length or a time that is written in a part, its role, and the same in the run; None if that is unknown."""
 
     role: str
@@ -209,7 +209,7 @@ class Time(NamedTuple):
 
 
 @final
-class Part(NamedTuple):
+class LinePart(NamedTuple):
     """A schedule in a line: as written and in the run, with the numbers and times that are written in it.
 
     Args:
@@ -226,7 +226,7 @@ class Part(NamedTuple):
     kind: str
     over_run: bool
     levels: list[tuple[str, float]]
-    times: list[Time]
+    times: list[WrittenTime]
 
     @property
     def length(self) -> int | Fraction | None:
@@ -245,7 +245,7 @@ class Part(NamedTuple):
 
 
 @final
-class Levels(NamedTuple):
+class StageLevels(NamedTuple):
     """Multiples of base: those at which a stage begins and ends, and its lowest and highest one."""
 
     first: float
@@ -263,13 +263,13 @@ class Extremes(NamedTuple):
 
 
 @final
-class Stage(NamedTuple):
+class LineStage(NamedTuple):
     """A stage as written and in the run, its length in updates, and its levels; None for what is unknown."""
 
     written: Schedule
     resolved: Schedule | None
     length: int | Fraction | None
-    levels: Levels | None
+    levels: StageLevels | None
 
     @property
     def is_constant(self) -> bool:
@@ -278,7 +278,7 @@ class Stage(NamedTuple):
 
 
 @final
-class Curve:
+class CheckedLine:
     """One line of a plan, and its values at some updates of a run, for all groups that follow it.
 
     Args:
@@ -300,7 +300,7 @@ class Curve:
         binding: Binding,
         schedule: Schedule,
         groups: Sequence[GroupBase],
-        situation: Situation,
+        situation: CheckContext,
         run: TrialRun,
         resolved: Schedule | None,
         is_timed: bool = True,
@@ -319,7 +319,7 @@ class Curve:
         self.is_for_all = binding.groups is None
         self.bases = [base for _, base in groups]
         self.base = next(filter(None, self.bases), *self.bases[:1] or (None,))
-        self.parts = list[Part]()
+        self.parts = list[LinePart]()
         self.is_multiple = not binding.schedule.has_likes
         self._read(schedule, resolved, over_run=schedule.args.get("of") is None, hidden=False)
         self.rules = binding.schedule.metric_rules
@@ -357,7 +357,7 @@ class Curve:
         hidden = hidden or is_value or not is_multiple or is_own(written)
         levels = [] if hidden else _written_levels(written)
         kind = "anneal" if kind == "warmup" else kind
-        self.parts.append(Part(written, resolved, kind, over_run, levels, _written_times(written, resolved)))
+        self.parts.append(LinePart(written, resolved, kind, over_run, levels, _written_times(written, resolved)))
         inside = written.parts()
         in_run = () if resolved is None else resolved.parts()
         over_run = over_run and kind not in _OWN_TIME
@@ -434,11 +434,11 @@ class Curve:
         return Extremes(min(ends), max(ends))
 
     @cached_property
-    def _top(self) -> Part:
+    def _top(self) -> LinePart:
         """The sequence whose stages are those of the line; the whole line if it has none, as a sum of sequences."""
         parts = {id(part.written): part for part in reversed(self.parts)}
 
-        def sequence_in(part: Part) -> Part | None:
+        def sequence_in(part: LinePart) -> LinePart | None:
             if part.kind == "sequence" or part.kind not in _WITH_STAGES:
                 return part if part.kind == "sequence" and part.over_run else None
             inside = [sequence_in(parts[id(inner)]) for inner in part.written.parts()]
@@ -447,22 +447,22 @@ class Curve:
         return sequence_in(self.parts[0]) or self.parts[0]
 
     @cached_property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[LineStage]:
         """The stages of the line, or of the sequence in it if it is a product."""
         top = self._top
         written = stages_of(top.written)
         in_run = () if top.resolved is None else stages_of(top.resolved)
         several = in_run if len(in_run) == len(written) else (None,) * len(written)
-        stages = list[Stage]()
+        stages = list[LineStage]()
         begin = 0
         for stage, resolved in zip(written, several, strict=True):
             length = None if resolved is None or resolved.length is None else resolved.length.number
             levels = None if resolved is None else self._levels(resolved, begin, length)
-            stages.append(Stage(stage, resolved, length, levels))
+            stages.append(LineStage(stage, resolved, length, levels))
             begin += ceil(length or 0)
         return stages
 
-    def _levels(self, stage: Schedule, begin: int, length: int | Fraction | None) -> Levels | None:
+    def _levels(self, stage: Schedule, begin: int, length: int | Fraction | None) -> StageLevels | None:
         """Return the levels of a stage; its last one is that which it has after its end."""
         if stage.has_absolute or not self.is_multiple:
             return None
@@ -471,13 +471,13 @@ class Curve:
             last = last_level(stage)
             assert isinstance(first, float)
             assert isinstance(last, float)
-            return Levels(first, last, min(first, last), max(first, last))
+            return StageLevels(first, last, min(first, last), max(first, last))
         end = min(max(1, ceil(self.end - begin if length is None else length)), MAX_LENGTH)
         times = times_to_look_at(stage, end)
         values = values_of(stage, times if length is None else np.append(times, end))
         if values is None or not np.isfinite(values).all():
             return None
-        return Levels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
+        return StageLevels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
 
 
 def _written_levels(schedule: Schedule) -> list[tuple[str, float]]:
@@ -496,17 +496,17 @@ def _written_levels(schedule: Schedule) -> list[tuple[str, float]]:
     ]
 
 
-def _written_times(schedule: Schedule, resolved: Schedule | None) -> list[Time]:
+def _written_times(schedule: Schedule, resolved: Schedule | None) -> list[WrittenTime]:
     """Return the lengths and times of a shape, with the same in the run."""
-    times = list[Time]()
+    times = list[WrittenTime]()
     for name, role in schedule.shape.roles.items():
         value = schedule.args[name]
         in_run = None if resolved is None else resolved.args.get(name)
         if isinstance(value, tuple):
             several = in_run if isinstance(in_run, tuple) else (None,) * len(value)
-            times += [Time(role, *pair) for pair in zip(value, several, strict=True)]
+            times += [WrittenTime(role, *pair) for pair in zip(value, several, strict=True)]
         elif value is not None:
-            times.append(Time(role, value, in_run))
+            times.append(WrittenTime(role, value, in_run))
     return times
 
 
@@ -566,7 +566,7 @@ def times_to_look_at(schedule: Schedule, end: int) -> Integers:
     """
     if end <= (_MOST_OF_FUNCTIONS if has_own_shape(schedule) else _MOST):
         return _all(end)
-    edges = islice(schedule.piece.edges_and_end(0, end), _MOST_EDGES)
+    edges = islice(schedule.planned.edges_and_end(0, end), _MOST_EDGES)
     return _times(tuple(sorted({min(ceil(edge), end) for edge in (*begins_of(schedule)[:_MOST_EDGES], *edges)})), end)
 
 
