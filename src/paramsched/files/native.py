@@ -34,7 +34,7 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import Schedule, line_of
-from paramsched.core.schedules.text import calls_function, read_line
+from paramsched.core.schedules.text import calls_function, named_shapes, read_line
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, known_clock
 from paramsched.errors import ConfigError, InvalidArgument, shown
@@ -66,16 +66,10 @@ class ShapeNames:
     """
 
     def __init__(self, shapes: Iterable[ShapeLike] = ()) -> None:
-        self.own: dict[str, ShapeLike] = {}
-        if not isinstance(shapes, Iterable):
-            raise calls.shapes_are_not_a_list(shapes)
-        for builder in shapes:
-            name = getattr(builder, "__name__", "")  # a partial or an instance has none
-            if not callable(builder) or not name.isidentifier():
-                raise calls.shape_without_a_name(builder)
-            if SHAPES.get(name, builder) is not builder or self.own.get(name, builder) is not builder:
+        self.own: dict[str, ShapeLike] = named_shapes(shapes)
+        for name, builder in self.own.items():
+            if SHAPES.get(name, builder) is not builder:
                 raise name_is_taken(f"shapes=[{name}]")
-            self.own[name] = builder
 
 
 def schedule_from_text(text: str, source: str) -> Schedule:

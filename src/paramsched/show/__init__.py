@@ -5,11 +5,8 @@ Promised, except how a picture looks. Imports only `core`.
 Every module of this package is imported, so a new file with a `@picture_format` is enough to add a format.
 """
 
-import sys
 from importlib import import_module
 from pkgutil import iter_modules
-from types import ModuleType
-from typing import NoReturn
 
 from paramsched.show._axes import View as View
 from paramsched.show._matplotlib import axes as axes
@@ -45,18 +42,9 @@ from paramsched.show.plan_curves import together as together
 
 def __dir__() -> list[str]:
     """Return the public names, without private modules and without those that only this file needs."""
-    hidden = {"ModuleType", "NoReturn", "import_module", "iter_modules", "plan_curves", "sys"}
+    hidden = {"import_module", "iter_modules", "plan_curves"}
     return sorted(name for name in globals() if name not in hidden and not name.startswith("_"))
 
-
-class _Module(ModuleType):
-    """This module. A call, `ps.show(plan)`, is answered with the line to write."""
-
-    def __call__(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("the module paramsched.show is not a function. Write print(ps.show.figure(plan))")
-
-
-sys.modules[__name__].__class__ = _Module
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn, Unpack, final
+from typing import TYPE_CHECKING, Any, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
@@ -499,19 +499,6 @@ class Plan:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, {"type": "object"}]}
-
-    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
-        __iter__ = None  # `__getitem__` alone would make a plan iterable
-
-        def __getitem__(self, key: object) -> NoReturn:
-            raise messages.plan_has_no_items(key if isinstance(key, str) else "lr")
-
-        def __getattr__(self, name: str) -> NoReturn:
-            places = dict[str, int]()
-            if name not in Plan.__slots__ and not name.startswith("__"):
-                for place, line in enumerate(self.bindings):
-                    places.setdefault(line.name, place)
-            raise messages.plan_has_no_attribute(self, name, places)
 
     def __repr__(self) -> str:
         return text_on_screen(f"<Plan {'; '.join(str(self).splitlines())}>")

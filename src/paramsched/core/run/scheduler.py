@@ -9,7 +9,6 @@ from typing import (
     Any,
     Literal,
     Never,
-    NoReturn,
     Protocol,
     SupportsFloat,
     TypeAlias,
@@ -567,12 +566,6 @@ class Scheduler(LRScheduler):
         self.optimizer = next(iter(optimizers.values()))
         self._take(started_copy(optimizers, state))
         self._step_count = state["step_count"]
-
-    if not TYPE_CHECKING:  # hidden, so that type checkers reject these names
-        __iter__ = None  # `__getitem__` alone would make a Scheduler iterable
-
-        def __getitem__(self, key: object) -> NoReturn:
-            raise messages.no_items()
 
     def __repr__(self) -> str:
         plan = repr(self.plan).replace("\n", " ")  # its lines are broken anew

@@ -18,6 +18,7 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
 
+from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
@@ -159,7 +160,21 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """
     if not isinstance(text, str):
         raise messages.not_text(text)
-    return read_line(text, {builder.__name__: builder for builder in shapes})
+    return read_line(text, named_shapes(shapes))
+
+
+def named_shapes(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return the functions of a user that build schedules, by their names."""
+    if not isinstance(shapes, Iterable):
+        raise messages.shapes_are_not_a_list(shapes)
+    by_name = dict[str, Callable[..., Any]]()
+    for builder in shapes:
+        name = getattr(builder, "__name__", "")  # a partial or an instance has none
+        if not callable(builder) or not name.isidentifier():
+            raise messages.shape_without_a_name(builder)
+        if by_name.setdefault(name, builder) is not builder:
+            raise name_is_taken(f"shapes=[{name}]")
+    return by_name
 
 
 @operator_builder("text")

@@ -18,18 +18,6 @@ _FORMAT: Final = 'format="yaml"'
 # ---------------------------------------------------------------- the arguments of load, loads and dump
 
 
-def shapes_are_not_a_list(shapes: object) -> InvalidArgument:
-    """Return the error for a value in place of the functions that build schedules."""
-    message = f"expected a list of functions, got {type(shapes).__name__}"
-    return InvalidArgument(f"shapes={shown(shapes)}", message, "For example: shapes=[my_shape]")
-
-
-def shape_without_a_name(builder: object) -> InvalidArgument:
-    """Return the error for a shape that is not a function with a name."""
-    site = f"shapes=[{builder!r}]"
-    return InvalidArgument(site, "expected a function with a name", "For example: def my_shape(…): …")
-
-
 def text_as_path(text: str) -> FileNotFoundError:
     """Return the error for the text of a plan in place of a path."""
     message = "no file has this name; for the text of a plan, write ps.loads(text)"

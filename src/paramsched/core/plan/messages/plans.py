@@ -1,7 +1,5 @@
 """The errors of plans: their fields, total, clock and text."""
 
-from collections.abc import Mapping
-
 from paramsched.base.words import shortened_text
 from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.errors import InvalidArgument, InvalidCall, PlanError, Unresolved, shown
@@ -103,15 +101,3 @@ def too_many_words(name: str, schedule: str, limit: int) -> InvalidArgument:
 def plan_is_frozen(name: str, action: str) -> AttributeError:
     """Return the error for an attribute of a plan that is set or deleted."""
     return AttributeError(f"a Plan is frozen: {name} cannot be {action}")
-
-
-def plan_has_no_items(field: str) -> TypeError:
-    """Return the error for an item of a plan, such as `plan["lr"]`."""
-    advice = f"its lines are plan.bindings, its values a trace. For example: ps.trace(plan, optimizer)[{field!r}]"
-    return TypeError(f"a Plan has no items; {advice}")
-
-
-def plan_has_no_attribute(plan: object, name: str, places: Mapping[str, int]) -> AttributeError:
-    """Return the error for an unknown attribute of a plan; `places` are those of its lines by field."""
-    line = f"; its line is plan.bindings[{places[name]}].schedule" if name in places else ""
-    return AttributeError(f"'Plan' object has no attribute {name!r}{line}", name=name, obj=plan)

@@ -228,8 +228,3 @@ def not_scheduled(field: str, group: object, places: Iterable[tuple[str, object]
     """Return the error for a value that the plan does not schedule; `places` are the fields and groups that it does."""
     listed = ", ".join(f"{name} of group {label!r}" if label != "" else name for name, label in places)
     return InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"the plan does not schedule it (only {listed})")
-
-
-def no_items() -> TypeError:
-    """Return the error for a Scheduler that is indexed."""
-    return TypeError("a Scheduler has no items; its values by field and group are scheduler.scalars()")

@@ -39,6 +39,18 @@ def not_text(value: object) -> ParseError:
     return ParseError(f"parse({shown(value)})", message, example=repr(EXAMPLE_LINE))
 
 
+def shapes_are_not_a_list(shapes: object) -> InvalidArgument:
+    """Return the error for a value in place of the functions that build schedules."""
+    message = f"expected a list of functions, got {type(shapes).__name__}"
+    return InvalidArgument(f"shapes={shown(shapes)}", message, "For example: shapes=[my_shape]")
+
+
+def shape_without_a_name(builder: object) -> InvalidArgument:
+    """Return the error for a shape that is not a function with a name."""
+    site = f"shapes=[{builder!r}]"
+    return InvalidArgument(site, "expected a function with a name", "For example: def my_shape(…): …")
+
+
 def not_a_schedule(text: str, value: object) -> ParseError:
     """Return the error for a text with another value than a schedule."""
     return ParseError(f'"{shortened_text(text)}"', f"expected a schedule, got {shown(value)}", example=EXAMPLE_LINE)
