@@ -53,7 +53,7 @@ class Values(Mapping[str, float]):
             an optimizer, such as `lr`, needs it unless its levels are absolute.
         strict: True to raise what is otherwise a warning, except for a metric that is NaN or infinite.
         facts: the run facts as one object, in place of keywords.
-        facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
+        run_facts: the run facts, as in `ps.Scheduler`: `total=10_000`.
 
     Raises:
         PlanWarning: `strict`, and the plan probably contains a mistake.

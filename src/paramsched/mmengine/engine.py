@@ -91,7 +91,7 @@ class _PlanScheduler:
         on_base: as in `ps.Scheduler`.
         strict: as in `ps.Scheduler`.
         facts: the run facts as one object, in place of keywords.
-        facts: run facts that the engine does not know, as in `ps.Scheduler`: `steps_per_epoch`, `total`, ….
+        run_facts: run facts that the engine does not know, as in `ps.Scheduler`: `steps_per_epoch`, `total`, ….
 
     Raises:
         MissingFact: a unit of the plan needs an unknown run fact.

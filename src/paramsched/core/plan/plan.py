@@ -460,8 +460,8 @@ class Plan:
             log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
             unit: the unit of the axis of time, for example `"epochs"` or `"tokens"`; the run facts must convert it.
             label: the name of the plan in the legend, for several plans on the same axes. Default: that of the group.
-            facts: the run facts that convert units, as in `ps.Scheduler`: `steps_per_epoch=500`. A missing fact that
-                only scales the time axis is assumed, and the title reports it.
+            run_facts: the run facts that convert units, as in `ps.Scheduler`: `steps_per_epoch=500`. A missing fact
+                that only scales the time axis is assumed, and the title reports it.
 
         Returns:
             The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
