@@ -41,10 +41,11 @@ def blocks_of(page: Path) -> list[page_code.Block]:
     Raises:
         Failure: a block cannot be run.
     """
-    blocks = [*page_code.blocks(page.read_text(encoding="utf-8"))]
+    written = page_code.blocks(page.read_text(encoding="utf-8"))
+    blocks = [block for block in written if block.language != "text"]  # pictures
     for block in blocks:
         if block.language not in {"python", "diff", "console"} or block.not_run is not None:
-            raise page_code.Failure(f"{page.name}: expected a block of python, diff or console:\n{block.text}")
+            raise page_code.Failure(f"{page.name}: expected a block of python, diff, console or text:\n{block.text}")
     return blocks
 
 

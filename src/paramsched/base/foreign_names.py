@@ -283,8 +283,8 @@ def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError
         name: the name of the attribute.
         known: the names of its attributes.
 
-    >>> print(no_attribute("paramsched.engines", "lightening", ["lightning", "transformers"]))
-    module 'paramsched.engines' has no attribute 'lightening'; did you mean "lightning"?
+    >>> print(no_attribute("paramsched.engines", "lightnig", ["lightning", "transformers"]))
+    module 'paramsched.engines' has no attribute 'lightnig'; did you mean "lightning"?
     >>> print(no_attribute("paramsched.engines", "huggingface", ["lightning", "transformers"]))
     module 'paramsched.engines' has no attribute 'huggingface'. Write paramsched.engines.transformers
     """
