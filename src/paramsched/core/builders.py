@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
+from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of
 from paramsched.core.messages import calls as messages
 from paramsched.errors import InvalidCall
@@ -89,7 +90,7 @@ def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callabl
     """Raise InvalidArgument if a name is taken by another function than this one before it was defined again."""
     name = function.__name__
     if name in table and not _is_defined_again(table[name], function):
-        raise messages.name_is_taken(kind, name)
+        raise name_is_taken(f"{kind} {name!r}")
 
 
 def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:

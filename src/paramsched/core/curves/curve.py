@@ -6,13 +6,13 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, final
 
 import numpy as np
 
+from paramsched.base.messages import name_is_taken
 from paramsched.base.params import argument_kind, params_of, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, text_on_screen
 from paramsched.core.builders import builder_like, example_call, require_free_name
 from paramsched.core.curves import messages
 from paramsched.core.curves.arrays import Array, Floats, require_numbers
-from paramsched.core.messages.calls import name_is_taken
 from paramsched.core.number_checks import checked_number
 from paramsched.errors import CallSite
 
@@ -252,7 +252,7 @@ def _family(
 
 def _require_free(function: Callable[..., Any]) -> None:
     if function.__name__ in CONSTANTS:
-        raise name_is_taken("curve", function.__name__)
+        raise name_is_taken(f"curve {function.__name__!r}")
     require_free_name(FAMILIES, function, kind="curve")
 
 

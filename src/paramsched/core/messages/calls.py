@@ -43,11 +43,6 @@ def does_not_fit(call: str, reason: str, required: Sequence[str]) -> InvalidCall
     return InvalidCall(f"{call}(…)", reason, advice)
 
 
-def name_is_taken(kind: str, name: str) -> InvalidArgument:
-    """Return the error for a shape or a curve whose name another one has."""
-    return InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
-
-
 def not_a_function(value: object) -> InvalidArgument:
     """Return the error for a value that is registered in place of a function."""
     message = f"expected a function, got {type(value).__name__}"

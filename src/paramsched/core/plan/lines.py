@@ -300,7 +300,7 @@ class BoundLine:
         rows = np.atleast_1d(values)
         if self._range is None or not rows.size:
             return
-        # `ValueRows` notes those that are not finite, because the run may end before them.
+        # `ValueTable` notes those that are not finite, because the run may end before them.
         bad = self._range.outside(rows, max(self.bases, default=1.0)) & np.isfinite(rows)
         if bad.any():
             place = np.unravel_index(np.argmax(bad), rows.shape)

@@ -482,21 +482,24 @@ class PlannedAmounts(RunAmounts):
         raise, because a block of updates may extend beyond the end of the run.
         """
         _refuse_amounts(self.clock, t, amount + MAX_PER_UPDATE)
-        pieces = [np.array([amount])]
-        left, (least, most) = count - 1, _ESTIMATE_SIZES
+        blocks = [np.array([amount])]
+        least, most = _ESTIMATE_SIZES
+        left = count - 1
         size_of_estimate = most
         while left > 0 and (until is None or amount < until):
             if until is None and (size := self._held_size(t, amount)) is not None:
-                pieces.append(amount + size * np.arange(1, left + 1))
+                blocks.append(amount + size * np.arange(1, left + 1))
                 break
-            piece = self._next_amounts(t, amount, min(left, size_of_estimate))
-            size_of_estimate = min(max(4 * piece.size, least), most)
+            block = self._next_amounts(t, amount, min(left, size_of_estimate))
+            size_of_estimate = min(max(4 * block.size, least), most)
             if until is not None:
-                piece = piece[: int(np.searchsorted(piece, until)) + 1]
-                self._require_sizes(t, np.concatenate([[amount], piece]))
-            pieces.append(piece)
-            t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
-        return np.concatenate(pieces)
+                block = block[: int(np.searchsorted(block, until)) + 1]
+                self._require_sizes(t, np.concatenate([[amount], block]))
+            blocks.append(block)
+            t += block.size
+            amount = int(block[-1])
+            left -= block.size
+        return np.concatenate(blocks)
 
     def _next_amounts(self, t: int, amount: int, most: int) -> Array:
         """Return the amounts after update `t`, between 1 and `most` of them, as many as a few estimates determine.

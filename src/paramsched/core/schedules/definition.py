@@ -386,9 +386,10 @@ def planner(
 
     >>> @planner()
     ... def reversed_in_time(call: Schedule, span: Span, schedule: Schedule, over: ClosedLength) -> PlannedSchedule:
-    ...     end, piece = span.length(over), plan(schedule, span)
-    ...     made = call.with_args(schedule=piece.schedule, over=Duration.of_updates(end))
-    ...     return PlannedSchedule(made, end, end, lambda t, base: piece.values(np.maximum(end - t, 0), base))
+    ...     end = span.length(over)
+    ...     planned = plan(schedule, span)
+    ...     counted = call.with_args(schedule=planned.schedule, over=Duration.of_updates(end))
+    ...     return PlannedSchedule(counted, end, end, lambda t, base: planned.values(np.maximum(end - t, 0), base))
     >>> reversed_in_time(linear(over=10), 10)(8)
     0.8
     """

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, final, ge
 
 import numpy as np
 
+from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
-from paramsched.core.messages.calls import name_is_taken, not_a_function
+from paramsched.core.messages.calls import not_a_function
 from paramsched.core.schedules.definition import Over, Role
 from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.messages import own as messages
@@ -366,7 +367,7 @@ def _require_own(function: Callable[..., Any]) -> Literal["u", "t"]:
         if parameter.name in meanings:
             raise messages.name_of_every_shape(name, first, parameter.name, meanings[parameter.name])
     if name in reserved_names() and name not in SHAPES:
-        raise name_is_taken("shape", name)
+        raise name_is_taken(f"shape {name!r}")
     return "u" if first == "u" else "t"
 
 
