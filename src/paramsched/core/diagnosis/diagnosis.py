@@ -123,6 +123,7 @@ class Diagnosis:
         attached = run.attached
         drivers = {name: optimizer for name, optimizer in optimizers.items() if attached[name].can_start}
         self.training = ParameterWrites(drivers)
+        run.state.is_watched = True
         if run.arguments.drive == "manual":
             self._moves = MovesAfterLoad(run, optimizers.values())
             if is_restored:
@@ -137,6 +138,7 @@ class Diagnosis:
     def updated(self, name: str) -> None:
         """Note the first update, and look at the end of the plan."""
         state = self._run.state
+        state.is_watched = False
         state.unreported += [problem for problem, _ in problems_of_bases(self._later_bases, state.t)]
         self._later_bases = []
         self.end_training()
@@ -245,6 +247,7 @@ class Diagnosis:
         new = self._new_bases(differing, t)
         if run.shared is not None and not run.processes.strict:  # one message for all, after the next update
             self._later_bases += [change for change in new if not change.code_applies]
+            run.state.is_watched = True
             new = [change for change in new if change.code_applies]
         report_bases(new, t, run.processes)
 

@@ -240,7 +240,8 @@ class AttachedOptimizer:
         """Compute the values of the updates from the next one on."""
         run = self.run
         run.extend(self.table, run.times)
-        run.tell_update(self.name)
+        if run.amounts is None or run.is_watched:  # rows of reported amounts are computed at every update
+            run.tell_update(self.name)
 
     def _check_tensors(self, groups: list[GroupDict]) -> None:
         """Note tensors that other code filled or replaced, and write the original tensors into the groups again."""

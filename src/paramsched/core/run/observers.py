@@ -38,9 +38,10 @@ class RunObserver(Protocol):
         """Note that the run has begun: its first values are written."""
 
     def updated(self, name: str) -> None:
-        """Look at the run after an update: the first one, and those at which values are computed.
+        """Look at the run after an update at which values are computed.
 
-        On a clock of amounts also after each update whose amount may be at the end of the plan.
+        On a clock of amounts only if the observer has set `RunState.is_watched`, or if the amount may be at the end of
+        the plan.
 
         Args:
             name: the optimizer whose values are computed, or whose step has started the update.

@@ -46,6 +46,7 @@ class RunState:
         not_finite_at: the update of which a value is not finite; else -1.
         matched: the parts of selectors of optional lines that have selected a group, each with the key of its line.
         observers: those that are told what happens.
+        is_watched: True if an observer has asked for the next update at which values are computed.
         unreported: the warnings of an update, which come after its count: a program that turns warnings into errors
             loses no update.
 
@@ -60,6 +61,7 @@ class RunState:
 
     is_plain = False
     needs_check = False
+    is_watched = False
     not_finite_at = -1
 
     def __init__(

@@ -513,7 +513,10 @@ class ValueTable:
 
     def _usable(self, times: UpdateRange) -> int:
         """Return the number of computed updates to use: up to a value that is not finite, which is computed alone."""
-        finite = min((column.finite for column in self._columns), default=times.size)
+        finite = times.size
+        for column in self._columns:
+            if column.finite < finite:
+                finite = column.finite
         self.not_finite_at = -1 if finite else times.first
         return finite or 1
 
@@ -521,8 +524,9 @@ class ValueTable:
         for column, rows in zip(self._columns, computed, strict=True):
             column.rows = rows
         self.loops = [(column.write, column.rows) for column in self._columns]
-        updates = range(first, first + size)
-        self.loops += [(ahead.compute, updates) for ahead in self._ahead]
+        if self._ahead:
+            updates = range(first, first + size)
+            self.loops += [(ahead.compute, updates) for ahead in self._ahead]
         self.first, self.size, self.amounts = first, size, amounts
 
     def put(self) -> None:
