@@ -185,11 +185,11 @@ class Diagnosis:
         state = self._run.state
         self._reports_groups = False
         missing = [
-            f"{binding.name} @ {part if isinstance(part, str) else selector_text(part)}"
+            f"{binding.name} @ {pattern if isinstance(pattern, str) else selector_text(pattern)}"
             for binding in state.in_force.plan.bindings
             if binding.optional
-            for part in (parts_of(binding.groups) if isinstance(binding.groups, str) else [binding.groups])
-            if (binding_key(binding), part) not in state.matched
+            for pattern in (parts_of(binding.groups) if isinstance(binding.groups, str) else [binding.groups])
+            if (binding_key(binding), pattern) not in state.matched
         ]
         return messages.no_group_added(missing, state.t) if missing else None
 
@@ -338,10 +338,10 @@ class Diagnosis:
             if problem is not None:
                 self._run.processes.warn(problem)
 
-    def warn_once(self, kind: str, problem: Problem) -> None:
+    def warn_once(self, subject: str, problem: Problem) -> None:
         """Warn of one kind of reports or metrics, once in the life of the Scheduler."""
-        if kind not in self._said:
-            self._said.add(kind)
+        if subject not in self._said:
+            self._said.add(subject)
             self._run.processes.warn(problem)
 
     def idle_rules(self) -> list[MetricRule[Any]]:
@@ -376,9 +376,9 @@ class Diagnosis:
         else:
             self.end_training()
 
-    def set_end_known(self, known: bool) -> None:
+    def set_end_known(self, is_known: bool) -> None:
         """Note whether the end of the run was reported, or needs no report."""
-        self.end_is_known = known
+        self.end_is_known = is_known
 
     def problems_of_end(self, *, early: bool, unmoved_advice: str) -> list[Problem]:
         """Return the problems of a run at its end, as `EngineHandle.problems_of_end`."""
@@ -404,9 +404,9 @@ class Diagnosis:
         """True if the run has optimizers, and has not ended."""
         return bool(self._run.attached) and not self._run.has_ended
 
-    def trains_parameters_of(self, other: "Diagnosis") -> bool:
+    def trains_parameters_of(self, earlier: "Diagnosis") -> bool:
         """Return whether some of the parameters are in the groups of another run."""
-        groups = [group for of_optimizer in other._run.groups().values() for group in of_optimizer]
+        groups = [group for of_optimizer in earlier._run.groups().values() for group in of_optimizer]
         return self.training is not None and self.training.are_in(groups)
 
     def log_end(self, *, is_trained_by_other: bool) -> None:

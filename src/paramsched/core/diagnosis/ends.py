@@ -17,13 +17,13 @@ class NotedRun:
     Args:
         diagnosis: its observer.
         process: the process that has started it.
-        others: earlier runs with the same parameters.
+        with_same_parameters: earlier runs with the same parameters.
         counts_before: its counts when a later run began; None if there is none.
     """
 
     diagnosis: Diagnosis
     process: int = field(default_factory=os.getpid)
-    others: list["NotedRun"] = field(default_factory=list)
+    with_same_parameters: list["NotedRun"] = field(default_factory=list)
     counts_before: tuple[int, int] | None = None
 
     @property
@@ -45,9 +45,9 @@ def note_run(diagnosis: Diagnosis) -> None:
     noted = NotedRun(diagnosis)
     running = [earlier for earlier in _runs if earlier.diagnosis.is_running][-_BESIDE:]
     for earlier in running:
-        earlier.others = [other for other in earlier.others if other in running]
+        earlier.with_same_parameters = [run for run in earlier.with_same_parameters if run in running]
         if diagnosis.trains_parameters_of(earlier.diagnosis):
-            noted.others.append(earlier)
+            noted.with_same_parameters.append(earlier)
             earlier.diagnosis.end_training()  # the new run reports them
         earlier.counts_before = earlier.diagnosis.counts()
     _runs[:] = [*running, noted]
@@ -65,4 +65,6 @@ def _log_ends() -> None:
             return
         if noted.process == os.getpid() and noted.has_continued:
             # Another run has written the parameters.
-            noted.diagnosis.log_end(is_trained_by_other=any(other.has_continued for other in noted.others))
+            noted.diagnosis.log_end(
+                is_trained_by_other=any(earlier.has_continued for earlier in noted.with_same_parameters)
+            )

@@ -47,7 +47,9 @@ def report_unlikely_values(
     def groups_of_line(line: Binding) -> Sequence[tuple[str | int, float]]:
         return groups_of.get((line.name, keys.get(binding_key(line))), ())
 
-    plan, facts, counted = in_force.plan, in_force.facts, in_force.counted
+    plan = in_force.plan
+    facts = in_force.facts
+    counted = in_force.counted
     mistakes: Iterable[tuple[Binding | None, Problem]] = ()
     if not has_nothing_to_ask(plan, counted, facts, groups_of_line):
         mistakes = warnings_of(plan, facts, groups_of_line, counted=counted, counts_of_user=counts_of_user)

@@ -129,7 +129,9 @@ def without_initial(lines: Iterable[BoundLine], groups: Sequence[GroupDict]) -> 
     kept = {index for index, group in enumerate(groups) if not any(str(key).startswith("initial_") for key in group)}
     without: list[BoundLine] = []
     for line in lines:
-        places = {at for at in line.groups if at in kept and recorded_base(groups[at], line.field.slot) is None}
+        places = {
+            index for index in line.groups if index in kept and recorded_base(groups[index], line.field.slot) is None
+        }
         if places:
             without.append(line.only(places))
     return without

@@ -72,7 +72,9 @@ def report_bases_of_start(run: Run, beginning: Beginning) -> None:
     optimizers = beginning.optimizers
     groups = beginning.groups
     lines = {name: attached.table.lines for name, attached in run.attached.items()}
-    present = [line for name, own in lines.items() for line in without_initial(own, groups[name])]
+    present = [
+        line for name, lines_of_optimizer in lines.items() for line in without_initial(lines_of_optimizer, groups[name])
+    ]
     fresh = [name for name in lines if name not in beginning.saved]
     has_state = any(getattr(optimizers[name], "state", None) for name in fresh)
     parts = [(lines[name], groups[name], run.attached[name].scope.labels(groups[name])) for name in fresh]

@@ -59,7 +59,8 @@ class OptimizerWrites:
         self._versions = [alias._version for alias in self._aliases]
         self._steps = 0  # of other optimizers
         state = self._state()
-        self._was_filled, self._updates = _is_filled(state), _updates_of(state) or 0
+        self._was_filled = _is_filled(state)
+        self._updates = _updates_of(state) or 0
         self._empty_state = None if self._was_filled else state
 
     def has_parameter_of(self, optimizer: Any) -> bool:
@@ -69,10 +70,10 @@ class OptimizerWrites:
 
     def note_step(self, optimizer: Any) -> None:
         """Count a step of another optimizer, if it has trained one of the parameters."""
-        own = None if self._optimizer is None else self._optimizer()
-        if optimizer is own:
+        driver = None if self._optimizer is None else self._optimizer()
+        if optimizer is driver:
             return
-        present = set() if own is None else set(map(id, parameters_of(own.param_groups)))
+        present = set() if driver is None else set(map(id, parameters_of(driver.param_groups)))
         for parameter in parameters_of(optimizer.param_groups):
             if id(parameter) not in self.parameters or parameter.grad is None:
                 continue

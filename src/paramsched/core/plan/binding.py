@@ -378,8 +378,8 @@ def error_without_text(site: str, bindings: Iterable[Binding]) -> PlanError:
     line = next(binding for binding in bindings if not binding.serializable)
     if callable(line.groups):
         return messages.groups_chosen_by_a_function(site, line.name)
-    parts = [part for part in values_inside(line.schedule) if isinstance(part, Schedule | Curve)]
-    innermost = [part for part in parts if not part.serializable][-1]
+    inner_parts = [inner for inner in values_inside(line.schedule) if isinstance(inner, Schedule | Curve)]
+    innermost = [inner for inner in inner_parts if not inner.serializable][-1]
     if isinstance(innermost, Curve):
         return messages.curve_without_a_name(site, line.name)
     return messages.shape_defined_again(site, line.name, innermost.kind)
@@ -419,15 +419,15 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
         if not 0 <= selector < len(groups):
             raise messages.no_group_with_index(selection)
         return
-    parts = parts_of(selector)
-    for part in parts:
-        if any(matches_part(part, group) for group in groups):
+    patterns = parts_of(selector)
+    for pattern in patterns:
+        if any(matches_part(pattern, group) for group in groups):
             continue
-        if "=" in part:
-            raise messages.no_group_with_entry(selection, part, _entries_of(groups))
-        if len(parts) == 1 and "*" not in part:
-            raise messages.no_group_with_name(selection, part)
-        raise messages.no_group_matches(selection, part)
+        if "=" in pattern:
+            raise messages.no_group_with_entry(selection, pattern, _entries_of(groups))
+        if len(patterns) == 1 and "*" not in pattern:
+            raise messages.no_group_with_name(selection, pattern)
+        raise messages.no_group_matches(selection, pattern)
 
 
 def _entries_of(groups: Sequence[Group]) -> list[str]:
@@ -442,7 +442,7 @@ def _entries_of(groups: Sequence[Group]) -> list[str]:
 
 def parts_of(selector: str) -> list[str]:
     """Return the parts of a selector, each of which selects groups."""
-    return [selector] if "=" in selector else [part.strip() for part in selector.split(",")]
+    return [selector] if "=" in selector else [pattern.strip() for pattern in selector.split(",")]
 
 
 def matches_part(pattern: str, group: Group) -> bool:
@@ -474,46 +474,46 @@ class Overlap(Enum):
     UNKNOWN = "the overlap depends on the groups of the optimizer"
 
 
-def overlap_of(selector: Selector, other: Selector, optimizers: Collection[str] = ()) -> Overlap:
+def overlap_of(selector: Selector, second: Selector, optimizers: Collection[str] = ()) -> Overlap:
     """Return how the groups of a selector overlap with the groups of another.
 
     Args:
         selector: the selector.
-        other: the other selector.
+        second: the other selector.
         optimizers: the names of the optimizers, if the plan drives several.
 
     >>> overlap_of("layer_3", "layer_*").name, overlap_of("head", "layer_*").name, overlap_of("layer_*", "layer_3").name
     ('INSIDE', 'APART', 'UNKNOWN')
     """
-    if selector == other:
+    if selector == second:
         return Overlap.INSIDE
-    if isinstance(selector, int) and isinstance(other, int):
+    if isinstance(selector, int) and isinstance(second, int):
         return Overlap.APART
-    if not isinstance(selector, str) or not isinstance(other, str) or "=" in selector or "=" in other:
+    if not isinstance(selector, str) or not isinstance(second, str) or "=" in selector or "=" in second:
         return Overlap.UNKNOWN
     overlap = _overlap_of_names if not optimizers else partial(_overlap_in_optimizers, optimizers)
-    parts = parts_of(other)
-    pairs = [[overlap(part, text) for text in parts] for part in parts_of(selector)]
+    other_patterns = parts_of(second)
+    pairs = [[overlap(pattern, other_pattern) for other_pattern in other_patterns] for pattern in parts_of(selector)]
     if all(Overlap.INSIDE in row for row in pairs):
         return Overlap.INSIDE
     return Overlap.APART if all(set(row) == {Overlap.APART} for row in pairs) else Overlap.UNKNOWN
 
 
-def _overlap_of_names(pattern: str, other: str) -> Overlap:
+def _overlap_of_names(pattern: str, second: str) -> Overlap:
     """Return the overlap of two names or patterns."""
-    if pattern == other:
+    if pattern == second:
         return Overlap.INSIDE
     if not set(pattern) & set("*?["):
-        return Overlap.INSIDE if fnmatchcase(pattern, other) else Overlap.APART
-    if not set(other) & set("*?["):
-        return Overlap.UNKNOWN if fnmatchcase(other, pattern) else Overlap.APART
+        return Overlap.INSIDE if fnmatchcase(pattern, second) else Overlap.APART
+    if not set(second) & set("*?["):
+        return Overlap.UNKNOWN if fnmatchcase(second, pattern) else Overlap.APART
     return Overlap.UNKNOWN
 
 
-def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, other: str) -> Overlap:
+def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, second_pattern: str) -> Overlap:
     """Return the overlap of two names or patterns of groups of several optimizers."""
     first = _place(pattern, optimizers)
-    second = _place(other, optimizers)
+    second = _place(second_pattern, optimizers)
     head, _, name = first.partition("/")
     other_head, _, other_name = second.partition("/")
     if head == other_head:

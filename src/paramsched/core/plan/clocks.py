@@ -234,24 +234,24 @@ class RunTotal:
         assert count is not None
         return Duration(((unit, count / counts_in_unit(unit)),))
 
-    def require_equal(self, other: "RunTotal") -> None:
+    def require_equal(self, second: "RunTotal") -> None:
         """Raise if another length of the same run differs."""
-        if self.length is None or other.length is None:
+        if self.length is None or second.length is None:
             return
         clock = self.unit or UPDATES
         try:
-            amounts = [run_total.on(clock) for run_total in (self, other)]
+            amounts = [run_total.on(clock) for run_total in (self, second)]
         except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
             if clock == UPDATES and not self.sizes.targets:
                 raise
             return
         try:
-            ends = [run_total.on(UPDATES) for run_total in (self, other)]
+            ends = [run_total.on(UPDATES) for run_total in (self, second)]
         except MissingFact:
             ends = amounts
         if ends[0] != ends[1]:
             planned, passed = (f"{amount / counts_in_unit(clock)} {clock}" for amount in amounts if amount is not None)
-            raise messages.two_lengths(self.length, planned, other.length, passed)
+            raise messages.two_lengths(self.length, planned, second.length, passed)
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts) -> RunSizes:

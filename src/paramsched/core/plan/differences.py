@@ -286,8 +286,8 @@ def _difference_of_some_times(
     when = int(times[place])
     while when - before > 1:
         middle = (before + when) // 2
-        at = np.array([middle])
-        if _first_difference(schedules, (at, at), base) is None:
+        time = np.array([middle])
+        if _first_difference(schedules, (time, time), base) is None:
             before = middle
         else:
             when = middle

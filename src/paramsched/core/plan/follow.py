@@ -25,8 +25,8 @@ def likes_in(schedule: Schedule) -> Iterator[Schedule]:
     """Yield every `like(…)` in a schedule."""
     if schedule.kind == "like":
         yield schedule
-    for part in schedule.parts():
-        yield from likes_in(part)
+    for inner in schedule.parts():
+        yield from likes_in(inner)
 
 
 _RETIMING = (
@@ -118,8 +118,8 @@ def targets_followed(schedule: Schedule) -> Iterator[Schedule]:
     if schedule.kind == "followed_target":
         yield schedule
     else:
-        for part in schedule.parts():
-            yield from targets_followed(part)
+        for inner in schedule.parts():
+            yield from targets_followed(inner)
 
 
 def target_names(bindings: Sequence[Binding]) -> frozenset[str]:
@@ -137,7 +137,7 @@ def replace_likes(value: Any, replaced: Callable[[Schedule], Schedule]) -> Any:
     if value.kind == "sequence":  # the followed line has its own levels, whatever is beside it here
         stages = stages_of(value)
         value = sequence_of(with_own_ends(replaced(stage)) if stage.kind == "like" else stage for stage in stages)
-    return value.changed(lambda part: replace_likes(part, replaced))
+    return value.changed(lambda inner: replace_likes(inner, replaced))
 
 
 def name_followed(like: Schedule) -> str:
@@ -229,7 +229,8 @@ class _FollowedPlan:
             circle = [follower.name for follower in (*followers[followers.index(line) :], line)]
             raise messages.circular_reference(str(line), schedule, circle)
         if len(followers) > _MOST_FOLLOWERS:
-            first, last = str(followers[0]), followers[-1].name
+            first = str(followers[0])
+            last = followers[-1].name
             raise messages.too_many_followers(str(line), schedule, _MOST_FOLLOWERS, first, last)
 
         def followed(like: Schedule) -> Schedule:

@@ -95,7 +95,7 @@ def is_never_negative(schedule: Schedule) -> bool:
 
 def _is_at_least_zero(level: Any) -> bool:
     """Return whether a level is not below 0 for any base; an open one is that of its neighbor, or the shape's own."""
-    return level is None or all((part or 0.0) >= 0 for part in split_level(level))
+    return level is None or all((value or 0.0) >= 0 for value in split_level(level))
 
 
 _MOST_UPDATES: Final = 65_536
@@ -312,29 +312,30 @@ class BoundLine:
         """Return a factor of base for each update; None if the schedule is not proportional to base."""
         if self._range is not None:
             return None  # because values are compared with the range
-        at = times.on_clock(self.clock)
+        times_on_clock = times.on_clock(self.clock)
         factor_at = self._factor_at
-        if factor_at is not None and not self._has_zero and not isinstance(at, np.ndarray):
-            return [factor_at(at)] * times.size
-        factors = factors_at(self.schedule, at) if self._affine else None
+        if factor_at is not None and not self._has_zero and not isinstance(times_on_clock, np.ndarray):
+            return [factor_at(times_on_clock)] * times.size
+        factors = factors_at(self.schedule, times_on_clock) if self._affine else None
         if factors is None or (self._has_zero and not np.isfinite(factors).all()):
             return None  # a base of 0 stays 0, but 0 * inf would be NaN
         return repeated(factors, times.size)
 
     def values_of_one(self, times: UpdateRange, base: float, states: RuleStates) -> list[float]:
         """Return the value for one base at each update."""
-        at = times.on_clock(self.clock)
-        if self._factor_at is not None and not isinstance(at, np.ndarray):
-            return [float(product(self._factor_at(at), base))] * times.size
-        values = repeated(values_of(self.schedule, at, base, states), times.size)
+        times_on_clock = times.on_clock(self.clock)
+        if self._factor_at is not None and not isinstance(times_on_clock, np.ndarray):
+            return [float(product(self._factor_at(times_on_clock), base))] * times.size
+        values = repeated(values_of(self.schedule, times_on_clock, base, states), times.size)
         self._refuse_outside(values, times.first)
         return values
 
     def values_at(self, times: UpdateRange, states: RuleStates) -> list[float]:
         """Return the value of each group at one update."""
-        at = times.on_clock(self.clock)
-        if self._factor_at is not None and not isinstance(at, np.ndarray):  # without arrays, because a load asks often
-            factor = self._factor_at(at)
+        time = times.on_clock(self.clock)
+        if self._factor_at is not None and not isinstance(time, np.ndarray):
+            # Without arrays, because a load asks often.
+            factor = self._factor_at(time)
             return [float(product(factor, base)) for base in self.bases]
         values: list[float] = np.broadcast_to(self.rows(times, states), (1, len(self.groups)))[0].tolist()
         return values
@@ -346,11 +347,11 @@ class BoundLine:
         return rows
 
     def _rows(self, times: UpdateRange, states: RuleStates) -> Any:
-        at = times.on_clock(self.clock)
+        times_on_clock = times.on_clock(self.clock)
         bases = np.array(self.bases)
         if not self.schedule.metric_rules:
-            return rows_at(self.schedule, at, bases)
-        values = {base: values_of(self.schedule, at, base, states) for base in set(self.bases)}
+            return rows_at(self.schedule, times_on_clock, bases)
+        values = {base: values_of(self.schedule, times_on_clock, base, states) for base in set(self.bases)}
         return np.stack([values[base] for base in self.bases], axis=1)
 
 
@@ -516,10 +517,12 @@ def _places_by_group(
             continue
         for index in _groups_of_line(line, fields[line.name], groups, labels, scope, named):
             earlier = places[index].get(line.name)
-            other = None if earlier is None else plan.bindings[earlier].groups
-            if other is not None and line.groups is not None:
+            earlier_groups = None if earlier is None else plan.bindings[earlier].groups
+            if earlier_groups is not None and line.groups is not None:
                 label = labels[index]
-                raise messages.two_selectors_match(line.name, label, selector_text(other), selector_text(line.groups))
+                raise messages.two_selectors_match(
+                    line.name, label, selector_text(earlier_groups), selector_text(line.groups)
+                )
             if earlier is None or line.groups is not None:
                 places[index][line.name] = place
     return places

@@ -163,15 +163,15 @@ class OptimizerScope:
         """Return whether a selector selects a group of this optimizer, which has this label."""
         if not self.optimizer or not isinstance(selector, str) or group.get("name") == selector:
             return is_selected(selector, group, index)
-        return any(self.selects_part(part, group, label) for part in parts_of(selector))
+        return any(self.selects_part(pattern, group, label) for pattern in parts_of(selector))
 
     def matched_parts(self, selector: Selector, groups: Sequence[Group]) -> Iterator[Selector]:
         """Yield the parts of a selector that select a group of this optimizer."""
         labels = self.labels(groups)
-        for part in parts_of(selector) if isinstance(selector, str) else [selector]:
+        for pattern in parts_of(selector) if isinstance(selector, str) else [selector]:
             for index, group in enumerate(groups):
-                if group.get("name") == selector or self.selects(part, group, labels[index], index):
-                    yield part
+                if group.get("name") == selector or self.selects(pattern, group, labels[index], index):
+                    yield pattern
                     break
 
     def selects_part(self, pattern: str, group: Group, label: str | int) -> bool:
@@ -268,39 +268,39 @@ def _check_selector(
         named.setdefault(str(group.get("name", "")), []).append(scope.optimizer)
     if selector in named and selector not in optimizers:
         return
-    for part in parts_of(selector):
-        owners = [owner for owner in named.get(part, []) if owner != part]
-        if part in optimizers and owners:
-            raise messages.name_has_two_meanings(text, part, shown_names(dict.fromkeys(owners)), owners[0])
+    for pattern in parts_of(selector):
+        owners = [owner for owner in named.get(pattern, []) if owner != pattern]
+        if pattern in optimizers and owners:
+            raise messages.name_has_two_meanings(text, pattern, shown_names(dict.fromkeys(owners)), owners[0])
         if (
             binding.optional
-            or part in optimizers
-            or any(scope.selects_part(part, group, label) for scope, group, label in labeled)
+            or pattern in optimizers
+            or any(scope.selects_part(pattern, group, label) for scope, group, label in labeled)
         ):
             continue
         labels = [str(label) for _, _, label in labeled]
-        near = _near_group(part, optimizers, labels, named)
+        near = _near_group(pattern, optimizers, labels, named)
         listed = [
             f"{name}: {shown_names(map(str, unique_labels(groups)))}"
             for name, groups in islice(optimizers.items(), _SHOWN)
         ]
-        raise messages.no_group_is_called(text, part, listed, len(optimizers) - _SHOWN, near)
+        raise messages.no_group_is_called(text, pattern, listed, len(optimizers) - _SHOWN, near)
 
 
-def _near_group(part: str, optimizers: Iterable[str], labels: Sequence[str], names: Iterable[str]) -> str | None:
+def _near_group(pattern: str, optimizers: Iterable[str], labels: Sequence[str], names: Iterable[str]) -> str | None:
     """Return the optimizer or group that a part of a selector probably means; None if it is like none.
 
     Args:
-        part: the part of the selector.
+        pattern: the part of the selector.
         optimizers: the names of the optimizers.
         labels: the label of each group, `optimizer/group`.
         names: the names of the groups.
     """
-    index = part.strip("[]")  # as in configs
+    index = pattern.strip("[]")  # as in configs
     for label_of_group in labels:
         if label_of_group.endswith(f"/{index}"):
             return label_of_group
-    return closest(part, [*optimizers, *labels, *filter(None, names)])
+    return closest(pattern, [*optimizers, *labels, *filter(None, names)])
 
 
 def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field: str, group: Any) -> Any:
@@ -333,8 +333,8 @@ def _binding_of_one_plan(binding: Binding, optimizer: str) -> str:
     if isinstance(binding.field, Target):
         target = f"ps.Target({binding.name!r}, {binding.field.initial!r})"
         return f"ps.Binding({target}, {str(binding.schedule)!r})"
-    parts = parts_of(str(binding.groups)) if isinstance(binding.groups, (int, str)) else []
-    groups = ", ".join(part if "=" in part else f"{optimizer}/{part}" for part in parts) or optimizer
+    patterns = parts_of(str(binding.groups)) if isinstance(binding.groups, (int, str)) else []
+    groups = ", ".join(pattern if "=" in pattern else f"{optimizer}/{pattern}" for pattern in patterns) or optimizer
     optional = ", optional=True" * binding.optional
     return f"ps.Binding({binding.name!r}, {str(binding.schedule)!r}, groups={groups!r}{optional})"
 

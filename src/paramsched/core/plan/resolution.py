@@ -313,15 +313,14 @@ class ResolvedPlan:
     def rules_at(self, t: int, amount: Amount | None) -> list[MetricRule[Any]]:
         """Return the metric rules for which a metric counts that is observed after `t` updates and an amount."""
         return [
-            rule
-            for rule in self.resolved.metric_rules
-            if (begin := rule.begin) is None or self._has_passed(begin, t, amount)
+            rule for rule in self.resolved.metric_rules if rule.begin is None or self._has_passed(rule.begin, t, amount)
         ]
 
     def _has_passed(self, time: Duration, t: int, amount: Amount | None) -> bool:
         if time.is_resolved:
             return t >= time.updates
-        ((_, count),), unit = time.terms, self.unit
+        ((_, count),) = time.terms
+        unit = self.unit
         if unit is None or amount is None:
             return False
         return bool(times_on(unit, amount) >= count * unit_of_lengths(unit)[1])

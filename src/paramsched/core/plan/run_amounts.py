@@ -70,8 +70,8 @@ class RunAmounts(ABC):
     def exact_at(self, place: Fraction) -> Fraction:
         """Return the amount at a fractional update, by linear interpolation."""
         before = Fraction(self.amount_at(floor(place)))
-        part = place - floor(place)
-        return before + part * (Fraction(self.amount_at(floor(place) + 1)) - before) if part else before
+        fraction = place - floor(place)
+        return before + fraction * (Fraction(self.amount_at(floor(place) + 1)) - before) if fraction else before
 
     def update_of(self, amount: Fraction) -> Fraction:
         """Return the fractional update at which an amount is consumed: the inverse of `exact_at`."""

@@ -34,12 +34,14 @@ def has_nothing_to_ask(
     """
     if plan.clock != UPDATES or counted.total is None or facts.accumulation not in (None, 1):
         return False
-    end, epoch = counted.total.number, facts.updates_per_epoch
+    end = counted.total.number
+    epoch = facts.updates_per_epoch
     if end < max(_LONG_ENOUGH, epoch or 0):
         return False
     resolved = {binding_key(line): line.schedule for line in counted.bindings}
     for line in plan.bindings:
-        schedule, bases = resolved.get(binding_key(line)), [base for _, base in groups_of(line) if base]
+        schedule = resolved.get(binding_key(line))
+        bases = [base for _, base in groups_of(line) if base]
         if isinstance(line.field, Target) or schedule is None or not bases:
             return False
         if not _is_usual(line, schedule, min(bases), end):
@@ -51,7 +53,8 @@ def _is_usual(line: Binding, resolved: Schedule, base: float, end: Any) -> bool:
     *warmup, decay = stages_of(line.schedule)
     if decay.kind != "anneal" or decay.args["curve"] not in _CURVES or decay.args["start"] not in (None, 1.0):
         return False
-    to, over = decay.args["to"], decay.args["over"]
+    to = decay.args["to"]
+    over = decay.args["over"]
     if warmup and warmup[-1].kind == "constant":
         held = warmup.pop().args
         if held["over"] is not None or held["value"] not in (None, 1.0) or over is None or not _is_share(over):
@@ -65,7 +68,8 @@ def _is_usual(line: Binding, resolved: Schedule, base: float, end: Any) -> bool:
 
 def _is_usual_warmup(warmup: Schedule, resolved: Schedule, end: Any) -> bool:
     """Return whether a stage is a warmup from 0 to base that takes up to a half of the run."""
-    args, length = warmup.args, resolved.length
+    args = warmup.args
+    length = resolved.length
     if warmup.kind != "warmup" or args["start"] not in (None, 0.0) or args["to"] not in (None, 1.0) or length is None:
         return False
     return (_is_share(args["over"]) or length.number > _LONG_WARMUP) and 2 * length.number <= end

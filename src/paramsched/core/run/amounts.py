@@ -177,8 +177,8 @@ class AmountCounter:
         return UpdateRange(t, amount) if len(amounts) == 1 else UpdateRange(t, np.array(amounts), len(amounts))
 
     def _expected(self, t: int) -> Amount | None:
-        at = t - self._first
-        return self._ahead[at] if 0 <= at < len(self._ahead) else None
+        index = t - self._first
+        return self._ahead[index] if 0 <= index < len(self._ahead) else None
 
     def _compute(self, t: int, amount: Amount, each: Amount | None, count: int) -> None:
         """Compute the amounts before `count` updates from update `t` on, fewer if they are unknown or not possible."""

@@ -125,7 +125,7 @@ class AttachedOptimizer:
         for binding in run.in_force.plan.bindings:
             if binding.optional:
                 key = binding_key(binding)
-                run.matched |= {(key, part) for part in self.scope.matched_parts(binding.groups, groups)}
+                run.matched |= {(key, pattern) for pattern in self.scope.matched_parts(binding.groups, groups)}
         self.bound.write_count(self.t)
         self.bound.mark()
         table.note_written()
@@ -213,12 +213,12 @@ class AttachedOptimizer:
         try:
             if table.tensors is not None and table.tensors.changed():
                 run_uncompiled(AttachedOptimizer._check_tensors)(self, groups)
-            at = t - table.first
-            if at >= table.size or (table.amounts is not None and table.amounts[at] != run.amount):
+            row = t - table.first
+            if row >= table.size or (table.amounts is not None and table.amounts[row] != run.amount):
                 run_uncompiled(AttachedOptimizer._extend)(self)
-                at = 1
+                row = 1
             for write, cells in table.loops:
-                write(cells[at - 1], cells[at])
+                write(cells[row - 1], cells[row])
             first = groups[0]
             bound = self.bound
             if first is not bound.first:  # replaced during the step

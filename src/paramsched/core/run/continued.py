@@ -49,7 +49,7 @@ def continued_beginning(
     last_amount = None
     if record is not None and record.unit == chosen.in_force.unit:
         last_amount = record.last_amount
-    positions = [own.position for own in restored.values()]
+    positions = [optimizer.position for optimizer in restored.values()]
     return Beginning(
         arguments, optimizers, groups, restored, saved, edits, earlier,
         source="optimizer" if saved and not earlier else None,
@@ -63,13 +63,13 @@ def _saved_optimizers(
 ) -> dict[str, SavedOptimizer]:
     """Return what checkpoints and earlier Schedulers have left in the groups of optimizers, after checking it."""
     saved: dict[str, SavedOptimizer] = {}
-    for name, own in groups.items():
+    for name, groups_of_optimizer in groups.items():
         hooks = earlier.get(name)
-        if hooks is None and not any(COUNT in group or RECORD in group for group in own):
+        if hooks is None and not any(COUNT in group or RECORD in group for group in groups_of_optimizer):
             continue
         with errors_of(name):
-            in_groups = read_groups(own, name, in_force)
-        if hooks is not None and not hooks.attached.bound.have_state(own):
+            in_groups = read_groups(groups_of_optimizer, name, in_force)
+        if hooks is not None and not hooks.attached.bound.have_state(groups_of_optimizer):
             saved[name] = saved_in_run(hooks.run, hooks.attached)
         elif in_groups.count is not None:
             saved[name] = in_groups
@@ -86,7 +86,7 @@ def _chosen_plan(
     candidates = dict(saved)
     # The plans of earlier Schedulers are compared if they had one plan.
     if len({hooks.run.in_force.resolved.text for hooks in earlier.values()}) > 1:
-        candidates = {name: own for name, own in saved.items() if name not in earlier}
+        candidates = {name: saved_optimizer for name, saved_optimizer in saved.items() if name not in earlier}
     if not candidates:
         return RestoredOptimizer(NOTHING, in_force)
     last = max(candidates, key=lambda name: (name in earlier, *candidates[name].completeness))
@@ -105,20 +105,22 @@ def _restored_optimizers(
 ) -> dict[str, RestoredOptimizer]:
     """Return what each optimizer starts with: its lines, its position, and the values of another plan."""
     in_force = chosen.in_force
-    counts = {name: own.count or 0 for name, own in saved.items()}
+    counts = {name: saved_optimizer.count or 0 for name, saved_optimizer in saved.items()}
     if arguments.names:
         counts = starting_counts(tuple(groups), counts, arguments.start, arguments.drive)
     else:
         counts = {name: counts.get(name, arguments.start or 0) for name in groups}
     by_count = {
-        position.t: position for own in saved.values() if (position := own.position_on(in_force.unit)) is not None
+        position.t: position
+        for saved_optimizer in saved.values()
+        if (position := saved_optimizer.position_on(in_force.unit)) is not None
     }
     positions = {
         name: resume_position(in_force, by_count.get(count, RunPosition(count)), "the optimizer")
         for name, count in counts.items()
     }
     restored = with_lines(chosen, groups, positions, rule_states(chosen.saved.state, in_force))
-    return restored | {name: replace(restored[name], saved=own) for name, own in saved.items()}
+    return restored | {name: replace(restored[name], saved=saved_optimizer) for name, saved_optimizer in saved.items()}
 
 
 def _edits_of(

@@ -44,7 +44,7 @@ def state_of_copy(run: Run, optimizers: Mapping[str, Any]) -> dict[str, Any]:
         "bases": {name: dict(attached.bases.values) for name, attached in run.attached.items()},
         "used": saved_states(run.state.used),
         "acknowledged": run.is_acknowledged,
-        "loads": None if loads is None else (loads.before, {name: _data(own) for name, own in loads.saved.items()}),
+        "loads": None if loads is None else _data_of_loads(loads),
         "end": run.end,
     }
 
@@ -117,6 +117,10 @@ def _continue(run: Run, record: Record, state: Mapping[str, Any]) -> None:
             run.shared.loads = LoadedRuns(before, {name: _saved_run(*data) for name, data in saved.items()})
     if not state["acknowledged"]:
         run.acknowledged_at = -1  # the engine has not called step() yet
+
+
+def _data_of_loads(loads: LoadedRuns) -> tuple[Any, ...]:
+    return loads.before, {name: _data(saved_run) for name, saved_run in loads.saved.items()}
 
 
 def _data(saved: SavedRun) -> tuple[Any, ...]:

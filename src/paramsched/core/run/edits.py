@@ -48,7 +48,8 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]],
         groups: those of all optimizers, by name; those of this one with the values of the checkpoint.
         name: the optimizer.
     """
-    state, position = saved.state, saved.position
+    state = saved.state
+    position = saved.position
     if state is None or state.in_force is None or position is None:
         return None
     in_force = state.in_force
@@ -73,7 +74,8 @@ def _differing(saved: SavedLines, groups: list[GroupDict]) -> Iterator[tuple[int
         return
     for index, line, base in by_group(saved.lines):
         slot = line.field.slot
-        entry, value = line.field.read(groups[index]), values[index, slot]
+        entry = line.field.read(groups[index])
+        value = values[index, slot]
         now = _number(entry)
         if now is None or _is_close(now, value, base, entry):
             continue
@@ -94,7 +96,7 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]
         return None
     lines = tuple(line for line in of_save.lines if has_own_shape(line.schedule))
     for index, line, _, number, value in _differing(replace(of_save, lines=lines), groups[name]):
-        shape = next(part for part in parts_inside(line.schedule) if isinstance(part, Schedule) and is_own(part))
+        shape = next(inner for inner in parts_inside(line.schedule) if isinstance(inner, Schedule) and is_own(inner))
         place = messages.group_place(line.field, of_save.scope.labels(groups[name])[index])
         return messages.shape_has_changed(place, number, shape.kind, value, t)
     return None

@@ -97,10 +97,10 @@ class EngineHandle:
         """Report the consumption of the next update, measured from its batches; that of the user takes precedence."""
         measure(self._scheduler._run, amount)
 
-    def set_end_known(self, known: bool = True) -> None:
+    def set_end_known(self, is_known: bool = True) -> None:
         """Note whether the end of the run was reported, or needs no report."""
         for observer in self._observers:
-            observer.set_end_known(known)
+            observer.set_end_known(is_known)
 
     def take_over_metrics(self) -> None:
         """Note that the engine itself reports metrics that never arrive."""

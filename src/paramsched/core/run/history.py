@@ -79,8 +79,10 @@ class History:
         first, *rest = self.entries
         first = first._replace(bases=tuple({**before, **dict(first.bases)}.items()))
         kept = tuple(entry for entry in (first, *rest) if entry.update < now.update)
-        known = _last_of(kept)
-        new = tuple((at, bases[at]) for at in replaced if at in bases and known.get(at) != bases[at])
+        kept_bases = _last_of(kept)
+        new = tuple(
+            (place, bases[place]) for place in replaced if place in bases and kept_bases.get(place) != bases[place]
+        )
         if kept and kept[-1].text == now.text:
             return History(_bounded((*kept, now._replace(bases=new))) if new else kept)
         last = self.entries[-1]
@@ -107,7 +109,9 @@ def _bounded(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
     more = len(entries) - _FIRST - _LAST
     if more <= 0:
         return entries
-    first, dropped, (after, *last) = entries[:_FIRST], entries[_FIRST:-_LAST], entries[-_LAST:]
+    first = entries[:_FIRST]
+    dropped = entries[_FIRST:-_LAST]
+    (after, *last) = entries[-_LAST:]
     return (*first, after._replace(bases=tuple(_last_of((*dropped, after)).items())), *last)
 
 

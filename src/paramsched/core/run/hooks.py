@@ -216,11 +216,14 @@ def _load_written(run: Run, name: str, groups: list[GroupDict]) -> None:
     """
     # Those of the other optimizers, too, because a load moves them, and that changes their counts.
     written = {
-        other: attached.bound.groups
-        for other, attached in run.attached.items()
+        written_name: attached.bound.groups
+        for written_name, attached in run.attached.items()
         if attached.bound and attached.bound.have_state(attached.bound.groups)
     } | {name: groups}
-    loaded = {other: checked_restored(run, run.attached[other], own) for other, own in written.items()}
+    loaded = {
+        written_name: checked_restored(run, run.attached[written_name], written_groups)
+        for written_name, written_groups in written.items()
+    }
     for restored in loaded.values():
         if restored.saved.state is None:
             raise other_record(restored.saved.count)
@@ -248,8 +251,8 @@ def require_hooks(optimizer: Any, name: str) -> None:
     """Raise for an optimizer whose step does not call hooks."""
     if _fires_hooks(optimizer):
         return
-    own = getattr(optimizer, "__dict__", {})
-    inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
+    attributes = getattr(optimizer, "__dict__", {})
+    inner = next((name for name, value in attributes.items() if _fires_hooks(value)), None)
     with errors_of(name):
         raise step_calls_no_hooks(optimizer, inner)
 

@@ -103,7 +103,7 @@ class RunObserver(Protocol):
     def queried(self) -> None:
         """Note that a loop has asked whether the plan is over."""
 
-    def warn_once(self, kind: str, problem: Problem) -> None:
+    def warn_once(self, subject: str, problem: Problem) -> None:
         """Warn of one kind of reports or metrics, once in the life of the Scheduler."""
 
     def ended(self) -> None:
@@ -114,7 +114,7 @@ class RunObserver(Protocol):
     def take_over(self, what: Literal["metrics", "training"]) -> None:
         """Note that the engine itself reports metrics that never arrive, or why the plan does not move."""
 
-    def set_end_known(self, known: bool) -> None:
+    def set_end_known(self, is_known: bool) -> None:
         """Note whether the end of the run was reported, or needs no report."""
 
     def idle_rules(self) -> list[MetricRule[Any]]:

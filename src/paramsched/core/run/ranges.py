@@ -193,7 +193,8 @@ def _times_to_end(in_force: ResolvedPlan, line: BoundLine, now: UpdateRange) -> 
     """
     amounts = in_force.amounts
     if amounts is None or line.clock == UPDATES:
-        end, held = in_force.total, end_of_values(line.schedule)
+        end = in_force.total
+        held = end_of_values(line.schedule)
         return lambda updates: updates, end or held or now.first + _WITHOUT_END
     total = in_force.total
     if total is None:
@@ -224,7 +225,8 @@ def _amount_outside(
 
     An update may skip a few amounts, so the value must be outside for a tenth of the run, or at the coming update.
     """
-    start, end = now.amounts or 0, largest_on(line.clock)
+    start = now.amounts or 0
+    end = largest_on(line.clock)
     if end == inf:
         total = in_force.counted.total
         held = end_of_values(line.schedule) if total is None else ceil(total.terms[0][1])
@@ -236,7 +238,8 @@ def _amount_outside(
         amounts = amounts[:1]
     values = evaluate(line.schedule, times_on(line.clock, amounts), base)
     bad = np.concatenate([[False], allowed.outside(values, base), [False]])
-    begins, ends = np.flatnonzero(~bad[:-1] & bad[1:]), np.flatnonzero(bad[:-1] & ~bad[1:])
+    begins = np.flatnonzero(~bad[:-1] & bad[1:])
+    ends = np.flatnonzero(bad[:-1] & ~bad[1:])
     for begin, past in zip(begins, ends, strict=True):
         if begin == 0 or past - begin >= amounts.size / 10:
             amount = amounts[begin].item()

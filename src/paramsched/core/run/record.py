@@ -237,7 +237,8 @@ class RestoredOptimizer:
     @property
     def saved_run(self) -> SavedRun:
         """The run in the state that the optimizer loads."""
-        count, state = self.saved.count, self.saved.state
+        count = self.saved.count
+        state = self.saved.state
         if count is None or state is None:
             return SavedRun(count, self.position)
         if not self.saved.is_on(self.in_force.unit):
@@ -250,7 +251,7 @@ class RestoredOptimizer:
         )
 
 
-def read_groups(groups: list[GroupDict], name: str = ALONE, known: ResolvedPlan | None = None) -> SavedOptimizer:
+def read_groups(groups: list[GroupDict], name: str = ALONE, in_code: ResolvedPlan | None = None) -> SavedOptimizer:
     """Return what the groups of an optimizer carry, without side effects.
 
     A record of another update than the count is one of earlier values: other code copied the groups without
@@ -259,23 +260,24 @@ def read_groups(groups: list[GroupDict], name: str = ALONE, known: ResolvedPlan 
     Args:
         groups: the groups.
         name: the optimizer.
-        known: a plan; if the record has the same one, it is neither read nor resolved again.
+        in_code: a plan; if the record has the same one, it is neither read nor resolved again.
 
     Raises:
         StateError: an entry of paramsched is invalid.
     """
-    (data, bases), count = read_entries(groups), count_carried(groups)
+    data, bases = read_entries(groups)
+    count = count_carried(groups)
     if data is None or count is None:
         return SavedOptimizer(count, None, None if count is None else RunPosition(count), bases)
     t = _require_count_below("t", data["t"]) if "t" in data else None
     if t == count or (t == count + 1 and "counts" in data):
-        state = _read(data, known)
+        state = _read(data, in_code)
         if state.counts.get(name, t) == count:
             return SavedOptimizer(count, state, state.position_at(count), bases)
     return SavedOptimizer(count, None, RunPosition(count), bases)
 
 
-def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> Record:
+def read_scheduler_state(state: Any, in_code: ResolvedPlan | None = None) -> Record:
     """Validate the state of a Scheduler, without side effects; `known` as for `read_groups`."""
     if not isinstance(state, Mapping):
         raise messages.state_is_not_a_dict(state)
@@ -285,7 +287,7 @@ def read_scheduler_state(state: Any, known: ResolvedPlan | None = None) -> Recor
         data = json.loads(state[RECORD])
     except (TypeError, ValueError, RecursionError):
         raise messages.entry_is_not_a_record(state[RECORD]) from None
-    return _read(data, known, bases=True)
+    return _read(data, in_code, bases=True)
 
 
 def _error_of_other_state(state: Mapping[Any, Any]) -> StateError:
@@ -304,17 +306,21 @@ def _entry_with_state(checkpoint: Mapping[Any, Any]) -> object | None:
     return next(states, None)
 
 
-def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Record:
+def _read(data: Any, in_code: ResolvedPlan | None, *, bases: bool = False) -> Record:
     """Validate a record, key by key; `bases` is True if it must have the bases of all groups."""
     _check_keys(data, bases=bases)
-    optimizers, text = _read_sizes(data), data["plan"]
+    optimizers = _read_sizes(data)
+    text = data["plan"]
     groups = sum(optimizers.values())
     recorded = mapping_in("facts", data["facts"])
-    names, unreadable = () if ALONE in optimizers else tuple(optimizers), "it has no text" if text is None else None
-    in_force, is_known = None, known is not None and (known.text, known.optimizers) == (text, names)
+    names = () if ALONE in optimizers else tuple(optimizers)
+    unreadable = "it has no text" if text is None else None
+    in_force = None
+    is_known = in_code is not None and (in_code.text, in_code.optimizers) == (text, names)
     # Compared as text, because a damaged fact may equal that of the run: True and 1.
-    if known is not None and is_known and str(facts_as_data(known.facts)) == str(recorded):
-        facts, in_force = known.facts, None if text is None else known
+    if in_code is not None and is_known and str(facts_as_data(in_code.facts)) == str(recorded):
+        facts = in_code.facts
+        in_force = None if text is None else in_code
     else:
         facts = _read_facts(recorded)
     if in_force is None and text is not None:
@@ -330,11 +336,11 @@ def _read(data: Any, known: ResolvedPlan | None, *, bases: bool = False) -> Reco
         history = read_history(entries)
         if history.entries[-1].text != text:
             raise messages.history_ends_with_other_plan()
-    found = _read_by_field("bases", data["bases"], groups) if bases else {}
+    bases_by_field = _read_by_field("bases", data["bases"], groups) if bases else {}
     feedback = {rule: mapping_in("rules", saved) for rule, saved in mapping_in("rules", data.get("rules", {})).items()}
     counts = _read_counts(data.get("counts", {}), optimizers, position.t)
     return Record(
-        text, in_force, unreadable, facts, optimizers, _by_optimizer(found, optimizers),
+        text, in_force, unreadable, facts, optimizers, _by_optimizer(bases_by_field, optimizers),
         feedback, position, history, counts, data.get("last_amount"),
         external=_read_external(data.get("external", [])),
     )  # fmt: skip
@@ -350,7 +356,8 @@ def _refuse_removed(plan: dict[str, Any]) -> None:
     Raises:
         StateError: the plan counts seconds, or it has a clock for one field.
     """
-    clock, lines = plan.get("clock"), plan.get("bindings")
+    clock = plan.get("clock")
+    lines = plan.get("bindings")
     schedules = [line[2:3] for line in lines if isinstance(line, list)] if isinstance(lines, list) else []
     if isinstance(clock, dict):
         removed = f"a clock for one field, {json.dumps(clock)}"
@@ -381,16 +388,19 @@ def _check_keys(data: Any, *, bases: bool) -> None:
     if version != VERSION:
         raise messages.other_version(version, VERSION)
     needed = _OF_PLAN | {"t"} | ({"bases", "groups"} if bases else set())
-    if missing := needed - data.keys():
+    missing = needed - data.keys()
+    if missing:
         raise messages.keys_are_missing(missing)
-    if foreign := data.keys() - needed - _OF_POSITION - (_OF_ALL if bases else set()):
+    foreign = data.keys() - needed - _OF_POSITION - (_OF_ALL if bases else set())
+    if foreign:
         raise messages.unknown_keys(foreign)
 
 
 @lru_cache(maxsize=4)
 def _resolved_or_why(text: str, facts: RunFacts, names: tuple[str, ...]) -> tuple[ResolvedPlan | None, str | None]:
     """Return the plan of a canonical text, and the reason if it cannot be read here."""
-    if isinstance(plan := plan_or_why(text), str):
+    plan = plan_or_why(text)
+    if isinstance(plan, str):
         return None, plan
     try:
         return ResolvedPlan(plan, plan.resolve(facts=facts, optimizers=names), facts, names), None
@@ -402,11 +412,13 @@ def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPos
     """Return the position of the run."""
     clock = None if plan is None else plan.unit
     for name in ("amount", "reported_amount", "last_amount"):
-        if (amount := data.get(name)) is not None and not is_amount(amount, clock):
+        amount = data.get(name)
+        if amount is not None and not is_amount(amount, clock):
             raise messages.not_an_amount(name, amount)
         if plan is not None and amount is not None and clock is None:
             raise messages.amount_without_clock(name, amount)
-    if not isinstance(measured := data.get("measured", False), bool):
+    measured = data.get("measured", False)
+    if not isinstance(measured, bool):
         raise messages.measured_is_not_a_bool(measured)
     t = _require_count_below("t", data["t"])
     position = RunPosition(t, data.get("amount"), data.get("reported_amount"), measured)
@@ -417,12 +429,12 @@ def _read_position(data: Mapping[str, Any], plan: ResolvedPlan | None) -> RunPos
 
 def _read_counts(counts: Any, optimizers: Mapping[str, int], t: int) -> dict[str, int]:
     """Return the counts of the optimizers that had not stepped in the last update."""
-    found = mapping_in("counts", counts)
-    if not found.keys() < optimizers.keys():
-        raise messages.counts_of_other_optimizers(found)
-    if any(not is_count(count) or count != t - 1 for count in found.values()):
-        raise messages.counts_do_not_match(found, t)
-    return found
+    count_by_name = mapping_in("counts", counts)
+    if not count_by_name.keys() < optimizers.keys():
+        raise messages.counts_of_other_optimizers(count_by_name)
+    if any(not is_count(count) or count != t - 1 for count in count_by_name.values()):
+        raise messages.counts_do_not_match(count_by_name, t)
+    return count_by_name
 
 
 def _read_external(names: Any) -> tuple[str, ...]:
@@ -434,7 +446,8 @@ def _read_external(names: Any) -> tuple[str, ...]:
 
 def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:
     """Return the number of groups of each optimizer, 0 if it is unknown; one that is alone has no name in a record."""
-    names, sizes = data.get("optimizers", [ALONE]), data.get("groups", 0)
+    names = data.get("optimizers", [ALONE])
+    sizes = data.get("groups", 0)
     if not isinstance(names, list) or not names or len(set(map(str, names))) < len(names):
         raise messages.optimizers_are_not_names(names)
     counts = sizes if isinstance(sizes, list) else [sizes] * len(names)
@@ -447,9 +460,9 @@ def _read_sizes(data: Mapping[str, Any]) -> dict[str, int]:
 
 def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | None]]:
     """Return a dict from field to a list of numbers, one per group; a state may have one number for all groups."""
-    found: dict[str, list[float | None]] = {}
-    for name, given in mapping_in(key, value).items():
-        numbers = list(given) if isinstance(given, list) else [given] * groups
+    by_field: dict[str, list[float | None]] = {}
+    for name, numbers_of_field in mapping_in(key, value).items():
+        numbers = list(numbers_of_field) if isinstance(numbers_of_field, list) else [numbers_of_field] * groups
         if len(numbers) != groups:
             raise messages.values_do_not_match(key, name, len(numbers), groups)
         if all(number is None for number in numbers):
@@ -457,21 +470,21 @@ def _read_by_field(key: str, value: Any, groups: int) -> dict[str, list[float | 
         for number in numbers:
             if number is not None and not is_finite_number(number):
                 raise messages.not_finite(f"{key}[{name!r}]", number)
-        found[name] = numbers
-    return found
+        by_field[name] = numbers
+    return by_field
 
 
 def _by_optimizer(
     by_field: Mapping[str, list[float | None]], optimizers: Mapping[str, int]
 ) -> dict[str, dict[tuple[int, str], float]]:
     """Return the numbers of each optimizer, by group index and flat field name."""
-    optimizer: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
+    bases: dict[str, dict[tuple[int, str], float]] = {name: {} for name in optimizers}
     for slot, values in by_field.items():
-        places = ((optimizer[name], index) for name, size in optimizers.items() for index in range(size))
-        for (mine, index), base in zip(places, values, strict=True):
+        places = ((bases[name], index) for name, size in optimizers.items() for index in range(size))
+        for (own_bases, index), base in zip(places, values, strict=True):
             if base is not None:
-                mine[index, slot] = base
-    return optimizer
+                own_bases[index, slot] = base
+    return bases
 
 
 def position_of_torch(state: Any) -> int | None:
@@ -483,10 +496,10 @@ def position_of_torch(state: Any) -> int | None:
     if not isinstance(state, Mapping) or not {"last_epoch", "_schedulers"} & state.keys():
         return None
     if "last_epoch" in state:
-        found = state["last_epoch"]
-        return found if is_count(found) and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
+        last_epoch = state["last_epoch"]
+        return last_epoch if is_count(last_epoch) and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
     members = state["_schedulers"] if isinstance(state["_schedulers"], (list, tuple)) else []
-    return next((at for member in members if (at := position_of_torch(member)) is not None), None)
+    return next((position for member in members if (position := position_of_torch(member)) is not None), None)
 
 
 def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:

@@ -87,9 +87,9 @@ def report_progress(run: Run, sync: Callable[[], Run], misplaced: Sequence[Any],
     run.state.set_needs_check()
 
 
-def _warn_once(run: Run, kind: str, problem: Problem) -> None:
+def _warn_once(run: Run, subject: str, problem: Problem) -> None:
     for observer in run.state.observers:
-        observer.warn_once(kind, problem)
+        observer.warn_once(subject, problem)
 
 
 def _error_without_unit(run: Run, method: Literal["consumed", "report"], value: Any) -> InvalidArgument:

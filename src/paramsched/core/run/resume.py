@@ -233,8 +233,8 @@ def load_groups(
     for name, restored in loaded.items():
         if not restored.saved.is_in_groups:
             planned_bases = bases_of(restored.lines)
-            other = {place: base for place, base in restored.saved.bases.items() if place not in planned_bases}
-            record_other_bases(other, groups[name])
+            other_bases = {place: base for place, base in restored.saved.bases.items() if place not in planned_bases}
+            record_other_bases(other_bases, groups[name])
     attached = run.attached
     for name, table in tables.items():
         attached[name].bind(groups[name] if name in loaded else attached[name].bound.groups, table)
@@ -305,8 +305,10 @@ def load_record(run: Run, record: Record, groups: Mapping[str, list[GroupDict]])
         raise messages.state_of_other_scheduler(record.names)
     attached = run.attached
     loaded = {
-        name: checked_restored(run, attached[name], own, SavedOptimizer.in_state(record, name), present=own)
-        for name, own in groups.items()
+        name: checked_restored(
+            run, attached[name], own_groups, SavedOptimizer.in_state(record, name), present=own_groups
+        )
+        for name, own_groups in groups.items()
     }
     for observer in run.state.observers:
         observer.loading(loaded, groups)
@@ -318,10 +320,10 @@ def _log_other_optimizers(run: Run, record: Record, groups: Mapping[str, list[Gr
     """Log that a state is of other optimizers than the run, or of another number of groups."""
     if record.optimizers.keys() != groups.keys():
         run.processes.log(*messages.other_optimizers(record.optimizers, groups))
-    for name, own in groups.items():
-        count = record.optimizers.get(name) or len(own)  # 0 in an optimizer's checkpoint
-        if count != len(own):
-            run.processes.log(*messages.other_number_of_groups(name, count, len(own)))
+    for name, own_groups in groups.items():
+        count = record.optimizers.get(name) or len(own_groups)  # 0 in an optimizer's checkpoint
+        if count != len(own_groups):
+            run.processes.log(*messages.other_number_of_groups(name, count, len(own_groups)))
 
 
 def _use_plan(run: Run, chosen: ResolvedPlan) -> None:

@@ -48,19 +48,19 @@ class RowsAhead:
 
     def rows(self, times: UpdateRange) -> Floats:
         """Return the rows of these updates."""
-        at = times.first - self._first
-        if at == len(self._block) and self._next is not None and self._done == len(self._lines):
+        row = times.first - self._first
+        if row == len(self._block) and self._next is not None and self._done == len(self._lines):
             self._first = times.first
             self._block = self._next
             self._next = None
-            at = 0
-        if not 0 <= at <= len(self._block) - times.size:
+            row = 0
+        if not 0 <= row <= len(self._block) - times.size:
             self._first = times.first
             size = max(times.size, _FIRST)
             self._block = rows_of(self._lines, UpdateRange(times.first, None, size), {})
             self._next = None
-            at = 0
-        return self._block[at : at + times.size]
+            row = 0
+        return self._block[row : row + times.size]
 
     def next_size(self, t: int) -> int:
         """Return the number of rows to convert together from update `t` on."""
@@ -84,8 +84,8 @@ class RowsAhead:
         if end == self._done:
             return
         times = UpdateRange(self._first + len(self._block), None, len(self._next))
-        part: Any = rows_of(lines[self._done : end], times, {})
-        columns = self._columns + part.shape[1]
-        self._next[:, self._columns : columns] = part
+        rows: Any = rows_of(lines[self._done : end], times, {})
+        columns = self._columns + rows.shape[1]
+        self._next[:, self._columns : columns] = rows
         self._columns = columns
         self._done = end

@@ -157,7 +157,7 @@ class Run:
             has_progress = state.t > 0 or bool(state.amount) or state.restored_from is not None
             state.amounts.begin(state.t, has_progress=has_progress)
             state.set_needs_check()
-        state.parts = [part for part in (self.shared, self.targets) if part is not None]
+        state.parts = [update_part for update_part in (self.shared, self.targets) if update_part is not None]
         state.is_plain = state.amounts is None and not state.parts
 
     def rewrite(self, size: int = 1) -> None:

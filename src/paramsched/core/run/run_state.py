@@ -154,8 +154,8 @@ class RunState:
     @property
     def restored_from(self) -> str | None:
         """The name of the checkpoint from which the count was read. It is None again after the next update."""
-        at, source = self._came_from
-        return source if at == self.t else None
+        t, source = self._came_from
+        return source if t == self.t else None
 
     def change(self, states: RuleStates) -> None:
         """Store the new states of the metric rules after a metric was observed."""
@@ -166,8 +166,8 @@ class RunState:
     @property
     def used(self) -> RuleStates:
         """The states of the metric rules that the last update used."""
-        at, states = self._used
-        return states if at == self.t else self.states
+        t, states = self._used
+        return states if t == self.t else self.states
 
     def rules_without_metric(self, observed: set[str]) -> list[MetricRule[Any]]:
         """Return the metric rules that have observed nothing in the run.
@@ -185,8 +185,8 @@ class RunState:
     def begin_update(self, starter: str) -> None:
         """Count an update of the run, which the step of an optimizer starts: what is not of one optimizer."""
         try:
-            for part in self.parts:
-                part.before_update(starter)
+            for update_part in self.parts:
+                update_part.before_update(starter)
         finally:
             self.t += 1
         amounts = self.amounts
@@ -196,13 +196,13 @@ class RunState:
                 self.set_needs_check()
             if amounts.amount is not None and amounts.amount >= amounts.no_end_below:
                 self.tell_update(starter)
-        for part in self.parts:
-            part.after_update()
+        for update_part in self.parts:
+            update_part.after_update()
 
     def join_update(self, name: str) -> None:
         """Note that an optimizer steps in the last update of the run, which another one has started."""
-        for part in self.parts:
-            part.join_update(name)
+        for update_part in self.parts:
+            update_part.join_update(name)
 
     def tell_update(self, name: str) -> None:
         """Tell the observers of an update, after its count."""

@@ -530,7 +530,7 @@ class Scheduler(LRScheduler):
                 attached.sync_for_checkpoint(self._optimizers[name].param_groups)
         for observer in self._run.state.observers:
             observer.saved(self.t)
-        return state_of(self._run, {name: len(one.param_groups) for name, one in self._optimizers.items()})
+        return state_of(self._run, {name: len(optimizer.param_groups) for name, optimizer in self._optimizers.items()})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume from a state, and write the values of its position into the groups.
@@ -543,12 +543,12 @@ class Scheduler(LRScheduler):
         """
         self._run.require_attached("load_state_dict(…)")
         run = self._synced()
-        at = position_of_torch(state_dict) if run.shared is None else None
-        if at is not None:
-            load_torch_state(run, at, state_dict, self.optimizer)
+        count = position_of_torch(state_dict) if run.shared is None else None
+        if count is not None:
+            load_torch_state(run, count, state_dict, self.optimizer)
             return
         record = read_scheduler_state(state_dict, run.in_force)
-        load_record(run, record, {name: one.param_groups for name, one in self._optimizers.items()})
+        load_record(run, record, {name: optimizer.param_groups for name, optimizer in self._optimizers.items()})
 
     def __reduce__(self) -> Reduced:
         return pickled_object(self, "", self.__getstate__())

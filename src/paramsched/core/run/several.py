@@ -131,11 +131,11 @@ class SharedUpdates:
         self._starters = last, starter
         if missed:
             # If another one steps several times in each iteration, the first that has missed the update ends them.
-            *_, other = (optimizer.name for optimizer in attached if optimizer.t == run.t)
+            *_, last_stepped = (optimizer.name for optimizer in attached if optimizer.t == run.t)
             for optimizer in missed:
                 optimizer.advance_without_step()
             message = messages.ended_without_step([optimizer.name for optimizer in missed], run.t)
-            self._log_missed_step(message, [missed[0].name, other])
+            self._log_missed_step(message, [missed[0].name, last_stepped])
         # The steps are the same whether the first optimizer has skipped one or the loop has changed the order. A loop
         # that steps one optimizer more often has missed steps in the next update, and changes the order every time.
         elif before not in ("", last) and last == starter:

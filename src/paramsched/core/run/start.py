@@ -88,7 +88,7 @@ def beginning_of(optimizers: Mapping[str, Any], arguments: Arguments, in_force: 
     """Return how the optimizers begin: anew, or with what some of them carry."""
     groups = {name: optimizer.param_groups for name, optimizer in optimizers.items()}
     earlier = {name: hooks for name, optimizer in optimizers.items() if (hooks := hooks_on(optimizer)) is not None}
-    carry = any(COUNT in group or RECORD in group for own in groups.values() for group in own)
+    carry = any(COUNT in group or RECORD in group for own_groups in groups.values() for group in own_groups)
     if not carry and not earlier:
         return new_beginning(arguments, optimizers, groups, in_force)
     return continued_beginning(arguments, optimizers, groups, in_force, earlier)
@@ -98,13 +98,19 @@ def new_run(beginning: Beginning) -> tuple[Run, dict[str, AttachedOptimizer]]:
     """Return the run and its optimizers, which have computed their values and have not written them."""
     restored = beginning.restored
     first = next(iter(restored.values()))
-    positions = sorted((own.position for own in restored.values()), key=attrgetter("t"))
+    positions = sorted((restored_optimizer.position for restored_optimizer in restored.values()), key=attrgetter("t"))
     run = Run(first.in_force, positions[-1], first.states, beginning.arguments, beginning.source)
     if run.state.amounts is not None:
         run.state.amounts.last_amount = positions[0].amount
     attached = {
-        name: run.attach(name, own.scope, own.position, own.lines, beginning.groups[name])
-        for name, own in restored.items()
+        name: run.attach(
+            name,
+            restored_optimizer.scope,
+            restored_optimizer.position,
+            restored_optimizer.lines,
+            beginning.groups[name],
+        )
+        for name, restored_optimizer in restored.items()
     }
     if run.state.amounts is not None and beginning.last_amount is not None:
         run.state.amounts.last_amount = beginning.last_amount

@@ -75,14 +75,14 @@ def write_entries(bases: Mapping[tuple[int, str], float], groups: list[GroupDict
     Groups keep the bases of other fields. The base of lr is also the entry `initial_lr`, so that torch's schedulers can
     continue a run without the library.
     """
-    found: list[dict[str, float]] = [{} for _ in groups]
+    bases_of_groups: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
-        found[index][slot] = base
-    for group, mine in zip(groups, found, strict=True):
-        group[RECORD] = json.dumps({"bases": recorded_bases(group) | mine})
+        bases_of_groups[index][slot] = base
+    for group, own_bases in zip(groups, bases_of_groups, strict=True):
+        group[RECORD] = json.dumps({"bases": recorded_bases(group) | own_bases})
         group[COUNT] = count
-        if "lr" in mine:
-            group[INITIAL_LR] = mine["lr"]
+        if "lr" in own_bases:
+            group[INITIAL_LR] = own_bases["lr"]
 
 
 def record_other_bases(bases: Mapping[tuple[int, str], float], groups: list[GroupDict]) -> None:

@@ -76,8 +76,8 @@ def is_skipped_by_scaler(optimizer: Any) -> bool:
     `GradScaler` sets `found_inf` on the optimizer during the call. Reading its value synchronizes the device, so it is
     read only if it is set.
     """
-    found = optimizer.__dict__.get("found_inf")
-    return found is not None and float(found) > 0
+    overflow = optimizer.__dict__.get("found_inf")
+    return overflow is not None and float(overflow) > 0
 
 
 def is_hidden(optimizer: Any) -> bool:
@@ -130,7 +130,7 @@ def may_fill_state(optimizer: Any) -> bool:
     groups = optimizer.param_groups
     if optimizer.state or not all(finite_or_none(group.get("lr")) == 0 for group in groups):
         return False
-    gradients = [one.grad for group in groups for one in group["params"] if one.grad is not None]
+    gradients = [parameter.grad for group in groups for parameter in group["params"] if parameter.grad is not None]
     return bool(gradients) and not any(bool(gradient.any()) for gradient in gradients)
 
 
@@ -155,7 +155,10 @@ class UpdateHooks:
         has_own_lr: Callable[[Any], bool] | None = None,
         captured: Callable[[Any], object] | None = None,
     ) -> None:
-        self._before, self._after, self._has_own_lr, self._captured = before, after, has_own_lr, captured or _unknown
+        self._before = before
+        self._after = after
+        self._has_own_lr = has_own_lr
+        self._captured = captured or _unknown
         self._may_be_captured = False  # until the first step
         self._is_unchanged: Callable[[Any], bool] = _unknown
         self._is_unchanged_later = is_unchanged or _unknown
@@ -241,9 +244,13 @@ def updates_in_state(optimizer: Any) -> int | None:
     return updates_in_states(optimizer.state) if isinstance(optimizer, Optimizer) else None
 
 
-def updates_in_states(found: Any) -> int | None:
+def updates_in_states(states_by_parameter: Any) -> int | None:
     """Return the number of updates in the states of an optimizer's parameters, or in those of its checkpoint."""
-    states = (entry for entry in found.values() if isinstance(entry, dict)) if isinstance(found, Mapping) else ()
+    states = (
+        (entry for entry in states_by_parameter.values() if isinstance(entry, dict))
+        if isinstance(states_by_parameter, Mapping)
+        else ()
+    )
     return max((int(step) for entry in states if (step := finite_or_none(entry.get("step"))) is not None), default=None)
 
 

@@ -44,13 +44,14 @@ class TargetValues:
 
     def after_update(self) -> None:
         """Write the values of the next update."""
-        run, table = self._run, self._table
-        at = run.t - table.first
-        if not 0 < at < table.size or (table.amounts is not None and table.amounts[at] != run.amount):
+        run = self._run
+        table = self._table
+        row = run.t - table.first
+        if not 0 < row < table.size or (table.amounts is not None and table.amounts[row] != run.amount):
             run.extend(table, run.times)
-            at = 1
+            row = 1
         for write, cells in table.loops:
-            write(cells[at - 1], cells[at])
+            write(cells[row - 1], cells[row])
 
     def rewrite(self, size: int) -> None:
         """Compute the values again, of some updates with the present amount, and write the first ones."""

@@ -16,13 +16,13 @@ from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import ValueTable
 
 
-def load_torch_state(run: Run, at: int, state: Mapping[str, Any], optimizer: Any) -> None:
+def load_torch_state(run: Run, count: int, state: Mapping[str, Any], optimizer: Any) -> None:
     """Resume from a state of one of torch's schedulers, whose count of steps is `at`."""
     (attached,) = run.attached.values()
     in_force = run.in_force
     groups: list[GroupDict] = optimizer.param_groups
     taken = updates_in_state(optimizer)
-    t = at if taken is None else taken
+    t = count if taken is None else taken
     bases = _by_group(state.get("base_lrs"), len(groups))
     kept = {
         (index, "lr"): float(base)
@@ -36,10 +36,10 @@ def load_torch_state(run: Run, at: int, state: Mapping[str, Any], optimizer: Any
     lines = restored.lines
     refuse_values_outside(in_force, lines, attached.scope.labels(groups), position.times)
     table = ValueTable(in_force.counted, lines, groups, position.times, run.state.states, end=in_force.total)
-    rates = _by_group(state.get("_last_lr"), len(groups)) if 0 < t == at else {}
+    rates = _by_group(state.get("_last_lr"), len(groups)) if 0 < t == count else {}
     for observer in run.state.observers:
         observer.loading_of_torch(restored, rates)
-    run.processes.log(*messages.resumed_from_torch(at, t))
+    run.processes.log(*messages.resumed_from_torch(count, t))
     run.move(position, TORCH)
     attached.t = run.t
     run.history.plans = History((run.entry(),))

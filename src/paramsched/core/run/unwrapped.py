@@ -72,12 +72,12 @@ def _require_optimizer(optimizer: Any) -> None:
 def _refuse_container(optimizer: Any, attributes: Mapping[str, Any]) -> None:
     """Raise for a list of optimizers, and for an object with such a list."""
     contained = next((f"optimizer.{name}" for name, value in attributes.items() if _are_optimizers(value)), None)
-    kind = "container"
+    container = "container"
     if _are_optimizers(optimizer):
         contained = "optimizers"
-        kind = type(optimizer).__name__
+        container = type(optimizer).__name__
     if contained is not None:
-        raise messages.container_of_optimizers(optimizer, kind, contained)
+        raise messages.container_of_optimizers(optimizer, container, contained)
 
 
 def _has_idle_groups(attributes: Mapping[str, Any], groups: list[GroupDict]) -> bool:

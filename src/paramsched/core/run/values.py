@@ -64,17 +64,24 @@ def starting_lines(
 
     A base is the one in `bases`, else the recorded one, the initial value, the one in `code`, or the present value.
     """
-    labels, known, code = scope.labels(groups), bases or {}, code or {}
+    labels = scope.labels(groups)
+    passed = bases or {}
+    code = code or {}
 
     def starting_base(field: Field, _: Any, index: int) -> float:
-        group, place = groups[index], (index, field.slot)
+        group = groups[index]
+        place = (index, field.slot)
         where = f"{field} of group {labels[index]!r}"
-        base = known.get(place)
+        base = passed.get(place)
         if base is None:
             base = recorded_base(group, field.slot)
-        if base is None and (base := initial_value(field, group)) is not None:
-            where = f"initial_{where}"
-        if base is None and (base := code.get(place)) is None:
+        if base is None:
+            base = initial_value(field, group)
+            if base is not None:
+                where = f"initial_{where}"
+        if base is None:
+            base = code.get(place)
+        if base is None:
             base = field.read(group)
         return base_of(where, base.detach() if isinstance(base, torch.Tensor) else base)
 
@@ -121,9 +128,13 @@ class FloatColumn:
     ) -> None:
         if all(line.schedule is lines[0].schedule and line.clock == lines[0].clock for line in lines[1:]):
             lines = [joined(lines)]  # one factor is enough for all of them
-        self.field, self.lines, self._overwritten, self.key = field, lines, overwritten, field.key
+        self.field = field
+        self.lines = lines
+        self._overwritten = overwritten
+        self.key = field.key
         self.indices = [index for line in lines for index in line.groups]
-        self.groups, self.bases = [groups[index] for index in self.indices], [b for line in lines for b in line.bases]
+        self.groups = [groups[index] for index in self.indices]
+        self.bases = [b for line in lines for b in line.bases]
         self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
         self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
         self.ahead = RowsAhead(lines) if RowsAhead.are_useful(lines) else None
@@ -140,7 +151,8 @@ class FloatColumn:
         entries = self.lines[0].values_of_one(times, self.bases[0], states) if self._is_equal else self._factors(times)
         if entries is None:
             block = rows_of(self.lines, times, states) if self.ahead is None else self.ahead.rows(times)
-            entries, self.finite = block.tolist(), finite_rows(block)
+            entries = block.tolist()
+            self.finite = finite_rows(block)
         else:
             self.finite = finite_numbers(entries, self._largest)
         return entries
@@ -160,7 +172,8 @@ class FloatColumn:
         return self.lines[0].factors(times) if len(self.lines) == 1 else None
 
     def put(self) -> None:
-        entry, key = self.rows[0], self.key
+        entry = self.rows[0]
+        key = self.key
         if self.field.index is None and not self._is_equal and not isinstance(entry, list):  # faster than a row
             for group, base in self._with_base:
                 group[key] = base * entry
@@ -201,7 +214,9 @@ class FloatColumn:
             group[key] = value
 
     def _write_elements(self, last: Any, entry: Any) -> None:
-        key, index, is_pair = self.key, self.field.index, self.tuple_size == 2
+        key = self.key
+        index = self.field.index
+        is_pair = self.tuple_size == 2
         assert index is not None
         for group, before, value in zip(self.groups, self._row(last), self._row(entry)):  # noqa: B905  # as above
             present = group[key]
@@ -212,17 +227,19 @@ class FloatColumn:
             else:
                 group[key] = (*present[:index], value, *present[index + 1 :])
 
-    def differs(self, at: int, groups: Sequence[GroupDict]) -> bool:
+    def differs(self, row: int, groups: Sequence[GroupDict]) -> bool:
         """Return whether a group in a state has another value than that of a row."""
-        row = zip(self.indices, self._row(self.rows[at]), strict=True)
+        values = zip(self.indices, self._row(self.rows[row]), strict=True)
         try:
-            return any(bool(self.field.read(groups[index]) != value) for index, value in row)
+            return any(bool(self.field.read(groups[index]) != value) for index, value in values)
         except (LookupError, TypeError, ValueError, RuntimeError):  # no longer a number
             return True
 
     def is_spoiled(self) -> bool:
         """Return whether a tuple has another length than when it was bound, or if its element is not a float."""
-        key, element, size = self.key, self.field.index, self.tuple_size
+        key = self.key
+        element = self.field.index
+        size = self.tuple_size
         for group in self.groups:
             entry = group[key]
             if len(entry) != size or entry[element].__class__ is not float:
@@ -251,7 +268,8 @@ class TensorColumn:
     finite: int
 
     def __init__(self, field: Field, lines: Sequence[BoundLine], groups: Sequence[GroupDict]) -> None:
-        self.field, self.lines = field, lines
+        self.field = field
+        self.lines = lines
         self.indices = [index for line in lines for index in line.groups]
         members = [groups[index] for index in self.indices]
         tensors: list[Any] = [field.read(group) for group in members]
@@ -271,7 +289,8 @@ class TensorColumn:
             with np.errstate(over="ignore"):
                 block = block.astype(np.float32)  # rounds as torch does, without starting its threads
         with torch.inference_mode(False), torch.no_grad():
-            host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
+            host = torch.from_numpy(block).to(dtype=self.vector.dtype)
+            device = self.vector.device
             self.finite = finite_rows(block if host.dtype.itemsize >= block.itemsize else host.double().numpy())
             # CUDA copies host memory that is not pinned before the call returns, so no synchronization is needed.
             on_device = host.to(device, non_blocking=device.type == "cuda")
@@ -286,9 +305,9 @@ class TensorColumn:
     def write(self, _last: torch.Tensor, row: torch.Tensor) -> None:
         fill(self.vector, row)
 
-    def differs(self, at: int) -> bool:
+    def differs(self, row: int) -> bool:
         """Return whether the tensors have other values than a row; this waits for the device."""
-        return not torch.equal(self.vector, self.rows[at]) or self.views_replaced()
+        return not torch.equal(self.vector, self.rows[row]) or self.views_replaced()
 
     def install_views(self) -> None:
         """Write each view into its group again, because copying or loading an optimizer replaces the views."""
@@ -305,7 +324,8 @@ class TensorColumn:
 
     def views_replaced(self) -> bool:
         """Return whether a view in a group was replaced."""
-        key, index = self.field.key, self.field.index
+        key = self.field.key
+        index = self.field.index
         for group, view in self.views:  # noqa: SIM110  # torch would compile the frame of a generator
             if (group[key] if index is None else group[key][index]) is not view:
                 return True
@@ -330,11 +350,13 @@ class TargetColumn:
     finite: int
 
     def __init__(self, target: Target, schedule: Schedule, clock: str) -> None:
-        self.target, self.schedule, self._clock = target, schedule, clock
+        self.target = target
+        self.schedule = schedule
+        self._clock = clock
 
     def entries(self, times: UpdateRange, states: RuleStates) -> list[float]:
-        at = times.on_clock(self._clock)
-        entries = repeated(values_of(self.schedule, at, self.target.initial, states), times.size)
+        times_on_clock = times.on_clock(self._clock)
+        entries = repeated(values_of(self.schedule, times_on_clock, self.target.initial, states), times.size)
         self.finite = finite_numbers(entries)
         return entries
 
@@ -480,7 +502,9 @@ class ValueTable:
         end: int | None = None,
         targets: bool = False,
     ) -> None:
-        self.lines, self._end, self._by_updates = lines, end, plan.clock == UPDATES
+        self.lines = lines
+        self._end = end
+        self._by_updates = plan.clock == UPDATES
         self.overwritten: Overwritten = []
         self.targets = target_columns(plan) if targets else []
         self._columns = [*columns_of(lines, groups, self.overwritten), *self.targets]
@@ -505,9 +529,9 @@ class ValueTable:
         """Compute the values of these updates, of which the one before the first was written last."""
         entries = [column.entries(times, states) for column in self._columns]  # an error changes nothing
         size = self._usable(times)
-        at = min(times.first - 1 - self.first, self.size - 1)  # the last row, if later ones could not be computed
+        row = min(times.first - 1 - self.first, self.size - 1)  # the last row, if later ones could not be computed
         pairs = zip(self._columns, entries, strict=True)
-        computed = [column.following(column.rows[at], new[:size]) for column, new in pairs]
+        computed = [column.following(column.rows[row], new[:size]) for column, new in pairs]
         amounts = None if self._by_updates else [None, *times.listed()[:size]]
         self._use(computed, times.first - 1, size + 1, amounts)
 
@@ -527,7 +551,9 @@ class ValueTable:
         if self._ahead:
             updates = range(first, first + size)
             self.loops += [(ahead.compute, updates) for ahead in self._ahead]
-        self.first, self.size, self.amounts = first, size, amounts
+        self.first = first
+        self.size = size
+        self.amounts = amounts
 
     def put(self) -> None:
         """Write the first row, without comparing the previous values."""
@@ -539,10 +565,10 @@ class ValueTable:
 
     def external_writes(self, t: int) -> Overwritten:
         """Return the floats of update `t` that other code has replaced; the planned ones are written again."""
-        at = t - self.first
-        for column in self._columns if 0 <= at < self.size else []:
+        row = t - self.first
+        for column in self._columns if 0 <= row < self.size else []:
             if isinstance(column, FloatColumn):
-                column.write(column.rows[at], column.rows[at])
+                column.write(column.rows[row], column.rows[row])
         return list(self.overwritten)
 
     def differing_fields(self, t: int, groups: Sequence[GroupDict]) -> set[str]:
@@ -550,13 +576,14 @@ class ValueTable:
 
         Tensors are read only if other code has filled or replaced one since the last write.
         """
-        at, tensors = t - self.first, self.tensors
-        if not 0 <= at < self.size:
+        row = t - self.first
+        tensors = self.tensors
+        if not 0 <= row < self.size:
             return set()
         floats = [column for column in self._columns if isinstance(column, FloatColumn)]
         filled = tensors.columns if tensors is not None and tensors.changed() else []
-        differing = [float_column.field.slot for float_column in floats if float_column.differs(at, groups)]
-        return {*differing, *(tensor_column.field.slot for tensor_column in filled if tensor_column.differs(at))}
+        differing = [float_column.field.slot for float_column in floats if float_column.differs(row, groups)]
+        return {*differing, *(tensor_column.field.slot for tensor_column in filled if tensor_column.differs(row))}
 
     def note_written(self) -> None:
         """Note that the groups contain the written values."""
@@ -617,7 +644,8 @@ def write_entry(field: Field, group: GroupDict, entry: Any) -> None:
     >>> group["betas"]
     (0.5, 0.999)
     """
-    if (index := field.index) is not None:
+    index = field.index
+    if index is not None:
         whole = group[field.key]
         entry = (*whole[:index], entry, *whole[index + 1 :])
     group[field.key] = entry
@@ -637,14 +665,15 @@ def keep_tensors(places: Iterable[tuple[int, Field]], before: Sequence[GroupDict
     for index, field in places:
         if index >= len(before) or field.key not in before[index]:
             continue
-        own, loaded = field.read(before[index]), field.read(groups[index])
-        if not (isinstance(own, torch.Tensor) and isinstance(loaded, torch.Tensor)) or own is loaded:
+        present = field.read(before[index])
+        loaded = field.read(groups[index])
+        if not (isinstance(present, torch.Tensor) and isinstance(loaded, torch.Tensor)) or present is loaded:
             continue
-        if own.dtype == loaded.dtype and own.shape == loaded.shape:
-            fill(own, loaded.detach())
-            write_entry(field, groups[index], own)
-        elif own.device != loaded.device:
-            write_entry(field, groups[index], loaded.to(own.device))
+        if present.dtype == loaded.dtype and present.shape == loaded.shape:
+            fill(present, loaded.detach())
+            write_entry(field, groups[index], present)
+        elif present.device != loaded.device:
+            write_entry(field, groups[index], loaded.to(present.device))
 
 
 FUNCTIONS_OF_WRITES: Final = (
@@ -674,13 +703,3 @@ def note_tensors(rows: ValueTable, tensors: TensorColumns, planned: GroupValues)
         for index, (group, _) in zip(column.indices, column.views, strict=True):
             value = planned[index, column.field.slot]
             rows.overwritten.append((column.field, group, column.field.read(group), value))
-
-
-def _is_planned(value: Any, planned: float) -> bool:
-    """Return whether an entry equals the planned value, rounded to the dtype of the entry if that is a tensor."""
-    try:
-        if isinstance(value, torch.Tensor):
-            value, planned = float(value), float(torch.tensor(planned, dtype=value.dtype))
-        return bool(value == planned or (value != value and planned != planned))  # NaN counts as equal to NaN
-    except (TypeError, ValueError, RuntimeError):  # an object whose comparison is not a bool
-        return False

@@ -22,13 +22,13 @@ def external_write(place: str, value: object, planned: object, t: int) -> Proble
         planned: the value that the plan had written.
         t: the update.
     """
-    found = (
+    sentence = (
         f"{place} was {value!r} at update {t} instead of the planned "
         f"{planned!r}: other code wrote it, and the update used it. After each update the plan writes the value "
         "of the next one"
     )
     advice = "Remove what writes it, such as the step() of another scheduler. For other values, change the plan"
-    return Problem(found=found, advice=advice)
+    return Problem(found=sentence, advice=advice)
 
 
 def moved_without_step(updates: int) -> LogCall:
@@ -87,8 +87,8 @@ def plan_does_not_move(t: int, measured: str, *, by_hand: bool) -> Problem:
 
 def run_is_over(t: int, total: int) -> Problem:
     """Return the problem of a run that has completed more updates than its plan has: a new run was probably meant."""
-    found = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
-    return Problem(code=BEYOND_THE_PLAN, found=found, advice="To restart the plan, call scheduler.seek(0).")
+    sentence = f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values are kept"
+    return Problem(code=BEYOND_THE_PLAN, found=sentence, advice="To restart the plan, call scheduler.seek(0).")
 
 
 @final
@@ -134,8 +134,8 @@ def sums_were_reported(plan: EndedPlan, t: int, reported: str, call: str) -> Pro
         call: the arguments of the call that reports what an update consumes.
     """
     advice = f"Report what one update consumes, such as scheduler.consumed({call})"
-    found = f"{plan}; update {t} reported {reported}, as if each report was the sum so far"
-    return Problem(code=BEYOND_THE_PLAN, found=found, advice=advice)
+    sentence = f"{plan}; update {t} reported {reported}, as if each report was the sum so far"
+    return Problem(code=BEYOND_THE_PLAN, found=sentence, advice=advice)
 
 
 def total_is_too_short(plan: EndedPlan, *, has_total: bool, unused_accumulation: int | None) -> Problem:
@@ -171,8 +171,8 @@ def run_has_ended(t: int) -> str:
 
 def no_group_added(lines: Iterable[str], t: int) -> Problem:
     """Return the problem of optional lines for which no group was added in a run of `t` updates."""
-    found = f"the run has completed {t} updates, and it had no group for the optional lines {', '.join(lines)}"
-    return Problem(found=found, advice='For example: optimizer.add_param_group({"params": params, "name": "head"})')
+    sentence = f"the run has completed {t} updates, and it had no group for the optional lines {', '.join(lines)}"
+    return Problem(found=sentence, advice='For example: optimizer.add_param_group({"params": params, "name": "head"})')
 
 
 def metrics_never_reported(begin: str, metrics: Collection[str], rules: Iterable[str]) -> Problem:
@@ -184,8 +184,8 @@ def metrics_never_reported(begin: str, metrics: Collection[str], rules: Iterable
         rules: the texts of the rules.
     """
     call = ", ".join(f"{name}=…" if name.isidentifier() else f"**{{{name!r}: …}}" for name in metrics)
-    found = f"{begin}, and no value of {', '.join(metrics)} was ever reported for {', '.join(rules)}"
-    return Problem(found=f"{found}: call scheduler.observe({call})")
+    sentence = f"{begin}, and no value of {', '.join(metrics)} was ever reported for {', '.join(rules)}"
+    return Problem(found=f"{sentence}: call scheduler.observe({call})")
 
 
 # ---------------------------------------------------------------- a run that ends before its plan

@@ -133,9 +133,9 @@ def checkpoint_without_count(count: int | None, taken: int | None, *, has_initia
     if has_initial_values:
         bases = "initial values"
     count_text = found_count("the checkpoint of the optimizer", count)
-    found = f"{count_text}; starting the plan at update 0, with {bases} as bases"
+    sentence = f"{count_text}; starting the plan at update 0, with {bases} as bases"
     advice = f"If it was saved after n updates, call scheduler.seek(n){optimizer_count(taken)}."
-    return Problem(found=found, advice=advice)
+    return Problem(found=sentence, advice=advice)
 
 
 def argument_is_ignored(start: int, t: int, *, is_shared: bool) -> LogCall:
@@ -172,8 +172,8 @@ def joins_run(t: int, saved: Iterable[str], names: Iterable[str]) -> LogCall:
 def fields_are_dropped(fields: Iterable[str]) -> Problem:
     """Return the problem of fields that the plan of a replaced Scheduler writes, and the new one does not."""
     names = ", ".join(fields)
-    found = f"a new Scheduler replaces one that also writes {names}, which keeps its present value from now on"
-    return Problem(found=found, advice=f"Add a line for {names}, or call detach() of the earlier Scheduler first")
+    sentence = f"a new Scheduler replaces one that also writes {names}, which keeps its present value from now on"
+    return Problem(found=sentence, advice=f"Add a line for {names}, or call detach() of the earlier Scheduler first")
 
 
 def replaces_same_plan(t: int) -> LogCall:
@@ -205,11 +205,11 @@ def second_warmup(group: str | int, steps: float, begin: float) -> Problem:
         steps: the length of the optimizer's warmup.
         begin: the first value of the plan, as a multiple of base.
     """
-    found = (
+    sentence = (
         f"group {group!r} has warmup_steps={steps:g}, and the plan begins at {begin:g} × "
         "base: the optimizer multiplies the planned lr by a warmup of its own"
     )
-    return Problem(found=found, advice="Construct the optimizer with warmup_steps=0, or begin the plan at base")
+    return Problem(found=sentence, advice="Construct the optimizer with warmup_steps=0, or begin the plan at base")
 
 
 def factor_is_not_applied(key: str, factors: Iterable[tuple[float, str | int]], field: str, base: float) -> Problem:
@@ -222,18 +222,18 @@ def factor_is_not_applied(key: str, factors: Iterable[tuple[float, str | int]], 
         base: its base.
     """
     values = ", ".join(f"{factor:g} in group {label!r}" for factor, label in factors)
-    found = f"{key} is {values}, but their {field} is {base:g}: the plan does not multiply it by {key}"
+    sentence = f"{key} is {values}, but their {field} is {base:g}: the plan does not multiply it by {key}"
     line = f'for group in optimizer.param_groups: group["{field}"] *= group.get("{key}", 1)'
-    return Problem(code=FACTOR_IN_GROUP, found=found, advice=f"Before the Scheduler is constructed: {line}")
+    return Problem(code=FACTOR_IN_GROUP, found=sentence, advice=f"Before the Scheduler is constructed: {line}")
 
 
 def groups_in_other_order(saved: Iterable[object], present: Iterable[object]) -> Problem:
     """Return the problem of a checkpoint whose groups have other names than those of the optimizer."""
-    found = (
+    sentence = (
         f"the groups of the checkpoint are {', '.join(map(str, saved))}, those of the optimizer "
         f"{', '.join(map(str, present))}: torch loads them by their order, also their names"
     )
-    return Problem(found=found, advice="Construct the optimizer with its groups in the order of the checkpoint")
+    return Problem(found=sentence, advice="Construct the optimizer with its groups in the order of the checkpoint")
 
 
 # ---------------------------------------------------------------- values

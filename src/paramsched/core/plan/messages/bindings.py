@@ -177,14 +177,14 @@ def no_group_with_name(selection: GroupSelection, name: str) -> UnknownGroup:
     return _unmatched(selection, _NO_NAME_OR_INDEX, _group_meant(selection, name))
 
 
-def no_group_matches(selection: GroupSelection, part: str) -> UnknownGroup:
+def no_group_matches(selection: GroupSelection, pattern: str) -> UnknownGroup:
     """Return the error for a pattern, or a part of a list, that matches no group."""
-    return _unmatched(selection, f"no group called {part!r}", _group_meant(selection, part))
+    return _unmatched(selection, f"no group called {pattern!r}", _group_meant(selection, pattern))
 
 
-def no_group_with_entry(selection: GroupSelection, part: str, entries: Sequence[str]) -> UnknownGroup:
+def no_group_with_entry(selection: GroupSelection, pattern: str, entries: Sequence[str]) -> UnknownGroup:
     """Return the error for an entry and its value that no group has; `entries` are those of the groups."""
-    return _unmatched(selection, f"no group has {part}", _did_you_mean(part, entries))
+    return _unmatched(selection, f"no group has {pattern}", _did_you_mean(pattern, entries))
 
 
 _NO_NAME_OR_INDEX: Final = "no group of that name or index"
@@ -195,14 +195,14 @@ _HOW_TO_NAME: Final = (
 )
 
 
-def _group_meant(selection: GroupSelection, part: str) -> str:
-    if part.isdecimal() and int(part) < selection.count:
-        return f'; did you mean groups={part}, in a file "[{part}]"?'
-    return _did_you_mean(part, selection.names)
+def _group_meant(selection: GroupSelection, pattern: str) -> str:
+    if pattern.isdecimal() and int(pattern) < selection.count:
+        return f'; did you mean groups={pattern}, in a file "[{pattern}]"?'
+    return _did_you_mean(pattern, selection.names)
 
 
-def _did_you_mean(part: str, choices: Sequence[str]) -> str:
-    near = closest(part, choices)
+def _did_you_mean(pattern: str, choices: Sequence[str]) -> str:
+    near = closest(pattern, choices)
     return "" if near is None else f'; did you mean "{near}"?'
 
 

@@ -50,14 +50,14 @@ def too_many_followers(line: str, schedule: Schedule, limit: int, first: str, la
 # ---------------------------------------------------------------- a line that cannot be followed
 
 
-def followed_line_has_a_rule(following: Following, other: str) -> PlanError:
+def followed_line_has_a_rule(following: Following, followed: str) -> PlanError:
     """Return the error for a line that follows one with a metric rule."""
-    return _refusal(following, f"{other} has a metric rule", _REPEAT)
+    return _refusal(following, f"{followed} has a metric rule", _REPEAT)
 
 
-def followed_line_has_values(following: Following, other: str) -> PlanError:
+def followed_line_has_values(following: Following, followed: str) -> PlanError:
     """Return the error for a line that follows one with absolute levels."""
-    message = f"{other} has absolute levels, which are values of that field"
+    message = f"{followed} has absolute levels, which are values of that field"
     return _refusal(following, message, f"{_REPEAT}, with multiples of base")
 
 

@@ -10,16 +10,16 @@ from paramsched.errors import PlanError
 # ---------------------------------------------------------------- the lines of a group
 
 
-def field_is_scheduled_twice(group: str, name: str, other: str, field: str) -> PlanError:
+def field_is_scheduled_twice(group: str, name: str, second: str, field: str) -> PlanError:
     """Return the error for two names of one field in a group, such as momentum and `betas[0]`.
 
     Args:
         group: the text of the group.
         name: one of the names.
-        other: the other one.
+        second: the other one.
         field: the field of the group.
     """
-    return PlanError(f"{name} and {other} in {group}", f"both are {field} in this group", "Schedule one of them")
+    return PlanError(f"{name} and {second} in {group}", f"both are {field} in this group", "Schedule one of them")
 
 
 def two_selectors_match(name: str, label: str | int, groups: str, other_groups: str) -> PlanError:

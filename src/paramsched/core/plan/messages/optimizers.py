@@ -104,12 +104,12 @@ def name_has_two_meanings(binding: str, name: str, owners: str, owner: str) -> P
     return PlanError(binding, message, f'Use "{name}/*" for the optimizer, or "{owner}/{name}" for the group')
 
 
-def no_group_is_called(binding: str, part: str, groups: Iterable[str], more: int, near: str | None) -> UnknownGroup:
+def no_group_is_called(binding: str, pattern: str, groups: Iterable[str], more: int, near: str | None) -> UnknownGroup:
     """Return the error for a part of a selector that selects no group of several optimizers.
 
     Args:
         binding: the text of the binding.
-        part: the part of its selector.
+        pattern: the part of its selector.
         groups: the name and the groups of the first optimizers.
         more: the number of further optimizers.
         near: the name that was probably meant; None if there is none.
@@ -118,4 +118,4 @@ def no_group_is_called(binding: str, part: str, groups: Iterable[str], more: int
     if more > 0:
         listed += f"; and {more} more optimizers"
     advice = "Name an optimizer, optimizer/group or a group" if near is None else f'Did you mean "{near}"?'
-    return UnknownGroup(binding, f'no optimizer or group is called "{part}"; the groups are {listed}', advice)
+    return UnknownGroup(binding, f'no optimizer or group is called "{pattern}"; the groups are {listed}', advice)

@@ -140,19 +140,19 @@ def not_a_progress(call: str, keywords: Mapping[str, object]) -> InvalidArgument
 
 def progress_above_one(progress: object) -> Problem:
     """Return the problem of a progress of more than 1."""
-    found = (
+    sentence = (
         f"scheduler.report(progress={shown(progress)}) counts as 1: the progress of a run is a fraction: 0.37, not 37"
     )
-    return Problem(found=found)
+    return Problem(found=sentence)
 
 
 def progress_decreases(progress: float, before: float, t: int) -> Problem:
     """Return the problem of a progress that is less than the last one, at update `t`."""
-    found = (
+    sentence = (
         f"scheduler.report(progress={progress}) is less than the last progress, {before}. The position stays "
         "there until a report exceeds it, so that no schedule goes back"
     )
-    return Problem(found=found, advice=f"To go back, call scheduler.seek({t}, progress={progress})")
+    return Problem(found=sentence, advice=f"To go back, call scheduler.seek({t}, progress={progress})")
 
 
 # ---------------------------------------------------------------- metrics

@@ -91,9 +91,9 @@ def _constructor(plan: str = "plan", *, is_shared: bool) -> str:
 # ---------------------------------------------------------------- optimizers
 
 
-def same_optimizer(name: str, other: str) -> InvalidArgument:
+def same_optimizer(name: str, second: str) -> InvalidArgument:
     """Return the error for one optimizer with two names."""
-    site = f"Scheduler({{{name!r}: …, {other!r}: …}}, …)"
+    site = f"Scheduler({{{name!r}: …, {second!r}: …}}, …)"
     return InvalidArgument(site, "they are the same optimizer", "Pass each optimizer once")
 
 
@@ -116,15 +116,15 @@ def _not_an_optimizer(value: object, message: str) -> InvalidArgument:
     return InvalidArgument(call_with(value), message, "For example: ps.Scheduler(optimizer, plan)")
 
 
-def container_of_optimizers(optimizer: object, kind: str, contained: str) -> InvalidArgument:
+def container_of_optimizers(optimizer: object, container: str, contained: str) -> InvalidArgument:
     """Return the error for an object that only contains optimizers.
 
     Args:
         optimizer: the object.
-        kind: its kind.
+        container: its kind.
         contained: the expression of its optimizers.
     """
-    message = f"this is a {kind} of optimizers; give the optimizers names"
+    message = f"this is a {container} of optimizers; give the optimizers names"
     names = f'{{f"optimizer_{{i}}": one for i, one in enumerate({contained})}}'
     return InvalidArgument(call_with(optimizer), message, f"Write ps.Scheduler({names}, plan)")
 
@@ -204,9 +204,9 @@ def _seek_to(count: int | None) -> str:
 
 def metric_is_ignored(metric: object) -> Problem:
     """Return the problem of a metric that is passed to a plan without a metric rule."""
-    found = f"scheduler.step({shown(metric)}) ignores its argument, because the plan has no metric rule"
+    sentence = f"scheduler.step({shown(metric)}) ignores its argument, because the plan has no metric rule"
     advice = "Write scheduler.step(), or a rule in the plan: lr=\"cosine() * plateau('val_loss')\""
-    return Problem(found=found, advice=advice)
+    return Problem(found=sentence, advice=advice)
 
 
 def bases_are_assigned(value: object, bases: Sequence[object], rate: object, t: int) -> InvalidArgument:

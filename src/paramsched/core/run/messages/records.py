@@ -95,9 +95,9 @@ def history_ends_with_other_plan() -> StateError:
     return StateError("state: the last plan of history differs from the plan of the state")
 
 
-def no_longer_read(part: str) -> StateError:
+def no_longer_read(removed: str) -> StateError:
     """Return the error for a plan with a part that 1.0.0rc6 had, and that this version lacks."""
-    return StateError(f"state: its plan has {part}, which this version no longer reads; 1.0.0rc6 does")
+    return StateError(f"state: its plan has {removed}, which this version no longer reads; 1.0.0rc6 does")
 
 
 def facts_are_invalid(error: Exception) -> StateError:

@@ -201,8 +201,8 @@ def starting_counts_differ(first: str, first_count: int, last: str, last_count: 
 
 def checkpoint_is_behind(optimizer: str, count: int, t: int) -> Problem:
     """Return the problem of an optimizer whose checkpoint is of an earlier update than that of the run."""
-    found = f"the checkpoint of {optimizer} is of update {count}, and the run is at update {t}"
-    return Problem(found=found, advice=_load_same_update(optimizer, t))
+    sentence = f"the checkpoint of {optimizer} is of update {count}, and the run is at update {t}"
+    return Problem(found=sentence, advice=_load_same_update(optimizer, t))
 
 
 def without_checkpoint(names: Iterable[str], sources: Iterable[str], t: int) -> Problem:
@@ -214,8 +214,8 @@ def without_checkpoint(names: Iterable[str], sources: Iterable[str], t: int) -> 
         t: the update of the run.
     """
     left = shown_names(names)
-    found = f"the run is at update {t}, from the checkpoint of {shown_names(sources)}, and {left} loaded none"
-    return Problem(found=found, advice=_load_same_update(left, t))
+    sentence = f"the run is at update {t}, from the checkpoint of {shown_names(sources)}, and {left} loaded none"
+    return Problem(found=sentence, advice=_load_same_update(left, t))
 
 
 def _load_same_update(optimizers: str, t: int) -> str:

@@ -85,15 +85,15 @@ def amounts_are_too_large(clock: str, update: int) -> InvalidArgument:
 # ---------------------------------------------------------------- values of a save
 
 
-def shape_has_changed(place: str, saved: float, kind: str, value: float, t: int) -> Problem:
+def shape_has_changed(place: str, saved: float, shape: str, value: float, t: int) -> Problem:
     """Return the problem of a shape of the user that returns another value than the checkpoint has.
 
     Args:
         place: the field and the group.
         saved: the value in the checkpoint.
-        kind: the name of the shape.
+        shape: the name of the shape.
         value: the value that it returns.
         t: the update.
     """
-    found = f"{place} is {saved:g} in the checkpoint, and with {kind} it is {value:g} for update {t}"
-    return Problem(found=found, advice=f"To continue with the values of the save, define {kind} as it was then")
+    sentence = f"{place} is {saved:g} in the checkpoint, and with {shape} it is {value:g} for update {t}"
+    return Problem(found=sentence, advice=f"To continue with the values of the save, define {shape} as it was then")
