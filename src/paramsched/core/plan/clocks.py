@@ -1,10 +1,10 @@
 """Resolving the lines of a plan: each length as a count of the clock of its line."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
-from typing import Any, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.core.plan.binding import (
     Binding,
@@ -125,6 +125,26 @@ class ClockLengths:
         total = Fraction(ceil(exact))
         return replace(self, total=total), total
 
+    def counts_of_run(self, run: "_RunLength | None") -> Fraction | None:
+        """Return the length of a run in counts of the clock, rounded up; None if it is unknown.
+
+        Raises:
+            MissingFact, PlanError: the run facts and the planned sizes do not convert it.
+        """
+        if self.clock == PROGRESS:
+            return Fraction(WHOLE)
+        return None if run is None else Fraction(ceil(self.exact(run.length, site=run.site)))
+
+    def updates_of_run(self, run: "_RunLength") -> Fraction | None:
+        """Return the length of a run in updates; one by amount is rounded on the clock of the amount."""
+        units = {unit for unit, _ in run.length.terms}
+        in_updates = {"updates", "epochs"} if self.sizes.batches_of_epoch is None else {"updates"}
+        if self.clock == UPDATES or units <= in_updates:
+            return replace(self, clock=UPDATES).counts_of_run(run)
+        amount = self.counts_of_run(run)
+        assert amount is not None
+        return Fraction(self.sizes.amounts_of(self.clock).updates_until(amount / self.counts))
+
     def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: _Site) -> Fraction:
         """Return `count` of a unit, starting at `begin`, in counts of the clock."""
         batches = self.sizes.batches_of_epoch
@@ -172,86 +192,18 @@ class ClockLengths:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class RunTotal:
-    """The length of a run, which is converted to each clock of its plan.
+class _RunLength(NamedTuple):
+    """The length of a run as it is written, and the subject of errors about it."""
 
-    Args:
-        length: the total of the plan, else that of the run facts; None if neither is specified.
-        site: the subject of error messages.
-        sizes: the facts and targets that determine the consumption of an update.
-        unit: the amount that the plan counts, on whose clock a total by amount is rounded.
-    """
-
-    length: Duration | None
+    length: Duration
     site: str | CallSite
-    sizes: RunSizes
-    unit: str | None = None
-    _found: dict[str, Fraction | None] = field(default_factory=dict)
 
-    @staticmethod
-    def of(total: Duration | None, facts: RunFacts, sizes: RunSizes, unit: str | None = None) -> "RunTotal":
-        """Return the length of a run from the total of its plan and its run facts."""
-        if total is None:
-            length = None if facts.total is None else Duration.of(facts.total)
-            return RunTotal(length, CallSite("RunFacts", "total"), sizes, unit)
-        return RunTotal(total, messages.named_total(total), sizes, unit)
 
-    @property
-    def by_updates(self) -> bool:
-        """True if the length is written in updates, or in epochs of constant size."""
-        units = ("updates", "epochs") if self.sizes.batches_of_epoch is None else ("updates",)
-        return self.length is None or all(unit in units for unit, _ in self.length.terms)
-
-    def on(self, clock: str) -> Fraction | None:
-        """Return the length in counts of a clock, rounded up.
-
-        Raises:
-            MissingFact, PlanError: the run facts and the planned sizes do not convert it.
-        """
-        if clock not in self._found:
-            self._found[clock] = self._on(clock)
-        return self._found[clock]
-
-    def _on(self, clock: str) -> Fraction | None:
-        if clock == PROGRESS:
-            return Fraction(WHOLE)
-        if self.length is None:
-            return None
-        if clock == UPDATES and self.unit is not None and not self.by_updates:
-            amount = self.on(self.unit)
-            assert amount is not None
-            return Fraction(self.sizes.amounts_of(self.unit).updates_until(amount / counts_in_unit(self.unit)))
-        exact = ClockLengths(self.sizes, clock).exact(self.length, site=self.site)
-        return Fraction(ceil(exact))
-
-    def of_plan(self, clock: ClockName) -> Duration | None:
-        """Return the total of a resolved plan with this clock."""
-        if self.length is None or clock == PROGRESS:
-            return None
-        unit = self.unit or UPDATES
-        count = self.on(unit)
-        assert count is not None
-        return Duration(((unit, count / counts_in_unit(unit)),))
-
-    def require_equal(self, second: "RunTotal") -> None:
-        """Raise if another length of the same run differs."""
-        if self.length is None or second.length is None:
-            return
-        clock = self.unit or UPDATES
-        try:
-            amounts = [run_total.on(clock) for run_total in (self, second)]
-        except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
-            if clock == UPDATES and not self.sizes.targets:
-                raise
-            return
-        try:
-            ends = [run_total.on(UPDATES) for run_total in (self, second)]
-        except MissingFact:
-            ends = amounts
-        if ends[0] != ends[1]:
-            planned, passed = (f"{amount / counts_in_unit(clock)} {clock}" for amount in amounts if amount is not None)
-            raise messages.two_lengths(self.length, planned, second.length, passed)
+def _length_of_run(total: Duration | None, facts: RunFacts) -> _RunLength | None:
+    """Return the length of a run, the total of its plan or that of its facts; None if neither is specified."""
+    if total is not None:
+        return _RunLength(total, messages.named_total(total))
+    return None if facts.total is None else _RunLength(Duration.of(facts.total), CallSite("RunFacts", "total"))
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts) -> RunSizes:
@@ -275,36 +227,62 @@ def resolve_lines(
     Targets that plan a size, such as `batch_size`, are resolved first, because they determine the consumption of
     updates, and thereby the other lengths.
     """
+    length = _length_of_run(total, facts)
     size_lines = [line for line in bindings if isinstance(line.field, Target) and line.name in PLANNED_SIZES]
     size_names = [line.name for line in size_lines]
     resolved = dict[tuple[Any, ...], Binding]()
     for line in size_lines:
         # Its own lengths cannot depend on the consumption of updates.
         unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([line.name, *size_names]))
-        resolved[binding_key(line)] = _resolved_line(line, clock, RunTotal.of(total, facts, unknown))
-    sizes = sizes_of_run(resolved.values(), clock, facts)
-    unit = None if sizes.clock == PROGRESS else sizes.clock
-    length = RunTotal.of(total, facts, sizes, unit)
+        resolved[binding_key(line)] = _resolved_size(line, ClockLengths(unknown, clock), length)
+    lengths = ClockLengths(sizes_of_run(resolved.values(), clock, facts), clock)
     try:
-        end = length.of_plan(clock)
+        end = lengths.counts_of_run(length)
     except MissingFact as error:
         raise error if total is None else facts.with_size_of_epoch(error, total) from None
-    if total is not None and clock != PROGRESS:
-        length.require_equal(RunTotal.of(None, facts, sizes, unit))
-    lines = [resolved.get(binding_key(line)) or _resolved_line(line, clock, length) for line in bindings]
-    return lines, end
+    if total is not None and facts.total is not None and clock != PROGRESS:
+        _require_equal(lengths, length, _length_of_run(None, facts))
+    lines = [
+        resolved.get(binding_key(line)) or _resolved_line(line, replace(lengths, total=end), None) for line in bindings
+    ]
+    if length is None or end is None or clock == PROGRESS:
+        return lines, None
+    return lines, Duration(((clock, end / lengths.counts),))
 
 
-def _resolved_line(binding: Binding, clock: ClockName, length: RunTotal) -> Binding:
-    """Return a binding with its lengths in the unit of its clock."""
-    missing: InvalidArgument | None = None
-    total = None
+def _resolved_size(binding: Binding, lengths: ClockLengths, length: _RunLength | None) -> Binding:
+    """Return the binding of a size with its lengths in the unit of its clock, which may need no total."""
     try:
-        total = length.on(clock)
-    except (MissingFact, PlanError) as error:  # a line whose lengths are on its own clock needs no total
-        missing = error
+        total = lengths.counts_of_run(length)
+    except (MissingFact, PlanError) as error:
+        return _resolved_line(binding, lengths, error)
+    return _resolved_line(binding, replace(lengths, total=total), None)
+
+
+def _resolved_line(binding: Binding, lengths: ClockLengths, missing: InvalidArgument | None) -> Binding:
+    """Return a binding with its lengths in the unit of its clock; `missing` is the error of an unknown total."""
     try:
-        schedule = binding.schedule.resolved_in(Span.of_run(ClockLengths(length.sizes, clock, total), total))
+        schedule = binding.schedule.resolved_in(Span.of_run(lengths, lengths.total))
     except InvalidArgument as error:
         raise missing or error from None
+    clock = lengths.clock
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
+
+
+def _require_equal(lengths: ClockLengths, planned: _RunLength | None, passed: _RunLength | None) -> None:
+    """Raise if the length of a run in its plan and the one in its run facts differ."""
+    if planned is None or passed is None:
+        return
+    try:
+        amounts = [lengths.counts_of_run(length) for length in (planned, passed)]
+    except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
+        if lengths.clock == UPDATES and not lengths.varies:
+            raise
+        return
+    try:
+        ends = [lengths.updates_of_run(length) for length in (planned, passed)]
+    except MissingFact:
+        ends = amounts
+    if ends[0] != ends[1]:
+        texts = [f"{amount / lengths.counts} {lengths.clock}" for amount in amounts if amount is not None]
+        raise messages.two_lengths(planned.length, texts[0], passed.length, texts[1])
