@@ -132,7 +132,7 @@ def continued_with_the_plan_of_the_checkpoint():
 )
 def test_a_run_that_ends_before_its_plan_is_reported_with_its_last_value_and_that_of_the_plan(make, parts):
     scheduler = make()
-    problem = diagnosis_of(scheduler._run).short_run()
+    problem = diagnosis_of(scheduler._run).end.short_run()
 
     assert [part for part in parts if part not in problem] == []
 
@@ -202,7 +202,7 @@ MEANT = {
 def test_a_run_that_was_meant_to_end_is_not_reported(name):
     scheduler = MEANT[name]()
 
-    assert diagnosis_of(scheduler._run).short_run() == ""
+    assert diagnosis_of(scheduler._run).end.short_run() == ""
 
 
 SCRIPT = """

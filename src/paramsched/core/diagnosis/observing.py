@@ -24,6 +24,6 @@ def observe(run: Run, beginning: Beginning) -> None:
 def observe_copy(run: Run, optimizers: Mapping[str, Any]) -> None:
     """Observe the run of a copied Scheduler, whose start was looked at when its original began."""
     diagnosis = Diagnosis(run, lambda _: None)
-    diagnosis.note_over()
+    diagnosis.end.note_over()
     run.state.observers.append(diagnosis)
     diagnosis.watch(optimizers, is_restored=True)

@@ -255,7 +255,8 @@ def parameters_of(groups: Iterable[GroupDict]) -> list[Any]:
     """Return the parameters of some groups, which may be those of an engine's wrapper of an optimizer."""
     parameters = list[Any]()
     for group in groups:
-        if isinstance(of_group := group.get("params"), list | tuple):
+        of_group = group.get("params")
+        if isinstance(of_group, list | tuple):
             parameters += of_group
     return parameters
 
