@@ -32,11 +32,13 @@ from page_code import (
     reason_not_run,
     run_commands,
 )
-from plan_picture import picture_of_command, without_style
+from plan_picture import picture_of_command, two_widths, without_style
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from paramsched import Plan
 from paramsched.errors import MissingDependency
+from paramsched.show.plan_curves import curves_of_plan
 
 LOG = logging.getLogger(__name__)
 _UNFOLD = (
@@ -149,6 +151,10 @@ def plotted(value: object) -> str:
     """Return what a notebook shows of a value of the library, as HTML; "" if it shows a text."""
     if not type(value).__module__.startswith("paramsched."):
         return ""
+    if isinstance(value, Plan):  # the same picture, at two widths
+        curves, assumed = curves_of_plan(value)
+        heading = f"<div>Plan: {assumed}</div>" if assumed else ""
+        return heading + two_widths(curves)
     bundle = getattr(value, "_repr_mimebundle_", dict)()
     page = getattr(value, "_repr_html_", str)()
     return page or bundle.get("text/html", bundle.get("image/svg+xml", ""))

@@ -146,7 +146,8 @@ def train(plan_file: Path, folder: Folder) -> int:
 
     run = record.read(folder.values, keys, [group["name"] for group in optimizer.param_groups])
     agreeing = record.agreeing(trace, run.used)
-    folder.report.write_text(show.html(trace, title=plan_file.name, log=run), encoding="utf-8")
+    facts = {"command": command(*sys.argv[1:]), "resumed": f"at update {start}" if start else ""}
+    folder.report.write_text(show.html(trace, title=plan_file.name, log=run, facts=facts), encoding="utf-8")
     folder.finish()
 
     print(f"accuracy {accuracy():.1%} on {len(test_labels)} held-out digits")

@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.command_inputs import ANSWERS, inputs
+from paramsched.base import VERSION
 from paramsched.cli import main
 from support import answers
 
@@ -98,10 +99,10 @@ def terminal_of(columns: int | None) -> Iterator[None]:
 
 
 def text_of(text: str) -> str:
-    """Return a written plan; of a picture, only the numbers in its texts."""
+    """Return a written plan; of a picture, only the numbers in its texts, without the version."""
     if not text.startswith(("<svg", "<!doctype html>")):
         return text
-    plain = re.sub("<style>.*?</style>|<script.*?</script>", "", text, flags=re.DOTALL)
+    plain = re.sub("<style>.*?</style>|<script.*?</script>", "", text.replace(VERSION, ""), flags=re.DOTALL)
     return answers.facts_of(" ".join(re.findall(">([^<>]+)<", plain)))
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -290,7 +291,23 @@ def test_the_title_of_a_page_is_the_file_name_or_the_requested_title(folder):
     good("show", "plan.yaml", "-o", "b.html", *RUN[2:], "--title", "Mine", "--other", "other.yaml")
 
     assert "<title>plan.yaml</title>" in (folder / "a.html").read_text()
+    assert "<dd>paramsched show plan.yaml -o a.html --steps-per-epoch 500</dd>" in (folder / "a.html").read_text()
     assert "<title>Mine</title>" in (folder / "b.html").read_text()
+
+
+def test_the_page_of_a_log_has_the_command_the_bases_and_the_resumes(folder):
+    rates = [f"{t},{0.1 * (1 - t / 10):.6g}" for t in (0, 1, 2, 3, 2, 3, 4)]
+    (folder / "log.csv").write_text("\n".join(["step,lr", *rates]))
+
+    good("audit", "log.csv", "--html", "log.html")
+    good("audit", "log.csv", "-p", "linear()", "--total", 10, "--html", "plan.html")
+    pages = [(folder / page).read_text() for page in ("log.html", "plan.html")]
+    alone, compared = (dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page)) for page in pages)
+
+    assert list(alone) == ["version", "command", "resumed"]
+    assert alone["command"] == "paramsched audit log.csv --html log.html"
+    assert compared["bases"] == "lr of group 0: 0.1"
+    assert compared["resumed"] == alone["resumed"] == "at update 2, where the log goes back"
 
 
 # ---------------------------------------------------------------- diff

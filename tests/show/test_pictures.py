@@ -83,6 +83,57 @@ def test_a_picture_has_no_external_references(draw):
     assert not re.search(r"://|@import|url\(|\bsrc=|\bhref=|<link|<iframe|fetch\(|XMLHttpRequest", plotted)
 
 
+def facts_in(page):
+    return dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", page.partition("<section")[0]))
+
+
+def test_a_page_begins_with_the_version_the_command_the_bases_and_the_resumes():
+    torch = pytest.importorskip("torch")
+    groups = [{"params": [torch.zeros(1)], "name": "body"}, {"params": [torch.zeros(1)], "name": "head", "lr": 0.2}]
+    optimizer = torch.optim.SGD(groups, lr=0.1, weight_decay=0.05)
+    trace = ps.trace(ps.Plan(lr="linear()", weight_decay="linear()", total=9), optimizer)
+    used = {("lr", "body"): ([0, 1, 2, 1, 2, 3], [0.1] * 6)}
+
+    facts = facts_in(show.html(trace, log=used, facts={"command": "python train.py --lr <0.1>"}))
+
+    assert facts == {
+        "version": f"paramsched {ps.__version__}",
+        "command": "python train.py --lr &lt;0.1&gt;",
+        "bases": "lr 0.1 of group body, 0.2 of group head; weight_decay 0.05",
+        "resumed": "at update 1, where the log goes back",
+    }
+
+
+@pytest.mark.parametrize(
+    ("trace", "names"),
+    [
+        (plan(), ["version"]),
+        (ps.trace("absolute(0.1)", {"lr": 0.3}, total=3), ["version"]),
+        (ps.trace("linear()", {"lr": 0.3}, total=3), ["version", "bases"]),
+    ],
+)
+def test_a_fact_that_is_not_known_has_no_line(trace, names):
+    used = {("lr", trace.keys()[0][1]): ([0, 1, 2], [0.1] * 3)}
+
+    assert list(facts_in(show.html(trace, log=used))) == names
+
+
+def test_plans_with_other_bases_have_their_own():
+    first = ps.trace("linear()", {"lr": 0.3}, total=3)
+    second = ps.trace("linear()", {"lr": 0.4}, total=3)
+
+    assert facts_in(show.html(show.together({"a": first, "b": second})))["bases"] == "a: lr 0.3. b: lr 0.4"
+    assert facts_in(show.html(first, other=second))["bases"] == "plan: lr 0.3. other plan: lr 0.4"
+    assert facts_in(show.html(first, other=first))["bases"] == "lr 0.3"
+
+
+def test_each_group_is_in_one_line_of_the_legend():
+    values = {("lr", name): [0.1 * number] * 3 for number, name in enumerate(("stem", "body", "head"))}
+    page = show.html(show.curves_from_values(values | {("lr", "neck"): [0.1] * 3}))
+
+    assert re.findall("<td>(groups? [^<]*)</td>", page) == ["group stem", "groups body, neck", "group head"]
+
+
 @pytest.mark.heavy
 def test_a_page_of_a_million_updates_keeps_breakpoints_and_spikes_exactly_and_stays_small():
     values = 0.1 + 0.001 * np.sin(np.arange(1_000_000) / 1e5)

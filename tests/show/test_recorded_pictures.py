@@ -19,6 +19,7 @@ from matplotlib.colors import to_hex
 
 import paramsched as ps
 from paramsched import show
+from paramsched.base import VERSION
 from paramsched.show.plan_curves import curves_of_plan
 from support import answers, calls
 
@@ -184,7 +185,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         return answer
     if question["as"] == "page":
         page = show.html(trace, title=question.get("title", "Plan"), **options)
-        body = without_constants("\n".join(Outline(page[page.index("<body>") :]).lines))
+        body = without_constants("\n".join(Outline(page[page.index("<body>") :]).lines)).replace(VERSION, "…")
         return answer | {"page": data_of(page), "body": body}
     if question["as"] == "text":
         return answer | {"text": show.text(trace, **size, **options)}

@@ -48,8 +48,8 @@ def test_what_an_argument_is_here_names_shapes_and_their_arguments(here):
         "clock",
     }
 
-    assert {*re.findall(r"(\w+)\(", here)} <= {*SHAPES, "absolute"}
-    assert {*re.findall(r"(\w+)=", here)} <= names | others | {"initial"}
+    assert {*re.findall(r"(\w+)\(", here)} <= {*SHAPES, "absolute", "Plan"}
+    assert {*re.findall(r"(\w+)=", here)} <= names | others | {"initial", "lr", "bases"}
 
 
 @table(
@@ -60,6 +60,10 @@ def test_what_an_argument_is_here_names_shapes_and_their_arguments(here):
         (lambda **more: ps.Plan(lr="cosine()", total=9).change(5, **more), {"epochs": 3}, 'Write total="3 epochs"'),
         (lambda **more: ps.RunFacts(**more), {"seq_len": 8}, "Write sequence_length=8"),
         (lambda **more: ps.trace("cosine()", **more), {"num_training_steps": 8}, "Write total=8"),
+        (lambda **more: ps.trace("cosine()", **more), {"base": 0.1}, 'Write bases={"lr": 0.1}'),
+        (lambda **more: ps.Scheduler(sgd(), **more), {"lr": "cosine()"}, 'ps.Plan(lr="cosine()")'),
+        (lambda **more: ps.plateau("loss", **more), {"min_lr": 1e-6}, "Write min=absolute(1e-06)"),
+        (lambda **more: ps.warmup(**more), {"epochs": 2}, 'or over="2 epochs" of a stage'),
         (lambda **more: ps.Binding("lr", "cosine()", **more), {"param_group": "head"}, 'Write groups="head"'),
     ],
 )

@@ -57,7 +57,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     **_rows("t_initial", "over, without the warmup, which in timm replaces the first values of the curve"),
     **_rows(
         "epochs num_epochs max_epochs num_train_epochs n_epochs train_epochs total_epochs max_epoch nb_epochs",
-        'total="… epochs" of the run',
+        'total="… epochs" of the run, or over="… epochs" of a stage',
     ),
     **_rows("begin transition_begin", "constant(over=…) >> before the schedule"),
     **_rows("end", "over, the length from begin to end, or to, the last level"),
@@ -115,6 +115,7 @@ FOREIGN: Final[Mapping[str, str]] = {
     **_rows("decay_ratio decay_fraction decay_frac cooldown_fraction", 'decay="…%" of wsd()'),
     **_rows("d_model model_size hidden_size", "width=… of noam()"),
     # Metrics.
+    **_rows("plateau.min_lr plateau.lr_min", "min=absolute(…)"),
     **_rows("monitor", "metric=… of plateau()"),
     **_rows("patience patience_t lr_patience", "patience=… of plateau()"),
     **_rows("cooldown_t", "cooldown=… of plateau()"),
@@ -138,6 +139,8 @@ FOREIGN: Final[Mapping[str, str]] = {
     **_rows("find_lr.num_iter find_lr.num_training find_lr.num_it", "updates=…"),
     **_rows("find_lr.early_stop_threshold find_lr.diverge_th", "stop_at=…"),
     **_rows("find_lr.smooth_f find_lr.beta", "smoothing=…"),
+    **_rows("Scheduler.lr", 'the lr of the optimizer; its schedule is a line of the plan: ps.Plan(lr="cosine()")'),
+    **_rows("trace.base trace.lr trace.base_lr", 'bases={"lr": …}'),
     **_rows("Binding.group Binding.param_group", "groups=…"),
     **_rows("Binding.name Binding.param_name", "field=…"),
     **_rows("Target.init_value Target.value Target.initial_value", "initial=…"),

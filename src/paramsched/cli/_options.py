@@ -1,5 +1,6 @@
 """Options shared by several commands, and the group of all commands."""
 
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -250,6 +251,15 @@ def _answer_to_option(option: str) -> str:
     return here or ""
 
 
+_WORDS: Final = "paramsched.words"
+
+
+def command_line() -> str:
+    """Return the line of the shell that called the present command."""
+    context = click.get_current_context()
+    return shlex.join(["paramsched", str(context.info_name), *context.meta[_WORDS]])
+
+
 @final
 class Command(click.Command):
     """A command with examples.
@@ -264,6 +274,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         words = list(args)  # a copy, because click removes each argument that it parses
+        ctx.meta[_WORDS] = words
         lengths = ("--at", option_of("total"))
         for option, number, unit in zip(words, words[1:], words[2:], strict=False):
             if option in lengths and unit in UNIT_NAMES and number.replace(".", "").isdigit():

@@ -43,7 +43,7 @@ class Figure:
         panels = len({field for field, _ in self.trace.keys()} | measured)
         return (
             f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
-            f'style="width:100%;height:{min(150 + 370 * panels, 900)}px;border:0"></iframe>'
+            f'style="width:100%;height:{min(200 + 370 * panels, 900)}px;border:0"></iframe>'
         )
 
 

@@ -1,7 +1,7 @@
 """Draw a plan as an SVG picture or an HTML page."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -16,6 +16,7 @@ from paramsched.base.words import printable
 from paramsched.core.number_checks import positive_number
 from paramsched.errors import CallSite
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View, clip_text, wrap_text
+from paramsched.show._facts import facts_of_page
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
 from paramsched.show.plan_curves import Curves, Floats, RunsOrLog, Times
@@ -40,6 +41,7 @@ def html(
     log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
+    facts: Mapping[str, str] | None = None,
 ) -> str:
     """Draw a trace as a self-contained HTML page, readable without its script and in print.
 
@@ -56,6 +58,8 @@ def html(
         log: the values that a run used, drawn as thin lines over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dashed over the first.
         view: options for the axes, such as `View(log=True)`.
+        facts: more lines above the first picture, by their names, such as `{"command": "python train.py"}`. The page
+            has the version, the bases, and the updates to which the rows of the log go back, if these are known.
 
     Raises:
         InvalidArgument: if there are no curves, or the log does not fit the trace.
@@ -77,11 +81,13 @@ def html(
         f'\n<p class="verdict {"bad" if verdict.differs else "good"}">{escaped(verdict.text)}</p>'
         for verdict in chart.verdicts
     )
+    lines = facts_of_page(trace, log, other, facts or {})
     return Template(_page_file("report.html")).substitute(
         title=escaped(title),
         style=_page_file("report.css") + _page_file("picture.css"),
         length=escaped(chart.length),
         verdicts="".join(verdicts),
+        facts="".join(f"<dt>{escaped(name)}</dt><dd>{escaped(text)}</dd>" for name, text in lines.items()),
         units="".join(units),
         body="\n".join(body),
         # "</" could end the script element, so the slash is escaped, which JSON allows.

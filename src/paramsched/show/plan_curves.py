@@ -37,6 +37,8 @@ Key: TypeAlias = tuple[str, GroupLabel]
 Log: TypeAlias = Mapping[Key, tuple[ArrayLike, ArrayLike]]
 """The values that a run used: for each curve the updates and the values at these updates."""
 
+_MOST_RESUMES: Final = 8
+
 Floats: TypeAlias = NDArray[np.float64]
 Times: TypeAlias = NDArray[np.int64]
 
@@ -249,6 +251,24 @@ class LoggedRun:
 
 RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None
 """The values that one run used, or runs with their metrics, to draw over a plan."""
+
+
+def resumes_in(columns: Iterable[ArrayLike]) -> str:
+    """Return a text with the updates to which the rows of a log go back, as those of a resumed run do; "" without one.
+
+    Args:
+        columns: for each column the updates, in the order of the rows.
+
+    >>> resumes_in([[0, 1, 2, 1, 2], [0, 1, 2, 3]])
+    'at update 1, where the log goes back'
+    """
+    times = [np.asarray(column) for column in columns]
+    after = [int(time) for column in times for time in column[1:][np.diff(column) < 0]]
+    if not after:
+        return ""
+    updates = ", ".join(f"{time:,}" for time in sorted({*after})[:_MOST_RESUMES])
+    more = ", …" if len({*after}) > _MOST_RESUMES else ""
+    return f"at update {updates}{more}, where the log goes back"
 
 
 def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:

@@ -9,6 +9,7 @@ from paramsched.cli._options import (
     CommandOptions,
     ExistingFile,
     column_option,
+    command_line,
     json_option,
     named_columns,
     new_base_option,
@@ -83,8 +84,9 @@ def paramsched_audit(
     from paramsched.cli._traces import given_bases
     from paramsched.core.plan import amount_clock
     from paramsched.errors import UnknownGroup
+    from paramsched.show.plan_curves import resumes_in
     from paramsched.tools.audit import AmountColumn, read_log
-    from paramsched.tools.audit.compare import matched_with_plan, picture_of_match
+    from paramsched.tools.audit.compare import bases_of_match, matched_with_plan, picture_of_match
 
     named = named_columns(columns)
     if plan is None:
@@ -133,7 +135,12 @@ def paramsched_audit(
         raise error.changed(site=log, advice=instead) from None
     if page is not None:
         figure = picture_of_match(logged, matched)
-        write_output(page, show.html(figure.trace, title=figure.title, log=figure.log))
+        lines = {
+            "command": command_line(),
+            "bases": bases_of_match(matched),
+            "resumed": resumes_in(column.pair.column.t for column in matched),
+        }
+        write_output(page, show.html(figure.trace, title=figure.title, log=figure.log, facts=lines))
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | asdict(report)
         if report.first is not None and report.first.amount is None:
@@ -158,13 +165,15 @@ def _report_facts(
     from dataclasses import asdict
 
     from paramsched import show
+    from paramsched.show.plan_curves import resumes_in
     from paramsched.tools.audit.compare import log_facts, picture_of_log, read_values
 
     logged = read_values(log, columns=columns, time=time, optimizer=optimizer)
     facts = log_facts(logged)
     if page is not None:
         figure = picture_of_log(logged, f"Values of {log}")
-        write_output(page, show.html(figure.trace, title=figure.title))
+        lines = {"command": command_line(), "resumed": resumes_in(column.t for column in logged.columns)}
+        write_output(page, show.html(figure.trace, title=figure.title, facts=lines))
     if as_json:
         echo_json(asdict(facts))
     else:

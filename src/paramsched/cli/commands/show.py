@@ -15,6 +15,7 @@ from paramsched.cli._options import (
     Command,
     CommandOptions,
     base_option,
+    command_line,
     json_option,
     plan_options,
     plans_argument,
@@ -65,12 +66,15 @@ class Drawing:
 
     def file(self, output: str, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix."""
+        from paramsched import show
         from paramsched.base.words import printable
         from paramsched.cli._input import title_of_plans
 
         draw = _format_of_picture(output)
         curves, more = self.data()
         heading = printable(title or title_of_plans([*self.plans, *([] if self.other is None else [self.other])]))
+        if draw is show.html:
+            return show.html(curves, title=heading, facts={"command": command_line()}, **more)
         return draw(curves, title=heading, **more)
 
 

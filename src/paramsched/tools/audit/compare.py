@@ -30,6 +30,7 @@ Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
 
 MOST_PLOTTED = 12_500_000  # values in a picture; they take 100 MB
 _MOST_LISTED = 12  # stretches of a column in the text
+_MOST_BASES = 8  # listed in a page
 _LEAST_JUMP = 0.1  # a jump is at least this part of the range of the column, or of the larger of its two values
 _TIMES_LARGER = 10  # and more than so many times as large as the changes beside it
 _ROUNDINGS = 4  # a jump between small values is more than so many times as large as their rounding
@@ -544,6 +545,16 @@ def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> 
         # A value that is as planned in the digits of the log is drawn as the planned one.
         used[key] = last_of_each(pair.column.t, np.where(equal, at_rows, pair.column.values))
     return figure(curves_from_values(planned), title=f"{logged.source} and its plan", log=used)
+
+
+def bases_of_match(matched: Sequence[MatchedColumn]) -> str:
+    """Return the bases of the planned values, `lr of group 0: 0.1`; "" if no schedule multiplies one."""
+    texts = [
+        f"{place_of(pair.column.field, pair.group)}: {base:.6g}"
+        for pair, base, _, _ in matched
+        if pair.depends_on_base()
+    ]
+    return "; ".join([*texts[:_MOST_BASES], "…"] if len(texts) > _MOST_BASES else texts)
 
 
 def _as_logged_by(pairs: list[PlannedColumn], program: Program | None) -> list[PlannedColumn]:
