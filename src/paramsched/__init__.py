@@ -124,14 +124,14 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         if name not in _LAZY:
             return _registered_shape(name)
         try:
-            found = globals()[name] = getattr(_import_module(_LAZY[name]), name)
+            public = globals()[name] = getattr(_import_module(_LAZY[name]), name)
         except ModuleNotFoundError as absent:
             if absent.name == "torch":
                 raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
             if not _is_installed(_LAZY[name]):
                 raise errors.MissingPackage(f"paramsched.{name}", absent.name or "") from None
             raise
-        return found
+        return public
 
     def __dir__() -> list[str]:
         return sorted({*_EAGER, *_LAZY, *_PACKAGES})

@@ -87,4 +87,4 @@ def test_a_key_is_an_integer_of_a_machine_word(key, found):
     collector = ProblemCollector()
     plain_data({key: 1}, collector)
 
-    assert [problem.found for problem in collector.found()] == ([] if found is None else [found])
+    assert [problem.found for problem in collector.problems()] == ([] if found is None else [found])

@@ -80,11 +80,11 @@ _KINDS: Final[dict[type, str]] = {}
 _PLAIN: Final[dict[Any, str]] = {float: "number", int: "count", str: "text", bool: "bool"}
 
 
-def argument_kind(kind: str) -> Callable[[_Class], _Class]:
+def argument_kind(name: str) -> Callable[[_Class], _Class]:
     """Return a class decorator: arguments annotated with the class, alone or in a union, are of this kind."""
 
     def keep(decorated: _Class) -> _Class:
-        _KINDS[decorated] = kind
+        _KINDS[decorated] = name
         return decorated
 
     return keep
@@ -224,8 +224,8 @@ def _is_subclass(annotation: Any, base: type) -> bool:
 
 
 def _is_array(annotation: Any) -> bool:
-    kind = get_origin(annotation) or annotation
-    return isinstance(kind, type) and kind.__module__ == "numpy"
+    array_class = get_origin(annotation) or annotation
+    return isinstance(array_class, type) and array_class.__module__ == "numpy"
 
 
 def _is_function(annotation: Any) -> bool:

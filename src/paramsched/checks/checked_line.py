@@ -285,7 +285,7 @@ class CheckedLine:
         binding: the line as written.
         schedule: its schedule without metric rules, with the schedules of followed fields substituted.
         groups: the groups that follow it, with their bases, as far as they are known.
-        situation: the facts of the run.
+        context: the facts of the run.
         run: the run; a usual one if that of the plan is unknown.
         resolved: its schedule in the run; None if that is unknown.
         is_timed: False if the run is not that of the plan, so that only levels are known.
@@ -300,7 +300,7 @@ class CheckedLine:
         binding: Binding,
         schedule: Schedule,
         groups: Sequence[GroupBase],
-        situation: CheckContext,
+        context: CheckContext,
         run: TrialRun,
         resolved: Schedule | None,
         is_timed: bool = True,
@@ -308,7 +308,7 @@ class CheckedLine:
         self.binding = binding
         self.schedule = schedule
         self.groups = groups
-        self.situation = situation
+        self.context = context
         self.run = run
         self.resolved = resolved
         self.is_timed = is_timed
@@ -438,10 +438,10 @@ class CheckedLine:
         """The sequence whose stages are those of the line; the whole line if it has none, as a sum of sequences."""
         parts = {id(part.written): part for part in reversed(self.parts)}
 
-        def sequence_in(part: LinePart) -> LinePart | None:
-            if part.kind == "sequence" or part.kind not in _WITH_STAGES:
-                return part if part.kind == "sequence" and part.over_run else None
-            inside = [sequence_in(parts[id(inner)]) for inner in part.written.parts()]
+        def sequence_in(line_part: LinePart) -> LinePart | None:
+            if line_part.kind == "sequence" or line_part.kind not in _WITH_STAGES:
+                return line_part if line_part.kind == "sequence" and line_part.over_run else None
+            inside = [sequence_in(parts[id(inner)]) for inner in line_part.written.parts()]
             return next(filter(None, inside), None)
 
         return sequence_in(self.parts[0]) or self.parts[0]

@@ -232,9 +232,9 @@ def _problem_of(refusal: InvalidArgument, path: str, code: str) -> Problem:
 def _errors_in_run(schedule: Schedule, trial: TrialRun | None, bases: Sequence[float], path: str) -> Iterator[Problem]:
     """Yield the first error of a schedule in a trial run, and that of the first base for which it has no values."""
     try:
-        for part in values_inside(schedule):
-            if is_kind(part, "sequence"):
-                refuse_two_without_length(part)
+        for value in values_inside(schedule):
+            if is_kind(value, "sequence"):
+                refuse_two_without_length(value)
     except InvalidArgument as refusal:
         yield _problem_of(refusal, path, codes.TWO_WITHOUT_LENGTH)
         return

@@ -600,15 +600,15 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
     labels = unique_labels(groups)
     places = _Places(read)
     for label, bounds, group in zip(labels, bind(run.plan, groups), groups, strict=True):
-        for bound in bounds:
-            base = bound.field.base(group)
-            values = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
+        for bound_line in bounds:
+            base = bound_line.field.base(group)
+            values = [bound_line.schedule(time, base=base) for time in run.times[bound_line.clock]]
             note = ""
-            is_multiple = depends_on_base(bound.schedule, np.array(run.times[bound.clock]), base, 2 * base)
-            if (bound.name, label) in assumed:
+            is_multiple = depends_on_base(bound_line.schedule, np.array(run.times[bound_line.clock]), base, 2 * base)
+            if (bound_line.name, label) in assumed:
                 note = "the base is unknown" if is_multiple else "absolute values, not multiples of base"
-            decided = filter(None, [places.text(places.path_of(run.plan, bound))])
-            yield GroupValues("", str(label), bound.name, base, run.at, values, tuple(decided), note)
+            decided = filter(None, [places.text(places.path_of(run.plan, bound_line))])
+            yield GroupValues("", str(label), bound_line.name, base, run.at, values, tuple(decided), note)
 
 
 @final

@@ -205,13 +205,13 @@ class MetricRule(ABC, Generic[State]):
         return call_of_rule(self)
 
 
-def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Schedule:
-    """Multiply `other` by a metric rule; a second rule is the right operand."""
-    if isinstance(other, MetricRule):
-        return guided(schedule_of(1.0, ""), (rule, other))
-    if isinstance(other, Schedule) and other.kind == "guided":
-        return guided(other.args["schedule"], (*other.metric_rules, rule))
-    return guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
+def _guide_schedule(schedule: Schedule | float, rule: MetricRule[Any]) -> Schedule:
+    """Multiply `schedule` by a metric rule; a second rule is the right operand."""
+    if isinstance(schedule, MetricRule):
+        return guided(schedule_of(1.0, ""), (rule, schedule))
+    if isinstance(schedule, Schedule) and schedule.kind == "guided":
+        return guided(schedule.args["schedule"], (*schedule.metric_rules, rule))
+    return guided(schedule_of(schedule, lambda: f"{shown(schedule)} * {rule}"), (rule,))
 
 
 def ignored_metrics(
@@ -341,9 +341,9 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...]) ->
     kinds = {field.name: _JSON_TYPES[field.type] for field in fields(state)}
     if not isinstance(data, dict) or set(data) != set(kinds):
         raise messages.state_of_other_keys(rule, data, kinds)
-    for name, kind in kinds.items():
+    for name, json_type in kinds.items():
         value = data[name]
-        is_of_kind = isinstance(value, kind) and not isinstance(value, bool)
+        is_of_kind = isinstance(value, json_type) and not isinstance(value, bool)
         # not isfinite, which fails for an integer of more than 308 digits
         is_finite = is_of_kind and (value is None or abs(value) <= sys.float_info.max)
         if not is_finite or (value is not None and value < 0 and name not in signed):

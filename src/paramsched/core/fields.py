@@ -254,8 +254,8 @@ def is_number(value: object) -> bool:
     if isinstance(value, Real):
         return True
     # By `ndim`, not by type: 0-d tensors of every library have `ndim` 0, and no other kind of value in a group does.
-    kind = str(getattr(value, "dtype", ""))
-    return getattr(value, "ndim", None) == 0 and "bool" not in kind and "complex" not in kind
+    dtype = str(getattr(value, "dtype", ""))
+    return getattr(value, "ndim", None) == 0 and "bool" not in dtype and "complex" not in dtype
 
 
 def finite_or_none(value: Any) -> float | None:

@@ -280,11 +280,11 @@ def with_named_options(adapter: _Adapter) -> _Adapter:
     """Show the options of an adapter as parameters in its signature, which notebooks and the pages read."""
     written = signature(adapter)
     *parameters, options = written.parameters.values()
-    (kind,) = get_args(options.annotation)
+    (options_class,) = get_args(options.annotation)
     defaults = {field.name: field.default for field in fields(PlanOptions)}
     named = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=type_)
-        for name, type_ in get_type_hints(kind).items()
+        for name, type_ in get_type_hints(options_class).items()
     ]
     adapter.__signature__ = written.replace(parameters=[*parameters, *named])  # type: ignore[attr-defined]  # read by inspect
     return adapter

@@ -283,11 +283,11 @@ class _NewMetrics:
         self._reported = dict(metrics)
 
 
-def _is_same_tensor(value: Any, other: Any) -> bool:
+def _is_same_tensor(value: Any, stored: Any) -> bool:
     """Return whether two metrics are one tensor; Lightning detaches it anew each time it is read."""
-    if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor):
-        return value.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
-    return value is other
+    if isinstance(value, torch.Tensor) and isinstance(stored, torch.Tensor):
+        return value.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
+    return value is stored
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:

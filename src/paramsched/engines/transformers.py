@@ -396,14 +396,14 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
         updates: the number of updates in the run.
         epoch: the number of updates in an epoch; None if unknown.
     """
-    kind = str(getattr(args.eval_strategy, "value", args.eval_strategy))
+    strategy = str(getattr(args.eval_strategy, "value", args.eval_strategy))
     delay = args.eval_delay or 0
     every: float
-    if kind == "no":
+    if strategy == "no":
         return 0
-    if kind == "steps":
+    if strategy == "steps":
         every = ceil(updates * args.eval_steps) if args.eval_steps < 1 else args.eval_steps
-    elif kind == "epoch" and epoch is not None:
+    elif strategy == "epoch" and epoch is not None:
         every = epoch
         delay *= epoch
     else:

@@ -94,13 +94,13 @@ class TrainedOptimizers:
         if len(trained) == len(self._seen) and all(map(is_, trained, self._seen)):
             return
         self._seen = trained
-        other = [item for item in trained if isinstance(item, torch.optim.Optimizer) and hooks_on(item) is None]
-        if not other:
+        without_plan = [item for item in trained if isinstance(item, torch.optim.Optimizer) and hooks_on(item) is None]
+        if not without_plan:
             return
         for scheduler in self._schedulers:
             for optimizer in scheduler.optimizers.values():
                 if not _is_trained(optimizer, trained) and not EngineHandle(scheduler).is_manual:
-                    self._warn(scheduler, optimizer, other[0])
+                    self._warn(scheduler, optimizer, without_plan[0])
                     return
 
     def _warn(self, scheduler: Scheduler, planned: Any, trained: Any) -> None:

@@ -83,12 +83,12 @@ def schedule_from_text(text: str, source: str) -> Schedule:
         ConfigError: with the column of the problem.
     """
     problems = ProblemCollector()
-    with problems.at(""):
+    with problems.collecting(""):
         return read_line(text)
     line = " ".join(text.splitlines())
     placed = [
         problem.changed(column=problem.span[0] + 1, text=line) if problem.span else problem
-        for problem in problems.found()
+        for problem in problems.problems()
     ]
     raise ConfigError(source, placed)
 
@@ -160,7 +160,7 @@ class _PlanReader:
         """Return the plan; None if there is a problem."""
         clock = self.read_clock(self.data["clock"]) if "clock" in self.data else None
         total = None
-        with self.problems.at(TOTAL):
+        with self.problems.collecting(TOTAL):
             total = _total(self.data["total"]) if "total" in self.data else None
         for key, value in self.data.items():
             if key in _READERS:
@@ -172,13 +172,13 @@ class _PlanReader:
         if not self.bindings:
             self.problems.add_problem(messages.no_field())
             return None
-        with self.problems.at(TOTAL if clock == PROGRESS and total is not None else ROOT):
+        with self.problems.collecting(TOTAL if clock == PROGRESS and total is not None else ROOT):
             return plan_of_lines(self.bindings, total, clock)
         return None
 
     def read_clock(self, value: Any) -> ClockName | None:
         """Return the clock of the plan; None if it is invalid."""
-        with self.problems.at(CLOCK):
+        with self.problems.collecting(CLOCK):
             return _clock(value)
         return None
 
@@ -238,14 +238,14 @@ class _PlanReader:
         if first_path != path:
             self.problems.add_problem(messages.scheduled_twice(path, name, first_path))
         elif schedule is not None:
-            with self.problems.at(path):
+            with self.problems.collecting(path):
                 self.bindings.append(Binding(name, schedule, selector, optional))
 
     def schedule_at(self, path: str, value: Any) -> Schedule | None:
         """Return the schedule of a field or a target; None if it is invalid, or if no more problems are listed."""
         if self.problems.full and isinstance(value, str):
             return None
-        with self.problems.at(path):
+        with self.problems.collecting(path):
             return _schedule(value, self.names)
         return None
 
@@ -257,7 +257,7 @@ class _PlanReader:
         if problem is not None:
             self.problems.add_problem(problem)
             return None
-        with self.problems.at(path, at_key=True):
+        with self.problems.collecting(path, at_key=True):
             name = str(Field.of(key))
             field = known_field(name)
             if field is None:
@@ -284,7 +284,7 @@ class _PlanReader:
         schedule = None
         if "schedule" in entry:
             schedule = self.schedule_at(child_path(path, "schedule"), entry["schedule"])
-        with self.problems.at(child_path(path, "initial")):
+        with self.problems.collecting(child_path(path, "initial")):
             first = entry.get("initial", 1.0)
             if isinstance(first, bool) or not isinstance(first, (int, float)):
                 raise messages.initial_is_not_a_number(first)

@@ -236,23 +236,23 @@ def index_in_source(raw: str, text: str, index: int) -> int:
     >>> index_in_source("warmup(5)\n  >> cosin()", "warmup(5) >> cosin()", 13)
     15
     """
-    at = raw.find("\n") + 1 if raw[:1] in ("|", ">") else raw[:1] in ("'", '"')
+    offset = raw.find("\n") + 1 if raw[:1] in ("|", ">") else raw[:1] in ("'", '"')
     for character in text[:index]:
-        at = _skip_blanks(raw, at)
+        offset = _skip_blanks(raw, offset)
         if character.isspace():
             continue
-        if raw[at : at + 2] in _QUOTED_QUOTES:
-            at += 1
-        if raw[at : at + 1] != character:
+        if raw[offset : offset + 2] in _QUOTED_QUOTES:
+            offset += 1
+        if raw[offset : offset + 1] != character:
             return 0
-        at += 1
-    return min(_skip_blanks(raw, at), len(raw) - 1)
+        offset += 1
+    return min(_skip_blanks(raw, offset), len(raw) - 1)
 
 
-def _skip_blanks(raw: str, at: int) -> int:
-    while at < len(raw) and raw[at].isspace():
-        at += 1
-    return at
+def _skip_blanks(raw: str, offset: int) -> int:
+    while offset < len(raw) and raw[offset].isspace():
+        offset += 1
+    return offset
 
 
 _MOST_IN_CODE = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs

@@ -148,22 +148,22 @@ def _document(text: str, source: str) -> TextRange:
     pieces: list[TextRange | Bracket] = []
     depth = values = documents = 0
     for event in _plan_events(text, source):
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
+        event_class = type(event)
+        if event_class is yaml.ScalarEvent:
             place = TextRange(event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event))
             pieces.append(place)
             values += 1 + event.value.count(",")
-        elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+        elif event_class is yaml.SequenceStartEvent or event_class is yaml.MappingStartEvent:
             if depth == MOST_DEPTH:
                 raise messages.nested_too_deep(source, text, event.start_mark.index)
-            sign = "[" if kind is yaml.SequenceStartEvent else "{"
+            sign = "[" if event_class is yaml.SequenceStartEvent else "{"
             pieces.append(Bracket(sign, event.start_mark.index))
             depth += 1
             values += 1
-        elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+        elif event_class is yaml.SequenceEndEvent or event_class is yaml.MappingEndEvent:
             pieces.append(Bracket("]", event.end_mark.index))
             depth -= 1
-        elif kind is yaml.DocumentStartEvent:
+        elif event_class is yaml.DocumentStartEvent:
             documents += 1
             if documents > 1:
                 raise messages.second_document(source, text, event.start_mark.index)

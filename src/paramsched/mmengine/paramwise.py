@@ -152,29 +152,30 @@ def _groups(config: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tu
             products["weight_decay"] = decay * decay_mult
         return products
 
-    other_groups = {"0", *_TOGETHER, *(kind.name for kind in _KINDS)}  # 0 is the group of all other parameters
+    names_of_kinds = [module_kind.name for module_kind in _KINDS]
+    other_groups = {"0", *_TOGETHER, *names_of_kinds}  # 0 is the group of all other parameters
     for key, entries in config.get("custom_keys", {}).items():
         values_of_key = {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
         name = f"{key} (custom_keys)" if key in other_groups else key
         products = scaled(values_of_key.get("lr_mult", 1.0), values_of_key.get("decay_mult", 1.0))
         yield name, products | values_of_key
-    for kind in _KINDS:
-        yield kind.name, scaled(_lr_factor(config, kind), _decay_factor(config, kind))
+    for module_kind in _KINDS:
+        yield module_kind.name, scaled(_lr_factor(config, module_kind), _decay_factor(config, module_kind))
 
 
-def _lr_factor(config: Mapping[str, Any], kind: _Kind) -> Any:
-    if kind.is_offset:
+def _lr_factor(config: Mapping[str, Any], module_kind: _Kind) -> Any:
+    if module_kind.is_offset:
         return config.get("dcn_offset_lr_mult")
-    return config.get("bias_lr_mult") if kind.is_bias and not kind.is_norm else None
+    return config.get("bias_lr_mult") if module_kind.is_bias and not module_kind.is_norm else None
 
 
-def _decay_factor(config: Mapping[str, Any], kind: _Kind) -> Any:
+def _decay_factor(config: Mapping[str, Any], module_kind: _Kind) -> Any:
     """Return the factor of the weight decay: the first of those that apply, in MMEngine's order."""
     factors = (
-        ("norm_decay_mult", kind.is_norm),
-        ("bias_decay_mult", kind.is_bias),
-        ("dwconv_decay_mult", kind.is_depthwise),
-        ("flat_decay_mult", kind.is_flat),
+        ("norm_decay_mult", module_kind.is_norm),
+        ("bias_decay_mult", module_kind.is_bias),
+        ("dwconv_decay_mult", module_kind.is_depthwise),
+        ("flat_decay_mult", module_kind.is_flat),
     )
     return next((config[name] for name, applies in factors if applies and config.get(name) is not None), None)
 

@@ -408,7 +408,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
 
 
 def _merge_groups(
-    kind: CurveKind,
+    curve_kind: CurveKind,
     members: Iterable[_GroupValues],
     source: Curves,
     field: str,
@@ -419,7 +419,7 @@ def _merge_groups(
     """Return the curves to draw: one for each set of groups with equal values.
 
     Args:
-        kind: the kind of the curves.
+        curve_kind: the kind of the curves.
         members: the group, the times and the values of each curve.
         source: the plan that provides the texts of schedules and the breakpoints.
         field: the field.
@@ -429,11 +429,11 @@ def _merge_groups(
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
-        texts = (source.line(field, g) for g in groups) if kind != "log" else ()
+        texts = (source.line(field, g) for g in groups) if curve_kind != "log" else ()
         inner = _breakpoints_of(source, field, groups)
         curves.append(
             DrawnCurve(
-                kind,
+                curve_kind,
                 tuple(groups),
                 tuple(dict.fromkeys(text for text in texts if text)),
                 times,

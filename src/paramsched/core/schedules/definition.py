@@ -228,7 +228,7 @@ def register_shape(
     if hidden:
         OPERATORS[name] = shape
     else:
-        require_free_name(SHAPES, builder, kind="shape")
+        require_free_name(SHAPES, builder, noun="shape")
         SHAPES[name] = readable(builder)
     return builder
 

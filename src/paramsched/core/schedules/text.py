@@ -514,7 +514,7 @@ class _LineReader:
     def _placed(self, error: InvalidArgument, node: Any) -> InvalidArgument:
         """Return an error with the place of a node, unless it has a narrower one."""
         part = self.part(node)
-        return error.at(self.text, part.begin, part.end)
+        return error.located(self.text, part.begin, part.end)
 
     def _call(self, node: ast.Call) -> Any:
         function, name = self._function_of(node.func)

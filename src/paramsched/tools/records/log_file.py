@@ -85,15 +85,15 @@ def read_log(
     file = Path(path)
     fields = tuple(fields)
     columns = columns or {}
-    kind = kind_of_log(file)
-    rows = rows_of_log(file, kind)
-    if kind in ("events", "state"):
+    log_format = kind_of_log(file)
+    rows = rows_of_log(file, log_format)
+    if log_format in ("events", "state"):
         time = time or _STEP
-    if kind == "jsonl" and rows and "groups" in rows[0]:
+    if log_format == "jsonl" and rows and "groups" in rows[0]:
         logged = _read_scheduler_rows(file, rows, optimizer, amount)
     else:
         logged = _read_table(file, rows, fields, columns, time, amount)
-    if kind == "state":
+    if log_format == "state":
         # The value in a row of step 0, which is logged before the first update, is that of update 0.
         moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
         logged = replace(logged, columns=moved, programs=TRAINER)
@@ -127,12 +127,12 @@ def kind_of_log(file: Path) -> _Kind:
     return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
 
-def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
+def rows_of_log(file: Path, log_format: _Kind) -> list[dict[str, Any]]:
     """Return the rows of a log as dicts from column to value.
 
     Numbers may be strings, because their digits show the precision.
     """
-    match kind:
+    match log_format:
         case "csv":
             return list(_csv_rows(file))
         case "events":
