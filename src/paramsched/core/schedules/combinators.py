@@ -172,9 +172,9 @@ def _one_absolute(call: Schedule, operands: Sequence[Schedule]) -> None:
     if sum(operand.has_absolute for operand in operands) > 1:
         factors = call.args["operands"]
         fixed = [factor for factor in factors if factor.has_absolute]
-        others = [factor for factor in factors if not factor.has_absolute]
+        multiples = [factor for factor in factors if not factor.has_absolute]
         lower = minimum(*fixed)
-        meant = _product(*others, lower) if others else lower
+        meant = _product(*multiples, lower) if multiples else lower
         raise messages.several_absolute_factors(str(call), len(fixed), str(meant))
 
 
@@ -214,10 +214,10 @@ def _product(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule
     """
     main = next((place for place, operand in enumerate(operands) if operand.has_absolute), 0)
     planned_parts = [plan(operand, span) for operand in operands]
-    others = [planned for place, planned in enumerate(planned_parts) if place != main]
+    factors = [planned for place, planned in enumerate(planned_parts) if place != main]
 
     def values(t: Array, base: Base) -> Array:
-        return reduce(product, (planned.values(t, ONE) for planned in others), planned_parts[main].values(t, base))
+        return reduce(product, (planned.values(t, ONE) for planned in factors), planned_parts[main].values(t, base))
 
     return of_each(call, planned_parts, values)
 
@@ -445,7 +445,7 @@ def _absolute(call: Schedule, span: Span, schedule: Schedule) -> PlannedSchedule
     planned = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        return product(for_base(planned.schedule, planned.values, t, 1.0), base.one)
+        return product(for_base(planned.schedule, planned.values, t, 1.0), base.absolute_unit)
 
     return of_one(call, planned, values)
 
@@ -541,7 +541,7 @@ def chain(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule:
 
     def values(t: Array, base: Base) -> Array:
         for planned in planned_parts:
-            base = Base(planned.values(t, base), base.one)
+            base = Base(planned.values(t, base), base.absolute_unit)
         return base.value
 
     return of_each(call, planned_parts, values)

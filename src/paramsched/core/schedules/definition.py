@@ -271,8 +271,8 @@ def formula(
         def planning(shape: Shape) -> Callable[[Schedule, Span], PlannedSchedule]:
             return _ShapeFormula(function, shape, held, edges, counted, exact=exact).plan
 
-        made: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
-        return made
+        builder: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
+        return builder
 
     return make
 
@@ -341,7 +341,7 @@ class _ShapeFormula:
 
         def values(t: Array, base: Base) -> Array:
             rows = np.broadcast_to(function(t, **named), (2, t.size))
-            return rows if base is ROWS else base.times(rows[0]) + product(rows[1], base.one)
+            return rows if base is ROWS else base.times(rows[0]) + product(rows[1], base.absolute_unit)
 
         return values
 
@@ -402,8 +402,8 @@ def planner(
                 return lambda call, span: run(call, span, **call.args)
             return lambda call, span: run(call, span, *call.args[several])
 
-        made: Callable[P, Schedule] = register_shape(function, 2, planning, hidden, options)
-        return made
+        builder: Callable[P, Schedule] = register_shape(function, 2, planning, hidden, options)
+        return builder
 
     return make
 

@@ -147,15 +147,15 @@ def _level_at(neighbor: PlannedSchedule, time: float, stage: Schedule, verb: str
     reason = ""  # why the level is not the same number for every base
     factor = 0.0
     value = 0.0
-    at = np.array([time])
+    times = np.array([time])
     schedule: Schedule = neighbor.schedule
     with np.errstate(all="ignore"):
         if schedule.affine and schedule.has_absolute:
-            factor, value = np.broadcast_to(neighbor.values(at, ROWS), (2, 1))[:, 0].tolist()
+            factor, value = np.broadcast_to(neighbor.values(times, ROWS), (2, 1))[:, 0].tolist()
         elif schedule.affine:
-            factor = np.asarray(neighbor.values(at, FACTOR)).item()
+            factor = np.asarray(neighbor.values(times, FACTOR)).item()
         elif scales_with_base(schedule) and not schedule.has_absolute:
-            factor = np.asarray(neighbor.values(at, ONE)).item()
+            factor = np.asarray(neighbor.values(times, ONE)).item()
         else:
             reason = messages.NOT_LINEAR
     if not (isfinite(factor) and isfinite(value)):
@@ -200,15 +200,15 @@ def _sum_of(lengths: Iterable[Fraction | None]) -> Fraction:
 
 def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
     """Return the exact length of each stage; None for the stage without a length."""
-    part = replace(span, origin=span.begin)
+    stage_span = replace(span, origin=span.begin)
     lengths = list[Fraction | None]()
     stages = call.args["stages"]
     for place, stage in enumerate(stages, 1):
-        length = stage.measure(part)
+        length = stage.measure(stage_span)
         lengths.append(length)
         if length is None:
-            return [*lengths, *lengths_up_to_end(stages[place:], replace(part, origin=None))]
-        part = replace(part, begin=part.begin + length)
+            return [*lengths, *lengths_up_to_end(stages[place:], replace(stage_span, origin=None))]
+        stage_span = replace(stage_span, begin=stage_span.begin + length)
     return lengths
 
 
@@ -266,9 +266,11 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
-        part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
+        stage_span = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
         is_open = is_open_geometric(stage)
-        planned = _ended(plan(along_line(stage) if is_open else stage, part), part, is_last=stage is stages[-1])
+        planned = _ended(
+            plan(along_line(stage) if is_open else stage, stage_span), stage_span, is_last=stage is stages[-1]
+        )
         planned_parts.append(planned)
         in_run.append(stage.with_args(over=planned.schedule.args["over"]) if is_open else planned.schedule)
         begin += size or 0
@@ -276,7 +278,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     connected = connect(in_run, planned_parts, span.of_planned)
     counted = [planned.schedule for planned in connected]
     same = len(counted) == len(stages) and all(map(is_, counted, stages))
-    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(counted)), connected, span.of_planned)
+    return _sequence_of_planned(call if same else call.with_args(stages=tuple(counted)), connected, span.of_planned)
 
 
 def refuse_two_without_length(call: Schedule) -> None:
@@ -325,7 +327,7 @@ def _has_length(planned: PlannedSchedule, available: Number, span: Span) -> bool
     return exact is not None and span.boundary(exact) == available
 
 
-def _sequence_of_pieces(call: Schedule, planned_parts: list[PlannedSchedule], counted: Span) -> PlannedSchedule:
+def _sequence_of_planned(call: Schedule, planned_parts: list[PlannedSchedule], counted: Span) -> PlannedSchedule:
     """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
     begins = list[Number]()
     begin = Fraction(0)
@@ -349,14 +351,14 @@ def _sequence_of_pieces(call: Schedule, planned_parts: list[PlannedSchedule], co
         out = np.empty((*base.rows, t.size))
         if (t[1:] >= t[:-1]).all():
             ends = [0, *np.searchsorted(t, places[first + 1 : final + 1]).tolist(), t.size]
-            parts: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
+            indices: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
         else:
             which = np.searchsorted(places, t, side="right") - 1
-            parts = (np.flatnonzero(which == place) for place in range(first, final + 1))
-        for place, part in enumerate(parts, first):
-            times = t[part]
+            indices = (np.flatnonzero(which == place) for place in range(first, final + 1))
+        for place, index in enumerate(indices, first):
+            times = t[index]
             if times.size:
-                out[..., part] = read(place, times, base.at(part, t.size))
+                out[..., index] = read(place, times, base.at_times(index, t.size))
         return out
 
     def read(place: int, t: Array, base: Base) -> Array:
