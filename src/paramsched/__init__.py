@@ -116,7 +116,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 
     def __getattr__(name: str) -> object:
         if name == "__all__":
-            return sorted([*_EAGER, *(one for one, home in _LAZY.items() if _is_installed(home))])
+            return sorted([*_EAGER, *(lazy_name for lazy_name, home in _LAZY.items() if _is_installed(home))])
         if name.startswith("_"):  # `from paramsched import _module` calls this function first
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
         if name in _PACKAGES:
@@ -124,13 +124,14 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         if name not in _LAZY:
             return _registered_shape(name)
         try:
-            public = globals()[name] = getattr(_import_module(_LAZY[name]), name)
+            public = getattr(_import_module(_LAZY[name]), name)
         except ModuleNotFoundError as absent:
             if absent.name == "torch":
                 raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
             if not _is_installed(_LAZY[name]):
                 raise errors.MissingPackage(f"paramsched.{name}", absent.name or "") from None
             raise
+        globals()[name] = public
         return public
 
     def __dir__() -> list[str]:

@@ -162,7 +162,8 @@ class MissingFact(InvalidArgument):
         **data: Any,
     ) -> None:
         InvalidArgument.__init__(self, site, found, advice, example=f"{fact}={example}", **data)
-        self.fact, self.example = fact, example
+        self.fact = fact
+        self.example = example
 
 
 @final

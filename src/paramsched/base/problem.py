@@ -96,7 +96,8 @@ class Problem:
         if 10 * (len(self.site) + len(self.found) + len(self.advice)) <= MOST_OF_MESSAGE:  # as in bounded
             return
         if len(printable(self.message)) > MOST_OF_MESSAGE:
-            site, advice = bounded(self.site, _MOST_OF_SITE), bounded(self.advice, _MOST_OF_ADVICE)
+            site = bounded(self.site, _MOST_OF_SITE)
+            advice = bounded(self.advice, _MOST_OF_ADVICE)
             rest = MOST_OF_MESSAGE - len(printable(site)) - len(printable(advice)) - len(": . ")
             object.__setattr__(self, "site", site)
             object.__setattr__(self, "found", bounded(self.found, rest))
@@ -355,9 +356,11 @@ def lines_for_notebook(error: BaseException) -> list[str]:
 
 def warn_user(about: Problem, category: type[Warning] = PlanWarning) -> None:
     """Issue a warning at the innermost frame outside of this library and torch. Its text is the printed problem."""
-    level, frame = 2, sys._getframe(1)
+    level = 2
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
-        level, frame = level + 1, frame.f_back
+        level = level + 1
+        frame = frame.f_back
     if category is PlanWarning:
         warnings.warn(PlanWarning(about), stacklevel=level)
     else:

@@ -36,7 +36,8 @@ def painted(cells: Iterable[tuple[str, Style | int | None]]) -> str:
     >>> painted([("l", "bold"), ("r", "bold"), (":", None)])
     '\x1b[1mlr\x1b[0m:'
     """
-    text, now = "", ""
+    text = ""
+    now = ""
     for character, style in cells:
         wanted = "" if style is None else f"38;5;{style}" if isinstance(style, int) else _STYLES[style]
         if wanted != now:

@@ -36,14 +36,14 @@ class TrialRun:
         span: the time from the start to the end of the run.
         units: the units that can be converted to updates. Lengths in other units are not compared.
         epoch: the number of updates in an epoch; None if it is unknown.
-        known: True if the run facts are those of the real run, so that updates are real updates.
+        is_real: True if the run facts are those of the real run, so that updates are real updates.
         to_scale: True if lengths in different units have the proportions of the real run.
     """
 
     span: Span
     units: frozenset[str]
     epoch: int | None = None
-    known: bool = False
+    is_real: bool = False
     to_scale: bool = True
 
     @property
@@ -106,7 +106,7 @@ def _known_run(plan: Plan, facts: RunFacts) -> TrialRun | None:
     epoch = facts.updates_per_epoch
     units = _sized_units(tuple([fact for fact in _SIZES if getattr(facts, fact) is not None]))
     units |= {"epochs"} if epoch is not None else set()
-    return TrialRun(_span_of_run(facts), units, epoch, known=True)
+    return TrialRun(_span_of_run(facts), units, epoch, is_real=True)
 
 
 _SIZES: Final = tuple({fact for sizes in SIZES.values() for size in sizes for fact in size} - {*ASSUMED_SIZES})
@@ -350,17 +350,19 @@ class CheckedLine:
 
     def _read(self, written: Schedule, resolved: Schedule | None, *, over_run: bool, hidden: bool) -> None:
         """Append a schedule and those in it to `parts`; the numbers in a hidden one are no multiples of base."""
-        kind = written.shape.name
-        is_multiple = kind not in _NOT_MULTIPLES
+        shape_name = written.shape.name
+        is_multiple = shape_name not in _NOT_MULTIPLES
         self.is_multiple = self.is_multiple and is_multiple
-        is_value = kind == "absolute" or (kind == "table" and written.args["absolute"])
+        is_value = shape_name == "absolute" or (shape_name == "table" and written.args["absolute"])
         hidden = hidden or is_value or not is_multiple or is_own(written)
         levels = [] if hidden else _written_levels(written)
-        kind = "anneal" if kind == "warmup" else kind
-        self.parts.append(LinePart(written, resolved, kind, over_run, levels, _written_times(written, resolved)))
+        kind_of_part = "anneal" if shape_name == "warmup" else shape_name
+        self.parts.append(
+            LinePart(written, resolved, kind_of_part, over_run, levels, _written_times(written, resolved))
+        )
         inside = written.parts()
         in_run = () if resolved is None else resolved.parts()
-        over_run = over_run and kind not in _OWN_TIME
+        over_run = over_run and kind_of_part not in _OWN_TIME
         for place, schedule in enumerate(inside):
             same = in_run[place] if len(in_run) == len(inside) else None
             # One with `of` was planned for a run of another length, as after Plan.change.

@@ -75,7 +75,7 @@ def probable_mistakes(
             continue
         groups = _groups_of_line(binding, schedule, groups_of)
         in_run = planned.get(binding_key(binding)) if plan.clock == UPDATES else None
-        if trial is not None and trial.known and in_run is not None:
+        if trial is not None and trial.is_real and in_run is not None:
             run = trial
             resolved: Schedule | None = without_rules(in_run)
         elif id(binding) in broken:
@@ -212,7 +212,7 @@ def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) 
 def _problems_of_total(
     total: Duration, plan: Plan, facts: RunFacts | None, trial: TrialRun | None
 ) -> Iterator[Problem]:
-    known_run = trial if trial is not None and trial.known else None
+    known_run = trial if trial is not None and trial.is_real else None
     if not total.is_resolved:
         if known_run is not None and known_run.end <= 1:
             yield messages.total_of_one_update(total)
@@ -249,7 +249,7 @@ def _uses_accumulation(plan: Plan, facts: RunFacts) -> bool:
 def _epochs_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Fraction | None:
     """Return the number of epochs in the run; None if it is unknown, or if the run has another length than the plan."""
     totals = [Duration.of(total) for total in (plan.total, None if facts is None else facts.total) if total is not None]
-    is_known = trial is not None and trial.known
+    is_known = trial is not None and trial.is_real
     if trial is not None and is_known and facts is not None and len(totals) == 2 and facts.total_updates != trial.end:
         return None
     for length in totals:

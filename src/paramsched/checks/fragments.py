@@ -56,7 +56,7 @@ def when(line: CheckedLine, time: int, *, of_all: bool = False) -> str:
     run = line.run
     if not run.to_scale:
         return "a time that depends on steps_per_epoch"
-    if run.known or (run.epoch is None and "updates" in run.units):
+    if run.is_real or (run.epoch is None and "updates" in run.units):
         return f"update {time}" + f" of {line.end}" * of_all
     if run.epoch is not None:
         return f"epoch {time / run.epoch:.3g}" + f" of {line.end / run.epoch:g}" * of_all

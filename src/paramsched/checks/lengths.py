@@ -154,7 +154,7 @@ def updates_for_epochs(line: CheckedLine, fewest: int, short_warmup: int, short_
     epochs = line.context.epochs
     if epochs is None or epochs < fewest:
         return None
-    if line.is_timed and run.known and run.epoch is not None and run.epoch < short_epoch:
+    if line.is_timed and run.is_real and run.epoch is not None and run.epoch < short_epoch:
         return None
     lengths = list[Duration]()
     for line_part in line.parts:
@@ -263,7 +263,7 @@ def _beyond(line: CheckedLine, role: str) -> list[tuple[WrittenTime, Fraction]]:
 def stage_of_one_update(line: CheckedLine, small_share: Fraction, short_run: int, long_run: int) -> Answer | None:
     """Find the first stage that takes at most one update although its length is in another unit."""
     run = line.run
-    if not run.known and run.units != {"updates", "percent"}:
+    if not run.is_real and run.units != {"updates", "percent"}:
         return None
     for time in (time for line_part in line.parts for time in line_part.times if time.role in _OWN_LENGTH):
         written = time.written

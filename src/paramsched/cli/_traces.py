@@ -125,12 +125,12 @@ def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
 def trace_plan_inputs(
     arguments: Sequence[str],
     options: CommandOptions,
-    other: str | None = None,
+    other_plan: str | None = None,
     *,
     branches: bool = False,
 ) -> "tuple[show.Curves, show.Curves | None]":
-    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
-    if other is not None and len(arguments) > 1:
+    """Return the values of one plan or several plans, and those of the plan `other_plan`; None without it."""
+    if other_plan is not None and len(arguments) > 1:
         raise WrongUsage(
             "", f"--other compares with one plan, but {len(arguments)} were passed", "Pass it as one more plan"
         )
@@ -138,10 +138,10 @@ def trace_plan_inputs(
         refuse_base(text, options)
     named = [("", text) if names_a_file(text) else _name_and_plan(text) for text in arguments]
     arguments = [plan for _, plan in named]
-    inputs = [(text, options.format) for text in arguments] + ([] if other is None else [(other, None)])
+    inputs = [(text, options.format) for text in arguments] + ([] if other_plan is None else [(other_plan, None)])
     traces = _curves_of_all(inputs, options)
     if len(arguments) == 1:
-        return traces[0], traces[1] if other is not None else None
+        return traces[0], traces[1] if other_plan is not None else None
     from paramsched import show
 
     # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
@@ -249,13 +249,13 @@ class RunTimes:
 
     Args:
         plan: the plan, with lengths in updates or in the counts of its clock.
-        at: the times in updates.
+        updates: the times in updates.
         times: a dict from clock to the times on it.
         total: the length of the run in updates; None if unknown.
     """
 
     plan: Plan
-    at: Sequence[int]
+    updates: Sequence[int]
     times: Mapping[str, Sequence[float]]
     total: int | None
 
@@ -552,7 +552,7 @@ class GroupValues:
     Args:
         optimizer, group, field: the names; "" for an unknown optimizer.
         base: the base of the field.
-        at: updates.
+        updates: the updates at which it is evaluated.
         values: the values there.
         decided_by: the entries that decide the values, each with its file and line.
         note: the entry that has no effect, and why; "" if there is none.
@@ -562,7 +562,7 @@ class GroupValues:
     group: str
     field: str
     base: float
-    at: Sequence[int]
+    updates: Sequence[int]
     values: Sequence[float]
     decided_by: tuple[str, ...]
     note: str = ""
@@ -570,8 +570,17 @@ class GroupValues:
     def as_data(self) -> dict[str, Any]:
         """Return the values as data for JSON."""
         factors = [None if not self.base else value / self.base for value in self.values]
-        names = {name: getattr(self, name) for name in ("optimizer", "group", "field", "base", "at", "values")}
-        return {**names, "factors": factors, "decided_by": list(self.decided_by), "note": self.note}
+        return {
+            "optimizer": self.optimizer,
+            "group": self.group,
+            "field": self.field,
+            "base": self.base,
+            "at": self.updates,
+            "values": self.values,
+            "factors": factors,
+            "decided_by": list(self.decided_by),
+            "note": self.note,
+        }
 
 
 def group_table(rows: Sequence[GroupValues]) -> str:
@@ -582,7 +591,9 @@ def group_table(rows: Sequence[GroupValues]) -> str:
         lines += ["", printable(f"{optimizer}group {row.group}: {row.field}, base {row.base:.6g}")]
         lines += [printable(f"  {text}") for text in (*(f"from {text}" for text in row.decided_by), row.note) if text]
         factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
-        table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
+        table = [
+            (f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.updates, factors, strict=True)
+        ]
         lines += [f"  {line}" for line in table_rows([("update", "value", "factor"), *table], right=3)]
     return "\n".join(lines[1:])
 
@@ -608,7 +619,7 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
             if (bound_line.name, label) in assumed:
                 note = "the base is unknown" if is_multiple else "absolute values, not multiples of base"
             decided = filter(None, [places.text(places.path_of(run.plan, bound_line))])
-            yield GroupValues("", str(label), bound_line.name, base, run.at, values, tuple(decided), note)
+            yield GroupValues("", str(label), bound_line.name, base, run.updates, values, tuple(decided), note)
 
 
 @final

@@ -390,8 +390,10 @@ def require_reduction(rule: Any, factor: float) -> None:
 WhenHigh: TypeAlias = Literal["raise", "lower"]
 """The effect of a metric above its target: it raises or lowers the schedule."""
 
-_LEAST, _MOST = 1e-300, 1e300  # limits of the multiple, so that it can always return
-_BANDS, _LIMIT = (0.5, 2.0), 0.2
+_LEAST = 1e-300  # limits of the multiple, so that it can always return
+_MOST = 1e300
+_BANDS = (0.5, 2.0)
+_LIMIT = 0.2
 
 
 @final
@@ -641,7 +643,8 @@ class Plateau(MetricRule[PlateauState]):
         if number is None:
             return state
         better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
-        best, bad = (number, 0) if better else (state.best, state.bad + 1)
+        best = number if better else state.best
+        bad = 0 if better else state.bad + 1
         cooling = state.cooling
         factor = state.factor
         if cooling > 0:

@@ -201,7 +201,8 @@ def _sizes(resolved: ResolvedPlan, target: SizeTarget) -> Any:
             end = resolved.resolved.total
             # Only the loop knows the amount of each update, so sizes are compared at amounts.
             last = float(end.terms[0][1]) if end is not None else float(_COMPARED)
-            updates = amounts = np.linspace(0, max(last - 1, 0), count)
+            updates = np.linspace(0, max(last - 1, 0), count)
+            amounts = updates
         else:
             amounts = resolved.amounts.amounts_from(0, 0, count)
     sizes = target.sizes(updates, amounts)

@@ -38,7 +38,8 @@ class MetricRelay:
         self._observed: set[str] = set()
         self._reported: set[str] = set()
         self._warned: set[str] = set()
-        self._has_looked, self._evaluations = False, 0
+        self._has_looked = False
+        self._evaluations = 0
         self._event: dict[str, Any] | None = None  # the metrics of the present event
         self._evaluates = False  # True if the present event has an evaluation
 
@@ -63,7 +64,8 @@ class MetricRelay:
             metrics = self._event
             evaluates = self._evaluates
         finally:
-            self._event, self._evaluates = None, False
+            self._event = None
+            self._evaluates = False
         self.report(scheduler, metrics, is_evaluation=evaluates)
 
     def warn_of_patience(self, scheduler: Scheduler, evaluations: int | None, *, prefix: str = "") -> None:
@@ -287,7 +289,8 @@ class BatchAmounts:
 
     def load_state(self, state: Mapping[str, float]) -> None:
         """Resume an update whose first batches were counted before `saved_state`."""
-        self._plan, self._loaded = None, dict(state)
+        self._plan = None
+        self._loaded = dict(state)
 
     def _refresh_plan(self) -> None:
         """Start to count, or restart the count if a loaded checkpoint has replaced the plan."""

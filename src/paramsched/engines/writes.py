@@ -78,7 +78,8 @@ class TrainedOptimizers:
     """
 
     def __init__(self, call: str, schedulers: Sequence[Scheduler]) -> None:
-        self._call, self._schedulers = call, schedulers
+        self._call = call
+        self._schedulers = schedulers
         self._seen: list[Any] = []
         self._has_warned = False
 
@@ -230,7 +231,8 @@ class TargetWrites:
 
     def _attribute(self, site: str, target: str, path: str, root: Any) -> Attribute:
         """Return the attribute at a path, or raise."""
-        owner = value = root
+        owner = root
+        value = root
         where = self.root
         for name in path.split("."):
             owner = value

@@ -152,7 +152,9 @@ class _PlanReader:
     """A reader of one plan, which continues after a problem to report all problems."""
 
     def __init__(self, data: dict[Any, Any], problems: ProblemCollector, names: ShapeNames) -> None:
-        self.data, self.problems, self.names = data, problems, names
+        self.data = data
+        self.problems = problems
+        self.names = names
         self.bindings: list[Binding] = []
         self.places: dict[tuple[str, str | int | None], str] = {}
 

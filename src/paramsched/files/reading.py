@@ -117,12 +117,12 @@ class Bracket(NamedTuple):
     """The begin or the end of a list or a mapping in a text.
 
     Args:
-        kind: `[` or `{`, or `]` for the end of either.
-        at: the offset of a begin, or of the character after an end.
+        sign: `[` or `{`, or `]` for the end of either.
+        offset: the offset of a begin, or of the character after an end.
     """
 
-    kind: str
-    at: int
+    sign: str
+    offset: int
 
 
 def nested_places(pieces: Iterable[TextRange | Bracket]) -> TextRange:
@@ -134,15 +134,15 @@ def nested_places(pieces: Iterable[TextRange | Bracket]) -> TextRange:
     document = TextRange(0, 0, parts=[], value=[])
     opened = [document]
     for piece in pieces:
-        if isinstance(piece, Bracket) and piece.kind != "]":
-            empty = TextRange(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
-            opened.append(empty or TextRange(piece.at, piece.at, parts={}, value=Pairs()))
+        if isinstance(piece, Bracket) and piece.sign != "]":
+            empty = TextRange(piece.offset, piece.offset, parts=[], value=[]) if piece.sign == "[" else None
+            opened.append(empty or TextRange(piece.offset, piece.offset, parts={}, value=Pairs()))
             continue
         place = piece if isinstance(piece, TextRange) else opened.pop()
         around = opened[-1]
         is_key = isinstance(around.parts, dict) and around.awaited is None
         if isinstance(piece, Bracket):
-            place.end = piece.at
+            place.end = piece.offset
         if isinstance(around.parts, list):
             around.parts.append(place)
             around.value.append(place.value)

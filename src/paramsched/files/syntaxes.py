@@ -146,7 +146,9 @@ def _document(text: str, source: str) -> TextRange:
     import yaml
 
     pieces: list[TextRange | Bracket] = []
-    depth = values = documents = 0
+    depth = 0
+    values = 0
+    documents = 0
     for event in _plan_events(text, source):
         event_class = type(event)
         if event_class is yaml.ScalarEvent:
@@ -221,7 +223,8 @@ def _invalid_text(error: Any, text: str, source: str, format: str) -> ConfigErro
 
 def _first_too_deep(text: str) -> int:
     """Return the place of the first bracket that is nested too deep."""
-    depth = place = 0
+    depth = 0
+    place = 0
     while depth <= MOST_DEPTH and place < len(text):
         depth += (text[place] in "[{") - (text[place] in "]}")
         place += 1

@@ -212,10 +212,8 @@ def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: flo
 
     The text reports that some values agree only up to rounding; it is "" if there are none.
     """
-    differing, in_bits = (
-        union_of_times(_differing_times(trace[key], *points, share) for key, points in used.items())
-        for share in (tolerance, 0.0)
-    )
+    differing = union_of_times(_differing_times(trace[key], *points, tolerance) for key, points in used.items())
+    in_bits = union_of_times(_differing_times(trace[key], *points, 0.0) for key, points in used.items())
     return differing, _UP_TO_ROUNDING if differing.size < in_bits.size else ""
 
 

@@ -26,7 +26,7 @@ class FieldBase:
     number: float | None
     group: str = ""
 
-    def at(self, verb: str, multiples: Sequence[float], because: str = "") -> str:
+    def clause(self, verb: str, multiples: Sequence[float], because: str = "") -> str:
         """Return a clause with the values of some multiples of the base, or with the multiples alone."""
         written = " to ".join(f"{multiple:.4g}" for multiple in multiples)
         if self.number is None:
@@ -87,14 +87,14 @@ def several_levels(base: FieldBase, ends: Sequence[float], fragments: str, *, is
     """
     values = " to ".join(f"{end:.4g}" for end in ends)
     noun = "value" if len(ends) == 1 else "values"
-    message = base.at("is" if len(ends) == 1 else "goes from", ends)
+    message = base.clause("is" if len(ends) == 1 else "goes from", ends)
     return Answer(message, f"For the {noun} {values} write {fragments}", is_hint)
 
 
 def low_start(base: FieldBase, start: float, top: float) -> Answer:
     """Return the answer for a decay to 0 whose start is below the level before it, `top`."""
     higher = "base" if top == 1 else f"{top:g} × base"
-    message = base.at("falls from", (start, 0.0), because=f"start is {start:g}")
+    message = base.clause("falls from", (start, 0.0), because=f"start is {start:g}")
     return Answer(message, f"To fall from {higher} to {start:g} × base write start={top!r}, to={start!r}")
 
 
@@ -103,7 +103,7 @@ def sum_above_base(base: FieldBase, highest: float | None) -> Answer:
     because = "a sum adds all of its schedules"
     message = f"{base.name} rises above base, because {because}"
     if highest is not None:
-        message = base.at("rises to", (float(f"{highest:.3g}"),), because=because)
+        message = base.clause("rises to", (float(f"{highest:.3g}"),), because=because)
     advice = "For one after the other write >>, such as warmup(500) >> cosine()"
     return Answer(message, f"{advice}; for the largest of them write maximum(cosine(), linear())")
 

@@ -59,9 +59,9 @@ class Drawing:
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
-        curves, other = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
+        curves, other_curves = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
         runs = runs_to_draw(self.used, self.metrics, curves, self.tolerance)
-        return curves, {"log": runs or None, "other": other, "view": self.view}
+        return curves, {"log": runs or None, "other": other_curves, "view": self.view}
 
     def file(self, output: str, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix."""
@@ -264,9 +264,9 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     run = times_of_run(read.plan, read.complete_options, times)
     groups, _ = groups_with_bases(read.loaded, read.options.bases)
     echo_plan_notes(read.loaded)
-    if run.total is not None and max(run.at) > run.total:
-        echo_note(f"update {max(run.at):,} is after the end of the run of {run.total:,} updates")
-    return _printed_columns(_values_by_column(run, groups), run.at, run.total, as_json=as_json)
+    if run.total is not None and max(run.updates) > run.total:
+        echo_note(f"update {max(run.updates):,} is after the end of the run of {run.total:,} updates")
+    return _printed_columns(_values_by_column(run, groups), run.updates, run.total, as_json=as_json)
 
 
 def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions, *, as_json: bool) -> str:

@@ -179,7 +179,8 @@ def _one_absolute(call: Schedule, operands: Sequence[Schedule]) -> None:
 
 
 def _product_text(call: Schedule) -> str:
-    first, *rest = operands = call.args["operands"]
+    operands = call.args["operands"]
+    first, *rest = operands
     is_negative = first == _MINUS_ONE
     written = rest if is_negative else operands
     factors = [operand for operand in written if _is_factor(operand)]

@@ -56,7 +56,8 @@ def extent_of_cycles(first: Duration | None, times: int | None) -> Extent:
 
 def length_of_cycles(first: Duration, mult: float, lengths: CycleRounding, times: int) -> Duration:
     """Return the length of cycles as written, up to the first update after them."""
-    if (period := first.exact) is not None:
+    period = first.exact
+    if period is not None:
         end = ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times))
         return Duration.of_updates(min(Fraction(end), MOST_AMOUNT))
     whole = sum_of_cycles(mult, times)

@@ -218,10 +218,12 @@ def register_shape(
         return shape.call(**named)
 
     builder = builder_like(function, build, parameters, Schedule)
-    builder.__name__ = builder.__qualname__ = name
+    builder.__name__ = name
+    builder.__qualname__ = name
     params = params_of(builder)
     arguments = _ShapeArguments(name, params)
-    roles = {key: role for key, param in params.items() if (role := param.marker("role")) is not None}
+    roles_or_none = {key: param.marker("role") for key, param in params.items()}
+    roles = {key: role for key, role in roles_or_none.items() if role is not None}
     shape = Shape(name, params, lambda schedule, span: plan(schedule, span), roles, **options)
     plan = planning(shape)
     SHAPE_OF_BUILDER[builder] = shape
@@ -366,8 +368,9 @@ def _as_count(value: Any) -> Any:
 
 def _column(level: Level) -> Array:
     """Return a level as a column: its multiple of base, and its absolute value."""
-    factor, value = (level.factor or 0.0, level.value) if isinstance(level, Absolute) else (level, 0.0)
-    return np.array([[factor], [value]])
+    if isinstance(level, Absolute):
+        return np.array([[level.factor or 0.0], [level.value]])
+    return np.array([[level], [0.0]])
 
 
 # ---------------------------------------------------------------- shapes that plan schedules

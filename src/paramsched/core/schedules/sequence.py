@@ -565,8 +565,6 @@ def _rules_from(stages: Several[object], rules: Iterable[Any]) -> Iterable[Any]:
 
 Factor: TypeAlias = Callable[[float], float]
 
-_OTHERS: Final = ("over", "curve", "index")
-
 
 def factor_of_number(schedule: Schedule) -> Factor | None:
     """Return the factor of base of a resolved schedule at one time; None if it is no sequence of anneals."""
@@ -615,7 +613,11 @@ def _factor_of_sequence(schedule: Schedule) -> Factor | None:
 
 
 def _factor_of_anneal(stage: Schedule) -> Factor | None:
-    first, last, over, curve, index = first_level(stage), last_level(stage), *(stage.args[k] for k in _OTHERS)
+    first = first_level(stage)
+    last = last_level(stage)
+    over = stage.args["over"]
+    curve = stage.args["curve"]
+    index = stage.args["index"]
     if isinstance(first, Absolute) or isinstance(last, Absolute) or curve.function is not None:
         return None
     rises = abs(first) <= abs(last)

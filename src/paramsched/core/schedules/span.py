@@ -607,10 +607,12 @@ def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: in
             far = Decimal(_FAR)
             starts = [begin]
             lasting = [exact]
-            while (begin := begin + exact) <= far and len(starts) != times:
+            begin += exact
+            while begin <= far and len(starts) != times:
                 exact = exact * ratio
                 starts.append(begin)
                 lasting.append(exact)
+                begin += exact
         return GrowingCycles(first, starts, lasting)
     begins = [0]
     sizes = [int(first)]

@@ -274,10 +274,10 @@ class Duration:
         return amount is not None and amount.denominator == 1
 
     def __add__(self, other: "DurationLike") -> "Duration":
-        other = Duration.of(other)
-        if other.until:  # a stage with an end time ends at that time, whenever it starts
-            return Duration(other.terms)
-        return _duration_of(_summed_amounts(self, other, 1))
+        added = Duration.of(other)
+        if added.until:  # a stage with an end time ends at that time, whenever it starts
+            return Duration(added.terms)
+        return _duration_of(_summed_amounts(self, added, 1))
 
     def __sub__(self, other: "DurationLike") -> "Duration":
         if self.until:

@@ -322,9 +322,9 @@ def _number_or_off(name: str, value: Any) -> int:
     return -1 if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
 
 
-def is_better(rule: str, metric: float, other: float) -> bool:
-    """Return whether the score `metric` is better than `other`; `rule` is `"greater"` if higher scores are better."""
-    return metric > other if rule == "greater" else metric < other
+def is_better(rule: str, metric: float, best: float) -> bool:
+    """Return whether the score `metric` is better than `best`; `rule` is `"greater"` if higher scores are better."""
+    return metric > best if rule == "greater" else metric < best
 
 
 @HOOKS.register_module()
