@@ -73,10 +73,10 @@ def too_many_values(count: int, use: str) -> click.UsageError:
     return WrongUsage("", message, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
-def _trace_plan(loaded: Loaded, options: CommandOptions, beside: Sequence[Plan] = ()) -> Trace:
+def _trace_plan(loaded: Loaded, options: CommandOptions, other_plans: Sequence[Plan] = ()) -> Trace:
     """Return the values of a plan at every update, for a picture."""
     facts = facts_for_picture(loaded.plan, options)
-    groups, assumed = groups_with_bases(loaded, options.bases, beside)
+    groups, assumed = groups_with_bases(loaded, options.bases, other_plans)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, facts, len(groups))
     curves = trace(loaded.plan, groups, facts=facts)

@@ -154,9 +154,9 @@ class Field:
     def _absent_from(self, group: Group, where: str) -> PlanError:
         """Return the error for a group without this field."""
         if self.index is not None and str(self) in group:
-            right: dict[str, Any] = {}
-            self.fill(right, group[str(self)])
-            return messages.element_is_an_entry(str(self), where, self.key, right)
+            corrected_group: dict[str, Any] = {}
+            self.fill(corrected_group, group[str(self)])
+            return messages.element_is_an_entry(str(self), where, self.key, corrected_group)
         names = numeric(group)
         if not names:
             return messages.group_without_numbers(str(self), where, self.key, is_tuple=self.index is not None)

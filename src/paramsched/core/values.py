@@ -338,24 +338,24 @@ def _written_targets(plan: Plan) -> list[Target]:
     return [line.field for line in plan.bindings if isinstance(line.field, Target) and line.field.write]
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _differences(saved_state: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs between two states: the length of the run, the lines and the bases."""
-    is_as_long = before.get("total") == after["total"]
+    is_as_long = saved_state.get("total") == state["total"]
     if not is_as_long:
-        yield f"total: {before.get('total')} -> {after['total']}"
-    written = dict(_changed(before, after, "lines"))
-    for name, change in _changed(before, after, "lines_in_updates"):
+        yield f"total: {saved_state.get('total')} -> {state['total']}"
+    written = dict(_changed(saved_state, state, "lines"))
+    for name, change in _changed(saved_state, state, "lines_in_updates"):
         if name in written or is_as_long:  # another length changes the other lines too
             yield f"{name}: {written.get(name, change)}"
-    for name, change in _changed(before, after, "bases"):
+    for name, change in _changed(saved_state, state, "bases"):
         yield f"base of {name}: {change}"
 
 
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
+def _changed(saved_state: Mapping[str, Any], state: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each entry of a part of two states that differs."""
-    saved = before.get(pattern)
-    was = saved if isinstance(saved, Mapping) else {}
-    now = after[pattern]
+    saved_entry = saved_state.get(pattern)
+    was = saved_entry if isinstance(saved_entry, Mapping) else {}
+    now = state[pattern]
     for name in dict.fromkeys([*now, *was]):
         if was.get(name) != now.get(name):
             yield name, f"{was.get(name)} -> {now.get(name)}"

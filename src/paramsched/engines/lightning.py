@@ -344,13 +344,13 @@ def _updates_of_changing_accumulation(trainer: Any) -> float | None:
     return min(total, float(trainer.max_steps)) if trainer.max_steps > 0 else total
 
 
-def _refuse_other_plans(present: Sequence[Any], optimizers: Sequence[Any]) -> None:
+def _refuse_other_plans(schedulers: Sequence[Any], optimizers: Sequence[Any]) -> None:
     """Raise if the module returns a Scheduler of an optimizer, which the plan of the callback would replace.
 
     Raises:
         InvalidArgument: it returns one.
     """
-    for scheduler in present:
+    for scheduler in schedulers:
         if isinstance(scheduler, Scheduler) and any(
             optimizer is other for optimizer in scheduler.optimizers.values() for other in optimizers
         ):

@@ -411,14 +411,14 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
         problems.add(path, message, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return {"": ({}, path)}
     shared = {} if wrapper.get("constructor") is None else {"constructor": wrapper["constructor"]}
-    of_name: dict[str, tuple[Mapping[str, Any], str]] = {
+    configs_by_name: dict[str, tuple[Mapping[str, Any], str]] = {
         str(name): ({**element, **shared}, child_path(path, name))
         for name, element in wrapper.items()
         if isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
     }
-    if "optimizer" in wrapper or not of_name:
+    if "optimizer" in wrapper or not configs_by_name:
         return {"": (wrapper, path)}
-    return of_name
+    return configs_by_name
 
 
 _RATE: Final = "lr=0.1"

@@ -35,9 +35,9 @@ def not_a_hyperparameter(name: str) -> InvalidArgument:
 # ---------------------------------------------------------------- a field that a group lacks
 
 
-def element_is_an_entry(field: str, place: str, key: str, right: Mapping[str, object]) -> PlanError:
+def element_is_an_entry(field: str, place: str, key: str, corrected_group: Mapping[str, object]) -> PlanError:
     """Return the error for a group with an entry `betas[0]` in place of a tuple `betas`."""
-    return PlanError(f'"{field}" in {place}', f'expected a tuple "{key}", got "{field}"', f"Write {right}")
+    return PlanError(f'"{field}" in {place}', f'expected a tuple "{key}", got "{field}"', f"Write {corrected_group}")
 
 
 def group_without_numbers(field: str, place: str, key: str, *, is_tuple: bool) -> UnknownField:

@@ -418,7 +418,7 @@ def _read_table(
 
 
 def _no_column_of_fields(
-    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], present: list[str]
+    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: list[str]
 ) -> UnreadableLog:
     """Return the error for a table in which no column has the name of a field."""
     field = "lr" if "lr" in fields or not fields else fields[0]
@@ -433,7 +433,7 @@ def _no_column_of_fields(
     wished = "looks like a learning rate" if any_field else f"has the name of a field ({listed})"
     return UnreadableLog(
         path_text(file),
-        f"no column {wished}; the log has {names_listed(present)}",
+        f"no column {wished}; the log has {names_listed(columns)}",
         instead,
         option="--column",
     )
@@ -442,20 +442,20 @@ def _no_column_of_fields(
 _NAME_EACH_COLUMN = 'Name each column: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
 
 
-def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
+def _group_indices(names_of_fields: Iterable[str], file: Path) -> dict[str, int]:
     """Return a dict from the label of each group (its name, or its index as text) to the index of the group.
 
     Named groups are numbered in order. If a field has columns of named groups and columns of numbered groups, the
     numbers of the latter are not given to named groups.
     """
-    by_field: dict[str, list[str]] = {}
-    for place in wanted:
+    labels_by_field: dict[str, list[str]] = {}
+    for place in names_of_fields:
         field, _, label = place.partition("@")
         if label:
-            by_field.setdefault(field, []).append(label)
-    labels = dict.fromkeys(chain.from_iterable(by_field.values()))
+            labels_by_field.setdefault(field, []).append(label)
+    labels = dict.fromkeys(chain.from_iterable(labels_by_field.values()))
     indices = {label: group_number(label, file) for label in labels if is_group_index(label)}
-    mixed = (of_field for of_field in by_field.values() if not all(map(is_group_index, of_field)))
+    mixed = (of_field for of_field in labels_by_field.values() if not all(map(is_group_index, of_field)))
     taken = {indices[label] for label in chain.from_iterable(mixed) if label in indices}
     free = (index for index in count() if index not in taken)
     return indices | {label: next(free) for label in labels if label not in indices}
@@ -470,8 +470,8 @@ def numbered_cells(
     are_many = len(cells_by_name) > 4
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
-        present = row.keys() & cells_by_name.keys() if are_many else cells_by_name
-        cells = [(name, value) for name in present if not is_blank(value := row.get(name))]
+        columns = row.keys() & cells_by_name.keys() if are_many else cells_by_name
+        cells = [(name, value) for name in columns if not is_blank(value := row.get(name))]
         if not cells or (time is not None and is_blank(row.get(time))):
             continue
         t = number if time is None else update_number(row[time], file)

@@ -222,16 +222,16 @@ def in_main_process(accelerator: Any, function: Callable[[], _T]) -> _T:
         return function()
     from accelerate.utils import broadcast_object_list
 
-    shared: list[Any] = [None, None]
+    shared_results: list[Any] = [None, None]
     if accelerator.is_main_process:
         try:
-            shared[0] = function()
+            shared_results[0] = function()
         except ParamschedError as error:
-            shared[1] = error
-    broadcast_object_list(shared)
-    if shared[1] is not None:
-        raise shared[1]
-    result: _T = shared[0]
+            shared_results[1] = error
+    broadcast_object_list(shared_results)
+    if shared_results[1] is not None:
+        raise shared_results[1]
+    result: _T = shared_results[0]
     return result
 
 
@@ -434,9 +434,9 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
         was = _optimizer_names(saved)
         now = _optimizer_names(schedulers)
         raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
-    for name, many in schedulers.items():
+    for name, schedulers_of_optimizer in schedulers.items():
         was_plan = isinstance(saved[name], Mapping)
-        if was_plan != _is_plan(many):
+        if was_plan != _is_plan(schedulers_of_optimizer):
             kinds = ("a Plan", "MMEngine's schedulers")
             raise StateError(
                 f"param_scheduler: the checkpoint has {kinds[not was_plan]}, but the run has {kinds[was_plan]}. "
@@ -444,17 +444,17 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
             )
         if was_plan:
             continue
-        states = _states_of_this_length(many, saved[name], config, name)
+        states = _states_of_this_length(schedulers_of_optimizer, saved[name], config, name)
         where = f"{name}: " if name else ""
-        compare_states("param_scheduler", many, states, where, error=on_change == "error")
+        compare_states("param_scheduler", schedulers_of_optimizer, states, where, error=on_change == "error")
 
 
-def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
+def _states_of_this_length(schedulers: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
     """Return the saved states, with the present run's `end` for each scheduler whose dict omits `end`."""
     of_optimizer = config[name] if name and isinstance(config, Mapping) and name in config else config
     entries = of_optimizer if isinstance(of_optimizer, (list, tuple)) else [of_optimizer]
     states = list(saved)
-    for index, (scheduler, state, element) in enumerate(zip(many, saved, entries, strict=False)):
+    for index, (scheduler, state, element) in enumerate(zip(schedulers, saved, entries, strict=False)):
         if isinstance(element, Mapping) and "end" not in element:
             lengths = ("end", "T_max", "total_steps", "total_iters", "_schedule_phases")
             computed = {

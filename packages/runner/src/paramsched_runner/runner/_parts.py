@@ -298,7 +298,7 @@ def build_wrappers(
         config = dict(config.items())
     if not isinstance(config, Mapping) or not config or set(config) & {"type", "optimizer"}:
         return {"": _build_wrapper(config, model, path, problems)}
-    built: dict[str, OptimWrapper | None] = {}
+    wrappers: dict[str, OptimWrapper | None] = {}
     for name, element in config.items():
         module = model if model is None else getattr(model, str(name), None)
         is_for_submodule = isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
@@ -306,10 +306,10 @@ def build_wrappers(
             message = f"{type(model).__name__} has no submodule {name!r} to optimize"
             advice = "Name it after a submodule of the model, or pass the optimizer itself"
             problems.add(child_path(path, name), message, advice, code=codes.REFUSED_VALUE)
-            built[name] = None
+            wrappers[name] = None
         else:
-            built[name] = _build_wrapper(element, module, child_path(path, name), problems)
-    return built
+            wrappers[name] = _build_wrapper(element, module, child_path(path, name), problems)
+    return wrappers
 
 
 def _build_wrapper(config: Any, module: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:

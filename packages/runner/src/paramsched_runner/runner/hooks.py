@@ -472,10 +472,10 @@ class LogFile:
         """A dict with the size and SHA-256 of the file."""
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
-    def write(self, line: Mapping[str, Any]) -> None:
+    def write(self, entries: Mapping[str, Any]) -> None:
         """Write a line and flush it, so that it is not lost if the process is killed."""
         if self._stream is not None:
-            text = json.dumps(line) + "\n"
+            text = json.dumps(entries) + "\n"
             with naming_errors(self._stream.name):
                 self._stream.write(text)
                 self._stream.flush()
