@@ -14,10 +14,10 @@ from paramsched.base.pickles import find_modules_in_pickles as _find_modules_in_
 from paramsched.base.pickles import unpickle as unpickle
 from paramsched.base.problem import PlanWarning as PlanWarning
 from paramsched.core import curves as curves
-from paramsched.core.entries import is_installed as _is_installed
-from paramsched.core.entries import register_entries as _register_entries
 from paramsched.core.feedback import hold as hold
 from paramsched.core.feedback import plateau as plateau
+from paramsched.core.lazy_imports import is_installed as _is_installed
+from paramsched.core.lazy_imports import register_entries as _register_entries
 from paramsched.core.schedules import Length as Length
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import anneal as anneal

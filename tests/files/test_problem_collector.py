@@ -6,14 +6,14 @@ import pytest
 
 from paramsched.base.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError
-from paramsched.files import native
+from paramsched.files import plan_data
 from paramsched.files.reading import plain_data
 from support.tables import table
 
 
 def problems(data):
     with pytest.raises(ConfigError) as refusal:
-        native.to_plan(data)
+        plan_data.to_plan(data)
     return refusal.value.lines
 
 

@@ -16,10 +16,10 @@ from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
 from paramsched.core.schedules.combinators import guided, without_rules
-from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, durations_in
 from paramsched.core.schedules.sequence import begins_of, stages_of
 from paramsched.core.schedules.span import MAX_LENGTH, Span, evaluate
+from paramsched.core.schedules.user_shapes import has_own_shape, is_own
 from paramsched.core.time.duration import Duration, count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, RunFacts
 from paramsched.errors import MissingFact, ParamschedError

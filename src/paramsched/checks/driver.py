@@ -20,7 +20,7 @@ from paramsched.checks.checked_line import (
     usual_run,
 )
 from paramsched.checks.messages import plans as messages
-from paramsched.checks.table import LONG_RUN, QUESTIONS, Subject
+from paramsched.checks.questions import LONG_RUN, QUESTIONS, Subject
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
 from paramsched.core.plan.follow import schedules_followed
@@ -28,8 +28,8 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
-from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.user_shapes import has_own_shape
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import PlanError

@@ -1,4 +1,4 @@
-"""The questions about the text, the units and the lengths of a line. Limits and reasons: `table.py`."""
+"""The questions about the text, the units and the lengths of a line. Limits and reasons: `questions.py`."""
 
 from collections import Counter
 from collections.abc import Container, Sequence

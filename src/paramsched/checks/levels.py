@@ -1,4 +1,4 @@
-"""The questions about the levels of a line, which need no times of the run. Limits and reasons: `table.py`."""
+"""The questions about the levels of a line, which need no times of the run. Limits and reasons: `questions.py`."""
 
 from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
@@ -16,8 +16,8 @@ from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.plan.messages.lines import FLOOR_ADVICE, limit_advice
 from paramsched.core.plan.usual import is_round_share
 from paramsched.core.schedules.anneals import is_anneal
-from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.sequence import stages_of
+from paramsched.core.schedules.user_shapes import has_own_shape, is_own
 
 _SAME = 1e-9
 """The largest relative difference of equal numbers."""

@@ -13,7 +13,7 @@ from paramsched.base.words import TOTAL
 from paramsched.checks.checked_line import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.checks.driver import GroupsOf, accumulation_unused, probable_mistakes
 from paramsched.checks.messages import plans as messages
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
 from paramsched.core.plan.follow import schedules_followed
@@ -22,10 +22,10 @@ from paramsched.core.plan.messages.amounts import two_lengths
 from paramsched.core.plan.plan import Bases, Plan, group_of_bases
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, values_inside
 from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.schedules.span import evaluate
+from paramsched.core.schedules.user_shapes import has_own_shape, require_values_until
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import ClockName, Facts, RunFacts, facts_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved

@@ -1,4 +1,4 @@
-"""The questions about the stages of a line, and about how a rate uses the run. Limits and reasons: `table.py`."""
+"""The questions about the stages of a line, and about how a rate uses the run. Limits and reasons: `questions.py`."""
 
 from itertools import pairwise
 from typing import Final
@@ -11,8 +11,8 @@ from paramsched.checks.fragments import unit_of_values, when, whose
 from paramsched.checks.messages import stages as messages
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.own import is_own
 from paramsched.core.schedules.sequence import stages_of
+from paramsched.core.schedules.user_shapes import is_own
 from paramsched.core.time.duration import Duration
 
 # ---------------------------------------------------------------------- does it jump, or change nothing?

@@ -32,9 +32,9 @@ from paramsched.cli._input import (
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.core.curves import Floats
-from paramsched.core.entries import is_installed
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import Field
+from paramsched.core.lazy_imports import is_installed
 from paramsched.core.plan import (
     Binding,
     BoundLine,

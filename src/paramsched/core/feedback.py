@@ -15,7 +15,7 @@ from paramsched.base.pickles import Reduced, pickled
 from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
-from paramsched.core.entries import notebook_display
+from paramsched.core.lazy_imports import notebook_display
 from paramsched.core.messages import metrics as messages
 from paramsched.core.number_checks import (
     check_fields,

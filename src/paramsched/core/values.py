@@ -12,9 +12,9 @@ from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import RESERVED
-from paramsched.core.answering import answering_class
-from paramsched.core.entries import warnings_of
+from paramsched.core.checked_calls import answering_class
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
+from paramsched.core.lazy_imports import warnings_of
 from paramsched.core.messages import values as messages
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
@@ -24,9 +24,9 @@ from paramsched.core.plan.messages.lines import limit_advice
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.plan.resolution import updates_of_total
 from paramsched.core.schedules.anneals import require_positive_base
-from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
+from paramsched.core.schedules.user_shapes import has_open_function, require_values_until
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.answering import refused_keyword
+from paramsched.core.checked_calls import refused_keyword
 from paramsched.core.number_checks import is_real_number
 from paramsched.core.plan import (
     FORMS,

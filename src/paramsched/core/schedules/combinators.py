@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 import numpy as np
 
 from paramsched.base.params import Positive, readable
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.anneals import constant

@@ -7,7 +7,7 @@ from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.combinators import followed_target
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.messages import own as messages
+from paramsched.core.schedules.messages import user_shapes as messages
 from paramsched.core.schedules.schedule import Schedule, Shape, shape_of_name, values_inside
 from paramsched.core.schedules.text import parse_own, parse_value
 

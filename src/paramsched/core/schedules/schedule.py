@@ -17,7 +17,7 @@ from paramsched.base.words import printable, shown_fields, text_on_screen
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
-from paramsched.core.entries import load_entry, notebook_display
+from paramsched.core.lazy_imports import load_entry, notebook_display
 from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.messages import combinations as messages

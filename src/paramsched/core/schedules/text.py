@@ -22,8 +22,8 @@ from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
-from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
+from paramsched.core.checked_calls import answering, unknown_argument
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.messages.numbers import NumberKind
 from paramsched.core.number_checks import is_finite_number

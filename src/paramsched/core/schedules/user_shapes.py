@@ -18,7 +18,7 @@ from paramsched.core.curves.curve import Curve
 from paramsched.core.messages.calls import not_a_function
 from paramsched.core.schedules.definition import Over, Role
 from paramsched.core.schedules.level import Level, level_of, split_level
-from paramsched.core.schedules.messages import own as messages
+from paramsched.core.schedules.messages import user_shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape
