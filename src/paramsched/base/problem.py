@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, final
 
-from paramsched.base.codes import SYNTAX, CheckRule, Severity, check_rules
+from paramsched.base.codes import SYNTAX, CheckRule, Severity, rules_by_code
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import bounded, printable, printable_lines
@@ -120,7 +120,7 @@ class Problem:
     @property
     def rule(self) -> CheckRule:
         """The rule with this code. The code of another package, such as `ACME1`, is an error without a description."""
-        return check_rules().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
+        return rules_by_code().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
 
     @property
     def severity(self) -> Severity:

@@ -336,7 +336,7 @@ class CheckedLine:
     def _evaluate(self, resolved: Schedule) -> None:
         """Compute the values at some times of the run; without them, the schedule in the run is unknown too."""
         times = times_to_look_at(resolved, self.end)
-        multiples = values_of(resolved, times)
+        multiples = multiples_at(resolved, times)
         if multiples is None:
             self.resolved = None
             return
@@ -431,7 +431,7 @@ class CheckedLine:
         if self.parts[0].kind != "product":
             ends += [level for stage in self.stages if stage.levels is not None for level in stage.levels]
         elif self.resolved is not None and self.resolved.length is not None:
-            last = values_of(self.resolved, np.array([self.end]))
+            last = multiples_at(self.resolved, np.array([self.end]))
             ends += [] if last is None else last.tolist()
         return Extremes(min(ends), max(ends))
 
@@ -476,7 +476,7 @@ class CheckedLine:
             return StageLevels(first, last, min(first, last), max(first, last))
         end = min(max(1, ceil(self.end - begin if length is None else length)), MAX_LENGTH)
         times = times_to_look_at(stage, end)
-        values = values_of(stage, times if length is None else np.append(times, end))
+        values = multiples_at(stage, times if length is None else np.append(times, end))
         if values is None or not np.isfinite(values).all():
             return None
         return StageLevels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
@@ -516,8 +516,8 @@ _NO_TIMES: Final = np.empty(0, np.int64)
 _NO_VALUES: Final = np.empty(0)
 
 
-def values_of(schedule: Schedule, times: Integers) -> Floats | None:
-    """Return the values of a schedule for a base of 1; None if they cannot be computed."""
+def multiples_at(schedule: Schedule, times: Integers) -> Floats | None:
+    """Return the multiples of base of a schedule at some times; None if they cannot be computed."""
     try:
         return evaluate(schedule, times, 1.0)
     except (ParamschedError, ArithmeticError, MemoryError, ValueError):

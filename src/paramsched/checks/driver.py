@@ -73,7 +73,7 @@ def probable_mistakes(
             schedule = without_rules(followed_by(binding))
         except PlanError:
             continue
-        groups = _groups_of_line(binding, schedule, groups_of)
+        groups = _groups_with_bases(binding, schedule, groups_of)
         in_run = planned.get(binding_key(binding)) if plan.clock == UPDATES else None
         if trial is not None and trial.is_real and in_run is not None:
             run = trial
@@ -87,7 +87,7 @@ def probable_mistakes(
     yield from _problems_of_lines(lines)
 
 
-def _groups_of_line(binding: Binding, schedule: Schedule, groups_of: GroupsOf) -> Sequence[GroupBase]:
+def _groups_with_bases(binding: Binding, schedule: Schedule, groups_of: GroupsOf) -> Sequence[GroupBase]:
     """Return the groups of a line with their bases; that of a target is its initial value."""
     if isinstance(binding.field, Target):
         return [(binding.name, binding.field.initial)]

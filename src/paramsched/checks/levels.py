@@ -8,7 +8,7 @@ from operator import itemgetter
 import numpy as np
 
 from paramsched.checks.answer import Answer
-from paramsched.checks.checked_line import CheckedLine, LineStage, StageLevels, values_of
+from paramsched.checks.checked_line import CheckedLine, LineStage, StageLevels, multiples_at
 from paramsched.checks.fragments import absolute_levels, when, whose
 from paramsched.checks.messages import levels as messages
 from paramsched.core.feedback import Plateau
@@ -209,7 +209,7 @@ def sum_above_base(line: CheckedLine) -> Answer | None:
 def _are_below_base(line: CheckedLine, stage: LineStage) -> bool:
     """Return whether the schedules of a sum are from 0 to base, and at least two are curves or all reach base."""
     parts = () if stage.resolved is None else stage.resolved.parts()
-    several = [values_of(schedule, line.times) for schedule in parts]
+    several = [multiples_at(schedule, line.times) for schedule in parts]
     of_curves = sum(schedule.kind != "constant" for schedule in stage.written.parts()) >= 2
     return bool(parts) and all(
         values is not None and values.min() >= 0 and values.max() <= 1 and (of_curves or values.max() == 1)

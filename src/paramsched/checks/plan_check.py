@@ -6,7 +6,7 @@ from math import ceil, isfinite
 from typing import Any, Final, Unpack
 
 from paramsched.base import codes
-from paramsched.base.codes import REFUSED_VALUE, CheckRule, check_rules
+from paramsched.base.codes import REFUSED_VALUE, CheckRule, rules_by_code
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL
@@ -86,7 +86,7 @@ def rule_of_code(text: str) -> CheckRule:
     >>> rule_of_code("ps201").name
     'beyond-total'
     """
-    for rule in check_rules().values():
+    for rule in rules_by_code().values():
         if text.lower() in (rule.code.lower(), rule.name):
             return rule
     raise messages.unknown_rule(text)
@@ -107,7 +107,7 @@ def codes_given(selection: str | Collection[str]) -> frozenset[str]:
         selection = ",".join(selection)
     selected: set[str] = set()
     for text in selection.replace(",", " ").split():
-        selected |= {code for code in check_rules() if code.startswith(text.upper())} or {rule_of_code(text).code}
+        selected |= {code for code in rules_by_code() if code.startswith(text.upper())} or {rule_of_code(text).code}
     return frozenset(selected)
 
 
@@ -286,14 +286,14 @@ def groups_of_binding(
     """
     field = Field.of(binding.name)
     bases = [
-        (group.get("name", index), _base_in(group, field))
+        (group.get("name", index), _base_if_known(group, field))
         for index, group in enumerate(groups)
         if of_all or is_selected(binding.groups, group, index)
     ]
     return [(label, base) for label, base in bases if base is not None and isfinite(base)]
 
 
-def _base_in(group: Mapping[str, Any], field: Field) -> float | None:
+def _base_if_known(group: Mapping[str, Any], field: Field) -> float | None:
     """Return the base of a field in a group: the recorded one of a plan, else the present value; None if unknown."""
     recorded = recorded_base(group, field.slot)
     return Bases.value(group, field) if recorded is None else float(recorded)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from paramsched.checks.answer import Answer, in_unit
-from paramsched.checks.checked_line import CheckedLine, LinePart, LineStage, values_of
+from paramsched.checks.checked_line import CheckedLine, LinePart, LineStage, multiples_at
 from paramsched.checks.fragments import unit_of_values, when, whose
 from paramsched.checks.messages import stages as messages
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
@@ -81,7 +81,7 @@ def idle_shape(line: CheckedLine) -> Answer | None:
             or line_part.resolved.args.get("over") == _NO_LENGTH
         ):
             continue
-        values = values_of(line_part.resolved, _TIMES_OF_IDLE)
+        values = multiples_at(line_part.resolved, _TIMES_OF_IDLE)
         if values is not None and (values == 1.0).all():
             return messages.idle_shape(written)
     return None
@@ -242,7 +242,7 @@ def zero_at_the_end(
     is_meant = has_few_steps or (bool(earlier) and stage.is_constant and stage.written.args["value"] == 0)
     if 1 - (line.times[above[-1]] + 1) / line.end < (longest_meant if is_meant else longest):
         return None
-    return messages.zero_at_the_end(_last_level(line, int(above[-1]), limit))
+    return messages.zero_at_the_end(_reached_level(line, int(above[-1]), limit))
 
 
 def last_level_early(line: CheckedLine, high: float, early: float, counted_run: int, tiny_run: int) -> Answer | None:
@@ -254,7 +254,7 @@ def last_level_early(line: CheckedLine, high: float, early: float, counted_run: 
         return None
     if line.end < counted_run or line.times[above[-1]] + 1 > early * line.end:
         return None
-    last = _last_level(line, int(above[-1]), limit)
+    last = _reached_level(line, int(above[-1]), limit)
     return messages.last_level_early(last, float(line.values[-1]), unit_of_values(line))
 
 
@@ -262,7 +262,7 @@ def _is_used_rate(line: CheckedLine, tiny_run: int) -> bool:
     return line.is_rate and line.is_comparable and line.end >= tiny_run
 
 
-def _last_level(line: CheckedLine, last: int, limit: float) -> messages.LastLevel:
+def _reached_level(line: CheckedLine, last: int, limit: float) -> messages.LastLevel:
     """Return when a rate reaches the level that it keeps, after the last evaluated update above a limit."""
     begin = int(line.times[last]) + 1
     if last + 1 < len(line.times):

@@ -343,15 +343,17 @@ def _differences(saved_state: Mapping[str, Any], state: Mapping[str, Any]) -> It
     is_as_long = saved_state.get("total") == state["total"]
     if not is_as_long:
         yield f"total: {saved_state.get('total')} -> {state['total']}"
-    written = dict(_changed(saved_state, state, "lines"))
-    for name, change in _changed(saved_state, state, "lines_in_updates"):
+    written = dict(_changed_entries(saved_state, state, "lines"))
+    for name, change in _changed_entries(saved_state, state, "lines_in_updates"):
         if name in written or is_as_long:  # another length changes the other lines too
             yield f"{name}: {written.get(name, change)}"
-    for name, change in _changed(saved_state, state, "bases"):
+    for name, change in _changed_entries(saved_state, state, "bases"):
         yield f"base of {name}: {change}"
 
 
-def _changed(saved_state: Mapping[str, Any], state: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
+def _changed_entries(
+    saved_state: Mapping[str, Any], state: Mapping[str, Any], pattern: str
+) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each entry of a part of two states that differs."""
     saved_entry = saved_state.get(pattern)
     was = saved_entry if isinstance(saved_entry, Mapping) else {}

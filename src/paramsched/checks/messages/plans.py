@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from paramsched.base import codes
-from paramsched.base.codes import check_rules
+from paramsched.base.codes import rules_by_code
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL, did_you_mean
 from paramsched.checks.answer import updates_text
@@ -99,10 +99,10 @@ def first_update_is_zero() -> str:
 
 def unknown_rule(name: str) -> InvalidArgument:
     """Return the error for a name that is neither a code nor a name of a rule."""
-    names = [text for rule in check_rules().values() for text in (rule.code, rule.name)]
+    names = [text for rule in rules_by_code().values() for text in (rule.code, rule.name)]
     near = did_you_mean(name, names) if len(name) > 5 else "codes are PS101, PS205 and so on"
     code = f"PS{name}"
-    example = code if code in check_rules() else "PS205"
+    example = code if code in rules_by_code() else "PS205"
     return InvalidArgument(f'check rule "{name}"', f"unknown rule; {near}", example=example)
 
 

@@ -183,7 +183,7 @@ def _product_text(call: Schedule) -> str:
     first, *rest = operands
     is_negative = first == _MINUS_ONE
     written = rest if is_negative else operands
-    factors = [operand for operand in written if _is_factor(operand)]
+    factors = [operand for operand in written if _is_written_as_number(operand)]
     # Two numbers beside each other would be read as one.
     is_alone = len(factors) == 1 and len(written) > 1
     texts = [
@@ -193,10 +193,10 @@ def _product_text(call: Schedule) -> str:
     text = chain_text(texts, " * ".join)
     if not is_negative:
         return text
-    return f"-({text})" if written and _is_factor(written[0]) else f"-{text}"  # -0.1 alone is a number
+    return f"-({text})" if written and _is_written_as_number(written[0]) else f"-{text}"  # -0.1 alone is a number
 
 
-def _is_factor(schedule: Schedule) -> bool:
+def _is_written_as_number(schedule: Schedule) -> bool:
     """Return whether an operand of a product is written as a number: `0.1 * constant()`."""
     if (
         schedule.kind != "constant"

@@ -472,14 +472,14 @@ def _meant_length(text: str) -> str | None:
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
     """Write one amount with its unit, as a user would."""
     if unit == "percent":
-        return f"{_amount_text(amount)}%"
+        return f"{_exact_text(amount)}%"
     if unit == "updates":
         if alone and amount.denominator == 1:
-            return _amount_text(amount)
-        return "1 step" if amount == 1 else f"{_amount_text(amount)} steps"
+            return _exact_text(amount)
+        return "1 step" if amount == 1 else f"{_exact_text(amount)} steps"
     if amount == 1:
         return "1 batch" if unit == "batches" else f"1 {unit[:-1]}"
-    return f"{_scaled_text(amount) if unit in _SCALED_UNITS else _amount_text(amount)} {unit}"
+    return f"{_scaled_text(amount) if unit in _SCALED_UNITS else _exact_text(amount)} {unit}"
 
 
 def count_text(count: Fraction, unit: str) -> str:
@@ -502,11 +502,11 @@ def _scaled_text(amount: Fraction) -> str:
     for scale, size in _WRITTEN_SCALES.items():
         places = _decimal_places(amount / size)
         if amount >= size and places is not None and places <= _MOST_SCALED_DIGITS:
-            return f"{_amount_text(amount / size)}{scale}"
-    return _amount_text(amount)
+            return f"{_exact_text(amount / size)}{scale}"
+    return _exact_text(amount)
 
 
-def _amount_text(amount: Fraction) -> str:
+def _exact_text(amount: Fraction) -> str:
     """Write an exact amount: with all its decimal digits, or as a fraction if it has no finite decimal form."""
     digits = _decimal_places(amount)
     if digits is None or digits > MOST_DIGITS:

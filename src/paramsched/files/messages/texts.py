@@ -3,7 +3,6 @@
 from typing import Final
 
 from paramsched.base.codes import (
-    REFUSED_VALUE,
     SAID_TWICE,
     UNREADABLE,
     WRONG_TYPE,
@@ -13,6 +12,7 @@ from paramsched.base.problem_collector import short_json, type_name_of
 from paramsched.base.words import ROOT
 from paramsched.core.schedules.text import MOST_BYTES, MOST_DEPTH, MOST_WORDS
 from paramsched.errors import ConfigError, shown
+from paramsched.files.messages.entries import refused_entry
 
 _SHORT_TEXT: Final = "a plan is a short text"
 _ONE_LINE: Final = "Use one line of text"
@@ -66,7 +66,7 @@ def nested_too_deep(source: str, text: str, place: int) -> ConfigError:
 
 def value_nested_too_deep(path: str) -> Problem:
     """Return the problem of a value in code that is nested too deep."""
-    return _refused(path, _nesting(), _ONE_LINE)
+    return refused_entry(path, _nesting(), _ONE_LINE)
 
 
 def _nesting() -> str:
@@ -135,18 +135,18 @@ def invalid_syntax(source: str, text: str, place: int, format: str, sentence: st
 
 def date_or_time(path: str, value: object) -> Problem:
     """Return the problem of a value that YAML reads as a date or a time."""
-    return _refused(path, f"{value} is a date or a time", "Use text in quotes, or a number")
+    return refused_entry(path, f"{value} is a date or a time", "Use text in quotes, or a number")
 
 
 def not_in_files(path: str, value: object) -> Problem:
     """Return the problem of a value of a type that no file contains."""
     advice = "Use numbers, text, lists and mappings"
-    return _refused(path, f"a file cannot contain {type(value).__name__}", advice)
+    return refused_entry(path, f"a file cannot contain {type(value).__name__}", advice)
 
 
 def not_a_real_number(path: str, value: object) -> Problem:
     """Return the problem of a complex number."""
-    return _refused(path, f"expected a real number, got {value!r}", "For example: 1")
+    return refused_entry(path, f"expected a real number, got {value!r}", "For example: 1")
 
 
 def not_finite(path: str, value: float) -> Problem:
@@ -154,7 +154,7 @@ def not_finite(path: str, value: float) -> Problem:
     message = "the number is too large for any schedule"
     if isinstance(value, float):
         message = f"the number must be finite, got {value}"
-    return _refused(path, message, "For example: 1")  # which is a length too
+    return refused_entry(path, message, "For example: 1")  # which is a length too
 
 
 def key_of_wrong_type(path: str, key: object) -> Problem:
@@ -165,13 +165,9 @@ def key_of_wrong_type(path: str, key: object) -> Problem:
 def key_too_large(path: str, key: int) -> Problem:
     """Return the problem of an integer that is the index of no group, and maybe too long to be printed."""
     message = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
-    return _refused(path, message, _KEY)
+    return refused_entry(path, message, _KEY)
 
 
 def key_twice(path: str) -> Problem:
     """Return the problem of a key that occurs twice in a mapping."""
     return Problem(path, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
-
-
-def _refused(path: str, message: str, advice: str) -> Problem:
-    return Problem(path, message, advice, code=REFUSED_VALUE)

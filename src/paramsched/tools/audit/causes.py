@@ -185,7 +185,7 @@ def _shift(pairs: Sequence[PlannedColumn]) -> Cause | None:
         return None
     most = min(int(shown.column.t.max()), _MOST_SHIFTED)
     numbers = np.append(np.arange(1, most + 1), np.arange(-1, -most - 1, -1))
-    for begin in dict.fromkeys((0, _first_difference(pairs))):
+    for begin in dict.fromkeys((0, _first_update_unlike(pairs))):
         for n, bases in _explaining(pairs, shown, partial(_shifted, begin), numbers):
             direction = "later" if n > 0 else "earlier"
             count = f"{abs(n):,} update{'s' * (abs(n) != 1)}"
@@ -218,7 +218,7 @@ def _times(clock: Callable[[Any, Any], Any], n: int, t: Times) -> Any:
     return clock(t, n)
 
 
-def _first_difference(pairs: Sequence[PlannedColumn]) -> int:
+def _first_update_unlike(pairs: Sequence[PlannedColumn]) -> int:
     """Return the update of the first value that is not as planned with the base of those before."""
     rows = [(pair.column.t, explained_first(pair, pair.column.t)[0]) for pair in pairs]
     return min((int(t[count]) for t, count in rows if count < t.size), default=0)

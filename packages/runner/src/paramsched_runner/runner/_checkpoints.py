@@ -404,8 +404,10 @@ def state_of(parts: SavedParts, position: Position, seed: int) -> dict[str, Any]
         "processes": parts.accelerator.num_processes,
         "shapes": shapes_of(parts.accelerator),
         "param_schedulers": {
-            name: {"plan": many[0].state_dict()} if _is_plan(many) else [element.state_dict() for element in many]
-            for name, many in parts.schedulers.items()
+            name: {"plan": its_schedulers[0].state_dict()}
+            if _has_plan(its_schedulers)
+            else [element.state_dict() for element in its_schedulers]
+            for name, its_schedulers in parts.schedulers.items()
         },
         "optimizers": optimizers,
         "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(parts.hooks) if hasattr(hook, "state_dict")},
@@ -436,7 +438,7 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
         raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
     for name, schedulers_of_optimizer in schedulers.items():
         was_plan = isinstance(saved[name], Mapping)
-        if was_plan != _is_plan(schedulers_of_optimizer):
+        if was_plan != _has_plan(schedulers_of_optimizer):
             kinds = ("a Plan", "MMEngine's schedulers")
             raise StateError(
                 f"param_scheduler: the checkpoint has {kinds[not was_plan]}, but the run has {kinds[was_plan]}. "
@@ -464,8 +466,8 @@ def _states_of_this_length(schedulers: Sequence[Any], saved: Any, config: Any, n
     return states
 
 
-def _is_plan(many: Sequence[Any]) -> bool:
-    return len(many) == 1 and isinstance(many[0], Scheduler)
+def _has_plan(schedulers: Sequence[Any]) -> bool:
+    return len(schedulers) == 1 and isinstance(schedulers[0], Scheduler)
 
 
 def _optimizer_names(names: Any) -> str:
@@ -490,17 +492,17 @@ def load_state(
         if stepper.inner.base_param_settings is not None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"] or {})
     loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
-    for name, many in parts.schedulers.items():
-        if _is_plan(many):
-            if id(many[0]) not in loaded:
-                loaded.add(id(many[0]))
-                many[0].load_state_dict(saved[name]["plan"])
+    for name, its_schedulers in parts.schedulers.items():
+        if _has_plan(its_schedulers):
+            if id(its_schedulers[0]) not in loaded:
+                loaded.add(id(its_schedulers[0]))
+                its_schedulers[0].load_state_dict(saved[name]["plan"])
         else:
             # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"
-            states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
+            states = _states_of_this_length(its_schedulers, saved[name], config, name) if keeps else saved[name]
             epoch_length = parts.facts.epoch_length
-            restore(many, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
+            restore(its_schedulers, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
     for name, parameter in parts.model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
