@@ -162,9 +162,13 @@ class MetricRule(ABC, Generic[State]):
         """The time of the run from which on values count; None if all do."""
         return None if self.after is None else Duration.of(self.after)
 
-    def _advice_if_ignored(self, value: float) -> str | None:
-        """Return the advice of the warning that a value is ignored; None if it counts."""
-        return None
+    def _is_ignored(self, value: float) -> bool:
+        """Return whether a value is not counted, of which the user is warned."""
+        return False
+
+    def _advice_if_ignored(self, value: float) -> str:
+        """Return the advice about an ignored value; empty if no argument of the rule counts it."""
+        return ""
 
     @abstractmethod
     def init(self) -> State:
@@ -228,9 +232,9 @@ def ignored_metrics(
     """
     for rule in rules:
         value = metrics[rule.metric]
-        advice = rule._advice_if_ignored(value)
-        if advice is not None and rule.metric not in reported:
+        if rule._is_ignored(value) and rule.metric not in reported:
             reported.add(rule.metric)
+            advice = rule._advice_if_ignored(value)
             yield messages.ignored_value(call, rule.metric, value, t, rule, advice)
 
 
@@ -509,12 +513,14 @@ class Hold(MetricRule[HoldState]):
         if self.high is not None and self.high < 1:
             raise messages.upper_bound_excludes_start(self.high)
 
-    def _advice_if_ignored(self, value: float) -> str | None:
-        if math.isnan(value) or self._is_left_out(value):  # a NaN is neither above nor below the target
-            return ""
-        if math.isfinite(value) or self.nonfinite != "ignore":
-            return None
-        return messages.to_count_it(replace(self, nonfinite="count"))
+    def _is_ignored(self, value: float) -> bool:
+        return self._never_counts(value) or (self.nonfinite == "ignore" and not math.isfinite(value))
+
+    def _advice_if_ignored(self, value: float) -> str:
+        return "" if self._never_counts(value) else messages.to_count_it(replace(self, nonfinite="count"))
+
+    def _never_counts(self, value: float) -> bool:
+        return math.isnan(value) or self._is_left_out(value)  # a NaN is neither above nor below the target
 
     def init(self) -> HoldState:
         return HoldState()
@@ -630,9 +636,10 @@ class Plateau(MetricRule[PlateauState]):
     eps: float = field(default=0.0, metadata=checked(not_negative))
     nonfinite: Nonfinite = field(default="ignore", metadata=one_of(Nonfinite))
 
-    def _advice_if_ignored(self, value: float) -> str | None:
-        if math.isfinite(value) or self.nonfinite != "ignore":
-            return None
+    def _is_ignored(self, value: float) -> bool:
+        return self.nonfinite == "ignore" and not math.isfinite(value)
+
+    def _advice_if_ignored(self, value: float) -> str:
         return messages.to_count_it(replace(self, nonfinite="count"))
 
     def init(self) -> PlateauState:

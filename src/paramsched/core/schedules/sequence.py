@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import chain, pairwise, repeat
 from math import ceil, floor, isfinite
 from operator import is_
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -278,7 +278,11 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     connected = connect(in_run, planned_parts, span.of_planned)
     counted = [planned.schedule for planned in connected]
     same = len(counted) == len(stages) and all(map(is_, counted, stages))
-    return _sequence_of_planned(call if same else call.with_args(stages=tuple(counted)), connected, span.of_planned)
+    counted_call = call if same else call.with_args(stages=tuple(counted))
+    planned_stages = _PlannedStages(connected, span.of_planned, is_affine=counted_call.affine)
+    return PlannedSchedule(
+        counted_call, planned_stages.length, planned_stages.held, planned_stages.values, planned_stages.edges
+    )
 
 
 def refuse_two_without_length(call: Schedule) -> None:
@@ -327,61 +331,86 @@ def _has_length(planned: PlannedSchedule, available: Number, span: Span) -> bool
     return exact is not None and span.boundary(exact) == available
 
 
-def _sequence_of_planned(call: Schedule, planned_parts: list[PlannedSchedule], counted: Span) -> PlannedSchedule:
-    """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
-    begins = list[Number]()
-    begin = Fraction(0)
-    last = planned_parts[-1]
-    for planned in planned_parts:
-        begins.append(exact_number(begin))
-        begin += planned.length or 0
-    length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
-    places = list[float]()
-    reads = list[Any]()
-    for planned, start in _taking_time(planned_parts, begins, counted):
-        places.append(count_of(start))
-        reads.append(_as_stage(planned, is_affine=call.affine))
+@final
+class _PlannedStages:
+    """Planned stages: each is read from its start to that of the next, and the last for ever.
 
-    def values(t: Array, base: Base) -> Array:
+    Args:
+        stages: the planned stages.
+        counted: the span in which a planned stage is planned again.
+        is_affine: True if the sequence is affine.
+
+    `length` is the length of all stages, and `held` the time from which the value is constant; None if there is none.
+    """
+
+    def __init__(self, stages: list[PlannedSchedule], counted: Span, *, is_affine: bool) -> None:
+        self._stages = stages
+        self._last = stages[-1]
+        self._begins = _begins_of_planned(stages)
+        taking_time = _taking_time(stages, self._begins, counted)
+        self._read_begins = [count_of(begin) for _, begin in taking_time]
+        self._reads = [_as_stage(planned, is_affine=is_affine) for planned, _ in taking_time]
+        self.length = self._after_last_begin(self._last.length)
+        self.held = self._after_last_begin(self._last.held)
+
+    def _after_last_begin(self, time: Number | None) -> Number | None:
+        return None if time is None else exact_number(Fraction(self._begins[-1]) + time)
+
+    def values(self, t: Array, base: Base) -> Array:
+        """Return the values at some times, each from the stage that it is in."""
         if not t.size:
-            return read(0, t, base)
-        first, final = (max(bisect_right(places, time.item()) - 1, 0) for time in (t.min(), t.max()))
-        if first == final:
-            return read(final, t, base)
+            return self._values_of_stage(0, t, base)
+        first = self._stage_at(t.min().item())
+        last = self._stage_at(t.max().item())
+        if first == last:
+            return self._values_of_stage(last, t, base)
         out = np.empty((*base.rows, t.size))
         if (t[1:] >= t[:-1]).all():
-            ends = [0, *np.searchsorted(t, places[first + 1 : final + 1]).tolist(), t.size]
+            ends = [0, *np.searchsorted(t, self._read_begins[first + 1 : last + 1]).tolist(), t.size]
             indices: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
         else:
-            which = np.searchsorted(places, t, side="right") - 1
-            indices = (np.flatnonzero(which == place) for place in range(first, final + 1))
+            stages = np.searchsorted(self._read_begins, t, side="right") - 1
+            indices = (np.flatnonzero(stages == place) for place in range(first, last + 1))
         for place, index in enumerate(indices, first):
             times = t[index]
             if times.size:
-                out[..., index] = read(place, times, base.at_times(index, t.size))
+                out[..., index] = self._values_of_stage(place, times, base.at_times(index, t.size))
         return out
 
-    def read(place: int, t: Array, base: Base) -> Array:
-        begin = places[place]
+    def _stage_at(self, time: float) -> int:
+        return max(bisect_right(self._read_begins, time) - 1, 0)
+
+    def _values_of_stage(self, place: int, t: Array, base: Base) -> Array:
+        """Return the values of one stage at times of the sequence."""
+        begin = self._read_begins[place]
         since_begin = t - begin if begin else t
-        if isinstance(begin, float) and length is not None and last.length is not None:
+        last = self._last.length
+        if isinstance(begin, float) and self.length is not None and last is not None:
             # A rounded difference could be below the length of the last stage at the end of the sequence.
-            since_begin = np.where(t >= count_of(length), np.maximum(since_begin, count_of(last.length)), since_begin)
-        return reads[place](since_begin, base)
+            since_begin = np.where(t >= count_of(self.length), np.maximum(since_begin, count_of(last)), since_begin)
+        values: Array = self._reads[place](since_begin, base)
+        return values
 
-    def edges(since: Number, until: Number) -> Iterator[Number]:
-        for planned, begin in zip(planned_parts, begins, strict=True):
-            if begin <= until:
-                available = until - begin if planned.length is None else min(until - begin, planned.length)
-                inner = (
-                    planned.edges_and_end(max(floor(since - begin), 0), ceil(available))
-                    if since <= begin + available
-                    else ()
-                )
-                yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
+    def edges(self, since: Number, until: Number) -> Iterator[Number]:
+        """Yield the boundaries of the stages, and the edges in them."""
+        for planned, begin in zip(self._stages, self._begins, strict=True):
+            if begin > until:
+                continue
+            available = until - begin if planned.length is None else min(until - begin, planned.length)
+            inner: Iterable[Number] = ()
+            if since <= begin + available:
+                inner = planned.edges_and_end(max(floor(since - begin), 0), ceil(available))
+            yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
 
-    held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
-    return PlannedSchedule(call, length, held, values, edges)
+
+def _begins_of_planned(stages: list[PlannedSchedule]) -> list[Number]:
+    """Return the start of each planned stage, after the lengths of those before."""
+    begins = list[Number]()
+    begin = Fraction(0)
+    for planned in stages:
+        begins.append(exact_number(begin))
+        begin += planned.length or 0
+    return begins
 
 
 def _taking_time(
