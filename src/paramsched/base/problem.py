@@ -149,8 +149,8 @@ class Problem:
 
     def in_file(self, file: str) -> str:
         """Return the place in a file, the message, and the line of the file with a caret if it is known."""
-        place = bounded(self.location(self.file or file), _MOST_OF_PATH)
-        return printable_lines("\n".join(filter(None, [f"{place}: {self.path_and_message}", self.pointer])))
+        location = bounded(self.location(self.file or file), _MOST_OF_PATH)
+        return printable_lines("\n".join(filter(None, [f"{location}: {self.path_and_message}", self.pointer])))
 
     @property
     def place_and_message(self) -> str:

@@ -60,8 +60,8 @@ def table_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
     lines = []
     for row in rows:
         padded = [
-            blank + text if place < right else text + blank
-            for place, (text, size) in enumerate(zip(row, widths, strict=True))
+            blank + text if index < right else text + blank
+            for index, (text, size) in enumerate(zip(row, widths, strict=True))
             for blank in [" " * (size - cell_width(text))]
         ]
         lines.append("  ".join(padded).rstrip())

@@ -198,7 +198,7 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
     whole = "".join(meant)
     letters = iter(whole)
     is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(text in letters for text in typed[0])  # invsqrt
-    has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
+    has_more = any(typed[:index] + typed[index + 1 :] == meant for index in range(len(typed)))  # linear_decay
     is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
     return is_short or has_more or is_part or _similarity("".join(typed), whole) > 0.9
 

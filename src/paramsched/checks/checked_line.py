@@ -363,8 +363,8 @@ class CheckedLine:
         inside = written.parts()
         in_run = () if resolved is None else resolved.parts()
         over_run = over_run and kind_of_part not in _OWN_TIME
-        for place, schedule in enumerate(inside):
-            same = in_run[place] if len(in_run) == len(inside) else None
+        for index, schedule in enumerate(inside):
+            same = in_run[index] if len(in_run) == len(inside) else None
             # One with `of` was planned for a run of another length, as after Plan.change.
             self._read(schedule, same, over_run=over_run and schedule.args.get("of") is None, hidden=hidden)
 
@@ -403,11 +403,11 @@ class CheckedLine:
         """True if the values are proportional to those of the real run: not a mix of multiples and values."""
         return self.is_real or self.share == "all"
 
-    def first_time(self, place: int, holds: Callable[[float], bool]) -> int:
+    def first_time(self, index: int, holds: Callable[[float], bool]) -> int:
         """Return the update from which on `holds` is true, between an evaluated update and the one before."""
         assert self.resolved is not None
-        low = int(self.times[place - 1]) if place else -1
-        high = int(self.times[place])
+        low = int(self.times[index - 1]) if index else -1
+        high = int(self.times[index])
         while high - low > 1:
             middle = (low + high) // 2
             value = float(evaluate(self.resolved, np.array([middle]), 1.0 if self.base is None else self.base)[0])

@@ -77,12 +77,12 @@ def counts_in_warmup(line: CheckedLine, at_peak: float, high: float) -> Answer |
         return None
     peak = at_peak * float(line.multiples.max())
     is_high = line.multiples >= peak
-    place = int(np.argmax(is_high))
-    falls_later = (np.diff(is_high[place:].astype(int)) > 0).any()
+    index = int(np.argmax(is_high))
+    falls_later = (np.diff(is_high[index:].astype(int)) > 0).any()
     if is_high[0] or line.multiples[0] >= high * line.multiples.max() or falls_later:
         return None
     written = _time_of_warmup(line, peak)
-    reached = line.first_time(place, lambda value: value >= at_peak * float(line.values.max()))
+    reached = line.first_time(index, lambda value: value >= at_peak * float(line.values.max()))
     epochs = _in_epochs(line, written, reached)
     if epochs is None:
         return None

@@ -142,13 +142,13 @@ def _levels_near_zero(line: CheckedLine, limit: float, step: float) -> list[Stag
     """Return the levels of the stages that are below a limit, except warmups and steps of a staircase."""
     near = list[StageLevels]()
     end: float | None = None  # of the stage before, if that is not near 0
-    for place, stage in enumerate(line.stages, 1):
+    for number, stage in enumerate(line.stages, 1):
         levels = stage.levels
         before = end
         end = None if levels is None else abs(levels.last)
         if levels is None or levels.low < 0 or levels.high > limit:
             continue
-        is_warmup = levels.last > levels.first and place < len(line.stages)
+        is_warmup = levels.last > levels.first and number < len(line.stages)
         if not is_warmup and (before is None or before > step * levels.first):
             near.append(levels)
             end = None
@@ -278,8 +278,8 @@ def _begins_ramp(line: CheckedLine, level: float) -> bool:
 
 def _first_at(line: CheckedLine, level: float) -> float:
     """Return the first evaluated update at which a line has a level; infinity if it never has."""
-    places = np.flatnonzero(np.abs(line.multiples - level) < _SAME)
-    return float(places[0]) if len(places) else inf
+    indices = np.flatnonzero(np.abs(line.multiples - level) < _SAME)
+    return float(indices[0]) if len(indices) else inf
 
 
 # ---------------------------------------------------------------------- is it far above base?
@@ -379,9 +379,9 @@ def not_finite(line: CheckedLine) -> Answer | None:
     bad = ~np.isfinite(line.values)
     if not bad.any():
         return None
-    place = int(np.argmax(bad))
-    time = line.first_time(place, lambda value: not np.isfinite(value))
-    value = line.values[place]
+    index = int(np.argmax(bad))
+    time = line.first_time(index, lambda value: not np.isfinite(value))
+    value = line.values[index]
     return messages.not_finite("", value, when(line, time), _advice_for(line, value))
 
 

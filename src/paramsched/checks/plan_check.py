@@ -159,9 +159,9 @@ def check(
         *check_field_names(plan),
     ]
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
-    places = {path: place for place, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
+    ranks = {path: rank for rank, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
     problems = [problem for problem in problems if problem.code not in ignored]
-    return tuple(sorted(problems, key=lambda problem: places.get(problem.path, len(places))))
+    return tuple(sorted(problems, key=lambda problem: ranks.get(problem.path, len(ranks))))
 
 
 def _problems_in_run(plan: Plan, facts: RunFacts | None, groups_of: GroupsOf) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from paramsched.core.time.duration import Duration
 
 def jump(line: CheckedLine, near: float) -> Answer | None:
     """Find a stage without a written level that begins at base after another level."""
-    for place, (before, stage) in enumerate(pairwise(line.stages), 1):
+    for number, (before, stage) in enumerate(pairwise(line.stages), 1):
         has_level = is_anneal(stage.written) or stage.written.kind in ("constant", "geometric", "product")
         if has_level or before.is_constant or before.written.kind == stage.written.kind or stage.length == 0:
             continue
@@ -32,7 +32,7 @@ def jump(line: CheckedLine, near: float) -> Answer | None:
         values = None
         if line.base and line.target is None:
             values = (end * line.base, line.base)
-        level_jump = messages.Jump(place + 1, stage.written, end, line.name, values)
+        level_jump = messages.Jump(number + 1, stage.written, end, line.name, values)
         if not end or stage.written.kind == "sum":
             return messages.jump_without_factor(level_jump)
         return messages.jump_from_level(level_jump)
@@ -49,7 +49,7 @@ def _goes_on(before: LineStage, stage: LineStage) -> bool:
 
 def idle_stage(line: CheckedLine) -> Answer | None:
     """Find a stage whose open level makes it constant; `constant()` is meant to be."""
-    for place, stage in enumerate(line.stages if len(line.stages) > 1 else (), 1):
+    for number, stage in enumerate(line.stages if len(line.stages) > 1 else (), 1):
         resolved = stage.resolved
         if resolved is None or not is_anneal(stage.written) or not is_anneal(resolved) or stage.length == 0:
             continue
@@ -57,7 +57,7 @@ def idle_stage(line: CheckedLine) -> Answer | None:
         level = last_level(resolved)
         if not opens or level != first_level(resolved):
             continue
-        return messages.idle_stage(place, stage.written, level, opens[0])
+        return messages.idle_stage(number, stage.written, level, opens[0])
     return None
 
 

@@ -422,9 +422,9 @@ def curves_of_config(
             return simulate(config.data, steps_per_epoch=epoch, total=total, bases=bases)
         except MissingFact as error:
             if not assumes_epoch or error.fact != "steps_per_epoch":
-                place = f"{config.name}: {error.problem.site}"
+                location = f"{config.name}: {error.problem.site}"
                 option = option_of(error.fact)
-                raise error.changed(site=place, advice=f"For example: {option} {error.example}") from None
+                raise error.changed(site=location, advice=f"For example: {option} {error.example}") from None
         echo_note(f"no --steps-per-epoch given; taken to be {_ASSUMED_EPOCH}")
         return simulate(config.data, steps_per_epoch=_ASSUMED_EPOCH, total=total, bases=bases)
     except ConfigError as error:

@@ -73,11 +73,11 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
     """Return a dict from each field, or `field@group`, to the column that --column names."""
     named: dict[str, str] = {}
     for column in columns:
-        place, equals, its_name = column.partition("=")
-        if not equals or not place or not its_name:
+        field_name, equals, its_name = column.partition("=")
+        if not equals or not field_name or not its_name:
             instead = 'For example: --column lr=learning_rate, or --column "lr@head=lr_1"'
             raise WrongUsage(f"--column {column}", "expected FIELD=NAME", instead)
-        named[place] = its_name
+        named[field_name] = its_name
     return named
 
 

@@ -305,15 +305,15 @@ def groups_with_bases(
         groups = groups_of_selectors(selecting)
     assumed: set[tuple[str, str | int]] = set()
     of_selector: dict[Any, dict[int, Binding]] = {}
-    for place, binding in enumerate(bindings):
-        of_selector.setdefault(binding.groups, {})[place] = binding
+    for number, binding in enumerate(bindings):
+        of_selector.setdefault(binding.groups, {})[number] = binding
     for index, group in enumerate(groups):
         label = group.get("name", index)
         bases_of_group = loaded.bases.of(group.get("name"))
         selected = {
-            place: binding for key in (None, index, label) for place, binding in of_selector.get(key, {}).items()
+            number: binding for key in (None, index, label) for number, binding in of_selector.get(key, {}).items()
         }
-        for binding in (selected[place] for place in sorted(selected)):
+        for binding in (selected[number] for number in sorted(selected)):
             field = Field.of(binding.name)
             # An option takes precedence over the file, and a base for one group over a base for all.
             value = values.get(
@@ -632,8 +632,8 @@ class _Places:
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=codes.UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
-            problem.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
-            for problem, place in zip(wanted, read.placed(wanted), strict=True)
+            problem.path: f"{read.name}:{placed.line} " * bool(placed.line) + placed.path.removeprefix("$.")
+            for problem, placed in zip(wanted, read.placed(wanted), strict=True)
         }
         self._paths: dict[int, dict[tuple[str, int], str]] = {}
 

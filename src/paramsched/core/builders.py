@@ -48,10 +48,10 @@ def _example_argument(param: Param) -> str:
 def _closing_bracket(line: str, begin: int) -> int | None:
     """Return the index after the bracket that closes the first one after `begin`; None if it is not closed."""
     depth = 0
-    for place in range(begin, len(line)):
-        depth += (line[place] in "([{") - (line[place] in ")]}")
-        if line[place] in ")]}" and depth == 0:
-            return place + 1
+    for index in range(begin, len(line)):
+        depth += (line[index] in "([{") - (line[index] in ")]}")
+        if line[index] in ")]}" and depth == 0:
+            return index + 1
     return None
 
 

@@ -192,11 +192,11 @@ class _PlanReader:
             selector = self.selector_of(name, path)
             example = f"{name}: {{lr: cosine()}}"
             for key, schedule in self.entries_of(fields, path, "fields", example).items():
-                place = child_path(path, key)
+                group_path = child_path(path, key)
                 if key in RESERVED:
-                    self.problems.add_problem(messages.applies_to_entire_plan(place, key))
+                    self.problems.add_problem(messages.applies_to_entire_plan(group_path, key))
                 else:
-                    self.read_field(key, schedule, place, selector, optional=root == LATER)
+                    self.read_field(key, schedule, group_path, selector, optional=root == LATER)
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
         """Return a mapping that is not empty; otherwise add a problem with an example of the entry."""

@@ -190,11 +190,11 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
     factors = [(name, config, path) for name in (*_LR_FACTORS, *_DECAY_FACTORS)]
     factors += _factors_of_keys(custom, values, child_path(path, "custom_keys"), problems)
     multiplied = {"lr": bool(custom), "weight_decay": False}
-    for name, entries, place in factors:
+    for name, entries, factor_path in factors:
         factor = entries.get(name)
         if not is_factor(factor) and (factor is not None or (name in entries and entries is not config)):
             message = f"expected a number, got {short_json(factor)}"
-            problems.add(child_path(place, name), message, "For example: 0.1", code=codes.WRONG_TYPE)
+            problems.add(child_path(factor_path, name), message, "For example: 0.1", code=codes.WRONG_TYPE)
         elif name in entries:
             multiplied["lr"] |= name in _LR_FACTORS and factor is not None
             multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")  # MMEngine requires it for None, too
@@ -210,14 +210,14 @@ def _factors_of_keys(
     """
     factors: list[tuple[str, Mapping[str, Any], str]] = []
     for key, entries in custom.items():
-        place = child_path(path, key)
+        entry_path = child_path(path, key)
         if not isinstance(key, str) or not isinstance(entries, Mapping):
             wrong = entries if isinstance(key, str) else key
             message = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
-            problems.add(place, message, _EXAMPLE, code=codes.WRONG_TYPE)
+            problems.add(entry_path, message, _EXAMPLE, code=codes.WRONG_TYPE)
         else:
             numbers = [name for name, value in values.items() if is_factor(value) and name in entries]
-            factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
+            factors += [(name, entries, entry_path) for name in (*_NOT_VALUES, *numbers)]
     return factors
 
 

@@ -181,7 +181,7 @@ def _bases_of(entries: Mapping[str, Any], path: Path) -> Iterator[Path]:
         yield Path(os.path.normpath(path.parent / base))
 
 
-def _merged(entries: Mapping[str, Any], base: Mapping[str, Any], path: Path, place: str) -> dict[str, Any]:
+def _merged(entries: Mapping[str, Any], base: Mapping[str, Any], path: Path, config_path: str) -> dict[str, Any]:
     """Return the base updated by a config, as in MMEngine: a dict over another value is an error."""
     merged = dict(base)
     for key, value in entries.items():
@@ -192,9 +192,11 @@ def _merged(entries: Mapping[str, Any], base: Mapping[str, Any], path: Path, pla
         if not isinstance(base_entries, dict):
             message = f"expected {type_name_of(base_entries)} as in the base, got a dict"
             advice = "Write _delete_=True in the dict to replace what the base has"
-            raise ConfigError(str(path), [Problem(child_path(place, key), message, advice, code=codes.UNREADABLE)])
+            raise ConfigError(
+                str(path), [Problem(child_path(config_path, key), message, advice, code=codes.UNREADABLE)]
+            )
         without_mark = {name: element for name, element in value.items() if name != "_delete_" or key not in base}
-        merged[key] = _merged(without_mark, base_entries, path, child_path(place, key))
+        merged[key] = _merged(without_mark, base_entries, path, child_path(config_path, key))
     return merged
 
 

@@ -21,14 +21,14 @@ class Jump:
     """A stage that begins at base after another level.
 
     Args:
-        place: the number of the stage.
+        number: the number of the stage.
         stage: the stage.
         end: the multiple of base at which the stage before ends.
         name: the name of the field.
         values: the values from which and to which it jumps; None if the base is unknown.
     """
 
-    place: int
+    number: int
     stage: Schedule
     end: float
     name: str
@@ -36,8 +36,8 @@ class Jump:
 
     def __str__(self) -> str:
         """Return where the stage begins, and where the one before ends."""
-        before = f"stage {self.place - 1} ends at {self.end:.3g} × base"
-        message = f"stage {self.place}, {self.stage}, begins at 1 × base, but {before}"
+        before = f"stage {self.number - 1} ends at {self.end:.3g} × base"
+        message = f"stage {self.number}, {self.stage}, begins at 1 × base, but {before}"
         if self.values is None:
             return message
         first, last = self.values
@@ -54,17 +54,17 @@ def jump_without_factor(jump: Jump) -> Answer:
     return Answer(str(jump), "Write a factor before this stage, for example 0.1 * exponential(0.99)")
 
 
-def idle_stage(place: int, stage: Schedule, level: Absolute | float, argument: str) -> Answer:
+def idle_stage(number: int, stage: Schedule, level: Absolute | float, argument: str) -> Answer:
     """Return the answer for a stage whose open level makes it constant.
 
     Args:
-        place: the number of the stage.
+        number: the number of the stage.
         stage: the stage.
         level: the level at which it begins and ends.
         argument: the argument that is not written: `to` or `start`.
     """
     text = str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
-    message = f"stage {place}, {stage}, begins and ends at {text}, so it changes nothing"
+    message = f"stage {number}, {stage}, begins and ends at {text}, so it changes nothing"
     verb = "end" if argument == "to" else "begin"
     return Answer(message, _OTHER_LEVEL if level == 1.0 else f"To {verb} at base write {argument}=1.0")
 

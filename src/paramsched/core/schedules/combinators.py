@@ -213,9 +213,9 @@ def _product(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule
 
     The operand with an absolute level is evaluated for base, and every other operand for a base of 1.
     """
-    main = next((place for place, operand in enumerate(operands) if operand.has_absolute), 0)
+    main = next((index for index, operand in enumerate(operands) if operand.has_absolute), 0)
     planned_parts = [plan(operand, span) for operand in operands]
-    factors = [planned for place, planned in enumerate(planned_parts) if place != main]
+    factors = [planned for index, planned in enumerate(planned_parts) if index != main]
 
     def values(t: Array, base: Base) -> Array:
         return reduce(product, (planned.values(t, ONE) for planned in factors), planned_parts[main].values(t, base))

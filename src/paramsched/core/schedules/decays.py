@@ -440,11 +440,11 @@ def table(
     return PlannedSchedule(counted, ceil(end), end, of_times, edges)
 
 
-def _interpolated(numbers: Floats, curve: Curve, place: Array, since: Array, period: float) -> Array:
+def _interpolated(numbers: Floats, curve: Curve, index: Array, since: Array, period: float) -> Array:
     """Interpolate between values along a curve; exact at the time of each value, and from the last on."""
-    place = place.astype(np.int64)
-    value = numbers[place]
-    after = numbers[place + 1]
+    index = index.astype(np.int64)
+    value = numbers[index]
+    after = numbers[index + 1]
     inside = (since > 0) & (since < period)
     values = value + (after - value) * curve.share(np.where(inside, since, period / 2), period, rises=True)
     if curve.monotone:  # clipped, because rounding can exceed the two values

@@ -70,14 +70,14 @@ def connect(
     """
     connected: list[PlannedSchedule] = []
     before: PlannedSchedule | None = None
-    for place, (stage, alone) in enumerate(zip(stages, planned_parts, strict=True)):
+    for index, (stage, alone) in enumerate(zip(stages, planned_parts, strict=True)):
         written = stage
         alone_level = open_start(stage)
         if alone_level is not None:
             level = alone_level if before is None else _end_before(stage, before)
             written = stage if level == alone_level and stage.kind != "geometric" else started_at(stage, level)
         if stage.kind == "warmup" and stage.args["to"] is None:
-            after = next((later for later in range(place + 1, len(stages)) if planned_parts[later].length != 0), None)
+            after = next((later for later in range(index + 1, len(stages)) if planned_parts[later].length != 0), None)
             if after is not None and open_start(stages[after]) is None:
                 level = _start_after(stage, planned_parts[after], counted)
                 written = written if level == 1.0 else written.with_args(to=level)
@@ -203,11 +203,11 @@ def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
     stage_span = replace(span, origin=span.begin)
     lengths = list[Fraction | None]()
     stages = call.args["stages"]
-    for place, stage in enumerate(stages, 1):
+    for count, stage in enumerate(stages, 1):
         length = stage.measure(stage_span)
         lengths.append(length)
         if length is None:
-            return [*lengths, *lengths_up_to_end(stages[place:], replace(stage_span, origin=None))]
+            return [*lengths, *lengths_up_to_end(stages[count:], replace(stage_span, origin=None))]
         stage_span = replace(stage_span, begin=stage_span.begin + length)
     return lengths
 
@@ -233,8 +233,8 @@ def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | 
         return _sum_of(lengths_from(begin))
 
     begins = range(ceil(span.begin), ceil(end))
-    place = bisect_left(begins, end, key=lambda begin: begin + length_from(Fraction(begin)))
-    return lengths_from(Fraction(begins[place]) if place < len(begins) else end)
+    count = bisect_left(begins, end, key=lambda begin: begin + length_from(Fraction(begin)))
+    return lengths_from(Fraction(begins[count]) if count < len(begins) else end)
 
 
 def _text(call: Schedule) -> str:
@@ -303,9 +303,9 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
         return None
     left = span.end - span.begin - taken
     if left < 0:
-        place = lengths.index(None)
-        stage = call.args["stages"][place]
-        if not any(lengths[place + 1 :]) and not stage.fills:
+        index = lengths.index(None)
+        stage = call.args["stages"][index]
+        if not any(lengths[index + 1 :]) and not stage.fills:
             return Fraction(0)  # the run ends before the open stage starts; `check` reports it
         needed, available = map(span.units.count_text, (taken, left + taken))
         raise messages.no_updates_remain(str(call), needed, available, stage)
@@ -367,28 +367,28 @@ class _PlannedStages:
         out = np.empty((*base.rows, t.size))
         if (t[1:] >= t[:-1]).all():
             ends = [0, *np.searchsorted(t, self._read_begins[first + 1 : last + 1]).tolist(), t.size]
-            indices: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
+            times_by_stage: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
         else:
             stages = np.searchsorted(self._read_begins, t, side="right") - 1
-            indices = (np.flatnonzero(stages == place) for place in range(first, last + 1))
-        for place, index in enumerate(indices, first):
-            times = t[index]
+            times_by_stage = (np.flatnonzero(stages == index) for index in range(first, last + 1))
+        for index, times_in_stage in enumerate(times_by_stage, first):
+            times = t[times_in_stage]
             if times.size:
-                out[..., index] = self._values_of_stage(place, times, base.at_times(index, t.size))
+                out[..., times_in_stage] = self._values_of_stage(index, times, base.at_times(times_in_stage, t.size))
         return out
 
     def _stage_at(self, time: float) -> int:
         return max(bisect_right(self._read_begins, time) - 1, 0)
 
-    def _values_of_stage(self, place: int, t: Array, base: Base) -> Array:
+    def _values_of_stage(self, index: int, t: Array, base: Base) -> Array:
         """Return the values of one stage at times of the sequence."""
-        begin = self._read_begins[place]
+        begin = self._read_begins[index]
         since_begin = t - begin if begin else t
         last = self._last.length
         if isinstance(begin, float) and self.length is not None and last is not None:
             # A rounded difference could be below the length of the last stage at the end of the sequence.
             since_begin = np.where(t >= count_of(self.length), np.maximum(since_begin, count_of(last)), since_begin)
-        values: Array = self._reads[place](since_begin, base)
+        values: Array = self._reads[index](since_begin, base)
         return values
 
     def edges(self, since: Number, until: Number) -> Iterator[Number]:
@@ -635,8 +635,8 @@ def _factor_of_sequence(schedule: Schedule) -> Factor | None:
             begin += length.updates
 
     def factor_at(t: float) -> float:
-        place = bisect_right(begins, t) - 1
-        return functions[place](t - begins[place])
+        index = bisect_right(begins, t) - 1
+        return functions[index](t - begins[index])
 
     return factor_at
 

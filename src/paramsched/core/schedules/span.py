@@ -158,9 +158,9 @@ def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
         rows = product(factor[:, None], bases)
         return rows if value is None else rows + value[:, None]
     times = np.atleast_1d(times)
-    unique, places = np.unique(bases, return_inverse=True)
+    unique, indices = np.unique(bases, return_inverse=True)
     values = schedule.planned.values(times, Base(unique[:, None]))
-    return np.broadcast_to(values, (unique.size, times.size))[places].T
+    return np.broadcast_to(values, (unique.size, times.size))[indices].T
 
 
 def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
@@ -587,11 +587,11 @@ class GrowingCycles:
         """Yield the exact start and length of each cycle that has a time from `since` to `until`."""
         first = int(np.searchsorted(self._begins, float(since))) - 2
         last = int(np.searchsorted(self._begins, float(until), side="right"))
-        for place in range(max(first, 0), last):
-            begin, size = (_snapped(exact[place]) for exact in self._exact)
-            size = size if place else self._first
+        for index in range(max(first, 0), last):
+            begin, size = (_snapped(exact[index]) for exact in self._exact)
+            size = size if index else self._first
             # Only the cycles at both ends may be outside, because floats are rounded.
-            if first + 2 < place < last - 1 or (begin <= until and since <= begin + size):
+            if first + 2 < index < last - 1 or (begin <= until and since <= begin + size):
                 yield begin, size
 
 

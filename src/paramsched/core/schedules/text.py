@@ -351,7 +351,7 @@ class _LineReader:
             else messages.unknown_name(text_part, noun, name)
         )
 
-    def refused(self, place: int) -> ParseError:
+    def refused(self, index: int) -> ParseError:
         """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""
         opened: list[int] = []
         for match in re.finditer(_TOKEN, self.text):
@@ -363,10 +363,10 @@ class _LineReader:
         error = self._false_join()
         if error is not None:
             return error
-        place = min(place, max(len(self.text) - 1, 0))
-        tokens = re.compile(_TOKEN).finditer(self.text, place)
-        end = next((token.end() for token in tokens if token.start() == place), place + 1)
-        return messages.incomplete(TextPart(self.text, place, end))
+        index = min(index, max(len(self.text) - 1, 0))
+        tokens = re.compile(_TOKEN).finditer(self.text, index)
+        end = next((token.end() for token in tokens if token.start() == index), index + 1)
+        return messages.incomplete(TextPart(self.text, index, end))
 
     def _refused_token(self, match: re.Match[str], opened: list[int]) -> ParseError | None:
         """Return the error about one token; None if it is valid. The places of open brackets are kept in `opened`."""

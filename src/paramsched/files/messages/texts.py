@@ -53,15 +53,15 @@ def too_many_values_in_code(most: int) -> ConfigError:
     return ConfigError("config", [problem])
 
 
-def half_a_character(source: str, text: str, place: int) -> ConfigError:
+def half_a_character(source: str, text: str, index: int) -> ConfigError:
     """Return the error for a lone surrogate in a text."""
-    message = f"{text[place]} is half a character (a lone surrogate), which no file can contain"
-    return _error_at(source, text, place, message, "Leave it out")
+    message = f"{text[index]} is half a character (a lone surrogate), which no file can contain"
+    return _error_at(source, text, index, message, "Leave it out")
 
 
-def nested_too_deep(source: str, text: str, place: int) -> ConfigError:
+def nested_too_deep(source: str, text: str, index: int) -> ConfigError:
     """Return the error for the first bracket of a text that is nested too deep."""
-    return _error_at(source, text, place, _nesting(), f"{_ONE_LINE} for the schedule")
+    return _error_at(source, text, index, _nesting(), f"{_ONE_LINE} for the schedule")
 
 
 def value_nested_too_deep(path: str) -> Problem:
@@ -83,11 +83,11 @@ def is_checkpoint(source: str) -> ConfigError:
     return _unreadable(source, "this is a checkpoint, not a plan")
 
 
-def not_utf8(source: str, data: bytes, place: int) -> ConfigError:
+def not_utf8(source: str, data: bytes, index: int) -> ConfigError:
     """Return the error for a byte of a file that is not valid UTF-8."""
-    before = data[:place].decode("utf-8", "replace")
+    before = data[:index].decode("utf-8", "replace")
     line, column = TextLines(before).of(len(before))
-    message = f"byte {place} is {data[place]:#04x}, which is not valid UTF-8"
+    message = f"byte {index} is {data[index]:#04x}, which is not valid UTF-8"
     return ConfigError(
         source, [Problem("", message, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)]
     )
@@ -97,37 +97,37 @@ def _unreadable(source: str, message: str) -> ConfigError:
     return ConfigError(source, [Problem("", message, code=UNREADABLE)])
 
 
-def _error_at(source: str, text: str, place: int, message: str, advice: str = "") -> ConfigError:
+def _error_at(source: str, text: str, index: int, message: str, advice: str = "") -> ConfigError:
     """Return the error for a place of a text."""
-    return ConfigError(source, [TextLines(text).problem_at(place, message, advice)])
+    return ConfigError(source, [TextLines(text).problem_at(index, message, advice)])
 
 
 # ---------------------------------------------------------------- YAML
 
 
-def alias(source: str, text: str, place: int, name: str | None) -> ConfigError:
+def alias(source: str, text: str, index: int, name: str | None) -> ConfigError:
     """Return the error for an alias of YAML."""
-    return _error_at(source, text, place, f"the alias *{name}", "Use the value itself")
+    return _error_at(source, text, index, f"the alias *{name}", "Use the value itself")
 
 
-def anchor(source: str, text: str, place: int, name: str) -> ConfigError:
+def anchor(source: str, text: str, index: int, name: str) -> ConfigError:
     """Return the error for an anchor of YAML."""
-    return _error_at(source, text, place, f"the anchor &{name}", "Put the value where it belongs")
+    return _error_at(source, text, index, f"the anchor &{name}", "Put the value where it belongs")
 
 
-def tag(source: str, text: str, place: int, name: str) -> ConfigError:
+def tag(source: str, text: str, index: int, name: str) -> ConfigError:
     """Return the error for a tag of YAML."""
-    return _error_at(source, text, place, f"the tag {name}", "A plan has no tags; write the value alone")
+    return _error_at(source, text, index, f"the tag {name}", "A plan has no tags; write the value alone")
 
 
-def second_document(source: str, text: str, place: int) -> ConfigError:
+def second_document(source: str, text: str, index: int) -> ConfigError:
     """Return the error for a second document in a text of YAML."""
-    return _error_at(source, text, place, "a second document begins", "A plan is one document")
+    return _error_at(source, text, index, "a second document begins", "A plan is one document")
 
 
-def invalid_syntax(source: str, text: str, place: int, format: str, sentence: str) -> ConfigError:
+def invalid_syntax(source: str, text: str, index: int, format: str, sentence: str) -> ConfigError:
     """Return the error for a text that the parser refuses, with the parser's own sentence."""
-    return _error_at(source, text, place, f"{format.upper()}: {sentence}")
+    return _error_at(source, text, index, f"{format.upper()}: {sentence}")
 
 
 # ---------------------------------------------------------------- values that no file contains

@@ -124,8 +124,8 @@ def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: 
     """Return the cause that the plan has another total, the one nearest to the values; None if none explains all."""
     if planned.total is None:
         return None
-    place = next(number for number, pair in enumerate(pairs) if pair is shown)
-    for total in _near_totals(pairs, place, planned):
+    index = next(number for number, pair in enumerate(pairs) if pair is shown)
+    for total in _near_totals(pairs, index, planned):
         moved = planned.for_total(total, pairs)
         bases = None if moved is None else bases_if_explained(moved)
         if bases is not None:
@@ -134,14 +134,14 @@ def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: 
     return None
 
 
-def _near_totals(pairs: Sequence[PlannedColumn], place: int, planned: PlannedRun) -> list[int]:
+def _near_totals(pairs: Sequence[PlannedColumn], index: int, planned: PlannedRun) -> list[int]:
     """Return totals with which the values of one column may be as planned, those with the nearest values first."""
     distances: dict[int, float] = {}
 
     def distance(total: int) -> float:
         if total not in distances:
             moved = planned.for_total(total, pairs) if total > 0 else None
-            distances[total] = np.inf if moved is None else _distance(moved[place])
+            distances[total] = np.inf if moved is None else _distance(moved[index])
         return distances[total]
 
     whole = int(planned.total or 1)

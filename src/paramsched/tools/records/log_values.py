@@ -201,7 +201,7 @@ def _columns_like_rates(present: list[str]) -> dict[str, str]:
         return {"lr": rates[0][0]}
     labels = [match["group"] or match["index"] or "" for match in rates]
     unique = len(set(labels)) == len(labels) and all(labels)
-    return {f"lr@{labels[place] if unique else place}": match[0] for place, match in enumerate(rates)}
+    return {f"lr@{labels[index] if unique else index}": match[0] for index, match in enumerate(rates)}
 
 
 def is_blank(value: Any) -> bool:
@@ -296,11 +296,11 @@ def readings_of(written: Collection[str]) -> tuple[Rounding, ...]:
             return ()
         of: Literal["constant", "digit"] = "constant" if digits >= _FEWEST_DIGITS else "digit"
         return (Rounding(max(digits, _FEWEST_DIGITS), of=of),)
-    places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
-    decimals = max(places)
+    counts = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
+    decimals = max(counts)
     roundings = [Rounding(digits)] if digits >= _FEWEST_DIGITS else []
     # Numbers of one digit were rounded if all have the same decimals: 0.05, 0.04, 0.00.
-    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (roundings or min(places) == decimals):
+    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (roundings or min(counts) == decimals):
         roundings.append(Rounding(decimals, are_decimals=True))
     return tuple(roundings)
 

@@ -167,7 +167,7 @@ class Checkpoints:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise StateError(f"{file}: it cannot be read ({error})") from None
-        path = next((place for place in (target, replaced_path(target)) if place.is_dir()), None)
+        path = next((folder for folder in (target, replaced_path(target)) if folder.is_dir()), None)
         if path is None or target == self.folder:
             raise StateError(
                 f"{file}: the checkpoint that it names, {target}, is missing. To resume from another one write "
@@ -191,8 +191,8 @@ class Checkpoints:
 
     def _point_to(self, checkpoint: Path) -> None:
         """Record a checkpoint as the one to resume from: its name, or its path if it is in another folder."""
-        place = checkpoint.resolve()
-        name = place.name if place.parent == self.folder.resolve() else str(place)
+        folder = checkpoint.resolve()
+        name = folder.name if folder.parent == self.folder.resolve() else str(folder)
         write_whole_file(self.folder / NEWEST, f"{name}\n".encode())
 
     def remove(self, name: str) -> None:
