@@ -1,4 +1,4 @@
-"""The native form of a plan: data to Plan and back."""
+"""The data of a plan, as YAML and JSON have it: read into a Plan, and made of one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, final

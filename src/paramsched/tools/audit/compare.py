@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, Unpack, final
+from typing import Final, Literal, NamedTuple, TypeAlias, Unpack, final
 
 import numpy as np
 
 from paramsched.base.params import readable
 from paramsched.base.words import printable, text_on_screen
 from paramsched.core.curves import Floats, last_of_each
+from paramsched.core.fields import KNOWN
 from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
@@ -23,7 +24,7 @@ from paramsched.tools.audit.match import (
     explained_first,
     pair_columns,
 )
-from paramsched.tools.records.log_file import FIELDS, read_log
+from paramsched.tools.records.log_file import read_log
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Program, Unit, number_notes
 
 Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
@@ -174,6 +175,10 @@ def log_facts(logged: LoggedValues) -> LogFacts:
     return LogFacts(logged.source, logged.unit, columns, tuple(note for note in logged.notes if note not in of_numbers))
 
 
+_FIELDS: Final = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
+"""The fields whose columns are read without a plan."""
+
+
 def read_values(
     path: str | Path,
     *,
@@ -182,7 +187,7 @@ def read_values(
     optimizer: str | None = None,
 ) -> LoggedValues:
     """Read the values of all known fields in a log; the arguments and errors are those of `read_log`."""
-    return read_log(path, FIELDS, columns=columns, time=time, optimizer=optimizer)
+    return read_log(path, _FIELDS, columns=columns, time=time, optimizer=optimizer)
 
 
 def column_names(logged: LoggedValues) -> dict[tuple[str, int], str]:

@@ -19,7 +19,7 @@ from paramsched.base.files import open_to_read
 from paramsched.base.words import names_listed, printable
 from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.feedback import metric_word
-from paramsched.core.fields import KNOWN, Field
+from paramsched.core.fields import Field
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import (
     DECIMAL_POINT,
@@ -518,9 +518,6 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:
         if is_number and any(part in name.lower() for part in parts):
             return shortened(name)
     return None
-
-
-FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 
 
 @final
