@@ -1,6 +1,6 @@
 """The pages of all codes of `paramsched check`, written from the table of the rules. Needs no Sphinx."""
 
-from paramsched.base.codes import CheckRule, check_rules
+from paramsched.base.codes import CheckRule, rules_by_code
 
 _TITLES = {
     "PS1": "PS1: files, names and arguments",
@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
     for prefix, title in _TITLES.items():
         name = f"checks-{prefix[-1]}"
         rules = [
-            rule for rule in check_rules().values() if rule.code.startswith(prefix)
+            rule for rule in rules_by_code().values() if rule.code.startswith(prefix)
         ]
         index += f"\n## {title}\n{_TABLE}" + "".join(
             f"| [{rule.code}]({name}.md#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |\n"

@@ -14,10 +14,10 @@ from paramsched.base.pickles import find_modules_in_pickles as _find_modules_in_
 from paramsched.base.pickles import unpickle as unpickle
 from paramsched.base.problem import PlanWarning as PlanWarning
 from paramsched.core import curves as curves
-from paramsched.core.entries import is_installed as _is_installed
-from paramsched.core.entries import register_entries as _register_entries
 from paramsched.core.feedback import hold as hold
 from paramsched.core.feedback import plateau as plateau
+from paramsched.core.lazy_imports import is_installed as _is_installed
+from paramsched.core.lazy_imports import register_entries as _register_entries
 from paramsched.core.schedules import Length as Length
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import anneal as anneal
@@ -116,7 +116,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 
     def __getattr__(name: str) -> object:
         if name == "__all__":
-            return sorted([*_EAGER, *(one for one, home in _LAZY.items() if _is_installed(home))])
+            return sorted([*_EAGER, *(lazy_name for lazy_name, home in _LAZY.items() if _is_installed(home))])
         if name.startswith("_"):  # `from paramsched import _module` calls this function first
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
         if name in _PACKAGES:
@@ -124,14 +124,15 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
         if name not in _LAZY:
             return _registered_shape(name)
         try:
-            found = globals()[name] = getattr(_import_module(_LAZY[name]), name)
+            public = getattr(_import_module(_LAZY[name]), name)
         except ModuleNotFoundError as absent:
             if absent.name == "torch":
                 raise errors.MissingDependency(f"paramsched.{name}", "torch") from None
             if not _is_installed(_LAZY[name]):
                 raise errors.MissingPackage(f"paramsched.{name}", absent.name or "") from None
             raise
-        return found
+        globals()[name] = public
+        return public
 
     def __dir__() -> list[str]:
         return sorted({*_EAGER, *_LAZY, *_PACKAGES})

@@ -122,7 +122,7 @@ class InvalidArgument(ParamschedError, ValueError):
         new.args = (new.problem.site, new.problem.found)
         return new
 
-    def at(self, text: str, begin: int, end: int) -> Self:
+    def located(self, text: str, begin: int, end: int) -> Self:
         """Return a copy with a range of a line of text, unless the error already has a narrower range."""
         return self if self.problem.span is not None else self.changed(text=text, span=(begin, end))
 
@@ -162,7 +162,8 @@ class MissingFact(InvalidArgument):
         **data: Any,
     ) -> None:
         InvalidArgument.__init__(self, site, found, advice, example=f"{fact}={example}", **data)
-        self.fact, self.example = fact, example
+        self.fact = fact
+        self.example = example
 
 
 @final

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paramsched.base import codes as check_rules
-from paramsched.base import params, problem, terminal, words
+from paramsched.base import codes, params, problem, terminal, words
 from paramsched.base import params as ranges
-from paramsched.core import entries
+from paramsched.core import lazy_imports
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.time import Duration, DurationLike
@@ -27,9 +26,9 @@ pytestmark = [pytest.mark.package("show"), pytest.mark.package("tools")]
 FILE = Path(__file__).with_name("answers.yaml")
 MODULES = (
     *(
-        check_rules,
+        codes,
         words,
-        entries,
+        lazy_imports,
         words,
         words,
         params,

@@ -17,7 +17,7 @@ import paramsched as ps
 from paramsched import errors
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import json_text
-from paramsched.core import entries
+from paramsched.core import lazy_imports
 from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
@@ -121,22 +121,22 @@ def test_a_warning_has_its_problem():
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setattr(entries, "_ENTRIES", {})
-    entries.register_entries({"one": "json.gone"})
-    entries.register_entries({"known": "json.decoder"})
+    monkeypatch.setattr(lazy_imports, "_ENTRIES", {})
+    lazy_imports.register_entries({"one": "json.gone"})
+    lazy_imports.register_entries({"known": "json.decoder"})
 
 
 def test_an_entry_is_a_module(registered):
-    assert entries.load_entry("known") is json.decoder
+    assert lazy_imports.load_entry("known") is json.decoder
     with pytest.raises(ModuleNotFoundError):
-        entries.load_entry("one")
+        lazy_imports.load_entry("one")
 
 
 def test_a_notebook_shows_what_the_module_for_drawing_returns(monkeypatch):
     drawing = SimpleNamespace(mime_bundle=lambda value: {"text/plain": f"drawn {value}"})
-    monkeypatch.setattr(entries, "load_entry", lambda name: {"drawing": drawing}[name])
+    monkeypatch.setattr(lazy_imports, "load_entry", lambda name: {"drawing": drawing}[name])
 
-    assert entries.notebook_display(3, include=["text/plain"]) == {"text/plain": "drawn 3"}
+    assert lazy_imports.notebook_display(3, include=["text/plain"]) == {"text/plain": "drawn 3"}
 
 
 def test_the_annotations_stay_types():

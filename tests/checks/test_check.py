@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import files as config
-from paramsched.base.codes import check_rules
+from paramsched.base.codes import rules_by_code
 from paramsched.checks import check, codes_given, note_of_first_update
 from paramsched.checks.plan_check import rule_of_code
 from paramsched.cli import main
@@ -213,9 +213,9 @@ def test_a_start_of_one_nth_is_refused_in_python_and_in_a_file_too():
         ps.loads("lr: warmup(10, '1/n')")
 
 
-@table("rule", list(check_rules().values()))
+@table("rule", list(rules_by_code().values()))
 def test_a_rule_is_found_by_its_code_and_its_name_and_suggested_for_its_number(rule):
-    assert rule_of_code(rule.code.lower()) is rule_of_code(rule.name.upper()) is check_rules()[rule.code]
+    assert rule_of_code(rule.code.lower()) is rule_of_code(rule.name.upper()) is rules_by_code()[rule.code]
     assert codes_given(f"{rule.name} {rule.code}") == {rule.code}
     with pytest.raises(InvalidArgument) as refused:
         codes_given(rule.code.removeprefix("PS"))

@@ -248,7 +248,7 @@ def test_a_class_of_an_adapter_gets_the_first_base_that_is_installed():
         return dict
 
     bases = ("no_such_engine.Callback", "collections.OrderedDict", "collections.Counter")
-    find = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, *bases, library="mine", others={"B": other})
+    find = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, *bases, library="mine", factories={"B": other})
     lacks = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, bases[0], library="mine")
 
     made = find("A")

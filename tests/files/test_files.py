@@ -311,7 +311,7 @@ def test_wrong_values_are_reported_in_the_order_of_the_text():
 
     plain_data({"a": [1j, {"b": {1}}], "c": {"d": [float("nan")], "e": 1j}, "f": 1j}, problems)
 
-    assert [problem.path for problem in problems.found()] == ["$.a[0]", "$.a[1].b", "$.c.d[0]", "$.c.e", "$.f"]
+    assert [problem.path for problem in problems.problems()] == ["$.a[0]", "$.a[1].b", "$.c.d[0]", "$.c.e", "$.f"]
 
 
 @table(

@@ -6,14 +6,14 @@ import pytest
 
 from paramsched.base.problem_collector import ProblemCollector
 from paramsched.errors import ConfigError
-from paramsched.files import native
+from paramsched.files import plan_data
 from paramsched.files.reading import plain_data
 from support.tables import table
 
 
 def problems(data):
     with pytest.raises(ConfigError) as refusal:
-        native.to_plan(data)
+        plan_data.to_plan(data)
     return refusal.value.lines
 
 
@@ -87,4 +87,4 @@ def test_a_key_is_an_integer_of_a_machine_word(key, found):
     collector = ProblemCollector()
     plain_data({key: 1}, collector)
 
-    assert [problem.found for problem in collector.found()] == ([] if found is None else [found])
+    assert [problem.found for problem in collector.problems()] == ([] if found is None else [found])

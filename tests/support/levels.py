@@ -17,8 +17,8 @@ def problem_of_levels(binding: ps.Binding, bases: tuple[float, ...] = (), **fact
         run = trial_run(ps.Plan(binding), ps.RunFacts(**facts)) or run
     schedule = without_rules(binding.schedule)
     groups = [(place, base) for place, base in enumerate(bases)]
-    curve = CheckedLine(binding, schedule, groups, CheckContext(), run, resolved_in_run(schedule, run), bool(facts))
-    if curve.resolved is None:
+    line = CheckedLine(binding, schedule, groups, CheckContext(), run, resolved_in_run(schedule, run), bool(facts))
+    if line.resolved is None:
         return None
-    problem = next((problem for problem in problems_about("levels", curve) if problem.code != BASE_OF_ZERO), None)
+    problem = next((problem for problem in problems_about("levels", line) if problem.code != BASE_OF_ZERO), None)
     return None if problem is None or problem.as_info else problem

@@ -4,11 +4,11 @@ import json
 
 from click.testing import CliRunner
 
-from paramsched.base.codes import check_rules
+from paramsched.base.codes import rules_by_code
 from paramsched.cli import main
 from support.tables import table
 
-SHOWN = [rule for rule in check_rules().values() if rule.wrong]
+SHOWN = [rule for rule in rules_by_code().values() if rule.wrong]
 
 
 def codes_in(text, rule, tmp_path):
@@ -33,12 +33,12 @@ def test_the_right_example_of_a_rule_has_no_problems(rule, tmp_path):
 
 
 def test_codes_and_names_are_unique():
-    assert len({rule.name for rule in check_rules().values()}) == len(check_rules()) >= 40
-    assert all(code == rule.code for code, rule in check_rules().items())
+    assert len({rule.name for rule in rules_by_code().values()}) == len(rules_by_code()) >= 40
+    assert all(code == rule.code for code, rule in rules_by_code().items())
 
 
 def test_only_rules_that_need_another_file_lack_an_example():
-    assert {rule.code for rule in check_rules().values() if not rule.wrong} == {
+    assert {rule.code for rule in rules_by_code().values() if not rule.wrong} == {
         "PS100",
         "PS323",
         "PS402",

@@ -131,7 +131,7 @@ def test_only_mmengines_own_classes_are_replaced():
         config, problems = dict(type=given, optimizer=sgd(network())), ProblemCollector()
         built = build_wrappers(config, network(), "$", problems)[""]
         assert type(built) is (type(None) if expected is None else expected)
-        assert [problem.path for problem in problems.found()] == ([] if expected else ["$.type"])
+        assert [problem.path for problem in problems.problems()] == ([] if expected else ["$.type"])
 
 
 def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():

@@ -88,7 +88,7 @@ class CheckRule:
     def __str__(self) -> str:
         """Return the rule as a terminal shows it.
 
-        >>> print(check_rules()["PS215"])
+        >>> print(rules_by_code()["PS215"])
         PS215 total-not-positive (error)
         The total is negative or 0.
         It is probably a placeholder that was not replaced, such as total_training_steps: -1 of verl.
@@ -109,8 +109,8 @@ class CheckRule:
 
 
 @cache
-def check_rules() -> Mapping[str, CheckRule]:
-    """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
+def rules_by_code() -> Mapping[str, CheckRule]:
+    """Return a dict from code to check rule. `paramsched check --explain` and the documentation show the rules."""
     # A tenth of the import of the library, and only `--explain` needs it.
     import json
     from importlib.resources import files

@@ -72,11 +72,11 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
 
 def near_file(path: Path) -> Path | None:
     """Return the only file beside a missing one whose name differs by a slip, or by another suffix of YAML."""
-    other = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
+    suffix = {".yml": ".yaml", ".yaml": ".yml"}.get(path.suffix, path.suffix)
     try:
         # The missing file itself is listed if it is a link to nothing.
         beside = [file.name for file in path.parent.iterdir() if file.name != path.name]
-        same = path.with_suffix(other).name
+        same = path.with_suffix(suffix).name
     except (OSError, ValueError):
         return None
     near = same if same in beside else closest(path.name, beside)

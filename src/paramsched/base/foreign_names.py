@@ -278,13 +278,13 @@ _ATTRIBUTES: Final[Mapping[str, str]] = {
 """What is written here for an attribute of a module that other libraries have."""
 
 
-def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError:
+def no_attribute(module: str, name: str, names: Iterable[str]) -> AttributeError:
     """Return the error about an attribute that a module does not have, with the nearest name or what to write.
 
     Args:
         module: the name of the module.
         name: the name of the attribute.
-        known: the names of its attributes.
+        names: the names of its attributes.
 
     >>> print(no_attribute("paramsched.engines", "lightnig", ["lightning", "transformers"]))
     module 'paramsched.engines' has no attribute 'lightnig'; did you mean "lightning"?
@@ -299,7 +299,7 @@ def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError
     answer = answer_to_name(name)
     if answer is not None:
         return AttributeError(f"{message}; {answer}")
-    near = closest(name, known)
+    near = closest(name, names)
     return AttributeError(message if near is None else f'{message}; did you mean "{near}"?')
 
 

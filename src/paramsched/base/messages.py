@@ -34,6 +34,6 @@ def is_a_folder() -> IsADirectoryError:
     return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
-def not_a_regular_file(kind: str) -> OSError:
+def not_a_regular_file(file_type: str) -> OSError:
     """Return the error for a kind of file that reading could wait for forever, to which the name is added."""
-    return OSError(errno.EINVAL, f"expected a regular file, got {kind}")
+    return OSError(errno.EINVAL, f"expected a regular file, got {file_type}")

@@ -80,11 +80,11 @@ _KINDS: Final[dict[type, str]] = {}
 _PLAIN: Final[dict[Any, str]] = {float: "number", int: "count", str: "text", bool: "bool"}
 
 
-def argument_kind(kind: str) -> Callable[[_Class], _Class]:
+def argument_kind(name: str) -> Callable[[_Class], _Class]:
     """Return a class decorator: arguments annotated with the class, alone or in a union, are of this kind."""
 
     def keep(decorated: _Class) -> _Class:
-        _KINDS[decorated] = kind
+        _KINDS[decorated] = name
         return decorated
 
     return keep
@@ -224,8 +224,8 @@ def _is_subclass(annotation: Any, base: type) -> bool:
 
 
 def _is_array(annotation: Any) -> bool:
-    kind = get_origin(annotation) or annotation
-    return isinstance(kind, type) and kind.__module__ == "numpy"
+    array_class = get_origin(annotation) or annotation
+    return isinstance(array_class, type) and array_class.__module__ == "numpy"
 
 
 def _is_function(annotation: Any) -> bool:
@@ -306,23 +306,23 @@ def readable(function: _Function, of: Callable[..., Any] | None = None) -> _Func
         of: the `__init__` of the class.
     """
     signature = inspect.signature(of or function)
-    shown: list[inspect.Parameter] = []
+    parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
         facts = next(iter(get_args(parameter.annotation)), None) if get_origin(parameter.annotation) is Unpack else None
         if parameter.annotation is Never:  # it is there to answer a call of a wrong form
             continue
         if parameter.name == "self":
             # A class is called without it. inspect removes it from the signature of a bound method.
-            shown += [] if of is not None else [parameter]
+            parameters += [] if of is not None else [parameter]
         elif facts is not None and is_typeddict(facts):
-            shown += [
+            parameters += [
                 inspect.Parameter(name, parameter.KEYWORD_ONLY, default=None, annotation=_Text(annotation_text(hint)))
                 for name, hint in get_type_hints(facts).items()
             ]
         else:
-            shown.append(parameter.replace(annotation=_Text(annotation_text(parameter.annotation))))
+            parameters.append(parameter.replace(annotation=_Text(annotation_text(parameter.annotation))))
     returns = signature.empty if of is not None else _Text(annotation_text(signature.return_annotation))
-    function.__signature__ = inspect.Signature(shown, return_annotation=returns)  # type: ignore[attr-defined]  # inspect reads it
+    function.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]  # inspect reads it
     return function
 
 

@@ -56,16 +56,20 @@ def pickled_object(value: object, package: str, state: Any) -> Reduced:
         package: the public package of its class, if it is one of this library: `""` or `"compat.torch"`.
         state: the state.
     """
-    kind = type(value)
-    is_of_library = kind.__module__.partition(".")[0] == "paramsched"
-    return unpickle, (FORM, "object", f"{package}.{kind.__name__}".lstrip(".") if is_of_library else kind), state
+    value_class = type(value)
+    is_of_library = value_class.__module__.partition(".")[0] == "paramsched"
+    return (
+        unpickle,
+        (FORM, "object", f"{package}.{value_class.__name__}".lstrip(".") if is_of_library else value_class),
+        state,
+    )
 
 
 @restores("object")
-def _new_object(kind: str | type) -> Any:
+def _new_object(class_or_name: str | type) -> Any:
     """Return an object without a state."""
-    found: Any = public_value(kind) if isinstance(kind, str) else kind
-    return found.__new__(found)
+    new_class: Any = public_value(class_or_name) if isinstance(class_or_name, str) else class_or_name
+    return new_class.__new__(new_class)
 
 
 def public_value(name: str) -> Any:
@@ -225,13 +229,13 @@ def pickle_of_rc5(what: str) -> Exception:
 def names_in_pickles(module: str) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module: what a name in a pickle of 1.0.0rc6 is now."""
 
-    def found(name: str) -> Any:
+    def present_value(name: str) -> Any:
         home, _, present = NAMES_OF_RC6.get(module, {}).get(name, "").partition(":")
         if not home:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         return getattr(import_module(home), present or name)
 
-    return found
+    return present_value
 
 
 @final

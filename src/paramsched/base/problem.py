@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, final
 
-from paramsched.base.codes import SYNTAX, CheckRule, Severity, check_rules
+from paramsched.base.codes import SYNTAX, CheckRule, Severity, rules_by_code
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import bounded, printable, printable_lines
@@ -96,7 +96,8 @@ class Problem:
         if 10 * (len(self.site) + len(self.found) + len(self.advice)) <= MOST_OF_MESSAGE:  # as in bounded
             return
         if len(printable(self.message)) > MOST_OF_MESSAGE:
-            site, advice = bounded(self.site, _MOST_OF_SITE), bounded(self.advice, _MOST_OF_ADVICE)
+            site = bounded(self.site, _MOST_OF_SITE)
+            advice = bounded(self.advice, _MOST_OF_ADVICE)
             rest = MOST_OF_MESSAGE - len(printable(site)) - len(printable(advice)) - len(": . ")
             object.__setattr__(self, "site", site)
             object.__setattr__(self, "found", bounded(self.found, rest))
@@ -119,7 +120,7 @@ class Problem:
     @property
     def rule(self) -> CheckRule:
         """The rule with this code. The code of another package, such as `ACME1`, is an error without a description."""
-        return check_rules().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
+        return rules_by_code().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
 
     @property
     def severity(self) -> Severity:
@@ -148,8 +149,8 @@ class Problem:
 
     def in_file(self, file: str) -> str:
         """Return the place in a file, the message, and the line of the file with a caret if it is known."""
-        place = bounded(self.location(self.file or file), _MOST_OF_PATH)
-        return printable_lines("\n".join(filter(None, [f"{place}: {self.path_and_message}", self.pointer])))
+        location = bounded(self.location(self.file or file), _MOST_OF_PATH)
+        return printable_lines("\n".join(filter(None, [f"{location}: {self.path_and_message}", self.pointer])))
 
     @property
     def place_and_message(self) -> str:
@@ -355,9 +356,11 @@ def lines_for_notebook(error: BaseException) -> list[str]:
 
 def warn_user(about: Problem, category: type[Warning] = PlanWarning) -> None:
     """Issue a warning at the innermost frame outside of this library and torch. Its text is the printed problem."""
-    level, frame = 2, sys._getframe(1)
+    level = 2
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
-        level, frame = level + 1, frame.f_back
+        level = level + 1
+        frame = frame.f_back
     if category is PlanWarning:
         warnings.warn(PlanWarning(about), stacklevel=level)
     else:

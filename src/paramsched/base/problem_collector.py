@@ -61,7 +61,7 @@ class ProblemCollector:
             self._found[problem] = None
 
     @contextmanager
-    def at(self, path: str, *, at_key: bool = False) -> Iterator[None]:
+    def collecting(self, path: str, *, at_key: bool = False) -> Iterator[None]:
         """Add the problem of an error in the `with` block at a path, and continue after the block."""
         try:
             yield
@@ -89,21 +89,27 @@ class ProblemCollector:
         self.add(path + path_from_root(problem.path), line + problem.found, problem.advice, code=problem.code)
 
     def refuse_unknown(
-        self, names: Iterable[object], known: Collection[str], path: str, message: str, *, code: str = WRONG_ARGUMENT
+        self,
+        names: Iterable[object],
+        known_names: Collection[str],
+        path: str,
+        message: str,
+        *,
+        code: str = WRONG_ARGUMENT,
     ) -> None:
         """Add a problem for each unknown name, with the name that was probably intended."""
         for name in names:
-            if name not in known and self.full:
+            if name not in known_names and self.full:
                 self.count += 1  # the search for a suggestion is slow, and the problem would not be listed
-            elif name not in known:
-                meant = did_you_mean(str(name), known) if known else "it has no arguments"
+            elif name not in known_names:
+                meant = did_you_mean(str(name), known_names) if known_names else "it has no arguments"
                 self.add(child_path(path, name), f"{message}; {meant}", at_key=True, code=code)
 
     def lines(self) -> tuple[str, ...]:
         """Return one line of text for each problem."""
-        return tuple(problem.place_and_message for problem in self.found())
+        return tuple(problem.place_and_message for problem in self.problems())
 
-    def found(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """Return the problems; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
@@ -113,7 +119,7 @@ class ProblemCollector:
 
     def error(self, source: str) -> ConfigError:
         """Return the error with the problems."""
-        return ConfigError(source, self.found())
+        return ConfigError(source, self.problems())
 
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a problem."""

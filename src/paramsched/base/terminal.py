@@ -36,7 +36,8 @@ def painted(cells: Iterable[tuple[str, Style | int | None]]) -> str:
     >>> painted([("l", "bold"), ("r", "bold"), (":", None)])
     '\x1b[1mlr\x1b[0m:'
     """
-    text, now = "", ""
+    text = ""
+    now = ""
     for character, style in cells:
         wanted = "" if style is None else f"38;5;{style}" if isinstance(style, int) else _STYLES[style]
         if wanted != now:
@@ -59,8 +60,8 @@ def table_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
     lines = []
     for row in rows:
         padded = [
-            blank + text if place < right else text + blank
-            for place, (text, size) in enumerate(zip(row, widths, strict=True))
+            blank + text if index < right else text + blank
+            for index, (text, size) in enumerate(zip(row, widths, strict=True))
             for blank in [" " * (size - cell_width(text))]
         ]
         lines.append("  ".join(padded).rstrip())

@@ -149,7 +149,7 @@ _SIMILAR = 0.6
 """That of two names whose words are compared, of which one name may have a word more: `linear_decay` and `linear`."""
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest(name: str, names: Iterable[str]) -> str | None:
     """Return the known name that is most similar to `name`; None if `name` is a typing error of none.
 
     The names must agree word by word, because `warmup_epochs` is another setting than `warmup_iters`.
@@ -159,21 +159,21 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     >>> closest("warmup_epochs", ["lr", "warmup_iters"]), closest("WarmupTwoStageMultiStepLR", ["WarmupMultiStepLR"])
     (None, None)
     """
-    return _closest_of(name, tuple(sorted(set(known))))
+    return _closest_of(name, tuple(sorted(set(names))))
 
 
 @lru_cache(maxsize=1024)
-def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
-    """Return the name in `known` that is most similar to `name`, or None.
+def _closest_of(name: str, names: tuple[str, ...]) -> str | None:
+    """Return the name in `names` that is most similar to `name`, or None.
 
     The result is cached, because a mistake is often repeated in a file.
     """
     from difflib import get_close_matches  # only messages need it, so it is not imported with the module
 
-    for text in known:
+    for text in names:
         if text.lower() == name.lower():
             return text
-    for text in get_close_matches(name, known, n=5, cutoff=_SIMILAR):
+    for text in get_close_matches(name, names, n=5, cutoff=_SIMILAR):
         if _is_typing_error(_words(name), _words(text)):
             return text
     return None
@@ -198,24 +198,24 @@ def _is_typing_error(typed: list[str], meant: list[str]) -> bool:
     whole = "".join(meant)
     letters = iter(whole)
     is_short = len(typed) == 1 and typed[0][0] == whole[:1] and all(text in letters for text in typed[0])  # invsqrt
-    has_more = any(typed[:place] + typed[place + 1 :] == meant for place in range(len(typed)))  # linear_decay
+    has_more = any(typed[:index] + typed[index + 1 :] == meant for index in range(len(typed)))  # linear_decay
     is_part = typed in (meant[: len(typed)], [word for word in meant if word.isalpha()])  # sqrt for 1-sqrt
     return is_short or has_more or is_part or _similarity("".join(typed), whole) > 0.9
 
 
-def _is_near(word: str, other: str) -> bool:
+def _is_near(word: str, meant: str) -> bool:
     """Return whether a word is another one with a typing error or an abbreviation of it."""
-    is_letter = len(word) == len(other) == 1 and word.isalpha() and other.isalpha()  # t/m for t/n
-    is_begin = other.startswith(word) and (len(word) > 2 or len(other) - len(word) == 1)  # l for lr
-    is_doubled = word.startswith(other) and len(word) - len(other) == 1
-    return is_letter or is_begin or is_doubled or _similarity(word, other) >= _NEAR
+    is_letter = len(word) == len(meant) == 1 and word.isalpha() and meant.isalpha()  # t/m for t/n
+    is_begin = meant.startswith(word) and (len(word) > 2 or len(meant) - len(word) == 1)  # l for lr
+    is_doubled = word.startswith(meant) and len(word) - len(meant) == 1
+    return is_letter or is_begin or is_doubled or _similarity(word, meant) >= _NEAR
 
 
-def _similarity(word: str, other: str) -> float:
+def _similarity(word: str, meant: str) -> float:
     """Return the similarity of two words, from 0 to 1."""
     from difflib import SequenceMatcher
 
-    return SequenceMatcher(None, word, other).ratio()
+    return SequenceMatcher(None, word, meant).ratio()
 
 
 _SEPARATED = re.compile(r"\d{1,3}(?:[,\u2009 ']\d{3})+(?!\d)")
@@ -281,13 +281,13 @@ _MOST_LISTED = 8  # names that a message lists; of more names it lists the neare
 _FEW_LISTED = 4
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """Return the clause of a message that suggests the closest known name, or lists the known names.
 
     >>> did_you_mean("weight_decy", ["lr", "weight_decay"]), did_you_mean("xyz", ["lr", "eps"])
     ('did you mean "weight_decay"?', 'expected one of eps, lr')
     """
-    names = sorted(set(known))
+    names = sorted(set(candidates))
     if not names:
         return "no names are defined"
     near = closest(name, names)
@@ -331,11 +331,11 @@ def shown_fields(value: Any) -> str:
 
     If the class defines a `__repr__` of its own, that method is called.
     """
-    kind: Any = type(value)
-    if kind.__repr__ is not text_on_screen:
+    value_class: Any = type(value)
+    if value_class.__repr__ is not text_on_screen:
         return repr(value)
     shown = (f"{field.name}={getattr(value, field.name)!r}" for field in fields(value) if field.repr)
-    return f"{kind.__qualname__}({', '.join(shown)})"
+    return f"{value_class.__qualname__}({', '.join(shown)})"
 
 
 def only_set_fields(value: Any) -> str:

@@ -11,26 +11,26 @@ class Answer(NamedTuple):
     """A probable mistake.
 
     Args:
-        found: a sentence about the values of the line.
+        message: a sentence about the values of the line.
         advice: the argument, the number or the length to write in its place, or an example of it; or what to do.
         as_info: True if it is only a hint, because a fact that decides is unknown.
         code: the code of the problem; empty for that of the question.
     """
 
-    found: str
+    message: str
     advice: str = ""
     as_info: bool = False
     code: str = ""
 
 
-def in_unit(lengths: list[Duration], unit: str, other: str) -> str:
+def in_unit(lengths: list[Duration], unit: str, replacement: str) -> str:
     """Return lengths with one unit in place of another: `"30 epochs", "60 epochs"`.
 
     >>> in_unit([Duration.of(30), Duration.of("5%")], "updates", "epochs")
     '"30 epochs"'
     """
     changed = [
-        Duration(tuple([(other if term == unit else term, count) for term, count in length.terms]))
+        Duration(tuple([(replacement if term == unit else term, count) for term, count in length.terms]))
         for length in lengths
         if unit in dict(length.terms)
     ]

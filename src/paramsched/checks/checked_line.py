@@ -16,10 +16,10 @@ from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.plan import Plan
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
 from paramsched.core.schedules.combinators import guided, without_rules
-from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, durations_in
 from paramsched.core.schedules.sequence import begins_of, stages_of
 from paramsched.core.schedules.span import MAX_LENGTH, Span, evaluate
+from paramsched.core.schedules.user_shapes import has_own_shape, is_own
 from paramsched.core.time.duration import Duration, count_text
 from paramsched.core.time.run_facts import ASSUMED_SIZES, SIZES, RunFacts
 from paramsched.errors import MissingFact, ParamschedError
@@ -36,14 +36,14 @@ class TrialRun:
         span: the time from the start to the end of the run.
         units: the units that can be converted to updates. Lengths in other units are not compared.
         epoch: the number of updates in an epoch; None if it is unknown.
-        known: True if the run facts are those of the real run, so that updates are real updates.
+        is_real: True if the run facts are those of the real run, so that updates are real updates.
         to_scale: True if lengths in different units have the proportions of the real run.
     """
 
     span: Span
     units: frozenset[str]
     epoch: int | None = None
-    known: bool = False
+    is_real: bool = False
     to_scale: bool = True
 
     @property
@@ -106,7 +106,7 @@ def _known_run(plan: Plan, facts: RunFacts) -> TrialRun | None:
     epoch = facts.updates_per_epoch
     units = _sized_units(tuple([fact for fact in _SIZES if getattr(facts, fact) is not None]))
     units |= {"epochs"} if epoch is not None else set()
-    return TrialRun(_span_of_run(facts), units, epoch, known=True)
+    return TrialRun(_span_of_run(facts), units, epoch, is_real=True)
 
 
 _SIZES: Final = tuple({fact for sizes in SIZES.values() for size in sizes for fact in size} - {*ASSUMED_SIZES})
@@ -285,7 +285,7 @@ class CheckedLine:
         binding: the line as written.
         schedule: its schedule without metric rules, with the schedules of followed fields substituted.
         groups: the groups that follow it, with their bases, as far as they are known.
-        situation: the facts of the run.
+        context: the facts of the run.
         run: the run; a usual one if that of the plan is unknown.
         resolved: its schedule in the run; None if that is unknown.
         is_timed: False if the run is not that of the plan, so that only levels are known.
@@ -300,7 +300,7 @@ class CheckedLine:
         binding: Binding,
         schedule: Schedule,
         groups: Sequence[GroupBase],
-        situation: CheckContext,
+        context: CheckContext,
         run: TrialRun,
         resolved: Schedule | None,
         is_timed: bool = True,
@@ -308,7 +308,7 @@ class CheckedLine:
         self.binding = binding
         self.schedule = schedule
         self.groups = groups
-        self.situation = situation
+        self.context = context
         self.run = run
         self.resolved = resolved
         self.is_timed = is_timed
@@ -336,7 +336,7 @@ class CheckedLine:
     def _evaluate(self, resolved: Schedule) -> None:
         """Compute the values at some times of the run; without them, the schedule in the run is unknown too."""
         times = times_to_look_at(resolved, self.end)
-        multiples = values_of(resolved, times)
+        multiples = multiples_at(resolved, times)
         if multiples is None:
             self.resolved = None
             return
@@ -350,19 +350,21 @@ class CheckedLine:
 
     def _read(self, written: Schedule, resolved: Schedule | None, *, over_run: bool, hidden: bool) -> None:
         """Append a schedule and those in it to `parts`; the numbers in a hidden one are no multiples of base."""
-        kind = written.shape.name
-        is_multiple = kind not in _NOT_MULTIPLES
+        shape_name = written.shape.name
+        is_multiple = shape_name not in _NOT_MULTIPLES
         self.is_multiple = self.is_multiple and is_multiple
-        is_value = kind == "absolute" or (kind == "table" and written.args["absolute"])
+        is_value = shape_name == "absolute" or (shape_name == "table" and written.args["absolute"])
         hidden = hidden or is_value or not is_multiple or is_own(written)
         levels = [] if hidden else _written_levels(written)
-        kind = "anneal" if kind == "warmup" else kind
-        self.parts.append(LinePart(written, resolved, kind, over_run, levels, _written_times(written, resolved)))
+        kind_of_part = "anneal" if shape_name == "warmup" else shape_name
+        self.parts.append(
+            LinePart(written, resolved, kind_of_part, over_run, levels, _written_times(written, resolved))
+        )
         inside = written.parts()
         in_run = () if resolved is None else resolved.parts()
-        over_run = over_run and kind not in _OWN_TIME
-        for place, schedule in enumerate(inside):
-            same = in_run[place] if len(in_run) == len(inside) else None
+        over_run = over_run and kind_of_part not in _OWN_TIME
+        for index, schedule in enumerate(inside):
+            same = in_run[index] if len(in_run) == len(inside) else None
             # One with `of` was planned for a run of another length, as after Plan.change.
             self._read(schedule, same, over_run=over_run and schedule.args.get("of") is None, hidden=hidden)
 
@@ -401,11 +403,11 @@ class CheckedLine:
         """True if the values are proportional to those of the real run: not a mix of multiples and values."""
         return self.is_real or self.share == "all"
 
-    def first_time(self, place: int, holds: Callable[[float], bool]) -> int:
+    def first_time(self, index: int, holds: Callable[[float], bool]) -> int:
         """Return the update from which on `holds` is true, between an evaluated update and the one before."""
         assert self.resolved is not None
-        low = int(self.times[place - 1]) if place else -1
-        high = int(self.times[place])
+        low = int(self.times[index - 1]) if index else -1
+        high = int(self.times[index])
         while high - low > 1:
             middle = (low + high) // 2
             value = float(evaluate(self.resolved, np.array([middle]), 1.0 if self.base is None else self.base)[0])
@@ -429,7 +431,7 @@ class CheckedLine:
         if self.parts[0].kind != "product":
             ends += [level for stage in self.stages if stage.levels is not None for level in stage.levels]
         elif self.resolved is not None and self.resolved.length is not None:
-            last = values_of(self.resolved, np.array([self.end]))
+            last = multiples_at(self.resolved, np.array([self.end]))
             ends += [] if last is None else last.tolist()
         return Extremes(min(ends), max(ends))
 
@@ -438,10 +440,10 @@ class CheckedLine:
         """The sequence whose stages are those of the line; the whole line if it has none, as a sum of sequences."""
         parts = {id(part.written): part for part in reversed(self.parts)}
 
-        def sequence_in(part: LinePart) -> LinePart | None:
-            if part.kind == "sequence" or part.kind not in _WITH_STAGES:
-                return part if part.kind == "sequence" and part.over_run else None
-            inside = [sequence_in(parts[id(inner)]) for inner in part.written.parts()]
+        def sequence_in(line_part: LinePart) -> LinePart | None:
+            if line_part.kind == "sequence" or line_part.kind not in _WITH_STAGES:
+                return line_part if line_part.kind == "sequence" and line_part.over_run else None
+            inside = [sequence_in(parts[id(inner)]) for inner in line_part.written.parts()]
             return next(filter(None, inside), None)
 
         return sequence_in(self.parts[0]) or self.parts[0]
@@ -474,7 +476,7 @@ class CheckedLine:
             return StageLevels(first, last, min(first, last), max(first, last))
         end = min(max(1, ceil(self.end - begin if length is None else length)), MAX_LENGTH)
         times = times_to_look_at(stage, end)
-        values = values_of(stage, times if length is None else np.append(times, end))
+        values = multiples_at(stage, times if length is None else np.append(times, end))
         if values is None or not np.isfinite(values).all():
             return None
         return StageLevels(float(values[0]), float(values[-1]), float(values.min()), float(values.max()))
@@ -514,8 +516,8 @@ _NO_TIMES: Final = np.empty(0, np.int64)
 _NO_VALUES: Final = np.empty(0)
 
 
-def values_of(schedule: Schedule, times: Integers) -> Floats | None:
-    """Return the values of a schedule for a base of 1; None if they cannot be computed."""
+def multiples_at(schedule: Schedule, times: Integers) -> Floats | None:
+    """Return the multiples of base of a schedule at some times; None if they cannot be computed."""
     try:
         return evaluate(schedule, times, 1.0)
     except (ParamschedError, ArithmeticError, MemoryError, ValueError):

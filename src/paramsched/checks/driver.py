@@ -20,7 +20,7 @@ from paramsched.checks.checked_line import (
     usual_run,
 )
 from paramsched.checks.messages import plans as messages
-from paramsched.checks.table import LONG_RUN, QUESTIONS, Subject
+from paramsched.checks.questions import LONG_RUN, QUESTIONS, Subject
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
 from paramsched.core.plan.follow import schedules_followed
@@ -28,8 +28,8 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.combinators import without_rules
-from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.user_shapes import has_own_shape
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import PlanError
@@ -64,18 +64,18 @@ def probable_mistakes(
     yield from ((None, problem) for problem in of_run)
     # The length of an engine's run may be another one than that of the plan, which a start reports itself.
     epochs = _epochs_of_run(plan, facts, trial if counts_of_user or plan.total is None else None)
-    situation = CheckContext(facts, epochs, counted is not None, bool(of_run), trial)
-    planned = {} if counted is None else {binding_key(line): line.schedule for line in counted.bindings}
+    context = CheckContext(facts, epochs, counted is not None, bool(of_run), trial)
+    planned = {} if counted is None else {binding_key(binding): binding.schedule for binding in counted.bindings}
     followed_by = schedules_followed(plan.bindings)
-    curves = list[CheckedLine]()
+    lines = list[CheckedLine]()
     for binding in plan.bindings:
         try:
             schedule = without_rules(followed_by(binding))
         except PlanError:
             continue
-        groups = _groups_of_line(binding, schedule, groups_of)
+        groups = _groups_with_bases(binding, schedule, groups_of)
         in_run = planned.get(binding_key(binding)) if plan.clock == UPDATES else None
-        if trial is not None and trial.known and in_run is not None:
+        if trial is not None and trial.is_real and in_run is not None:
             run = trial
             resolved: Schedule | None = without_rules(in_run)
         elif id(binding) in broken:
@@ -83,11 +83,11 @@ def probable_mistakes(
             resolved = None
         else:
             run, resolved = _resolved_somewhere(schedule, trial, plan)
-        curves.append(CheckedLine(binding, schedule, groups, situation, run, resolved, run is not usual_run()))
-    yield from _problems_of_lines(curves)
+        lines.append(CheckedLine(binding, schedule, groups, context, run, resolved, run is not usual_run()))
+    yield from _problems_of_lines(lines)
 
 
-def _groups_of_line(binding: Binding, schedule: Schedule, groups_of: GroupsOf) -> Sequence[GroupBase]:
+def _groups_with_bases(binding: Binding, schedule: Schedule, groups_of: GroupsOf) -> Sequence[GroupBase]:
     """Return the groups of a line with their bases; that of a target is its initial value."""
     if isinstance(binding.field, Target):
         return [(binding.name, binding.field.initial)]
@@ -109,20 +109,20 @@ def _resolved_somewhere(schedule: Schedule, trial: TrialRun | None, plan: Plan) 
     return usual_run(), None if has_own_shape(schedule) else resolved_in_run(schedule, usual_run())
 
 
-def _problems_of_lines(curves: Sequence[CheckedLine]) -> Iterator[LineProblem]:
-    with_base = {(curve.name, curve.target is None) for curve in curves if any(curve.bases)}
+def _problems_of_lines(lines: Sequence[CheckedLine]) -> Iterator[LineProblem]:
+    with_base = {(line.name, line.target is None) for line in lines if any(line.bases)}
     rates = list[tuple[CheckedLine, bool]]()
-    for curve in curves:
-        problems = problems_of_line(curve)
+    for line in lines:
+        problems = problems_of_line(line)
         # A line for all groups may be left with those that are frozen.
-        is_left = curve.is_for_all and (curve.name, curve.target is None) in with_base and not any(curve.bases)
+        is_left = line.is_for_all and (line.name, line.target is None) in with_base and not any(line.bases)
         if is_left:
             problems = [problem for problem in problems if problem.code != codes.BASE_OF_ZERO]
-        yield from ((curve.binding, problem) for problem in problems)
-        if curve.is_rate and curve.has_times and not is_left:
-            rates.append((curve, not problems))
+        yield from ((line.binding, problem) for problem in problems)
+        if line.is_rate and line.has_times and not is_left:
+            rates.append((line, not problems))
     if all(is_right for _, is_right in rates):
-        yield from _problem_of_end([curve for curve, _ in rates])
+        yield from _problem_of_end([line for line, _ in rates])
 
 
 def _problem_of_end(rates: Sequence[CheckedLine]) -> Iterator[LineProblem]:
@@ -131,56 +131,56 @@ def _problem_of_end(rates: Sequence[CheckedLine]) -> Iterator[LineProblem]:
     A group without a line keeps its rate, and so does one whose values are unknown.
     """
     ends = list[tuple[CheckedLine, Problem]]()
-    for curve in rates:
-        problems = _first("end", curve)
+    for line in rates:
+        problems = _first("end", line)
         if not problems:
             return
-        ends.append((curve, problems[0]))
-    for curve, problem in sorted(ends, key=lambda pair: not pair[0].is_for_all)[:1]:
-        if curve.is_for_all or len(ends) > 1 or problem.code == codes.NEVER_ABOVE_ZERO:
-            yield curve.binding, problem
+        ends.append((line, problems[0]))
+    for line, problem in sorted(ends, key=lambda pair: not pair[0].is_for_all)[:1]:
+        if line.is_for_all or len(ends) > 1 or problem.code == codes.NEVER_ABOVE_ZERO:
+            yield line.binding, problem
 
 
 @quiet
-def problems_of_line(curve: CheckedLine) -> list[Problem]:
+def problems_of_line(line: CheckedLine) -> list[Problem]:
     """Return the problems of one line.
 
     One mistake is reported once: of the text, the levels, the lengths and the stages, the first question that finds
     something. Stages count only if levels and lengths are right.
     """
-    problems = list(problems_about("metrics", curve)) if curve.rules else []
-    return problems + (_first("text", curve) or _problems_of_values(curve))
+    problems = list(problems_about("metrics", line)) if line.rules else []
+    return problems + (_first("text", line) or _problems_of_values(line))
 
 
-def _problems_of_values(curve: CheckedLine) -> list[Problem]:
+def _problems_of_values(line: CheckedLine) -> list[Problem]:
     """Return the problems of the levels, the lengths and the stages of a line."""
-    is_finite = bool(np.isfinite(curve.values).all())
-    levels = _first("levels", curve) if is_finite else []
+    is_finite = bool(np.isfinite(line.values).all())
+    levels = _first("levels", line) if is_finite else []
     # A line with an error has the run of the plan, and the error reports its lengths.
-    if curve.resolved is None and (levels or curve.is_timed):
+    if line.resolved is None and (levels or line.is_timed):
         return levels
-    refused = _first("range", curve) if curve.is_timed and not curve.situation.is_start else []
-    lengths = [] if refused else _first("lengths", curve)
+    refused = _first("range", line) if line.is_timed and not line.context.is_start else []
+    lengths = [] if refused else _first("lengths", line)
     reported = [level.code for level in levels]
     problems = [*levels, *(problem for problem in refused if problem.code not in reported), *lengths]
     if levels or refused or lengths or not is_finite:
         return problems
-    return _first("stages", curve)
+    return _first("stages", line)
 
 
-def problems_about(subject: Subject, curve: CheckedLine) -> Iterator[Problem]:
+def problems_about(subject: Subject, line: CheckedLine) -> Iterator[Problem]:
     """Yield the problems that the questions about a part of a line find, as far as it is known."""
-    is_known = {"text": True, "values": curve.resolved is not None, "run": curve.has_times}
+    is_known = {"text": True, "values": line.resolved is not None, "run": line.has_times}
     for question in QUESTIONS[subject]:
-        answer = question.ask(curve) if is_known[question.needs] else None
+        answer = question.ask(line) if is_known[question.needs] else None
         if answer is not None:
             code = answer.code or question.code
-            yield Problem(curve.path, answer.found, answer.advice, code=code, as_info=answer.as_info)
+            yield Problem(line.path, answer.message, answer.advice, code=code, as_info=answer.as_info)
 
 
-def _first(subject: Subject, curve: CheckedLine) -> list[Problem]:
+def _first(subject: Subject, line: CheckedLine) -> list[Problem]:
     """Return the problem of the first question that finds one."""
-    return list(islice(problems_about(subject, curve), 1))
+    return list(islice(problems_about(subject, line), 1))
 
 
 # ---------------------------------------------------------------------- the run
@@ -212,7 +212,7 @@ def problems_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) 
 def _problems_of_total(
     total: Duration, plan: Plan, facts: RunFacts | None, trial: TrialRun | None
 ) -> Iterator[Problem]:
-    known_run = trial if trial is not None and trial.known else None
+    known_run = trial if trial is not None and trial.is_real else None
     if not total.is_resolved:
         if known_run is not None and known_run.end <= 1:
             yield messages.total_of_one_update(total)
@@ -241,7 +241,7 @@ def _uses_accumulation(plan: Plan, facts: RunFacts) -> bool:
     if plan.clock != UPDATES or any(target.name in PLANNED_SIZES for target in plan.targets):
         return True
     totals = [Duration.of(total) for total in (plan.total, facts.total) if total is not None]
-    written = [*totals, *(length for line in plan.bindings for length in lengths_of_line(line))]
+    written = [*totals, *(length for binding in plan.bindings for length in lengths_of_line(binding))]
     units = {unit for length in written for unit, _ in length.terms}
     return "epochs" not in units or bool(units & _OF_BATCHES)
 
@@ -249,7 +249,7 @@ def _uses_accumulation(plan: Plan, facts: RunFacts) -> bool:
 def _epochs_of_run(plan: Plan, facts: RunFacts | None, trial: TrialRun | None) -> Fraction | None:
     """Return the number of epochs in the run; None if it is unknown, or if the run has another length than the plan."""
     totals = [Duration.of(total) for total in (plan.total, None if facts is None else facts.total) if total is not None]
-    is_known = trial is not None and trial.known
+    is_known = trial is not None and trial.is_real
     if trial is not None and is_known and facts is not None and len(totals) == 2 and facts.total_updates != trial.end:
         return None
     for length in totals:

@@ -6,14 +6,14 @@ from math import ceil, isfinite
 from typing import Any, Final, Unpack
 
 from paramsched.base import codes
-from paramsched.base.codes import REFUSED_VALUE, CheckRule, check_rules
+from paramsched.base.codes import REFUSED_VALUE, CheckRule, rules_by_code
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL
 from paramsched.checks.checked_line import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.checks.driver import GroupsOf, accumulation_unused, probable_mistakes
 from paramsched.checks.messages import plans as messages
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
 from paramsched.core.plan.follow import schedules_followed
@@ -22,10 +22,10 @@ from paramsched.core.plan.messages.amounts import two_lengths
 from paramsched.core.plan.plan import Bases, Plan, group_of_bases
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.own import has_own_shape, require_values_until
 from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, values_inside
 from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.schedules.span import evaluate
+from paramsched.core.schedules.user_shapes import has_own_shape, require_values_until
 from paramsched.core.time.duration import PROGRESS
 from paramsched.core.time.run_facts import ClockName, Facts, RunFacts, facts_if_passed
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
@@ -86,7 +86,7 @@ def rule_of_code(text: str) -> CheckRule:
     >>> rule_of_code("ps201").name
     'beyond-total'
     """
-    for rule in check_rules().values():
+    for rule in rules_by_code().values():
         if text.lower() in (rule.code.lower(), rule.name):
             return rule
     raise messages.unknown_rule(text)
@@ -107,7 +107,7 @@ def codes_given(selection: str | Collection[str]) -> frozenset[str]:
         selection = ",".join(selection)
     selected: set[str] = set()
     for text in selection.replace(",", " ").split():
-        selected |= {code for code in check_rules() if code.startswith(text.upper())} or {rule_of_code(text).code}
+        selected |= {code for code in rules_by_code() if code.startswith(text.upper())} or {rule_of_code(text).code}
     return frozenset(selected)
 
 
@@ -159,9 +159,9 @@ def check(
         *check_field_names(plan),
     ]
     # Problems are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
-    places = {path: place for place, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
+    ranks = {path: rank for rank, path in enumerate([TOTAL, *map(binding_path, plan.bindings)])}
     problems = [problem for problem in problems if problem.code not in ignored]
-    return tuple(sorted(problems, key=lambda problem: places.get(problem.path, len(places))))
+    return tuple(sorted(problems, key=lambda problem: ranks.get(problem.path, len(ranks))))
 
 
 def _problems_in_run(plan: Plan, facts: RunFacts | None, groups_of: GroupsOf) -> Iterator[Problem]:
@@ -232,9 +232,9 @@ def _problem_of(refusal: InvalidArgument, path: str, code: str) -> Problem:
 def _errors_in_run(schedule: Schedule, trial: TrialRun | None, bases: Sequence[float], path: str) -> Iterator[Problem]:
     """Yield the first error of a schedule in a trial run, and that of the first base for which it has no values."""
     try:
-        for part in values_inside(schedule):
-            if is_kind(part, "sequence"):
-                refuse_two_without_length(part)
+        for value in values_inside(schedule):
+            if is_kind(value, "sequence"):
+                refuse_two_without_length(value)
     except InvalidArgument as refusal:
         yield _problem_of(refusal, path, codes.TWO_WITHOUT_LENGTH)
         return
@@ -286,14 +286,14 @@ def groups_of_binding(
     """
     field = Field.of(binding.name)
     bases = [
-        (group.get("name", index), _base_in(group, field))
+        (group.get("name", index), _base_if_known(group, field))
         for index, group in enumerate(groups)
         if of_all or is_selected(binding.groups, group, index)
     ]
     return [(label, base) for label, base in bases if base is not None and isfinite(base)]
 
 
-def _base_in(group: Mapping[str, Any], field: Field) -> float | None:
+def _base_if_known(group: Mapping[str, Any], field: Field) -> float | None:
     """Return the base of a field in a group: the recorded one of a plan, else the present value; None if unknown."""
     recorded = recorded_base(group, field.slot)
     return Bases.value(group, field) if recorded is None else float(recorded)

@@ -22,7 +22,7 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import RECIPE, closest, did_you_mean
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
-from paramsched.core.entries import is_installed
+from paramsched.core.lazy_imports import is_installed
 from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
 from paramsched.core.schedules import SHAPES, shape_of_name
 from paramsched.core.time import Duration, RunFacts
@@ -422,9 +422,9 @@ def curves_of_config(
             return simulate(config.data, steps_per_epoch=epoch, total=total, bases=bases)
         except MissingFact as error:
             if not assumes_epoch or error.fact != "steps_per_epoch":
-                place = f"{config.name}: {error.problem.site}"
+                location = f"{config.name}: {error.problem.site}"
                 option = option_of(error.fact)
-                raise error.changed(site=place, advice=f"For example: {option} {error.example}") from None
+                raise error.changed(site=location, advice=f"For example: {option} {error.example}") from None
         echo_note(f"no --steps-per-epoch given; taken to be {_ASSUMED_EPOCH}")
         return simulate(config.data, steps_per_epoch=_ASSUMED_EPOCH, total=total, bases=bases)
     except ConfigError as error:

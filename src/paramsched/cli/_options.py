@@ -17,7 +17,7 @@ from paramsched.base.foreign_names import name_here
 from paramsched.base.params import Param, params_of_record
 from paramsched.base.words import did_you_mean
 from paramsched.cli._output import WrongUsage, option_of, run_guarded
-from paramsched.core.entries import is_installed
+from paramsched.core.lazy_imports import is_installed
 from paramsched.core.time import UNIT_NAMES, Facts
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -74,11 +74,11 @@ def named_columns(columns: tuple[str, ...]) -> dict[str, str]:
     """Return a dict from each field, or `field@group`, to the column that --column names."""
     named: dict[str, str] = {}
     for column in columns:
-        place, equals, its_name = column.partition("=")
-        if not equals or not place or not its_name:
+        field_name, equals, its_name = column.partition("=")
+        if not equals or not field_name or not its_name:
             instead = 'For example: --column lr=learning_rate, or --column "lr@head=lr_1"'
             raise WrongUsage(f"--column {column}", "expected FIELD=NAME", instead)
-        named[place] = its_name
+        named[field_name] = its_name
     return named
 
 

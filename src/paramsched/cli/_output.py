@@ -26,13 +26,13 @@ class WrongUsage(click.UsageError):
 
     Args:
         site: the argument, such as `--at 5`; empty if the problem is not about one.
-        found: the description of the problem.
+        message: the description of the problem.
         advice: what to do, in one sentence.
         ctx: the context of the command.
     """
 
-    def __init__(self, site: str, found: str, advice: str = "", *, ctx: click.Context | None = None) -> None:
-        self.problem = Problem(site=site, found=found, advice=with_options(advice))
+    def __init__(self, site: str, message: str, advice: str = "", *, ctx: click.Context | None = None) -> None:
+        self.problem = Problem(site=site, found=message, advice=with_options(advice))
         click.UsageError.__init__(self, str(self.problem), ctx)
 
 

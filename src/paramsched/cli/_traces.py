@@ -32,9 +32,9 @@ from paramsched.cli._input import (
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.core.curves import Floats
-from paramsched.core.entries import is_installed
 from paramsched.core.feedback import metric_word
 from paramsched.core.fields import Field
+from paramsched.core.lazy_imports import is_installed
 from paramsched.core.plan import (
     Binding,
     BoundLine,
@@ -73,10 +73,10 @@ def too_many_values(count: int, use: str) -> click.UsageError:
     return WrongUsage("", message, f"For example: --at 1000 for single values. Or shorten {option_of('total')}")
 
 
-def _trace_plan(loaded: Loaded, options: CommandOptions, beside: Sequence[Plan] = ()) -> Trace:
+def _trace_plan(loaded: Loaded, options: CommandOptions, other_plans: Sequence[Plan] = ()) -> Trace:
     """Return the values of a plan at every update, for a picture."""
     facts = facts_for_picture(loaded.plan, options)
-    groups, assumed = groups_with_bases(loaded, options.bases, beside)
+    groups, assumed = groups_with_bases(loaded, options.bases, other_plans)
     echo_plan_notes(loaded)
     refuse_too_long(loaded.plan, facts, len(groups))
     curves = trace(loaded.plan, groups, facts=facts)
@@ -125,12 +125,12 @@ def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
 def trace_plan_inputs(
     arguments: Sequence[str],
     options: CommandOptions,
-    other: str | None = None,
+    other_plan: str | None = None,
     *,
     branches: bool = False,
 ) -> "tuple[show.Curves, show.Curves | None]":
-    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
-    if other is not None and len(arguments) > 1:
+    """Return the values of one plan or several plans, and those of the plan `other_plan`; None without it."""
+    if other_plan is not None and len(arguments) > 1:
         raise WrongUsage(
             "", f"--other compares with one plan, but {len(arguments)} were passed", "Pass it as one more plan"
         )
@@ -138,10 +138,10 @@ def trace_plan_inputs(
         refuse_base(text, options)
     named = [("", text) if names_a_file(text) else _name_and_plan(text) for text in arguments]
     arguments = [plan for _, plan in named]
-    inputs = [(text, options.format) for text in arguments] + ([] if other is None else [(other, None)])
+    inputs = [(text, options.format) for text in arguments] + ([] if other_plan is None else [(other_plan, None)])
     traces = _curves_of_all(inputs, options)
     if len(arguments) == 1:
-        return traces[0], traces[1] if other is not None else None
+        return traces[0], traces[1] if other_plan is not None else None
     from paramsched import show
 
     # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
@@ -249,13 +249,13 @@ class RunTimes:
 
     Args:
         plan: the plan, with lengths in updates or in the counts of its clock.
-        at: the times in updates.
+        updates: the times in updates.
         times: a dict from clock to the times on it.
         total: the length of the run in updates; None if unknown.
     """
 
     plan: Plan
-    at: Sequence[int]
+    updates: Sequence[int]
     times: Mapping[str, Sequence[float]]
     total: int | None
 
@@ -305,15 +305,15 @@ def groups_with_bases(
         groups = groups_of_selectors(selecting)
     assumed: set[tuple[str, str | int]] = set()
     of_selector: dict[Any, dict[int, Binding]] = {}
-    for place, binding in enumerate(bindings):
-        of_selector.setdefault(binding.groups, {})[place] = binding
+    for number, binding in enumerate(bindings):
+        of_selector.setdefault(binding.groups, {})[number] = binding
     for index, group in enumerate(groups):
         label = group.get("name", index)
         bases_of_group = loaded.bases.of(group.get("name"))
         selected = {
-            place: binding for key in (None, index, label) for place, binding in of_selector.get(key, {}).items()
+            number: binding for key in (None, index, label) for number, binding in of_selector.get(key, {}).items()
         }
-        for binding in (selected[place] for place in sorted(selected)):
+        for binding in (selected[number] for number in sorted(selected)):
             field = Field.of(binding.name)
             # An option takes precedence over the file, and a base for one group over a base for all.
             value = values.get(
@@ -552,7 +552,7 @@ class GroupValues:
     Args:
         optimizer, group, field: the names; "" for an unknown optimizer.
         base: the base of the field.
-        at: updates.
+        updates: the updates at which it is evaluated.
         values: the values there.
         decided_by: the entries that decide the values, each with its file and line.
         note: the entry that has no effect, and why; "" if there is none.
@@ -562,7 +562,7 @@ class GroupValues:
     group: str
     field: str
     base: float
-    at: Sequence[int]
+    updates: Sequence[int]
     values: Sequence[float]
     decided_by: tuple[str, ...]
     note: str = ""
@@ -570,8 +570,17 @@ class GroupValues:
     def as_data(self) -> dict[str, Any]:
         """Return the values as data for JSON."""
         factors = [None if not self.base else value / self.base for value in self.values]
-        names = {name: getattr(self, name) for name in ("optimizer", "group", "field", "base", "at", "values")}
-        return {**names, "factors": factors, "decided_by": list(self.decided_by), "note": self.note}
+        return {
+            "optimizer": self.optimizer,
+            "group": self.group,
+            "field": self.field,
+            "base": self.base,
+            "at": self.updates,
+            "values": self.values,
+            "factors": factors,
+            "decided_by": list(self.decided_by),
+            "note": self.note,
+        }
 
 
 def group_table(rows: Sequence[GroupValues]) -> str:
@@ -582,7 +591,9 @@ def group_table(rows: Sequence[GroupValues]) -> str:
         lines += ["", printable(f"{optimizer}group {row.group}: {row.field}, base {row.base:.6g}")]
         lines += [printable(f"  {text}") for text in (*(f"from {text}" for text in row.decided_by), row.note) if text]
         factors = ((value, f"{value / row.base:.6g}" if row.base else "") for value in row.values)
-        table = [(f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.at, factors, strict=True)]
+        table = [
+            (f"{time:,}", f"{value:.6g}", factor) for time, (value, factor) in zip(row.updates, factors, strict=True)
+        ]
         lines += [f"  {line}" for line in table_rows([("update", "value", "factor"), *table], right=3)]
     return "\n".join(lines[1:])
 
@@ -600,15 +611,15 @@ def values_of_groups(read: PlanInput, times: Sequence[str]) -> Iterator[GroupVal
     labels = unique_labels(groups)
     places = _Places(read)
     for label, bounds, group in zip(labels, bind(run.plan, groups), groups, strict=True):
-        for bound in bounds:
-            base = bound.field.base(group)
-            values = [bound.schedule(time, base=base) for time in run.times[bound.clock]]
+        for bound_line in bounds:
+            base = bound_line.field.base(group)
+            values = [bound_line.schedule(time, base=base) for time in run.times[bound_line.clock]]
             note = ""
-            is_multiple = depends_on_base(bound.schedule, np.array(run.times[bound.clock]), base, 2 * base)
-            if (bound.name, label) in assumed:
+            is_multiple = depends_on_base(bound_line.schedule, np.array(run.times[bound_line.clock]), base, 2 * base)
+            if (bound_line.name, label) in assumed:
                 note = "the base is unknown" if is_multiple else "absolute values, not multiples of base"
-            decided = filter(None, [places.text(places.path_of(run.plan, bound))])
-            yield GroupValues("", str(label), bound.name, base, run.at, values, tuple(decided), note)
+            decided = filter(None, [places.text(places.path_of(run.plan, bound_line))])
+            yield GroupValues("", str(label), bound_line.name, base, run.updates, values, tuple(decided), note)
 
 
 @final
@@ -621,8 +632,8 @@ class _Places:
         paths = [binding_path(line) for line in read.plan.bindings]
         wanted = [Problem(path, "", code=codes.UNREADABLE) for path in dict.fromkeys(paths) if path]
         self._texts = {
-            problem.path: f"{read.name}:{place.line} " * bool(place.line) + place.path.removeprefix("$.")
-            for problem, place in zip(wanted, read.placed(wanted), strict=True)
+            problem.path: f"{read.name}:{placed.line} " * bool(placed.line) + placed.path.removeprefix("$.")
+            for problem, placed in zip(wanted, read.placed(wanted), strict=True)
         }
         self._paths: dict[int, dict[tuple[str, int], str]] = {}
 

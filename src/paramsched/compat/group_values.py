@@ -74,13 +74,13 @@ def by_value(value: Any) -> Any:
 
 def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
     """Copy a tensor that several groups share in `field`, so that each has its own; the first keeps the original."""
-    seen: set[int] = set()
+    ids: set[int] = set()
     for group in optimizer.param_groups:
         value = group.get(field)
         if isinstance(value, Tensor):
-            if id(value) in seen:
+            if id(value) in ids:
                 group[field] = value.detach().clone()
-            seen.add(id(group[field]))
+            ids.add(id(group[field]))
 
 
 def python_number(value: Any) -> Any:

@@ -4,7 +4,7 @@ Imports nothing of the packages above. Users import from `paramsched`, authors o
 """
 
 # For the distributions beside this one, which import from lists.
-from paramsched.core.entries import lazy_names as lazy_names
+from paramsched.core.lazy_imports import lazy_names as lazy_names
 from paramsched.core.number_checks import check_fields as check_fields
 from paramsched.core.number_checks import checked as checked
 from paramsched.core.number_checks import finite_number as finite_number

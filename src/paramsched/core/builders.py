@@ -48,10 +48,10 @@ def _example_argument(param: Param) -> str:
 def _closing_bracket(line: str, begin: int) -> int | None:
     """Return the index after the bracket that closes the first one after `begin`; None if it is not closed."""
     depth = 0
-    for place in range(begin, len(line)):
-        depth += (line[place] in "([{") - (line[place] in ")]}")
-        if line[place] in ")]}" and depth == 0:
-            return place + 1
+    for index in range(begin, len(line)):
+        depth += (line[index] in "([{") - (line[index] in ")]}")
+        if line[index] in ")]}" and depth == 0:
+            return index + 1
     return None
 
 
@@ -79,18 +79,18 @@ def register_builder(builder: Builder) -> Builder:
         InvalidArgument: the name is taken, unless by the same function, which a cell of a notebook has defined again.
     """
     name = builder.__name__
-    require_free_name(SHAPES, builder, kind="shape")
+    require_free_name(SHAPES, builder, noun="shape")
     if not isinstance(built_class(builder), type):
         raise messages.without_return_annotation(name)
     SHAPES[name] = builder
     return builder
 
 
-def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callable[..., Any], *, kind: str) -> None:
+def require_free_name(table: Mapping[str, Callable[..., Any]], function: Callable[..., Any], *, noun: str) -> None:
     """Raise InvalidArgument if a name is taken by another function than this one before it was defined again."""
     name = function.__name__
     if name in table and not _is_defined_again(table[name], function):
-        raise name_is_taken(f"{kind} {name!r}")
+        raise name_is_taken(f"{noun} {name!r}")
 
 
 def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bool:
@@ -102,16 +102,16 @@ def _is_defined_again(before: Callable[..., Any], now: Callable[..., Any]) -> bo
     return first.__module__ == second.__module__ or bool(first.__code__.co_filename == second.__code__.co_filename)
 
 
-def constructor(name: str, kind: Callable[_Parameters, _Built]) -> Callable[_Parameters, _Built]:
+def constructor(name: str, built_class: Callable[_Parameters, _Built]) -> Callable[_Parameters, _Built]:
     """Return the constructor of a dataclass as a function called `name`, with the documentation of the class.
 
     Keywords that the class inherits are the last ones, as in its documentation.
     """
 
     def build(*positional: _Parameters.args, **named: _Parameters.kwargs) -> _Built:
-        return kind(*positional, **named)
+        return built_class(*positional, **named)
 
-    built: Any = kind
+    built: Any = built_class
     signature = inspect.signature(built)
     parameters = sorted(
         signature.parameters.values(),

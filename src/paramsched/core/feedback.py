@@ -15,7 +15,7 @@ from paramsched.base.pickles import Reduced, pickled
 from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
-from paramsched.core.entries import notebook_display
+from paramsched.core.lazy_imports import notebook_display
 from paramsched.core.messages import metrics as messages
 from paramsched.core.number_checks import (
     check_fields,
@@ -162,9 +162,13 @@ class MetricRule(ABC, Generic[State]):
         """The time of the run from which on values count; None if all do."""
         return None if self.after is None else Duration.of(self.after)
 
-    def _advice_if_ignored(self, value: float) -> str | None:
-        """Return the advice of the warning that a value is ignored; None if it counts."""
-        return None
+    def _is_ignored(self, value: float) -> bool:
+        """Return whether a value is not counted, of which the user is warned."""
+        return False
+
+    def _advice_if_ignored(self, value: float) -> str:
+        """Return the advice about an ignored value; empty if no argument of the rule counts it."""
+        return ""
 
     @abstractmethod
     def init(self) -> State:
@@ -205,13 +209,13 @@ class MetricRule(ABC, Generic[State]):
         return call_of_rule(self)
 
 
-def _guide_schedule(other: Schedule | float, rule: MetricRule[Any]) -> Schedule:
-    """Multiply `other` by a metric rule; a second rule is the right operand."""
-    if isinstance(other, MetricRule):
-        return guided(schedule_of(1.0, ""), (rule, other))
-    if isinstance(other, Schedule) and other.kind == "guided":
-        return guided(other.args["schedule"], (*other.metric_rules, rule))
-    return guided(schedule_of(other, lambda: f"{shown(other)} * {rule}"), (rule,))
+def _guide_schedule(schedule: Schedule | float, rule: MetricRule[Any]) -> Schedule:
+    """Multiply `schedule` by a metric rule; a second rule is the right operand."""
+    if isinstance(schedule, MetricRule):
+        return guided(schedule_of(1.0, ""), (rule, schedule))
+    if isinstance(schedule, Schedule) and schedule.kind == "guided":
+        return guided(schedule.args["schedule"], (*schedule.metric_rules, rule))
+    return guided(schedule_of(schedule, lambda: f"{shown(schedule)} * {rule}"), (rule,))
 
 
 def ignored_metrics(
@@ -228,9 +232,9 @@ def ignored_metrics(
     """
     for rule in rules:
         value = metrics[rule.metric]
-        advice = rule._advice_if_ignored(value)
-        if advice is not None and rule.metric not in reported:
+        if rule._is_ignored(value) and rule.metric not in reported:
             reported.add(rule.metric)
+            advice = rule._advice_if_ignored(value)
             yield messages.ignored_value(call, rule.metric, value, t, rule, advice)
 
 
@@ -341,9 +345,9 @@ def require_state(rule: Any, data: Any, state: type, signed: tuple[str, ...]) ->
     kinds = {field.name: _JSON_TYPES[field.type] for field in fields(state)}
     if not isinstance(data, dict) or set(data) != set(kinds):
         raise messages.state_of_other_keys(rule, data, kinds)
-    for name, kind in kinds.items():
+    for name, json_type in kinds.items():
         value = data[name]
-        is_of_kind = isinstance(value, kind) and not isinstance(value, bool)
+        is_of_kind = isinstance(value, json_type) and not isinstance(value, bool)
         # not isfinite, which fails for an integer of more than 308 digits
         is_finite = is_of_kind and (value is None or abs(value) <= sys.float_info.max)
         if not is_finite or (value is not None and value < 0 and name not in signed):
@@ -390,8 +394,10 @@ def require_reduction(rule: Any, factor: float) -> None:
 WhenHigh: TypeAlias = Literal["raise", "lower"]
 """The effect of a metric above its target: it raises or lowers the schedule."""
 
-_LEAST, _MOST = 1e-300, 1e300  # limits of the multiple, so that it can always return
-_BANDS, _LIMIT = (0.5, 2.0), 0.2
+_LEAST = 1e-300  # limits of the multiple, so that it can always return
+_MOST = 1e300
+_BANDS = (0.5, 2.0)
+_LIMIT = 0.2
 
 
 @final
@@ -507,12 +513,14 @@ class Hold(MetricRule[HoldState]):
         if self.high is not None and self.high < 1:
             raise messages.upper_bound_excludes_start(self.high)
 
-    def _advice_if_ignored(self, value: float) -> str | None:
-        if math.isnan(value) or self._is_left_out(value):  # a NaN is neither above nor below the target
-            return ""
-        if math.isfinite(value) or self.nonfinite != "ignore":
-            return None
-        return messages.to_count_it(replace(self, nonfinite="count"))
+    def _is_ignored(self, value: float) -> bool:
+        return self._never_counts(value) or (self.nonfinite == "ignore" and not math.isfinite(value))
+
+    def _advice_if_ignored(self, value: float) -> str:
+        return "" if self._never_counts(value) else messages.to_count_it(replace(self, nonfinite="count"))
+
+    def _never_counts(self, value: float) -> bool:
+        return math.isnan(value) or self._is_left_out(value)  # a NaN is neither above nor below the target
 
     def init(self) -> HoldState:
         return HoldState()
@@ -628,9 +636,10 @@ class Plateau(MetricRule[PlateauState]):
     eps: float = field(default=0.0, metadata=checked(not_negative))
     nonfinite: Nonfinite = field(default="ignore", metadata=one_of(Nonfinite))
 
-    def _advice_if_ignored(self, value: float) -> str | None:
-        if math.isfinite(value) or self.nonfinite != "ignore":
-            return None
+    def _is_ignored(self, value: float) -> bool:
+        return self.nonfinite == "ignore" and not math.isfinite(value)
+
+    def _advice_if_ignored(self, value: float) -> str:
         return messages.to_count_it(replace(self, nonfinite="count"))
 
     def init(self) -> PlateauState:
@@ -641,7 +650,8 @@ class Plateau(MetricRule[PlateauState]):
         if number is None:
             return state
         better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
-        best, bad = (number, 0) if better else (state.best, state.bad + 1)
+        best = number if better else state.best
+        bad = 0 if better else state.bad + 1
         cooling = state.cooling
         factor = state.factor
         if cooling > 0:

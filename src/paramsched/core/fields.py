@@ -154,9 +154,9 @@ class Field:
     def _absent_from(self, group: Group, where: str) -> PlanError:
         """Return the error for a group without this field."""
         if self.index is not None and str(self) in group:
-            right: dict[str, Any] = {}
-            self.fill(right, group[str(self)])
-            return messages.element_is_an_entry(str(self), where, self.key, right)
+            corrected_group: dict[str, Any] = {}
+            self.fill(corrected_group, group[str(self)])
+            return messages.element_is_an_entry(str(self), where, self.key, corrected_group)
         names = numeric(group)
         if not names:
             return messages.group_without_numbers(str(self), where, self.key, is_tuple=self.index is not None)
@@ -254,8 +254,8 @@ def is_number(value: object) -> bool:
     if isinstance(value, Real):
         return True
     # By `ndim`, not by type: 0-d tensors of every library have `ndim` 0, and no other kind of value in a group does.
-    kind = str(getattr(value, "dtype", ""))
-    return getattr(value, "ndim", None) == 0 and "bool" not in kind and "complex" not in kind
+    dtype = str(getattr(value, "dtype", ""))
+    return getattr(value, "ndim", None) == 0 and "bool" not in dtype and "complex" not in dtype
 
 
 def finite_or_none(value: Any) -> float | None:

@@ -30,10 +30,10 @@ def is_finite_number(value: object) -> bool:
         return False
 
 
-def finite_number(site: str | CallSite, number: object, kind: messages.NumberKind = "number") -> float:
-    """Return a finite number as a float; booleans and text raise InvalidArgument, whose advice is for the `kind`."""
+def finite_number(site: str | CallSite, number: object, number_kind: messages.NumberKind = "number") -> float:
+    """Return a finite number as a float; booleans and text raise InvalidArgument, with the advice for `number_kind`."""
     if not is_real_number(number):
-        raise messages.not_a_number(site, number, kind)
+        raise messages.not_a_number(site, number, number_kind)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
@@ -121,9 +121,9 @@ def check_fields(value: Any, call: str) -> None:
 
 
 @cache
-def _checks_of(kind: Any) -> list[tuple[str, Callable[..., object], bool]]:
+def _checks_of(value_class: Any) -> list[tuple[str, Callable[..., object], bool]]:
     checks = list[tuple[str, Callable[..., object], bool]]()
-    for field in fields(kind):
+    for field in fields(value_class):
         if "check" in field.metadata:
             annotation = str(field.type)  # a text, so that it also works under `from __future__ import annotations`
             optional = "None" in annotation or "Optional" in annotation

@@ -12,9 +12,9 @@ from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import RESERVED
-from paramsched.core.answering import answering_class
-from paramsched.core.entries import warnings_of
+from paramsched.core.checked_calls import answering_class
 from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
+from paramsched.core.lazy_imports import warnings_of
 from paramsched.core.messages import values as messages
 from paramsched.core.number_checks import finite_number, whole_number
 from paramsched.core.plan.binding import Binding, Target
@@ -24,9 +24,9 @@ from paramsched.core.plan.messages.lines import limit_advice
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.plan.resolution import updates_of_total
 from paramsched.core.schedules.anneals import require_positive_base
-from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
+from paramsched.core.schedules.user_shapes import has_open_function, require_values_until
 from paramsched.core.time.duration import Duration
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import InvalidArgument, PlanError
@@ -338,24 +338,26 @@ def _written_targets(plan: Plan) -> list[Target]:
     return [line.field for line in plan.bindings if isinstance(line.field, Target) and line.field.write]
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _differences(saved_state: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[str]:
     """Yield what differs between two states: the length of the run, the lines and the bases."""
-    is_as_long = before.get("total") == after["total"]
+    is_as_long = saved_state.get("total") == state["total"]
     if not is_as_long:
-        yield f"total: {before.get('total')} -> {after['total']}"
-    written = dict(_changed(before, after, "lines"))
-    for name, change in _changed(before, after, "lines_in_updates"):
+        yield f"total: {saved_state.get('total')} -> {state['total']}"
+    written = dict(_changed_entries(saved_state, state, "lines"))
+    for name, change in _changed_entries(saved_state, state, "lines_in_updates"):
         if name in written or is_as_long:  # another length changes the other lines too
             yield f"{name}: {written.get(name, change)}"
-    for name, change in _changed(before, after, "bases"):
+    for name, change in _changed_entries(saved_state, state, "bases"):
         yield f"base of {name}: {change}"
 
 
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any], pattern: str) -> Iterator[tuple[str, str]]:
+def _changed_entries(
+    saved_state: Mapping[str, Any], state: Mapping[str, Any], pattern: str
+) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each entry of a part of two states that differs."""
-    saved = before.get(pattern)
-    was = saved if isinstance(saved, Mapping) else {}
-    now = after[pattern]
+    saved_entry = saved_state.get(pattern)
+    was = saved_entry if isinstance(saved_entry, Mapping) else {}
+    now = state[pattern]
     for name in dict.fromkeys([*now, *was]):
         if was.get(name) != now.get(name):
             yield name, f"{was.get(name)} -> {now.get(name)}"

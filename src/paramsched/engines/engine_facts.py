@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.answering import refused_keyword
+from paramsched.core.checked_calls import refused_keyword
 from paramsched.core.number_checks import is_real_number
 from paramsched.core.plan import (
     FORMS,
@@ -201,7 +201,8 @@ def _sizes(resolved: ResolvedPlan, target: SizeTarget) -> Any:
             end = resolved.resolved.total
             # Only the loop knows the amount of each update, so sizes are compared at amounts.
             last = float(end.terms[0][1]) if end is not None else float(_COMPARED)
-            updates = amounts = np.linspace(0, max(last - 1, 0), count)
+            updates = np.linspace(0, max(last - 1, 0), count)
+            amounts = updates
         else:
             amounts = resolved.amounts.amounts_from(0, 0, count)
     sizes = target.sizes(updates, amounts)
@@ -280,11 +281,11 @@ def with_named_options(adapter: _Adapter) -> _Adapter:
     """Show the options of an adapter as parameters in its signature, which notebooks and the pages read."""
     written = signature(adapter)
     *parameters, options = written.parameters.values()
-    (kind,) = get_args(options.annotation)
+    (options_class,) = get_args(options.annotation)
     defaults = {field.name: field.default for field in fields(PlanOptions)}
     named = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=type_)
-        for name, type_ in get_type_hints(kind).items()
+        for name, type_ in get_type_hints(options_class).items()
     ]
     adapter.__signature__ = written.replace(parameters=[*parameters, *named])  # type: ignore[attr-defined]  # read by inspect
     return adapter

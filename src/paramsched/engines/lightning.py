@@ -283,11 +283,11 @@ class _NewMetrics:
         self._reported = dict(metrics)
 
 
-def _is_same_tensor(value: Any, other: Any) -> bool:
+def _is_same_tensor(value: Any, stored: Any) -> bool:
     """Return whether two metrics are one tensor; Lightning detaches it anew each time it is read."""
-    if isinstance(value, torch.Tensor) and isinstance(other, torch.Tensor):
-        return value.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
-    return value is other
+    if isinstance(value, torch.Tensor) and isinstance(stored, torch.Tensor):
+        return value.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
+    return value is stored
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
@@ -344,13 +344,13 @@ def _updates_of_changing_accumulation(trainer: Any) -> float | None:
     return min(total, float(trainer.max_steps)) if trainer.max_steps > 0 else total
 
 
-def _refuse_other_plans(present: Sequence[Any], optimizers: Sequence[Any]) -> None:
+def _refuse_other_plans(schedulers: Sequence[Any], optimizers: Sequence[Any]) -> None:
     """Raise if the module returns a Scheduler of an optimizer, which the plan of the callback would replace.
 
     Raises:
         InvalidArgument: it returns one.
     """
-    for scheduler in present:
+    for scheduler in schedulers:
         if isinstance(scheduler, Scheduler) and any(
             optimizer is other for optimizer in scheduler.optimizers.values() for other in optimizers
         ):

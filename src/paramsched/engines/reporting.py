@@ -38,7 +38,8 @@ class MetricRelay:
         self._observed: set[str] = set()
         self._reported: set[str] = set()
         self._warned: set[str] = set()
-        self._has_looked, self._evaluations = False, 0
+        self._has_looked = False
+        self._evaluations = 0
         self._event: dict[str, Any] | None = None  # the metrics of the present event
         self._evaluates = False  # True if the present event has an evaluation
 
@@ -63,7 +64,8 @@ class MetricRelay:
             metrics = self._event
             evaluates = self._evaluates
         finally:
-            self._event, self._evaluates = None, False
+            self._event = None
+            self._evaluates = False
         self.report(scheduler, metrics, is_evaluation=evaluates)
 
     def warn_of_patience(self, scheduler: Scheduler, evaluations: int | None, *, prefix: str = "") -> None:
@@ -171,21 +173,21 @@ def callbacks_on_demand(
     classes: Mapping[str, type[Any]],
     *bases: str,
     library: str,
-    others: Mapping[str, Callable[[], type[Any]]] = MappingProxyType({}),
+    factories: Mapping[str, Callable[[], type[Any]]] = MappingProxyType({}),
 ) -> Callable[[str], type[Any]]:
     """Return a `__getattr__` for a module, which creates each of the classes from its own class and a base.
 
-    The base is the first of `bases` that is installed. `others` are made without it.
+    The base is the first of `bases` that is installed. `factories` are made without it.
     """
 
     def make_callback(name: str) -> type[Any]:
         for base in bases:
-            home, _, kind = base.rpartition(".")
+            home, _, class_name = base.rpartition(".")
             with suppress(ModuleNotFoundError):
-                return make_class(name, module, classes[name], getattr(import_module(home), kind))
+                return make_class(name, module, classes[name], getattr(import_module(home), class_name))
         raise MissingDependency(f"engines.{module.rpartition('.')[2]}.{name}", library)
 
-    return classes_on_demand(module, {**{name: partial(make_callback, name) for name in classes}, **others})
+    return classes_on_demand(module, {**{name: partial(make_callback, name) for name in classes}, **factories})
 
 
 def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]) -> Callable[[str], type[Any]]:
@@ -287,7 +289,8 @@ class BatchAmounts:
 
     def load_state(self, state: Mapping[str, float]) -> None:
         """Resume an update whose first batches were counted before `saved_state`."""
-        self._plan, self._loaded = None, dict(state)
+        self._plan = None
+        self._loaded = dict(state)
 
     def _refresh_plan(self) -> None:
         """Start to count, or restart the count if a loaded checkpoint has replaced the plan."""
@@ -314,8 +317,8 @@ class BatchAmounts:
         counted = self._counted
         self._counted = 0
         if self._shares > 1 and self.summed is not None:
-            kind = torch.int64 if isinstance(counted, int) else torch.float64
-            counted = self.summed(torch.tensor(counted, dtype=kind)).item()
+            dtype = torch.int64 if isinstance(counted, int) else torch.float64
+            counted = self.summed(torch.tensor(counted, dtype=dtype)).item()
         self._pending += counted
 
     @property
@@ -372,14 +375,14 @@ def samples_in_lists(batch: Any) -> int:
 
 def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
     """Yield the sizes that may be the number of samples in a batch."""
-    parts: Any = ()
+    items: Any = ()
     if isinstance(batch, torch.Tensor):
         yield from batch.shape[:1]
     elif isinstance(batch, Mapping):
-        parts = batch.values()
+        items = batch.values()
     elif isinstance(batch, Sequence) and not isinstance(batch, str | bytes):
-        parts = batch
+        items = batch
         if not outermost:
             yield len(batch)
-    for part in parts:
-        yield from _sizes_in(part, outermost=False)
+    for item in items:
+        yield from _sizes_in(item, outermost=False)

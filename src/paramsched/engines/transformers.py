@@ -241,9 +241,13 @@ def plan_callback_class() -> type[Any]:
             copies: int,
         ) -> None:
             # The Trainer counts each token `copies` times; 0 if it does not count them.
-            self._owner, self._writes, self._copies = owner, writes, copies
+            self._owner = owner
+            self._writes = writes
+            self._copies = copies
             self._schedulers = [scheduler]  # the one in force
-            self._metrics, self._amounts, self._ending = metrics, amounts, RunEnd(self._schedulers)
+            self._metrics = metrics
+            self._amounts = amounts
+            self._ending = RunEnd(self._schedulers)
             self._trained = TrainedOptimizers(_CALL, self._schedulers)
             self._has_batch = False  # True if the present epoch has one
 
@@ -288,7 +292,8 @@ def plan_callback_class() -> type[Any]:
             """Use the Scheduler in force, which a callback before this one may have constructed with a changed plan."""
             scheduler = EngineHandle(self._schedulers[0]).in_force
             if scheduler is not self._schedulers[0]:
-                self._schedulers[0] = self._amounts.scheduler = scheduler
+                self._schedulers[0] = scheduler
+                self._amounts.scheduler = scheduler
                 _use_scheduler(self._owner, scheduler)
 
         def on_train_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
@@ -306,7 +311,8 @@ def _use_scheduler(trainer: Any, scheduler: Scheduler) -> None:
     trainer._paramsched_schedulers.append(scheduler)
     present = trainer.lr_scheduler
     if getattr(present, "scheduler", present) is present:
-        trainer.lr_scheduler = trainer.callback_handler.lr_scheduler = scheduler
+        trainer.lr_scheduler = scheduler
+        trainer.callback_handler.lr_scheduler = scheduler
     else:  # DeepSpeed's wrapper has the Scheduler inside
         present.scheduler = scheduler
 
@@ -396,14 +402,14 @@ def _evaluations_of(args: Any, updates: int, epoch: int | None) -> int | None:
         updates: the number of updates in the run.
         epoch: the number of updates in an epoch; None if unknown.
     """
-    kind = str(getattr(args.eval_strategy, "value", args.eval_strategy))
+    strategy = str(getattr(args.eval_strategy, "value", args.eval_strategy))
     delay = args.eval_delay or 0
     every: float
-    if kind == "no":
+    if strategy == "no":
         return 0
-    if kind == "steps":
+    if strategy == "steps":
         every = ceil(updates * args.eval_steps) if args.eval_steps < 1 else args.eval_steps
-    elif kind == "epoch" and epoch is not None:
+    elif strategy == "epoch" and epoch is not None:
         every = epoch
         delay *= epoch
     else:

@@ -21,20 +21,20 @@ class FieldWriter(NamedTuple):
     field: Field = Field.of("lr")
 
 
-def warn_of_other_schedulers(attached: Scheduler, present: Iterable[Any], site: str) -> None:
+def warn_of_other_schedulers(attached: Scheduler, schedulers: Iterable[Any], site: str) -> None:
     """Warn of each scheduler of torch that writes the lr of a group whose lr the plan writes.
 
     Another class may write any field, so it is reported when it has written a scheduled one.
 
     Args:
         attached: the Scheduler of the plan.
-        present: the schedulers of the engine.
+        schedulers: the schedulers of the engine.
         site: where the engine got them.
     """
     of_torch = [
         # A wrapper may have no optimizer.
         FieldWriter(type(scheduler).__name__, getattr(vars(scheduler).get("optimizer"), "param_groups", ()))
-        for scheduler in present
+        for scheduler in schedulers
         if isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler) and not isinstance(scheduler, Scheduler)
     ]
     warn_of_writers(attached.optimizers.values(), of_torch, site)
@@ -48,20 +48,20 @@ def warn_of_writers(optimizers: Iterable[Any], writers: Iterable[FieldWriter], s
         writers: the other schedulers.
         site: where the engine got them.
     """
-    planned: dict[tuple[int, Field], PlanHooks] = {}
+    hooks_by_field: dict[tuple[int, Field], PlanHooks] = {}
     for optimizer in optimizers:
         hooks = hooks_on(optimizer)
         if hooks is None:
             continue
         for line in hooks.attached.table.lines:
-            planned |= {(id(optimizer.param_groups[index]), line.field): hooks for index in line.groups}
-    for name, groups, written in writers:
-        places = [(id(group), written) for group in groups]
-        overwritten = [planned[place] for place in places if place in planned]
-        if any(str(written) not in hooks.attached.written_fields for hooks in overwritten):
+            hooks_by_field |= {(id(optimizer.param_groups[index]), line.field): hooks for index in line.groups}
+    for name, groups, written_field in writers:
+        keys = [(id(group), written_field) for group in groups]
+        overwritten = [hooks_by_field[key] for key in keys if key in hooks_by_field]
+        if any(str(written_field) not in hooks.attached.written_fields for hooks in overwritten):
             for hooks in overwritten:
-                hooks.attached.written_fields.add(str(written))  # so that its writes are not reported again
-            overwritten[0].run.processes.warn(messages.other_writer(site, name, written))
+                hooks.attached.written_fields.add(str(written_field))  # so that its writes are not reported again
+            overwritten[0].run.processes.warn(messages.other_writer(site, name, written_field))
 
 
 _INSIDE = ("optimizer", "_optimizer", "base_optimizer", "_base_optimizer")
@@ -78,7 +78,8 @@ class TrainedOptimizers:
     """
 
     def __init__(self, call: str, schedulers: Sequence[Scheduler]) -> None:
-        self._call, self._schedulers = call, schedulers
+        self._call = call
+        self._schedulers = schedulers
         self._seen: list[Any] = []
         self._has_warned = False
 
@@ -94,13 +95,13 @@ class TrainedOptimizers:
         if len(trained) == len(self._seen) and all(map(is_, trained, self._seen)):
             return
         self._seen = trained
-        other = [item for item in trained if isinstance(item, torch.optim.Optimizer) and hooks_on(item) is None]
-        if not other:
+        without_plan = [item for item in trained if isinstance(item, torch.optim.Optimizer) and hooks_on(item) is None]
+        if not without_plan:
             return
         for scheduler in self._schedulers:
             for optimizer in scheduler.optimizers.values():
                 if not _is_trained(optimizer, trained) and not EngineHandle(scheduler).is_manual:
-                    self._warn(scheduler, optimizer, other[0])
+                    self._warn(scheduler, optimizer, without_plan[0])
                     return
 
     def _warn(self, scheduler: Scheduler, planned: Any, trained: Any) -> None:
@@ -110,11 +111,11 @@ class TrainedOptimizers:
         handle.processes.warn(messages.other_optimizer(self._call, scheduler.t, trained, planned))
 
 
-def _is_trained(optimizer: Any, trained: Sequence[Any]) -> bool:
+def _is_trained(optimizer: Any, trained_optimizers: Sequence[Any]) -> bool:
     """Return whether an optimizer, or one with a group of it, is one of those that an engine trains."""
-    if any(item is optimizer for item in trained):
+    if any(trained is optimizer for trained in trained_optimizers):
         return True
-    groups = {id(group) for item in trained for group in getattr(item, "param_groups", ())}
+    groups = {id(group) for trained in trained_optimizers for group in getattr(trained, "param_groups", ())}
     return any(id(group) in groups for group in optimizer.param_groups)
 
 
@@ -230,7 +231,8 @@ class TargetWrites:
 
     def _attribute(self, site: str, target: str, path: str, root: Any) -> Attribute:
         """Return the attribute at a path, or raise."""
-        owner = value = root
+        owner = root
+        value = root
         where = self.root
         for name in path.split("."):
             owner = value
@@ -248,9 +250,9 @@ class TargetWrites:
         return Attribute(target, path, owner, name, isinstance(value, int), value)
 
 
-def _are_paths(write: tuple[object, object]) -> bool:
+def _are_paths(entry: tuple[object, object]) -> bool:
     """Return whether an entry is a name with a path or with several paths."""
-    name, paths = write
+    name, paths = entry
     if not isinstance(name, str):
         return False
     if isinstance(paths, str):

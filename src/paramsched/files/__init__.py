@@ -9,8 +9,8 @@ from paramsched.base.problem_collector import type_name_of as type_name_of
 from paramsched.core.plan.plan import NO_BASES as NO_BASES
 from paramsched.core.plan.plan import Bases as Bases
 from paramsched.core.schedules.text import MOST_BYTES as MOST_BYTES
-from paramsched.files.native import schedule_from_text as schedule_from_text
-from paramsched.files.native import to_plan as to_plan
+from paramsched.files.plan_data import schedule_from_text as schedule_from_text
+from paramsched.files.plan_data import to_plan as to_plan
 from paramsched.files.plan_files import WRITERS as WRITERS
 from paramsched.files.plan_files import Loaded as Loaded
 from paramsched.files.plan_files import PlanText as PlanText
@@ -24,4 +24,4 @@ from paramsched.files.plan_files import read_data as read_data
 from paramsched.files.reading import decoded_text as decoded_text
 from paramsched.files.reading import read_bounded as read_bounded
 from paramsched.files.reading import read_bounded_text as read_bounded_text
-from paramsched.files.syntaxes import folded_yaml as folded_yaml
+from paramsched.files.yaml_syntax import folded_yaml as folded_yaml

@@ -12,14 +12,14 @@ from paramsched.base.files import near_file, path_of_file, write_whole_file
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.problem_collector import ProblemCollector
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import ConfigError
-from paramsched.files import native
+from paramsched.files import plan_data
 from paramsched.files.messages import calls as messages
-from paramsched.files.native import ShapeLike, ShapeNames
+from paramsched.files.plan_data import ShapeLike, ShapeNames
 from paramsched.files.reading import (
     TextRange,
     placed_problems,
@@ -29,7 +29,7 @@ from paramsched.files.reading import (
     refuse_large_plan,
     refuse_long_text,
 )
-from paramsched.files.syntaxes import (
+from paramsched.files.yaml_syntax import (
     places_in,
     write_json,
     write_yaml,
@@ -267,7 +267,7 @@ def _loaded_from(data: Any, shapes: Iterable[ShapeLike]) -> Loaded:
     problems = ProblemCollector()
     plain = plain_or_bad(data, problems)
     try:
-        return Loaded(native.plan_of_plain(plain, problems, ShapeNames(shapes)))
+        return Loaded(plan_data.plan_of_plain(plain, problems, ShapeNames(shapes)))
     except ConfigError:
         if _has_no_entry_of_a_plan(plain):
             raise ConfigError("config", [messages.no_entry_of_a_plan(plain)]) from None
@@ -311,7 +311,7 @@ def _has_no_entry_of_a_plan(plain: Any) -> bool:
     """Return whether data are not a plan with a mistake, but something else."""
     if not isinstance(plain, Mapping) or not plain:
         return False
-    return not native.has_schedule(plain) and not native.may_be_plan(plain)
+    return not plan_data.has_schedule(plain) and not plan_data.may_be_plan(plain)
 
 
 def read_data(text: str, format: str, source: str) -> Any:
@@ -324,7 +324,7 @@ def read_data(text: str, format: str, source: str) -> Any:
 
 def text_of(plan: Plan, format: str) -> str:
     """Return the text of a plan, from which an equal plan can be read."""
-    text = WRITERS[_known_format(format)](native.from_plan(plan))
+    text = WRITERS[_known_format(format)](plan_data.from_plan(plan))
     written = PlanText("the plan as text", text, format)
     try:
         same = written.loaded().plan == plan

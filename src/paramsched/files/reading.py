@@ -117,42 +117,42 @@ class Bracket(NamedTuple):
     """The begin or the end of a list or a mapping in a text.
 
     Args:
-        kind: `[` or `{`, or `]` for the end of either.
-        at: the offset of a begin, or of the character after an end.
+        sign: `[` or `{`, or `]` for the end of either.
+        offset: the offset of a begin, or of the character after an end.
     """
 
-    kind: str
-    at: int
+    sign: str
+    offset: int
 
 
-def nested_places(pieces: Iterable[TextRange | Bracket]) -> TextRange:
+def nested_places(events: Iterable[TextRange | Bracket]) -> TextRange:
     """Return the place of the entire document, with the places of its entries.
 
     Args:
-        pieces: the scalars and the brackets, in the order of the text.
+        events: the scalars and the brackets, in the order of the text.
     """
     document = TextRange(0, 0, parts=[], value=[])
     opened = [document]
-    for piece in pieces:
-        if isinstance(piece, Bracket) and piece.kind != "]":
-            empty = TextRange(piece.at, piece.at, parts=[], value=[]) if piece.kind == "[" else None
-            opened.append(empty or TextRange(piece.at, piece.at, parts={}, value=Pairs()))
+    for event in events:
+        if isinstance(event, Bracket) and event.sign != "]":
+            empty = TextRange(event.offset, event.offset, parts=[], value=[]) if event.sign == "[" else None
+            opened.append(empty or TextRange(event.offset, event.offset, parts={}, value=Pairs()))
             continue
-        place = piece if isinstance(piece, TextRange) else opened.pop()
+        text_range = event if isinstance(event, TextRange) else opened.pop()
         around = opened[-1]
         is_key = isinstance(around.parts, dict) and around.awaited is None
-        if isinstance(piece, Bracket):
-            place.end = piece.at
+        if isinstance(event, Bracket):
+            text_range.end = event.offset
         if isinstance(around.parts, list):
-            around.parts.append(place)
-            around.value.append(place.value)
+            around.parts.append(text_range)
+            around.value.append(text_range.value)
         elif is_key:
-            around.awaited = place
+            around.awaited = text_range
         elif isinstance(around.parts, dict) and around.awaited is not None:
             name = around.awaited.value
-            around.parts[name if isinstance(name, (str, int)) else str(name)] = place
-            around.value.append((name, place.value))
-            place.key = around.awaited.begin
+            around.parts[name if isinstance(name, (str, int)) else str(name)] = text_range
+            around.value.append((name, text_range.value))
+            text_range.key = around.awaited.begin
             around.awaited = None
     first = document.parts
     return first[0] if isinstance(first, list) and first else TextRange(0, 0)
@@ -184,26 +184,26 @@ def _lacks_place(problem: Problem) -> bool:
 
 def _placed(problem: Problem, root: TextRange, text: str, lines: TextLines) -> Problem:
     """Return a problem with the line and column of its entry's key, value, or wrong part of the text."""
-    place = place_at_path(root, problem.path)
-    begin = place.begin
-    if problem.at_key and place.key is not None:
-        begin = place.key
-    elif problem.span is not None and place.text is not None:
-        begin += index_in_source(text[begin : place.end], place.text, problem.span[0])
+    text_range = place_at_path(root, problem.path)
+    begin = text_range.begin
+    if problem.at_key and text_range.key is not None:
+        begin = text_range.key
+    elif problem.span is not None and text_range.text is not None:
+        begin += index_in_source(text[begin : text_range.end], text_range.text, problem.span[0])
     line, column = lines.of(begin)
     return problem.changed(line=line, column=column, text=lines.line(line))
 
 
 def place_at_path(root: TextRange, path: str) -> TextRange:
     """Return the place of the entry at a config path, or of the closest enclosing entry."""
-    place = root
+    text_range = root
     rest = path_from_root(path)
     while rest:
-        step = _next_place(place, rest)
+        step = _next_place(text_range, rest)
         if step is None:
             break
-        place, rest = step
-    return place
+        text_range, rest = step
+    return text_range
 
 
 def _next_place(place: TextRange, rest: str) -> tuple[TextRange, str] | None:
@@ -236,23 +236,23 @@ def index_in_source(raw: str, text: str, index: int) -> int:
     >>> index_in_source("warmup(5)\n  >> cosin()", "warmup(5) >> cosin()", 13)
     15
     """
-    at = raw.find("\n") + 1 if raw[:1] in ("|", ">") else raw[:1] in ("'", '"')
+    offset = raw.find("\n") + 1 if raw[:1] in ("|", ">") else raw[:1] in ("'", '"')
     for character in text[:index]:
-        at = _skip_blanks(raw, at)
+        offset = _skip_blanks(raw, offset)
         if character.isspace():
             continue
-        if raw[at : at + 2] in _QUOTED_QUOTES:
-            at += 1
-        if raw[at : at + 1] != character:
+        if raw[offset : offset + 2] in _QUOTED_QUOTES:
+            offset += 1
+        if raw[offset : offset + 1] != character:
             return 0
-        at += 1
-    return min(_skip_blanks(raw, at), len(raw) - 1)
+        offset += 1
+    return min(_skip_blanks(raw, offset), len(raw) - 1)
 
 
-def _skip_blanks(raw: str, at: int) -> int:
-    while at < len(raw) and raw[at].isspace():
-        at += 1
-    return at
+def _skip_blanks(raw: str, offset: int) -> int:
+    while offset < len(raw) and raw[offset].isspace():
+        offset += 1
+    return offset
 
 
 _MOST_IN_CODE = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
@@ -356,11 +356,11 @@ class _PlainReader:
             if isinstance(key, int) and abs(key) > sys.maxsize:  # not a group
                 self.problems.add_problem(messages.key_too_large(path, key))
                 continue
-            place = child_path(path, key)
+            entry_path = child_path(path, key)
             if key in mapping:
-                self.problems.add_problem(messages.key_twice(place))
+                self.problems.add_problem(messages.key_twice(entry_path))
                 continue
-            mapping[key] = self.read_value(value, place, depth - 1)
+            mapping[key] = self.read_value(value, entry_path, depth - 1)
         return mapping
 
     def count_values(self, count: int) -> None:

@@ -152,29 +152,30 @@ def _groups(config: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tu
             products["weight_decay"] = decay * decay_mult
         return products
 
-    other_groups = {"0", *_TOGETHER, *(kind.name for kind in _KINDS)}  # 0 is the group of all other parameters
+    names_of_kinds = [module_kind.name for module_kind in _KINDS]
+    other_groups = {"0", *_TOGETHER, *names_of_kinds}  # 0 is the group of all other parameters
     for key, entries in config.get("custom_keys", {}).items():
         values_of_key = {name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()}
         name = f"{key} (custom_keys)" if key in other_groups else key
         products = scaled(values_of_key.get("lr_mult", 1.0), values_of_key.get("decay_mult", 1.0))
         yield name, products | values_of_key
-    for kind in _KINDS:
-        yield kind.name, scaled(_lr_factor(config, kind), _decay_factor(config, kind))
+    for module_kind in _KINDS:
+        yield module_kind.name, scaled(_lr_factor(config, module_kind), _decay_factor(config, module_kind))
 
 
-def _lr_factor(config: Mapping[str, Any], kind: _Kind) -> Any:
-    if kind.is_offset:
+def _lr_factor(config: Mapping[str, Any], module_kind: _Kind) -> Any:
+    if module_kind.is_offset:
         return config.get("dcn_offset_lr_mult")
-    return config.get("bias_lr_mult") if kind.is_bias and not kind.is_norm else None
+    return config.get("bias_lr_mult") if module_kind.is_bias and not module_kind.is_norm else None
 
 
-def _decay_factor(config: Mapping[str, Any], kind: _Kind) -> Any:
+def _decay_factor(config: Mapping[str, Any], module_kind: _Kind) -> Any:
     """Return the factor of the weight decay: the first of those that apply, in MMEngine's order."""
     factors = (
-        ("norm_decay_mult", kind.is_norm),
-        ("bias_decay_mult", kind.is_bias),
-        ("dwconv_decay_mult", kind.is_depthwise),
-        ("flat_decay_mult", kind.is_flat),
+        ("norm_decay_mult", module_kind.is_norm),
+        ("bias_decay_mult", module_kind.is_bias),
+        ("dwconv_decay_mult", module_kind.is_depthwise),
+        ("flat_decay_mult", module_kind.is_flat),
     )
     return next((config[name] for name, applies in factors if applies and config.get(name) is not None), None)
 
@@ -189,11 +190,11 @@ def _check(config: Mapping[str, Any], values: Mapping[str, Any], path: str, prob
     factors = [(name, config, path) for name in (*_LR_FACTORS, *_DECAY_FACTORS)]
     factors += _factors_of_keys(custom, values, child_path(path, "custom_keys"), problems)
     multiplied = {"lr": bool(custom), "weight_decay": False}
-    for name, entries, place in factors:
+    for name, entries, factor_path in factors:
         factor = entries.get(name)
         if not is_factor(factor) and (factor is not None or (name in entries and entries is not config)):
             message = f"expected a number, got {short_json(factor)}"
-            problems.add(child_path(place, name), message, "For example: 0.1", code=codes.WRONG_TYPE)
+            problems.add(child_path(factor_path, name), message, "For example: 0.1", code=codes.WRONG_TYPE)
         elif name in entries:
             multiplied["lr"] |= name in _LR_FACTORS and factor is not None
             multiplied["weight_decay"] |= name in (*_NEEDS_DECAY, "decay_mult")  # MMEngine requires it for None, too
@@ -209,14 +210,14 @@ def _factors_of_keys(
     """
     factors: list[tuple[str, Mapping[str, Any], str]] = []
     for key, entries in custom.items():
-        place = child_path(path, key)
+        entry_path = child_path(path, key)
         if not isinstance(key, str) or not isinstance(entries, Mapping):
             wrong = entries if isinstance(key, str) else key
             message = f"expected {'a dict' if wrong is entries else 'a name'}, got {type_name_of(wrong)}"
-            problems.add(place, message, _EXAMPLE, code=codes.WRONG_TYPE)
+            problems.add(entry_path, message, _EXAMPLE, code=codes.WRONG_TYPE)
         else:
             numbers = [name for name, value in values.items() if is_factor(value) and name in entries]
-            factors += [(name, entries, place) for name in (*_NOT_VALUES, *numbers)]
+            factors += [(name, entries, entry_path) for name in (*_NOT_VALUES, *numbers)]
     return factors
 
 

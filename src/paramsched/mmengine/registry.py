@@ -109,16 +109,16 @@ class Registry:
         cls = self.find(arguments.pop("type"))
         return cls(**arguments)
 
-    def find(self, kind: object) -> Any:
+    def find(self, class_or_name: object) -> Any:
         """Return the class named in a config; a class is returned unchanged."""
-        if isinstance(kind, type):
-            return kind
-        cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
+        if isinstance(class_or_name, type):
+            return class_or_name
+        cls = (self.get(class_or_name) or self._fallback(class_or_name)) if isinstance(class_or_name, str) else None
         if cls is None:
-            hint = did_you_mean(str(kind), self._classes) if self._classes else "the registry is empty"
+            hint = did_you_mean(str(class_or_name), self._classes) if self._classes else "the registry is empty"
             end = "" if hint.endswith("?") else "."
             raise KeyError(
-                f"{kind!r} is not in the {self._kind} registry; {hint}{end} "
+                f"{class_or_name!r} is not in the {self._kind} registry; {hint}{end} "
                 f"Put @{self._name}.register_module() above your class, or pass the class itself as type"
             )
         return cls
@@ -130,13 +130,13 @@ class Registry:
         return len(self._classes)
 
 
-def bare_class_name(kind: Any) -> str | None:
-    """Return the name of a class in MMEngine's registries, without its scope; None if `kind` is not a class or name.
+def bare_class_name(class_or_name: Any) -> str | None:
+    """Return the name of a class in MMEngine's registries, without its scope; None for another value.
 
     >>> bare_class_name("mmdet.StepLR"), bare_class_name(dict), bare_class_name(5)
     ('StepLR', 'dict', None)
     """
-    name = kind.__name__ if isinstance(kind, type) else kind
+    name = class_or_name.__name__ if isinstance(class_or_name, type) else class_or_name
     return name.rpartition(".")[2] if isinstance(name, str) else None
 
 

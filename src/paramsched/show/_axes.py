@@ -306,13 +306,13 @@ class TimeTick(NamedTuple):
     """A time on the time axis, with its labels in one or two rows.
 
     Args:
-        at: the update; a fraction if the round time on the label lies between two updates.
+        update: the update; a fraction if the round time on the label lies between two updates.
         place: the position on the axis, from 0 (left) to 1 (right).
         label: the label in the first row, in the unit of the axis.
         second: the label in the second row, or "".
     """
 
-    at: float
+    update: float
     place: float
     label: str
     second: str

@@ -215,16 +215,18 @@ def _literal(text: str) -> str:
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 
-def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
+def saved_figure(
+    suffix: str, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View
+) -> bytes:
     """Return the figure of `axes` as the content of a PNG or PDF file, without a title."""
     del title
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise MissingDependency(f"A .{kind} file", "matplotlib") from None
+        raise MissingDependency(f"A .{suffix} file", "matplotlib") from None
     chart = picture(trace, log=log, other=other, view=view)
     figure = Figure()  # not of pyplot, which would keep it, and may open a window
     _draw(chart, _axes_of(figure, chart), is_new=True)
     data = BytesIO()
-    figure.savefig(data, format=kind)
+    figure.savefig(data, format=suffix)
     return data.getvalue()

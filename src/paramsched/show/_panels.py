@@ -212,10 +212,8 @@ def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: flo
 
     The text reports that some values agree only up to rounding; it is "" if there are none.
     """
-    differing, in_bits = (
-        union_of_times(_differing_times(trace[key], *points, share) for key, points in used.items())
-        for share in (tolerance, 0.0)
-    )
+    differing = union_of_times(_differing_times(trace[key], *points, tolerance) for key, points in used.items())
+    in_bits = union_of_times(_differing_times(trace[key], *points, 0.0) for key, points in used.items())
     return differing, _UP_TO_ROUNDING if differing.size < in_bits.size else ""
 
 
@@ -283,34 +281,34 @@ def _has_unknown_base(source: Curves, field: str, group: GroupLabel) -> bool:
 
 
 def _leaving_curves(
-    field: str, plan: tuple[str, Curves], before: _Plans, first_color: int
+    field: str, named_curves: tuple[str, Curves], before: _Plans, first_color: int
 ) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
     """Return the curves of a plan, and a note about the update at which it diverges from one of those before it.
 
     Each curve starts at the update at which it diverges.
     """
-    name, trace = plan
+    name, trace = named_curves
     members: list[_GroupValues] = []
-    left: list[tuple[int, str]] = []
+    departures: list[tuple[int, str]] = []
     for group in _groups_of_field(trace, field):
         times, values = _planned(trace, (field, group))
         begin = 0
         whose = ""
-        for earlier, curves in before:
+        for earlier_name, curves in before:
             if (field, group) in curves.keys():
                 shared = _shared_updates(values, np.asarray(curves[field, group]))
                 if shared > begin:
                     begin = shared
-                    whose = earlier
+                    whose = earlier_name
         if begin:
-            left.append((begin, whose))
+            departures.append((begin, whose))
         if begin < values.size:
             first = max(begin - 1, 0)  # so that the line starts on the curve from which it diverges
             members.append((group, times[first:], values[first:]))
     curves_shown = _merge_groups("plan", members, trace, field, first_color=first_color, owner=name)
-    if not left:
+    if not departures:
         return curves_shown, ()
-    begin, whose = min(left)
+    begin, whose = min(departures)
     text = f"{name} diverges from {whose} at update {begin:,}" if curves_shown else f"{name} is identical to {whose}"
     return curves_shown, (Note(text),)
 
@@ -408,7 +406,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
 
 
 def _merge_groups(
-    kind: CurveKind,
+    curve_kind: CurveKind,
     members: Iterable[_GroupValues],
     source: Curves,
     field: str,
@@ -419,7 +417,7 @@ def _merge_groups(
     """Return the curves to draw: one for each set of groups with equal values.
 
     Args:
-        kind: the kind of the curves.
+        curve_kind: the kind of the curves.
         members: the group, the times and the values of each curve.
         source: the plan that provides the texts of schedules and the breakpoints.
         field: the field.
@@ -429,11 +427,11 @@ def _merge_groups(
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
-        texts = (source.line(field, g) for g in groups) if kind != "log" else ()
+        texts = (source.line(field, g) for g in groups) if curve_kind != "log" else ()
         inner = _breakpoints_of(source, field, groups)
         curves.append(
             DrawnCurve(
-                kind,
+                curve_kind,
                 tuple(groups),
                 tuple(dict.fromkeys(text for text in texts if text)),
                 times,
@@ -448,12 +446,12 @@ def _merge_groups(
 
 def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[GroupLabel], Times, Floats]]:
     """Return (groups, times, values) for each set of groups with equal times and values."""
-    alike: dict[tuple[bytes, int], list[tuple[list[GroupLabel], Times, Floats]]] = {}
-    order: list[tuple[list[GroupLabel], Times, Floats]] = []
+    sets_by_sum: dict[tuple[bytes, int], list[tuple[list[GroupLabel], Times, Floats]]] = {}
+    sets: list[tuple[list[GroupLabel], Times, Floats]] = []
     for group, times, values in members:
         # Only curves with the same sum are compared, because comparing all pairs would be slow.
         with np.errstate(over="ignore", invalid="ignore"):
-            same_sum = alike.setdefault((values.sum().tobytes(), times.size), [])
+            same_sum = sets_by_sum.setdefault((values.sum().tobytes(), times.size), [])
         for labels, its_times, its_values in same_sum:
             if np.array_equal(values, its_values, equal_nan=True) and (
                 times is its_times or np.array_equal(times, its_times)
@@ -462,8 +460,8 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[GroupLabel
                 break
         else:
             same_sum.append(([group], times, values))
-            order.append(same_sum[-1])
-    return order
+            sets.append(same_sum[-1])
+    return sets
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[GroupLabel]) -> Times:

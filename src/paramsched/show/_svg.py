@@ -407,22 +407,22 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
     ys = np.rint((1 - np.nan_to_num(fractions)) * height * 10).astype(np.int64)
     parts = []
     borders = np.flatnonzero(np.diff(finite.astype(np.int8))) + 1
-    for piece in np.split(np.arange(times.size), borders):
-        if piece.size == 0 or not finite[piece[0]]:
+    for segment in np.split(np.arange(times.size), borders):
+        if segment.size == 0 or not finite[segment[0]]:
             continue
         if not steps:
-            piece = piece[_corner_points(xs[piece], ys[piece])]
-        parts.append(f"M{_tenths(xs[piece[0]])} {_tenths(ys[piece[0]])}")
-        for last, index in pairwise(piece.tolist()):
+            segment = segment[_corner_points(xs[segment], ys[segment])]
+        parts.append(f"M{_tenths(xs[segment[0]])} {_tenths(ys[segment[0]])}")
+        for last, index in pairwise(segment.tolist()):
             if ys[index] == ys[last]:
                 parts.append(f"H{_tenths(xs[index])}")
             elif steps and times[index] - times[last] == 1 and xs[index] - xs[last] >= 10 * _STEP - 1:
                 parts.append(f"H{_tenths(xs[index])}V{_tenths(ys[index])}")
             else:
                 parts.append(f"L{_tenths(xs[index])} {_tenths(ys[index])}")
-        if (end is not None and times[piece[-1]] + 1 == end) or steps:
-            parts.append(f"H{_tenths(round(float(axis.place(times[piece[-1]] + 1)) * width * 10))}")
-        elif piece.size == 1:
+        if (end is not None and times[segment[-1]] + 1 == end) or steps:
+            parts.append(f"H{_tenths(round(float(axis.place(times[segment[-1]] + 1)) * width * 10))}")
+        elif segment.size == 1:
             parts.append("h0")  # drawn as a dot, because lines have round ends
     return "".join(parts)
 

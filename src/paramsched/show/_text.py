@@ -447,8 +447,8 @@ def loss_by_rate(
     columns = terminal.width - gutter - 1
     down, across = (1, 1) if ascii else (4, 2)
     logs = np.log10(rates)
-    places = np.linspace(logs[0], logs[-1], columns * across)
-    heights = scale.fraction(np.interp(places, logs, losses))
+    logs_of_dots = np.linspace(logs[0], logs[-1], columns * across)
+    heights = scale.fraction(np.interp(logs_of_dots, logs, losses))
     filled = dots_of_curve(heights, heights, height * down)
     rows = ascii_characters(filled, "*") if ascii else braille_characters(filled)
     ticks = {

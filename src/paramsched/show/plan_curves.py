@@ -582,14 +582,18 @@ def simulate(
     copied = _copy_of_scheduler(scheduler)
     groups = groups_of(copied.optimizer)
     labels = unique_labels(groups)
-    places = {(name, labels[i]): (Field.of(name), i) for i, group in enumerate(groups) for name in numeric(group)}
-    values: dict[Key, list[float]] = {key: [] for key in sorted(places, key=lambda key: (key[0] != "lr", key[0]))}
+    fields_by_key = {
+        (name, labels[i]): (Field.of(name), i) for i, group in enumerate(groups) for name in numeric(group)
+    }
+    values: dict[Key, list[float]] = {
+        key: [] for key in sorted(fields_by_key, key=lambda key: (key[0] != "lr", key[0]))
+    }
     step = _step_function(copied)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other libraries warn about a missing optimizer.step()
         for t in range(updates):
             for key, column in values.items():
-                field, index = places[key]
+                field, index = fields_by_key[key]
                 column.append(float(field.read(groups[index])))
             if t + 1 < updates:
                 observed = [] if metrics is None else [_metric_at(t, metrics, groups)]

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from paramsched.base.params import readable
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.curves import Floats
 from paramsched.core.fields import Field, base_of, is_own
 from paramsched.core.number_checks import positive_number

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from paramsched import files as config
 from paramsched.core.plan import Plan
-from paramsched.files import native
+from paramsched.files import plan_data
 from support import strategies
 from support.strategies import every_shape
 
@@ -25,9 +25,9 @@ def test_a_plan_is_read_back_equal_from_every_format(plan, format):
 
 @given(PLANS)
 def test_data_of_a_plan_is_plain_json(plan):
-    data = json.loads(json.dumps(native.from_plan(plan)))
+    data = json.loads(json.dumps(plan_data.from_plan(plan)))
 
-    assert native.to_plan(data) == plan
+    assert plan_data.to_plan(data) == plan
 
 
 @given(PLANS, st.sampled_from(FORMATS), st.sampled_from(FORMATS))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from paramsched import files as config
 from paramsched.errors import ConfigError
 from paramsched.files.reading import place_at_path
-from paramsched.files.syntaxes import places_in, read_yaml, write_json, write_yaml
+from paramsched.files.yaml_syntax import places_in, read_yaml, write_json, write_yaml
 from support.tables import table
 
 

@@ -184,7 +184,7 @@ def test_any_value_in_code_is_a_plan_or_refused(data: Any) -> None:
     except ParamschedError as error:
         refusal(error)
     else:
-        assert files.to_plan(files.native.from_plan(plan)) == plan
+        assert files.to_plan(files.plan_data.from_plan(plan)) == plan
 
 
 def test_many_fields_are_one_plan(folder: Path) -> None:

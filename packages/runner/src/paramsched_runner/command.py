@@ -62,7 +62,7 @@ def main(config: str, work_dir: str | None, plan: str | None, resume: bool, load
         sys.exit(code)
 
 
-def _train(config: str, chosen: dict[str, object]) -> None:
+def _train(config: str, options: dict[str, object]) -> None:
     """Train, and print the folder of the run."""
     from paramsched_runner.runner._parts import FOR_TRAINING
     from paramsched_runner.runner.runner import Runner, config_as_dict
@@ -77,7 +77,7 @@ def _train(config: str, chosen: dict[str, object]) -> None:
     if entries.get("custom_imports") is not None:  # otherwise no module of the folder may be imported
         sys.path.insert(0, str(Path(config).resolve().parent))
     try:
-        runner = Runner.from_cfg(entries, **chosen)
+        runner = Runner.from_cfg(entries, **options)
         runner.train()
     except MissingFact as error:
         # The missing fact belongs in CONFIG, because this command has no options for run facts.

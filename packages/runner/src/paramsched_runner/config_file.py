@@ -57,19 +57,19 @@ def runs_code(path: Path) -> bool:
     return _runs_code(Path(os.path.normpath(path.absolute())), set())
 
 
-def _runs_code(path: Path, seen: set[Path]) -> bool:
-    if path.suffix not in _DATA_SUFFIXES or path in seen:
+def _runs_code(path: Path, visited_paths: set[Path]) -> bool:
+    if path.suffix not in _DATA_SUFFIXES or path in visited_paths:
         return path.suffix == ".py"
-    seen.add(path)
+    visited_paths.add(path)
     with suppress(OSError, ParamschedError, RecursionError), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # load_config shows them
         entries = _entries_of_data(read_bounded_text(path), path)  # parsed, because an escape may spell `_base_`
-        return any(_runs_code(base, seen) for base in _bases_of(entries, path))
+        return any(_runs_code(base, visited_paths) for base in _bases_of(entries, path))
     return False
 
 
-def _load(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
-    """Return the entries of the text of a config; `above` are the files that led to it."""
+def _load(path: Path, text: str, parents: tuple[Path, ...]) -> dict[str, Any]:
+    """Return the entries of the text of a config; `parents` are the files that led to it."""
     mmengine = _mmengine() if path.suffix == ".py" else None
     if mmengine is not None:
         _refuse_special_bases(path, (), set())
@@ -78,13 +78,13 @@ def _load(path: Path, text: str, above: tuple[Path, ...]) -> dict[str, Any]:
     entries = _entries_of_code(text, path) if path.suffix == ".py" else _entries_of_data(text, path)
     bases: dict[str, Any] = {}
     for base in _bases_of(entries, path):
-        if base in (*above, path) or len(above) >= _MOST_NESTED:
+        if base in (*parents, path) or len(parents) >= _MOST_NESTED:
             raise _base_error(path, f"{base} is its entries base, or there are more than {_MOST_NESTED} nested bases")
         try:
             text_of_base = read_bounded_text(base)
         except OSError as error:
             raise _base_error(path, f"{base} cannot be read: {error.strerror or error}") from None
-        base_entries = _load(base, text_of_base, (*above, path))
+        base_entries = _load(base, text_of_base, (*parents, path))
         twice = sorted(base_entries.keys() & bases.keys())
         if twice:
             raise _base_error(path, f"two bases have {', '.join(twice[:5])}", "Keep each name in one of them")
@@ -181,20 +181,22 @@ def _bases_of(entries: Mapping[str, Any], path: Path) -> Iterator[Path]:
         yield Path(os.path.normpath(path.parent / base))
 
 
-def _merged(over: Mapping[str, Any], base: Mapping[str, Any], path: Path, place: str) -> dict[str, Any]:
+def _merged(entries: Mapping[str, Any], base: Mapping[str, Any], path: Path, config_path: str) -> dict[str, Any]:
     """Return the base updated by a config, as in MMEngine: a dict over another value is an error."""
     merged = dict(base)
-    for key, value in over.items():
+    for key, value in entries.items():
         if not isinstance(value, dict):
             merged[key] = value
             continue
-        kept = {} if value.get("_delete_") or key not in merged else merged[key]
-        if not isinstance(kept, dict):
-            message = f"expected {type_name_of(kept)} as in the base, got a dict"
+        base_entries = {} if value.get("_delete_") or key not in merged else merged[key]
+        if not isinstance(base_entries, dict):
+            message = f"expected {type_name_of(base_entries)} as in the base, got a dict"
             advice = "Write _delete_=True in the dict to replace what the base has"
-            raise ConfigError(str(path), [Problem(child_path(place, key), message, advice, code=codes.UNREADABLE)])
+            raise ConfigError(
+                str(path), [Problem(child_path(config_path, key), message, advice, code=codes.UNREADABLE)]
+            )
         without_mark = {name: element for name, element in value.items() if name != "_delete_" or key not in base}
-        merged[key] = _merged(without_mark, kept, path, child_path(place, key))
+        merged[key] = _merged(without_mark, base_entries, path, child_path(config_path, key))
     return merged
 
 

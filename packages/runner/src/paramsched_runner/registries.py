@@ -114,9 +114,9 @@ def build_object(config: Any, registry: Registry, path: str, problems: ProblemCo
     return None if cls is None else build_call(cls, arguments, path, problems)
 
 
-def report_kind(value: Any, kind: str, path: str, problems: ProblemCollector, advice: str = "") -> None:
+def report_kind(value: Any, expected: str, path: str, problems: ProblemCollector, advice: str = "") -> None:
     """Report a value that is not of the expected kind."""
-    problems.add(path, f"expected a {kind}, got {short_json(value)}", advice, code=codes.WRONG_TYPE)
+    problems.add(path, f"expected a {expected}, got {short_json(value)}", advice, code=codes.WRONG_TYPE)
 
 
 def true_or_false(site: CallSite, value: Any) -> bool:

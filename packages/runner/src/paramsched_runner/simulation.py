@@ -109,8 +109,8 @@ def simulate_config(
         try:
             iterations = _iterations_of(run)
         except MissingFact as error:
-            place = error.problem.site if source == _A_DICT else f"{source}: {error.problem.site}"
-            raise error.changed(site=place) from None
+            location = error.problem.site if source == _A_DICT else f"{source}: {error.problem.site}"
+            raise error.changed(site=location) from None
         _refuse_costly(run, iterations, source)
         _warn_of_ignored(config, run, paramwise=paramwise)
         try:
@@ -411,14 +411,14 @@ def _wrappers_of(config: Mapping[str, Any], problems: ProblemCollector) -> dict[
         problems.add(path, message, "For example: dict(optimizer=dict(type='SGD', lr=0.1))", code=codes.WRONG_TYPE)
         return {"": ({}, path)}
     shared = {} if wrapper.get("constructor") is None else {"constructor": wrapper["constructor"]}
-    of_name: dict[str, tuple[Mapping[str, Any], str]] = {
+    configs_by_name: dict[str, tuple[Mapping[str, Any], str]] = {
         str(name): ({**element, **shared}, child_path(path, name))
         for name, element in wrapper.items()
         if isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
     }
-    if "optimizer" in wrapper or not of_name:
+    if "optimizer" in wrapper or not configs_by_name:
         return {"": (wrapper, path)}
-    return of_name
+    return configs_by_name
 
 
 _RATE: Final = "lr=0.1"
@@ -438,10 +438,10 @@ def _dict_of_optimizer(wrapper: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _refuse_without_rate(wrapper: Mapping[str, Any], path: str, problems: ProblemCollector) -> None:
     optimizer = _dict_of_optimizer(wrapper)
-    place = child_path(path, "optimizer")
+    optimizer_path = child_path(path, "optimizer")
     message = "it is missing, so that the values of the schedulers are unknown"
     problems.add(
-        child_path(place, "lr") if optimizer else place,
+        child_path(optimizer_path, "lr") if optimizer else optimizer_path,
         message,
         f"For example: {_RATE if optimizer else _OPTIMIZER}",
         code=codes.WRONG_ARGUMENT,
@@ -462,8 +462,8 @@ def _refused_values(values: Mapping[str, Any], path: str, problems: ProblemColle
         is_missing = value is None and field == "weight_decay"  # not every optimizer has a weight decay
         if not is_factor(value) and not is_missing:
             message = f"expected a number, got {short_json(value)}"
-            place = child_path(path, "optimizer", field)
-            problems.add(place, message, f"For example: {field}=0.01", code=codes.WRONG_TYPE)
+            field_path = child_path(path, "optimizer", field)
+            problems.add(field_path, message, f"For example: {field}=0.01", code=codes.WRONG_TYPE)
             refused[field] = _UNKNOWN[field]
     return refused
 

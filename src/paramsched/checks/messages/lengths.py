@@ -19,8 +19,8 @@ _CYCLE: Final = "Shorten a stage, or lengthen the cycle"
 
 def target_of_field(name: str) -> Answer:
     """Return the answer for a target with the name of a field, which it does not write."""
-    found = f"the target {name} is a value outside of the optimizer, whose own {name} does not follow it"
-    return Answer(found, f"Rename it, or write it outside of targets, for example {name}: cosine()")
+    message = f"the target {name} is a value outside of the optimizer, whose own {name} does not follow it"
+    return Answer(message, f"Rename it, or write it outside of targets, for example {name}: cosine()")
 
 
 def milestone_repeated(milestone: Duration) -> Answer:
@@ -43,8 +43,8 @@ def last_stage_empty(stage: Schedule) -> Answer:
 
 def mode_of_metric(rule: Plateau, mode: str) -> Answer:
     """Return the answer for a metric rule whose mode contradicts the name of its metric."""
-    found = f'the best {rule.metric} is probably its {mode}imum, but mode="{rule.mode}"'
-    return Answer(found, f'Write mode="{mode}"')
+    message = f'the best {rule.metric} is probably its {mode}imum, but mode="{rule.mode}"'
+    return Answer(message, f'Write mode="{mode}"')
 
 
 def counts_in_warmup(rule: Plateau, epochs: Fraction, written: Duration | None) -> Answer:
@@ -56,8 +56,8 @@ def counts_in_warmup(rule: Plateau, epochs: Fraction, written: Duration | None) 
         written: the same as it is written; None if it is not.
     """
     after = Duration.of(f"{float(epochs):.3g} epochs") if written is None else written
-    found = f"{rule} counts during the warmup of {float(epochs):.3g} epochs, and may cut it"
-    return Answer(found, f"Write after={after.written()}")
+    message = f"{rule} counts during the warmup of {float(epochs):.3g} epochs, and may cut it"
+    return Answer(message, f"Write after={after.written()}")
 
 
 # ---------------------------------------------------------------- are updates and epochs confused?
@@ -71,16 +71,16 @@ def epochs_for_updates(length: Duration, epochs: Fraction, lengths: list[Duratio
         epochs: the number of epochs in the run.
         lengths: all lengths of the shape.
     """
-    found = f'the length "{length}" exceeds the run of {number_text(epochs)} epochs'
-    return Answer(found, f"For updates write {in_unit(lengths, 'epochs', 'updates')}")
+    message = f'the length "{length}" exceeds the run of {number_text(epochs)} epochs'
+    return Answer(message, f"For updates write {in_unit(lengths, 'epochs', 'updates')}")
 
 
 def updates_for_epochs(lengths: list[Duration], epochs: Fraction) -> Answer:
     """Return the answer for lengths in updates that are below the number of epochs in the run."""
     numbers = ", ".join(number_text(length.number) for length in lengths)
     verb = "counts" if len(lengths) == 1 else "count"
-    found = f"{numbers} {verb} updates, but the run has {number_text(epochs)} epochs"
-    return Answer(found, f"For epochs write {in_unit(lengths, 'updates', 'epochs')}")
+    message = f"{numbers} {verb} updates, but the run has {number_text(epochs)} epochs"
+    return Answer(message, f"For epochs write {in_unit(lengths, 'updates', 'epochs')}")
 
 
 # ---------------------------------------------------------------- is a time beyond the run?
@@ -93,8 +93,8 @@ def run_ends_first(schedule: Schedule, share: Fraction) -> Answer:
 
 def nothing_left_of_run(schedule: Schedule, share: Fraction) -> Answer:
     """Return the answer for stages that leave no updates of the run for a stage without a length."""
-    found = f"{_taken(schedule, share)} of the total, so no updates remain for the rest"
-    return Answer(found, "Shorten a stage, or increase the total", code=codes.NOTHING_LEFT)
+    message = f"{_taken(schedule, share)} of the total, so no updates remain for the rest"
+    return Answer(message, "Shorten a stage, or increase the total", code=codes.NOTHING_LEFT)
 
 
 def cycle_ends_first(schedule: Schedule, share: Fraction) -> Answer:
@@ -113,14 +113,14 @@ def _taken(schedule: Schedule, share: Fraction) -> str:
 
 def milestone_after_end(milestone: Duration, share: Fraction) -> Answer:
     """Return the answer for a milestone after the end of the run, at a share of it above 1."""
-    found = f'milestone "{milestone}" is after the end of the run, at {float(share):.0%} of it'
-    return Answer(found, "Remove it, or write a time within the run")
+    message = f'milestone "{milestone}" is after the end of the run, at {float(share):.0%} of it'
+    return Answer(message, "Remove it, or write a time within the run")
 
 
 def period_beyond_run(period: Duration, share: Fraction) -> Answer:
     """Return the answer for a period that is longer than the run, of which it is a share above 1."""
-    found = f'the period "{period}" is {percent_text(share)} of the run, so it never completes'
-    return Answer(found, "Shorten it, or remove it")
+    message = f'the period "{period}" is {percent_text(share)} of the run, so it never completes'
+    return Answer(message, "Shorten it, or remove it")
 
 
 # ---------------------------------------------------------------- is a time too short?
@@ -128,18 +128,18 @@ def period_beyond_run(period: Duration, share: Fraction) -> Answer:
 
 def stage_of_one_update(written: Duration, updates: Fraction, total: int) -> Answer:
     """Return the answer for a length of at most one update of a run with a total in updates."""
-    found = f'"{written}" is only {number_text(updates)} of {number_text(total)} updates'
-    return Answer(found, 'Use a longer length, such as "5%"')
+    message = f'"{written}" is only {number_text(updates)} of {number_text(total)} updates'
+    return Answer(message, 'Use a longer length, such as "5%"')
 
 
 def decay_in_percent(length: Duration, total: int, *, is_share: bool) -> Answer:
     """Return the answer for a last decay of less than 1% of the run; `is_share` if its number may be one in percent."""
-    found = f"the decay takes {length} of {number_text(total)} updates, less than 1% of the run"
-    return Answer(found, f'For a share of the run write "{length}%"' if is_share else "")
+    message = f"the decay takes {length} of {number_text(total)} updates, less than 1% of the run"
+    return Answer(message, f'For a share of the run write "{length}%"' if is_share else "")
 
 
 def many_cycles(schedule: Schedule, cycles: float, length: Duration) -> Answer:
     """Return the answer for many cycles of a few updates."""
-    found = f"{schedule} has {cycles:.4g} cycles of {length} updates"
+    message = f"{schedule} has {cycles:.4g} cycles of {length} updates"
     fragment = f"times={length}" if schedule.kind == "restarts" else f'"{100 / length.number:.6g}%"'
-    return Answer(found, f"For {length} cycles write {fragment}")
+    return Answer(message, f"For {length} cycles write {fragment}")

@@ -26,7 +26,7 @@ class FieldBase:
     number: float | None
     group: str = ""
 
-    def at(self, verb: str, multiples: Sequence[float], because: str = "") -> str:
+    def clause(self, verb: str, multiples: Sequence[float], because: str = "") -> str:
         """Return a clause with the values of some multiples of the base, or with the multiples alone."""
         written = " to ".join(f"{multiple:.4g}" for multiple in multiples)
         if self.number is None:
@@ -51,9 +51,9 @@ def base_is_zero(name: str, fragment: str = "") -> Answer:
         name: the name of the field.
         fragment: what to write for values; empty for a line that has values.
     """
-    other = f", or write {fragment}" if fragment else ""
-    found = f"{name} of the optimizer is 0, so every multiple of it is 0"
-    return Answer(found, f"Set it in the optimizer{other}")
+    alternative = f", or write {fragment}" if fragment else ""
+    message = f"{name} of the optimizer is 0, so every multiple of it is 0"
+    return Answer(message, f"Set it in the optimizer{alternative}")
 
 
 # ---------------------------------------------------------------- is a number probably a value?
@@ -70,10 +70,10 @@ def one_level(base: FieldBase, level: float, fragment: str, *, is_last: bool, is
         is_hint: True if the answer is information.
     """
     verb = "ends at" if is_last else "has the level"
-    found = f"numbers are multiples of the group's own {base.name}, so the {base.name} {verb} {level:g} × base"
+    message = f"numbers are multiples of the group's own {base.name}, so the {base.name} {verb} {level:g} × base"
     if base.number is not None:
-        found = f"the {base.name}{base.group} {verb} {level * base.number:g} ({level:g} × base {base.number:g})"
-    return Answer(found, f"For the value {level:g} write {fragment}", is_hint)
+        message = f"the {base.name}{base.group} {verb} {level * base.number:g} ({level:g} × base {base.number:g})"
+    return Answer(message, f"For the value {level:g} write {fragment}", is_hint)
 
 
 def several_levels(base: FieldBase, ends: Sequence[float], fragments: str, *, is_hint: bool) -> Answer:
@@ -87,31 +87,31 @@ def several_levels(base: FieldBase, ends: Sequence[float], fragments: str, *, is
     """
     values = " to ".join(f"{end:.4g}" for end in ends)
     noun = "value" if len(ends) == 1 else "values"
-    found = base.at("is" if len(ends) == 1 else "goes from", ends)
-    return Answer(found, f"For the {noun} {values} write {fragments}", is_hint)
+    message = base.clause("is" if len(ends) == 1 else "goes from", ends)
+    return Answer(message, f"For the {noun} {values} write {fragments}", is_hint)
 
 
 def low_start(base: FieldBase, start: float, top: float) -> Answer:
     """Return the answer for a decay to 0 whose start is below the level before it, `top`."""
     higher = "base" if top == 1 else f"{top:g} × base"
-    found = base.at("falls from", (start, 0.0), because=f"start is {start:g}")
-    return Answer(found, f"To fall from {higher} to {start:g} × base write start={top!r}, to={start!r}")
+    message = base.clause("falls from", (start, 0.0), because=f"start is {start:g}")
+    return Answer(message, f"To fall from {higher} to {start:g} × base write start={top!r}, to={start!r}")
 
 
 def sum_above_base(base: FieldBase, highest: float | None) -> Answer:
     """Return the answer for a sum that exceeds base; `highest` is its multiple, or None if that is unknown."""
     because = "a sum adds all of its schedules"
-    found = f"{base.name} rises above base, because {because}"
+    message = f"{base.name} rises above base, because {because}"
     if highest is not None:
-        found = base.at("rises to", (float(f"{highest:.3g}"),), because=because)
+        message = base.clause("rises to", (float(f"{highest:.3g}"),), because=because)
     advice = "For one after the other write >>, such as warmup(500) >> cosine()"
-    return Answer(found, f"{advice}; for the largest of them write maximum(cosine(), linear())")
+    return Answer(message, f"{advice}; for the largest of them write maximum(cosine(), linear())")
 
 
 def target_at_its_own_number(name: str, initial: float, fragment: str) -> Answer:
     """Return the answer for a level of a target that is its initial value."""
-    found = f"{name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
-    return Answer(found, f"For values write {fragment}")
+    message = f"{name} has the level {initial:g}, which is {initial**2:.6g}: {initial:g} × initial {initial:g}"
+    return Answer(message, f"For values write {fragment}")
 
 
 # ---------------------------------------------------------------- is it far above base?
@@ -119,8 +119,8 @@ def target_at_its_own_number(name: str, initial: float, fragment: str) -> Answer
 
 def far_above_base(name: str, peak: float, base: float) -> Answer:
     """Return the answer for an absolute value far above the optimizer's own one."""
-    found = f"{name} is {peak:g}, {peak / base:.3g} times the optimizer's own {base:g}"
-    return Answer(found, f"Set {name} in the optimizer, or for multiples of {base:g} omit absolute(…)")
+    message = f"{name} is {peak:g}, {peak / base:.3g} times the optimizer's own {base:g}"
+    return Answer(message, f"Set {name} in the optimizer, or for multiples of {base:g} omit absolute(…)")
 
 
 def length_or_value(multiple: float) -> Answer:
@@ -154,15 +154,15 @@ def grows(multiple: str, time: str) -> Answer:
 def groups_made_equal(name: str, groups: Sequence[tuple[str | int, float]]) -> Answer:
     """Return the answer for an absolute line of groups whose own values differ."""
     bases = ", ".join(f"{base:g} in group {label!r}" for label, base in groups[:3])
-    found = f"{name} is {bases} of the optimizer, and an absolute value has no base: the plan makes them equal"
-    return Answer(found, "To keep their ratio write multiples of base: cosine(to=0.01)")
+    message = f"{name} is {bases} of the optimizer, and an absolute value has no base: the plan makes them equal"
+    return Answer(message, "To keep their ratio write multiples of base: cosine(to=0.01)")
 
 
 def decay_of_group_without(group: str | int, value: float) -> Answer:
     """Return the answer for a group without weight decay to which an absolute value gives one."""
-    found = f"weight_decay of group {group!r} is 0 in the optimizer, and an absolute value has no base"
+    message = f"weight_decay of group {group!r} is 0 in the optimizer, and an absolute value has no base"
     advice = f'To keep 0, add a line for this group: ps.Binding("weight_decay", 0, groups={group!r})'
-    return Answer(f"{found}: the plan gives it {value:g}", advice)
+    return Answer(f"{message}: the plan gives it {value:g}", advice)
 
 
 # ---------------------------------------------------------------- can the optimizer use the values?
@@ -175,8 +175,8 @@ def not_finite(group: str, value: float, time: str, advice: str) -> Answer:
 
 def may_reach_one(name: str, peak: float) -> Answer:
     """Return the answer for a multiple above 1 of a momentum whose base is unknown."""
-    found = f"{name} reaches {peak:.3g} × base, which is 1 or more for a base of {1 / peak:.3g} or more"
-    return Answer(found, BELOW_ONE_ADVICE)
+    message = f"{name} reaches {peak:.3g} × base, which is 1 or more for a base of {1 / peak:.3g} or more"
+    return Answer(message, BELOW_ONE_ADVICE)
 
 
 def outside_range(field: str, problem: str, value: float, unit: str, time: str) -> Answer:
@@ -189,7 +189,7 @@ def outside_range(field: str, problem: str, value: float, unit: str, time: str) 
         unit: what follows it: empty, or ` × base`.
         time: the words for its time.
     """
-    found = f"{field} {problem}: it is {value:.3g}{unit} at {time}"
+    message = f"{field} {problem}: it is {value:.3g}{unit} at {time}"
     if value < 0:
-        return Answer(found, FLOOR_ADVICE, code=codes.NEGATIVE)
-    return Answer(found, BELOW_ONE_ADVICE)
+        return Answer(message, FLOOR_ADVICE, code=codes.NEGATIVE)
+    return Answer(message, BELOW_ONE_ADVICE)

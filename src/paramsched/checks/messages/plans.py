@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from paramsched.base import codes
-from paramsched.base.codes import check_rules
+from paramsched.base.codes import rules_by_code
 from paramsched.base.problem import Problem
 from paramsched.base.words import TOTAL, did_you_mean
 from paramsched.checks.answer import updates_text
@@ -15,31 +15,31 @@ from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 def shorter_than_an_epoch(total: Duration, epoch: int) -> Problem:
     """Return the problem of a total below one epoch, which was probably meant in epochs."""
-    found = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
-    after = f"{found}: after update {total} the last values are kept"
+    message = f"total={total} is {updates_text(total.updates)}, less than one epoch of {epoch}"
+    after = f"{message}: after update {total} the last values are kept"
     return Problem(TOTAL, after, f'For {total} epochs write total="{total} epochs"', code=codes.UPDATES_FOR_EPOCHS)
 
 
 def updates_for_amount(total: Duration, clock: str) -> Problem:
     """Return the problem of a total in updates of a plan whose clock counts samples or tokens."""
-    found = f"expected a length in {clock}, got {total}, which counts updates"
-    return Problem(TOTAL, found, f'Write "{Duration.of(f"{total} {clock}")}"', code=codes.UPDATES_FOR_AMOUNT)
+    message = f"expected a length in {clock}, got {total}, which counts updates"
+    return Problem(TOTAL, message, f'Write "{Duration.of(f"{total} {clock}")}"', code=codes.UPDATES_FOR_AMOUNT)
 
 
 def total_of_one_update(total: Duration) -> Problem:
     """Return the problem of a total in another unit that one update takes."""
-    found = f"total={total} is one update, so the run has no schedule"
-    return Problem(TOTAL, found, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
+    message = f"total={total} is one update, so the run has no schedule"
+    return Problem(TOTAL, message, "Write a longer total, such as 10B tokens", code=codes.ONE_UPDATE)
 
 
 def accumulation_unused(epoch: int, accumulation: int) -> Problem:
     """Return the problem of an epoch that is given in updates, in a plan of which nothing uses the accumulation."""
-    found = (
+    message = (
         f"steps_per_epoch={epoch} counts updates, so an epoch has {updates_text(epoch)} of {accumulation} batches: "
         f"{epoch * accumulation} batches; accumulation={accumulation} changes nothing in this plan"
     )
     advice = f"If an epoch has {epoch} batches write batches_per_epoch={epoch}; if not, omit accumulation"
-    return Problem(TOTAL, found, advice, code=codes.ACCUMULATION_UNUSED)
+    return Problem(TOTAL, message, advice, code=codes.ACCUMULATION_UNUSED)
 
 
 # ---------------------------------------------------------------- the names of fields
@@ -57,27 +57,27 @@ def pair_of_numbers(path: str) -> Problem:
 
 def unknown_field(path: str, name: str) -> Problem:
     """Return the problem of a name of no field of torch's optimizers."""
-    found = f'torch\'s optimizers have no field "{name}"; a group without it raises an error'
+    message = f'torch\'s optimizers have no field "{name}"; a group without it raises an error'
     target = f"{{{name}: {{initial: 1.0, schedule: cosine()}}}}"
     advice = f"Use the name of an optimizer field; or, outside the optimizer, targets: {target}"
-    return _name_of_no_field(path, found, advice)
+    return _name_of_no_field(path, message, advice)
 
 
-def _name_of_no_field(path: str, found: str, advice: str) -> Problem:
-    return Problem(path, found, advice, code=codes.OTHERS_NAME, at_key=True)
+def _name_of_no_field(path: str, message: str, advice: str) -> Problem:
+    return Problem(path, message, advice, code=codes.OTHERS_NAME, at_key=True)
 
 
 def no_betas(path: str, fields: Sequence[str]) -> Problem:
     """Return the problem of betas that are planned for a group with other fields."""
-    found = f"the optimizer has no betas; it has {', '.join(fields)}"
+    message = f"the optimizer has no betas; it has {', '.join(fields)}"
     advice = "Remove it, or write betas under targets if it is outside the optimizer"
-    return Problem(path, found, advice, code=codes.NO_SUCH_FIELD)
+    return Problem(path, message, advice, code=codes.NO_SUCH_FIELD)
 
 
 def momentum_and_betas(path: str) -> Problem:
     """Return the problem of a field that is scheduled under two names."""
-    found = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
-    return Problem(path, found, "Schedule only one of them", code=codes.SAID_TWICE, at_key=True)
+    message = "momentum means betas[0] if a group has betas, and betas[0] is scheduled too"
+    return Problem(path, message, "Schedule only one of them", code=codes.SAID_TWICE, at_key=True)
 
 
 # ---------------------------------------------------------------- lines
@@ -85,8 +85,8 @@ def momentum_and_betas(path: str) -> Problem:
 
 def not_in_percent(path: str, length: Duration) -> Problem:
     """Return the problem of a length with a unit in a plan whose clock is the progress of the run."""
-    found = f'the length "{length}" must be in percent, because the clock is the progress of the run'
-    return Problem(path, found, 'For example: "5%"', code=codes.REFUSED_VALUE)
+    message = f'the length "{length}" must be in percent, because the clock is the progress of the run'
+    return Problem(path, message, 'For example: "5%"', code=codes.REFUSED_VALUE)
 
 
 def first_update_is_zero() -> str:
@@ -99,10 +99,10 @@ def first_update_is_zero() -> str:
 
 def unknown_rule(name: str) -> InvalidArgument:
     """Return the error for a name that is neither a code nor a name of a rule."""
-    names = [text for rule in check_rules().values() for text in (rule.code, rule.name)]
+    names = [text for rule in rules_by_code().values() for text in (rule.code, rule.name)]
     near = did_you_mean(name, names) if len(name) > 5 else "codes are PS101, PS205 and so on"
     code = f"PS{name}"
-    example = code if code in check_rules() else "PS205"
+    example = code if code in rules_by_code() else "PS205"
     return InvalidArgument(f'check rule "{name}"', f"unknown rule; {near}", example=example)
 
 

@@ -21,14 +21,14 @@ class Jump:
     """A stage that begins at base after another level.
 
     Args:
-        place: the number of the stage.
+        number: the number of the stage.
         stage: the stage.
         end: the multiple of base at which the stage before ends.
         name: the name of the field.
         values: the values from which and to which it jumps; None if the base is unknown.
     """
 
-    place: int
+    number: int
     stage: Schedule
     end: float
     name: str
@@ -36,12 +36,12 @@ class Jump:
 
     def __str__(self) -> str:
         """Return where the stage begins, and where the one before ends."""
-        before = f"stage {self.place - 1} ends at {self.end:.3g} × base"
-        found = f"stage {self.place}, {self.stage}, begins at 1 × base, but {before}"
+        before = f"stage {self.number - 1} ends at {self.end:.3g} × base"
+        message = f"stage {self.number}, {self.stage}, begins at 1 × base, but {before}"
         if self.values is None:
-            return found
+            return message
         first, last = self.values
-        return f"{found}: {self.name} jumps from {first:.4g} to {last:.4g}"
+        return f"{message}: {self.name} jumps from {first:.4g} to {last:.4g}"
 
 
 def jump_from_level(jump: Jump) -> Answer:
@@ -54,19 +54,19 @@ def jump_without_factor(jump: Jump) -> Answer:
     return Answer(str(jump), "Write a factor before this stage, for example 0.1 * exponential(0.99)")
 
 
-def idle_stage(place: int, stage: Schedule, level: Absolute | float, argument: str) -> Answer:
+def idle_stage(number: int, stage: Schedule, level: Absolute | float, argument: str) -> Answer:
     """Return the answer for a stage whose open level makes it constant.
 
     Args:
-        place: the number of the stage.
+        number: the number of the stage.
         stage: the stage.
         level: the level at which it begins and ends.
         argument: the argument that is not written: `to` or `start`.
     """
     text = str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
-    found = f"stage {place}, {stage}, begins and ends at {text}, so it changes nothing"
+    message = f"stage {number}, {stage}, begins and ends at {text}, so it changes nothing"
     verb = "end" if argument == "to" else "begin"
-    return Answer(found, _OTHER_LEVEL if level == 1.0 else f"To {verb} at base write {argument}=1.0")
+    return Answer(message, _OTHER_LEVEL if level == 1.0 else f"To {verb} at base write {argument}=1.0")
 
 
 def idle_shape(schedule: Schedule) -> Answer:
@@ -79,8 +79,8 @@ def idle_shape(schedule: Schedule) -> Answer:
 
 def falling_warmup(warmup: Schedule, first: float, last: float, unit: str) -> Answer:
     """Return the answer for a warmup that falls from a value to another one."""
-    found = f"{warmup} falls from {first:.3g} to {last:.3g}{unit}"
-    return Answer(found, f"To rise to the higher level write start=0.0, to={warmup.args['start']}")
+    message = f"{warmup} falls from {first:.3g} to {last:.3g}{unit}"
+    return Answer(message, f"To rise to the higher level write start=0.0, to={warmup.args['start']}")
 
 
 @final
@@ -134,14 +134,14 @@ def long_warmup(warmup: Schedule, share: float) -> Answer:
 
 def warmup_last(stage: Schedule, level: float) -> Answer:
     """Return the answer for a last stage that rises to a multiple of base."""
-    found = f"the last stage, {stage}, rises to {level:.3g} × base at the end of the run"
-    return Answer(found, f"A warmup comes first: {stage} >> cosine()")
+    message = f"the last stage, {stage}, rises to {level:.3g} × base at the end of the run"
+    return Answer(message, f"A warmup comes first: {stage} >> cosine()")
 
 
 def restart_at_the_end(time: str, left: int) -> Answer:
     """Return the answer for a restart with few updates left."""
-    found = f"the rate restarts at {time}, {updates_text(left)} before the end, and ends high"
-    return Answer(found, "Choose a period that divides the run, such as restarts(cosine(), times=4)")
+    message = f"the rate restarts at {time}, {updates_text(left)} before the end, and ends high"
+    return Answer(message, "Choose a period that divides the run, such as restarts(cosine(), times=4)")
 
 
 # ---------------------------------------------------------------- does it end too early?
@@ -180,9 +180,9 @@ def last_level_early(last: LastLevel, level: float, unit: str) -> Answer:
 
 
 def _ends_early(last: LastLevel, level: str, verb: str) -> Answer:
-    found = f"the learning rate is {level} from {last.time} on, for {last.share:.0%} of the run"
+    message = f"the learning rate is {level} from {last.time} on, for {last.share:.0%} of the run"
     advice = f"{verb} the decay to the end of the run"
-    return Answer(found, f"{advice}: {last.longer}" if last.longer else advice)
+    return Answer(message, f"{advice}: {last.longer}" if last.longer else advice)
 
 
 def omit_length(length: Duration) -> str:

@@ -21,7 +21,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     from paramsched.base import codes
 
     explained = _codes("--explain", value)
-    echo("\n\n".join(str(rule) for code, rule in codes.check_rules().items() if code in explained))
+    echo("\n\n".join(str(rule) for code, rule in codes.rules_by_code().items() if code in explained))
     context.exit()
 
 

@@ -60,9 +60,9 @@ class Drawing:
         """Return the values to draw, and the keyword arguments of the function that draws them."""
         from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
-        curves, other = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
+        curves, other_curves = trace_plan_inputs(self.plans, self.options, self.other, branches=self.branches)
         runs = runs_to_draw(self.used, self.metrics, curves, self.tolerance)
-        return curves, {"log": runs or None, "other": other, "view": self.view}
+        return curves, {"log": runs or None, "other": other_curves, "view": self.view}
 
     def file(self, output: str, title: str | None = None) -> str | bytes:
         """Return the content of a picture's file, in the format of its suffix."""
@@ -182,10 +182,9 @@ def paramsched_show(
     With --groups, the base, the value and its multiple of base are printed for each optimizer and group, with the file
     and the line of the entries that decide them.
     """
-    plans = drawing.plans
     prints = bool(times) or as_json or as_groups
-    if len(plans) > 1 and prints:
-        raise WrongUsage("", f"--at and --json print the values of one plan, but {len(plans)} were passed")
+    if len(drawing.plans) > 1 and prints:
+        raise WrongUsage("", f"--at and --json print the values of one plan, but {len(drawing.plans)} were passed")
     if output is not None and prints:
         raise WrongUsage("", "--at and --json print values; --output writes a file", "Leave one of the two out")
     if title is not None and output is None:
@@ -194,34 +193,36 @@ def paramsched_show(
         is_table = output == STANDARD_OUTPUT or output.lower().endswith(".csv")
         write_output(output, _table_of_values(drawing) if is_table else drawing.file(output, title))
         return
-    colored = uses_color() if color is None else color
+    if prints:
+        echo(_printed_values(drawing, times, as_groups=as_groups, as_json=as_json))
+        return
     try:
         "⣿".encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):  # the output cannot represent braille characters
         only_ascii = True
 
-    def draw() -> str:
-        from paramsched import show
-        from paramsched.cli._input import config_in, read_plan_input
+    from paramsched import show
 
-        config = config_in(plans[0]) if times and not as_groups else None
-        if config is not None:
-            return _config_at(config, times, drawing.options, as_json=as_json)
-        if as_groups or times:
-            read = read_plan_input(plans[0], drawing.options)
-            if as_groups:
-                return _groups(read, times, as_json=as_json)
-            return _values_at(read, times, as_json=as_json)
-        if as_json:
-            return _all_values(drawing)
-        columns = width or terminal_width() or 80
-        curves, more = drawing.data()
-        return show.text(curves, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
+    colored = uses_color() if color is None else color
+    columns = width or terminal_width() or 80
+    curves, more = drawing.data()
+    picture = show.text(curves, width=max(columns, 24), height=height, ascii=only_ascii, color=colored, **more)
+    click.echo(picture, color=colored)
 
-    if prints:
-        echo(draw())
-    else:
-        click.echo(draw(), color=colored)
+
+def _printed_values(drawing: Drawing, times: tuple[str, ...], *, as_groups: bool, as_json: bool) -> str:
+    """Return the values of a plan at single times, of its groups, or at every update."""
+    from paramsched.cli._input import config_in, read_plan_input
+
+    plan = drawing.plans[0]
+    config = config_in(plan) if times and not as_groups else None
+    if config is not None:
+        return _config_at(config, times, drawing.options, as_json=as_json)
+    if as_groups:
+        return _groups(read_plan_input(plan, drawing.options), times, as_json=as_json)
+    if times:
+        return _values_at(read_plan_input(plan, drawing.options), times, as_json=as_json)
+    return _all_values(drawing)
 
 
 def _table_of_values(drawing: Drawing) -> str:
@@ -268,9 +269,9 @@ def _values_at(read: "PlanInput", times: tuple[str, ...], *, as_json: bool) -> s
     run = times_of_run(read.plan, read.complete_options, times)
     groups, _ = groups_with_bases(read.loaded, read.options.bases)
     echo_plan_notes(read.loaded)
-    if run.total is not None and max(run.at) > run.total:
-        echo_note(f"update {max(run.at):,} is after the end of the run of {run.total:,} updates")
-    return _printed_columns(_values_by_column(run, groups), run.at, run.total, as_json=as_json)
+    if run.total is not None and max(run.updates) > run.total:
+        echo_note(f"update {max(run.updates):,} is after the end of the run of {run.total:,} updates")
+    return _printed_columns(_values_by_column(run, groups), run.updates, run.total, as_json=as_json)
 
 
 def _config_at(config: "Config", times: tuple[str, ...], options: CommandOptions, *, as_json: bool) -> str:

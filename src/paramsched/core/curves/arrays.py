@@ -28,9 +28,8 @@ def power_of(number: float, exponents: Array) -> Floats:
     """
     exponents = np.asarray(exponents, dtype=np.float64)
     if exponents.size == 1:  # NumPy squares a number in another way if there is only one exponent, which is 2
-        exponents, shape = exponents.repeat(2), exponents.shape
-        first: Floats = np.power(number, exponents)[:1].reshape(shape)
-        return first
+        twice: Floats = np.power(number, exponents.repeat(2))
+        return twice[:1].reshape(exponents.shape)
     powers: Floats = np.power(number, exponents)
     return powers
 

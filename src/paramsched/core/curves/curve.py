@@ -253,7 +253,7 @@ def _family(
 def _require_free(function: Callable[..., Any]) -> None:
     if function.__name__ in CONSTANTS:
         raise name_is_taken(f"curve {function.__name__!r}")
-    require_free_name(FAMILIES, function, kind="curve")
+    require_free_name(FAMILIES, function, noun="curve")
 
 
 def curve_text(name: str) -> str:

@@ -9,8 +9,8 @@ from paramsched.base.codes import BASE_OF_ZERO, GROUPS_MADE_EQUAL, GROWS, LEVEL_
 from paramsched.base.problem import Problem
 from paramsched.core.curves.arrays import Array
 from paramsched.core.diagnosis.messages import starts as messages
-from paramsched.core.entries import warnings_of
 from paramsched.core.fields import is_number
+from paramsched.core.lazy_imports import warnings_of
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
 from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.resolution import ResolvedPlan

@@ -14,7 +14,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import RestoredOptimizer, SavedOptimizer
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import GroupDict
-from paramsched.core.schedules.own import has_own_shape
+from paramsched.core.schedules.user_shapes import has_own_shape
 
 _NAMES = 8  # of groups that a message has
 

@@ -35,84 +35,84 @@ def not_a_hyperparameter(name: str) -> InvalidArgument:
 # ---------------------------------------------------------------- a field that a group lacks
 
 
-def element_is_an_entry(field: str, place: str, key: str, right: Mapping[str, object]) -> PlanError:
+def element_is_an_entry(field: str, location: str, key: str, corrected_group: Mapping[str, object]) -> PlanError:
     """Return the error for a group with an entry `betas[0]` in place of a tuple `betas`."""
-    return PlanError(f'"{field}" in {place}', f'expected a tuple "{key}", got "{field}"', f"Write {right}")
+    return PlanError(f'"{field}" in {location}', f'expected a tuple "{key}", got "{field}"', f"Write {corrected_group}")
 
 
-def group_without_numbers(field: str, place: str, key: str, *, is_tuple: bool) -> UnknownField:
+def group_without_numbers(field: str, location: str, key: str, *, is_tuple: bool) -> UnknownField:
     """Return the error for a field of a group that has no numeric field."""
     advice = _entry_to_add(key, is_tuple=is_tuple)
-    return UnknownField(f'"{field}" in {place}', "the group has no numeric field", advice)
+    return UnknownField(f'"{field}" in {location}', "the group has no numeric field", advice)
 
 
 def _entry_to_add(key: str, *, is_tuple: bool) -> str:
     return f'For example: group["{key}"] = {"(0.9, 0.999)" if is_tuple else "0.1"}'
 
 
-def misspelled_field(field: str, place: str, meant: str, names: Iterable[str]) -> UnknownField:
+def misspelled_field(field: str, location: str, meant: str, names: Iterable[str]) -> UnknownField:
     """Return the error for an unknown field of which the nearest one is known."""
-    return UnknownField(f'"{field}" in {place}', f"unknown field; {did_you_mean(meant, names)}")
+    return UnknownField(f'"{field}" in {location}', f"unknown field; {did_you_mean(meant, names)}")
 
 
-def unknown_element(field: str, place: str, names: Iterable[str]) -> UnknownField:
+def unknown_element(field: str, location: str, names: Iterable[str]) -> UnknownField:
     """Return the error for an element of an entry that the group lacks."""
-    return UnknownField(f'"{field}" in {place}', f"unknown field; {did_you_mean(field, names)}")
+    return UnknownField(f'"{field}" in {location}', f"unknown field; {did_you_mean(field, names)}")
 
 
-def unknown_field(field: str, place: str, names: Iterable[str]) -> UnknownField:
+def unknown_field(field: str, location: str, names: Iterable[str]) -> UnknownField:
     """Return the error for a field that resembles none of the group, and may be a value outside of the optimizer."""
     message = f"unknown field; {did_you_mean(field, names)}"
     advice = f'A value outside the optimizer is a target: targets: in a file, ps.Target("{field}", 1.0) in code'
-    return UnknownField(f'"{field}" in {place}', message, advice)
+    return UnknownField(f'"{field}" in {location}', message, advice)
 
 
 # ---------------------------------------------------------------- an entry of another form
 
 
-def not_a_single_number(field: str, place: str, entry: object) -> PlanError:
+def not_a_single_number(field: str, location: str, entry: object) -> PlanError:
     """Return the error for a tuple of which the plan schedules no element."""
     return PlanError(
-        f'"{field}" in {place}', f"{field} is {entry!r}, not a single number", f'For example: "{field}[0]"'
+        f'"{field}" in {location}', f"{field} is {entry!r}, not a single number", f'For example: "{field}[0]"'
     )
 
 
-def not_a_tuple(field: str, place: str, key: str, entry: object, *, is_number: bool) -> PlanError:
+def not_a_tuple(field: str, location: str, key: str, entry: object, *, is_number: bool) -> PlanError:
     """Return the error for an element of an entry that is not a tuple."""
     advice = f'For example: "{key}"' if is_number else f"Set {key}=(0.9, 0.999) in the group"
-    return PlanError(f'"{field}" in {place}', f"{key} is {entry!r}, not a tuple", advice)
+    return PlanError(f'"{field}" in {location}', f"{key} is {entry!r}, not a tuple", advice)
 
 
-def index_too_large(field: str, place: str, key: str, entry: Sequence[object]) -> PlanError:
+def index_too_large(field: str, location: str, key: str, entry: Sequence[object]) -> PlanError:
     """Return the error for an element behind the end of a tuple."""
     elements = " or ".join(f'"{key}[{index}]"' for index in range(len(entry)))
-    return PlanError(f'"{field}" in {place}', f"{key}={entry!r} has length {len(entry)}", f"Use {elements}")
+    return PlanError(f'"{field}" in {location}', f"{key}={entry!r} has length {len(entry)}", f"Use {elements}")
 
 
-def no_rate_yet(field: str, place: str, computed_by: Iterable[str]) -> PlanError:
+def no_rate_yet(field: str, location: str, computed_by: Iterable[str]) -> PlanError:
     """Return the error for a rate that is None, because the optimizer computes it by some options."""
     arguments = ["lr=1e-3", *(f"{name}=False" for name in computed_by)]
-    return _expected_number(field, place, None, f"Pass it to the optimizer: {', '.join(arguments)}")
+    return _expected_number(field, location, None, f"Pass it to the optimizer: {', '.join(arguments)}")
 
 
-def several_numbers(field: str, place: str, key: str, value: object) -> PlanError:
+def several_numbers(field: str, location: str, key: str, value: object) -> PlanError:
     """Return the error for a tensor with dimensions, which torch accepts if it has one element."""
     advice = f"Write a number, or a tensor without dimensions: {key}=torch.tensor(0.1)"
-    return _expected_number(field, place, value, advice)
+    return _expected_number(field, location, value, advice)
 
 
-def entry_is_not_a_number(field: str, place: str, value: object, names: Iterable[str]) -> PlanError:
+def entry_is_not_a_number(field: str, location: str, value: object, names: Iterable[str]) -> PlanError:
     """Return the error for an entry that is not a number; `names` are the fields of the group that are."""
-    return _expected_number(field, place, value, f"Use one of {', '.join(names)}")
+    return _expected_number(field, location, value, f"Use one of {', '.join(names)}")
 
 
-def only_entry_is_not_a_number(field: str, place: str, value: object, key: str, *, is_tuple: bool) -> PlanError:
+def only_entry_is_not_a_number(field: str, location: str, value: object, key: str, *, is_tuple: bool) -> PlanError:
     """Return the error for an entry that is not a number, in a group without a number."""
-    return _expected_number(field, place, value, _entry_to_add(key, is_tuple=is_tuple))
+    return _expected_number(field, location, value, _entry_to_add(key, is_tuple=is_tuple))
 
 
-def _expected_number(field: str, place: str, value: object, advice: str) -> PlanError:
-    return PlanError(f'"{field}" in {place}', f"expected a number, got {value!r}", advice)
+def _expected_number(field: str, location: str, value: object, advice: str) -> PlanError:
+    return PlanError(f'"{field}" in {location}', f"expected a number, got {value!r}", advice)
 
 
 # ---------------------------------------------------------------- the base of a field

@@ -54,19 +54,19 @@ def not_a_band(site: CallSite, bands: object) -> InvalidArgument:
 # ---------------------------------------------------------------- the arguments of `hold`
 
 
-def not_one_form(metric: str, at: float, forms: Sequence[str]) -> InvalidArgument:
+def not_one_form(metric: str, target: float, forms: Sequence[str]) -> InvalidArgument:
     """Return the error for a call with none or several of the three ways to change the factor."""
     message = f"expected one of gain, factor and add, got {' and '.join(forms) or 'none'}"
-    return InvalidArgument(f"hold({shown(metric)}, at={at})", message, example=_hold(metric, at, "gain=0.01"))
+    return InvalidArgument(f"hold({shown(metric)}, at={target})", message, example=_hold(metric, target, "gain=0.01"))
 
 
-def _hold(metric: str, at: float, form: str) -> str:
-    return f'hold("{metric}", at={at if at > 0 else 6.0}, {form})'
+def _hold(metric: str, target: float, form: str) -> str:
+    return f'hold("{metric}", at={target if target > 0 else 6.0}, {form})'
 
 
-def target_is_not_above_zero(at: float, form: str) -> InvalidArgument:
+def target_is_not_above_zero(target: float, form: str) -> InvalidArgument:
     """Return the error for a target to which a metric has no ratio."""
-    return _invalid_hold("at", at, f"it must be greater than 0 with {form}, which compares by ratios", "at=6.0")
+    return _invalid_hold("at", target, f"it must be greater than 0 with {form}, which compares by ratios", "at=6.0")
 
 
 def factor_is_not_above_one(factor: float) -> InvalidArgument:
@@ -80,16 +80,16 @@ def gain_too_large(gain: float, limit: float) -> InvalidArgument:
     return _invalid_hold("gain", gain, message, "gain=0.1")
 
 
-def form_has_no_band(bands: object, form: str, metric: str, at: float) -> InvalidArgument:
+def form_has_no_band(bands: object, form: str, metric: str, target: float) -> InvalidArgument:
     """Return the error for a band beside `gain` or `add`."""
     message = f"{form} has no band; only factor has one"
-    return _invalid_hold("bands", bands, message, _hold(metric, at, "factor=1.5"))
+    return _invalid_hold("bands", bands, message, _hold(metric, target, "factor=1.5"))
 
 
-def form_has_no_limit(limit: float, form: str, metric: str, at: float) -> InvalidArgument:
+def form_has_no_limit(limit: float, form: str, metric: str, target: float) -> InvalidArgument:
     """Return the error for a limit beside `factor` or `add`."""
     message = f"{form} has no limit; only gain has one"
-    return _invalid_hold("limit", limit, message, _hold(metric, at, "gain=0.01"))
+    return _invalid_hold("limit", limit, message, _hold(metric, target, "gain=0.01"))
 
 
 def lower_bound_excludes_start(low: float) -> InvalidArgument:

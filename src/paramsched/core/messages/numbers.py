@@ -11,13 +11,13 @@ NumberKind: TypeAlias = Literal["number", "level", "count"]
 """The kind of number that an argument takes: a level is a multiple of base, a count an integer."""
 
 
-def number_to_write(value: object, argument: str = "", kind: NumberKind = "number") -> str:
+def number_to_write(value: object, argument: str = "", number_kind: NumberKind = "number") -> str:
     """Return the advice for a number that was passed as text, as a tensor or as an array; "" for another value.
 
     Args:
         value: the value in place of a number.
         argument: the name of the argument; empty if the number alone is written.
-        kind: what the argument takes. In place of a level, an absolute value may have been meant.
+        number_kind: what the argument takes. In place of a level, an absolute value may have been meant.
 
     >>> number_to_write("0.5", "gamma"), number_to_write("1,000", "every", "count"), number_to_write("5%", "gamma")
     ('Write gamma=0.5', 'Write every=1000', '')
@@ -29,16 +29,16 @@ def number_to_write(value: object, argument: str = "", kind: NumberKind = "numbe
     if number is None:
         has_number = not isinstance(value, type) and hasattr(value, "item") and getattr(value, "ndim", None) == 0
         return "Write .item() after it" if has_number else ""
-    if kind == "level":
+    if number_kind == "level":
         return f"Write {name}absolute({number!r}) for a value, or {name}{number!r} for a multiple of base"
-    if kind == "number":
+    if number_kind == "number":
         return f"Write {name}{number!r}"
     return f"Write {name}{int(number)}" if number == int(number) else ""
 
 
-def not_a_number(site: str | CallSite, value: object, kind: NumberKind) -> InvalidArgument:
+def not_a_number(site: str | CallSite, value: object, number_kind: NumberKind) -> InvalidArgument:
     """Return the error for a value that is not a number."""
-    return _invalid_number(site, value, f"expected a number, got {type(value).__name__}", kind)
+    return _invalid_number(site, value, f"expected a number, got {type(value).__name__}", number_kind)
 
 
 def not_finite(site: str | CallSite, number: object) -> InvalidArgument:
@@ -78,14 +78,16 @@ def count_too_large(site: str | CallSite, number: float, least: int, most: int) 
     return _invalid_number(site, number, message, "count")
 
 
-def _invalid_number(site: str | CallSite, number: object, message: str, kind: NumberKind = "number") -> InvalidArgument:
+def _invalid_number(
+    site: str | CallSite, number: object, message: str, number_kind: NumberKind = "number"
+) -> InvalidArgument:
     argument = site.argument if isinstance(site, CallSite) and not site.entry else ""
-    advice = number_to_write(number, argument, kind)
+    advice = number_to_write(number, argument, number_kind)
     return InvalidArgument(site_with_value(site, number), message, advice, refused=number)
 
 
 def unknown_choice(site: CallSite, value: object, choices: Sequence[str], message: str) -> InvalidArgument:
     """Return the error for a value that is not one of the choices, of which the first is suggested."""
-    found = f"{message}; {did_you_mean(str(value), choices)}"
+    message = f"{message}; {did_you_mean(str(value), choices)}"
     example = f'{site.argument}="{choices[0]}"'
-    return InvalidArgument(replace(site, value=repr(value)), found, example=example, refused=value)
+    return InvalidArgument(replace(site, value=repr(value)), message, example=example, refused=value)

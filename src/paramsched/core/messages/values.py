@@ -50,9 +50,9 @@ def value_is_not_finite(name: str, update: int, value: float, advice: str) -> Pl
 
 def unknown_field(name: object, names: Iterable[str]) -> UnknownField:
     """Return the error for a name that the plan does not schedule."""
-    known = list(names)
-    message = f"unknown field; {did_you_mean(str(name), known)}"
-    return UnknownField(f"values[{shown(name)}]", message, f"For example: values[{known[0]!r}]")
+    fields = list(names)
+    message = f"unknown field; {did_you_mean(str(name), fields)}"
+    return UnknownField(f"values[{shown(name)}]", message, f"For example: values[{fields[0]!r}]")
 
 
 def plan_is_over(end: int, updates: int) -> Problem:

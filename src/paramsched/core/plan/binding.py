@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.core.answering import answering_class
 from paramsched.core.builders import SHAPES
+from paramsched.core.checked_calls import answering_class
 from paramsched.core.curves.curve import Curve
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base

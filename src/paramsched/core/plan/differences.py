@@ -11,9 +11,9 @@ import numpy as np
 
 from paramsched.base.params import readable
 from paramsched.base.words import printable, text_on_screen
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.curves.arrays import Array
-from paramsched.core.entries import notebook_display
+from paramsched.core.lazy_imports import notebook_display
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import Binding, Target, selector_text
 from paramsched.core.plan.follow import targets_followed, with_followed_lines

@@ -28,10 +28,10 @@ from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.cost import cost_of_edge, cost_of_value
 from paramsched.core.schedules.level import split_level
-from paramsched.core.schedules.own import has_own_shape
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import factor_of_number
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate, factors_at, product, rows_at
+from paramsched.core.schedules.user_shapes import has_own_shape
 from paramsched.core.time.duration import times_on
 from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import ParamschedError

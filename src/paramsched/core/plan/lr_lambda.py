@@ -7,7 +7,7 @@ from typing import Any, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.feedback import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Unpack, final
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, printable_lines, text_on_screen
-from paramsched.core.answering import answering_method, is_foreign_entry, unknown_argument
+from paramsched.core.checked_calls import answering_method, is_foreign_entry, unknown_argument
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
-from paramsched.core.entries import load_entry, notebook_display
 from paramsched.core.feedback import MetricRule
 from paramsched.core.fields import KNOWN, Field
+from paramsched.core.lazy_imports import load_entry, notebook_display
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,

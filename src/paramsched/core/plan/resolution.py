@@ -9,7 +9,7 @@ from typing import Any, Unpack, final, overload
 import numpy as np
 
 from paramsched.base.params import readable
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.binding import amount_clock, binding_key, replace_schedule

@@ -17,9 +17,9 @@ from paramsched.core.run.messages import values as messages
 from paramsched.core.run.record import OtherBase, SavedOptimizer, rule_states
 from paramsched.core.run.state import INITIAL_LR, GroupDict
 from paramsched.core.run.values import LR, starting_lines
-from paramsched.core.schedules.own import has_own_shape, is_own
 from paramsched.core.schedules.schedule import Schedule, parts_inside
 from paramsched.core.schedules.span import depends_on_base
+from paramsched.core.schedules.user_shapes import has_own_shape, is_own
 from paramsched.errors import ParamschedError
 
 _TOLERANCE: Final = 1e-5

@@ -26,9 +26,9 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import RunAmounts
 from paramsched.core.run.messages import values as messages
-from paramsched.core.schedules.own import has_open_function, require_values_until
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import evaluate
+from paramsched.core.schedules.user_shapes import has_open_function, require_values_until
 from paramsched.core.time.duration import amount_text, counts_in_unit, counts_whole, largest_on, times_on
 from paramsched.core.time.run_facts import UPDATES
 from paramsched.errors import MissingFact

@@ -8,7 +8,7 @@ import numpy as np
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.plan.lines import BoundLine, UpdateRange, rows_of
 from paramsched.core.run.steps import run_uncompiled
-from paramsched.core.schedules.own import has_own_shape
+from paramsched.core.schedules.user_shapes import has_own_shape
 from paramsched.core.time.run_facts import UPDATES
 
 _FEW: Final = 16  # lines that are computed at once

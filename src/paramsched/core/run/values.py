@@ -26,8 +26,8 @@ from paramsched.core.plan.plan import Plan
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.rows_ahead import RowsAhead
 from paramsched.core.run.state import GroupDict
-from paramsched.core.schedules.own import has_open_function
 from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.user_shapes import has_open_function
 from paramsched.core.time.run_facts import UPDATES
 
 # Rows are a cache. They follow from the lines with their bases, the times and the states of metric rules, so code that

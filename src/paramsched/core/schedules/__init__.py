@@ -46,8 +46,6 @@ from paramsched.core.schedules.decays import table as table
 from paramsched.core.schedules.level import Absolute as Absolute
 from paramsched.core.schedules.level import Level as Level
 from paramsched.core.schedules.level import split_level as split_level
-from paramsched.core.schedules.own import Length as Length
-from paramsched.core.schedules.own import shape as shape
 from paramsched.core.schedules.published import noam as noam
 from paramsched.core.schedules.published import one_cycle as one_cycle
 from paramsched.core.schedules.published import wsd as wsd
@@ -62,6 +60,8 @@ from paramsched.core.schedules.span import values_by_base as values_by_base
 from paramsched.core.schedules.text import calls_function as calls_function
 from paramsched.core.schedules.text import parse as parse
 from paramsched.core.schedules.text import parse_own as parse_own
+from paramsched.core.schedules.user_shapes import Length as Length
+from paramsched.core.schedules.user_shapes import shape as shape
 from paramsched.core.schedules.windows import overlay as overlay
 from paramsched.core.schedules.windows import shift as shift
 from paramsched.core.schedules.windows import skip as skip

@@ -406,9 +406,8 @@ def tanh(
     (0.999999168, 0.5, 0.002472623)
     """
     curve = curves.tanh(lower, upper)
-    begins, ends = (
-        split_level(level_of(CallSite("tanh", name), level)) for name, level in (("start", start), ("to", to))
-    )
+    begins = split_level(level_of(CallSite("tanh", "start"), start))
+    ends = split_level(level_of(CallSite("tanh", "to"), to))
     reached: list[Level] = []
     for x in (lower, upper):
         share = (1 - float(np.tanh(x))) / 2  # of the distance from `to` to `start`
@@ -549,7 +548,8 @@ def stage_from_base(schedule: Schedule) -> Schedule | None:
         return schedule
     if not schedule.has_absolute:  # as `as_factor` has not, whatever it contains
         return None
-    return next((stage for part in schedule.parts() if (stage := stage_from_base(part)) is not None), None)
+    stages = map(stage_from_base, schedule.parts())
+    return next((stage for stage in stages if stage is not None), None)
 
 
 @formula()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 import numpy as np
 
 from paramsched.base.params import Positive, readable
-from paramsched.core.answering import answering
+from paramsched.core.checked_calls import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.anneals import constant
@@ -172,17 +172,18 @@ def _one_absolute(call: Schedule, operands: Sequence[Schedule]) -> None:
     if sum(operand.has_absolute for operand in operands) > 1:
         factors = call.args["operands"]
         fixed = [factor for factor in factors if factor.has_absolute]
-        others = [factor for factor in factors if not factor.has_absolute]
+        multiples = [factor for factor in factors if not factor.has_absolute]
         lower = minimum(*fixed)
-        meant = _product(*others, lower) if others else lower
+        meant = _product(*multiples, lower) if multiples else lower
         raise messages.several_absolute_factors(str(call), len(fixed), str(meant))
 
 
 def _product_text(call: Schedule) -> str:
-    first, *rest = operands = call.args["operands"]
+    operands = call.args["operands"]
+    first, *rest = operands
     is_negative = first == _MINUS_ONE
     written = rest if is_negative else operands
-    factors = [operand for operand in written if _is_factor(operand)]
+    factors = [operand for operand in written if _is_written_as_number(operand)]
     # Two numbers beside each other would be read as one.
     is_alone = len(factors) == 1 and len(written) > 1
     texts = [
@@ -192,10 +193,10 @@ def _product_text(call: Schedule) -> str:
     text = chain_text(texts, " * ".join)
     if not is_negative:
         return text
-    return f"-({text})" if written and _is_factor(written[0]) else f"-{text}"  # -0.1 alone is a number
+    return f"-({text})" if written and _is_written_as_number(written[0]) else f"-{text}"  # -0.1 alone is a number
 
 
-def _is_factor(schedule: Schedule) -> bool:
+def _is_written_as_number(schedule: Schedule) -> bool:
     """Return whether an operand of a product is written as a number: `0.1 * constant()`."""
     if (
         schedule.kind != "constant"
@@ -212,12 +213,12 @@ def _product(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule
 
     The operand with an absolute level is evaluated for base, and every other operand for a base of 1.
     """
-    main = next((place for place, operand in enumerate(operands) if operand.has_absolute), 0)
+    main = next((index for index, operand in enumerate(operands) if operand.has_absolute), 0)
     planned_parts = [plan(operand, span) for operand in operands]
-    others = [planned for place, planned in enumerate(planned_parts) if place != main]
+    factors = [planned for index, planned in enumerate(planned_parts) if index != main]
 
     def values(t: Array, base: Base) -> Array:
-        return reduce(product, (planned.values(t, ONE) for planned in others), planned_parts[main].values(t, base))
+        return reduce(product, (planned.values(t, ONE) for planned in factors), planned_parts[main].values(t, base))
 
     return of_each(call, planned_parts, values)
 
@@ -445,7 +446,7 @@ def _absolute(call: Schedule, span: Span, schedule: Schedule) -> PlannedSchedule
     planned = plan(schedule, span)
 
     def values(t: Array, base: Base) -> Array:
-        return product(for_base(planned.schedule, planned.values, t, 1.0), base.one)
+        return product(for_base(planned.schedule, planned.values, t, 1.0), base.absolute_unit)
 
     return of_one(call, planned, values)
 
@@ -541,7 +542,7 @@ def chain(call: Schedule, span: Span, *operands: Schedule) -> PlannedSchedule:
 
     def values(t: Array, base: Base) -> Array:
         for planned in planned_parts:
-            base = Base(planned.values(t, base), base.one)
+            base = Base(planned.values(t, base), base.absolute_unit)
         return base.value
 
     return of_each(call, planned_parts, values)

@@ -1,9 +1,8 @@
 """The costs of a value and of an edge of a schedule, by which the number of evaluated updates is limited."""
 
-from collections.abc import Iterator
 from typing import Final
 
-from paramsched.core.schedules.schedule import Schedule
+from paramsched.core.schedules.schedule import Schedule, schedules_inside
 from paramsched.core.time.duration import Duration
 
 _BEYOND_64_BITS: Final = 30  # the cost of a division of Python's integers
@@ -19,20 +18,14 @@ def cost_of_value(schedule: Schedule, end: int) -> int:
         schedule: the schedule.
         end: the latest time that is evaluated.
     """
-    return sum(_own_cost(part, end) for part in _with_parts(schedule))
+    return sum(_own_cost(part, end) for part in schedules_inside(schedule))
 
 
 def cost_of_edge(schedule: Schedule) -> int:
     """Return how many additions of integers an edge of a resolved schedule takes: some for each level of nesting."""
-    lengths = (leaf.exact for part in _with_parts(schedule) for leaf in part.leaves if isinstance(leaf, Duration))
+    lengths = (leaf.exact for part in schedules_inside(schedule) for leaf in part.leaves if isinstance(leaf, Duration))
     is_fractional = any(number is not None and number.denominator != 1 for number in lengths)
     return schedule.depth * (_FRACTION if is_fractional else 1)
-
-
-def _with_parts(schedule: Schedule) -> Iterator[Schedule]:
-    yield schedule
-    for part in schedule.parts():
-        yield from _with_parts(part)
 
 
 def _own_cost(schedule: Schedule, end: int) -> int:

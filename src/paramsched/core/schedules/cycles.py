@@ -27,7 +27,7 @@ from paramsched.core.schedules.definition import (
 from paramsched.core.schedules.level import Absolute, Level
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
-from paramsched.core.schedules.schedule import Extent, Schedule, short_line
+from paramsched.core.schedules.schedule import Extent, Schedule, schedules_inside, short_line
 from paramsched.core.schedules.span import (
     Base,
     CycleRounding,
@@ -56,7 +56,8 @@ def extent_of_cycles(first: Duration | None, times: int | None) -> Extent:
 
 def length_of_cycles(first: Duration, mult: float, lengths: CycleRounding, times: int) -> Duration:
     """Return the length of cycles as written, up to the first update after them."""
-    if (period := first.exact) is not None:
+    period = first.exact
+    if period is not None:
         end = ceil(end_of_cycles(exact_number(max(period, Fraction(1))), mult, lengths, times))
         return Duration.of_updates(min(Fraction(end), MOST_AMOUNT))
     whole = sum_of_cycles(mult, times)
@@ -239,7 +240,7 @@ def _product(since: Array, first: float) -> Array:
 
 def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
     """Raise if epochs of the run begin at different updates of each cycle, and a part changes at each epoch."""
-    for schedule in _inside(call.args["schedule"]):
+    for schedule in schedules_inside(call.args["schedule"]):
         if schedule.kind == "every" and changes_at_epochs(schedule):
             epochs = span.period(schedule.args["period"])
             if Fraction(period) % Fraction(epochs):
@@ -251,12 +252,6 @@ def _require_whole_epochs(call: Schedule, period: Number, span: Span) -> None:
 def changes_at_epochs(call: Schedule) -> bool:
     """Return whether the period of `every` is in epochs, which count from the start of the run."""
     return [unit for unit, _ in call.args["period"].terms] == ["epochs"]
-
-
-def _inside(schedule: Schedule) -> Iterator[Schedule]:
-    yield schedule
-    for part in schedule.parts():
-        yield from _inside(part)
 
 
 @planner()
@@ -290,9 +285,10 @@ def every(call: Schedule, span: Span, schedule: Schedule, period: Period, phase:
 
     def values(t: Array, base: Base) -> Array:
         """Return the values at the last change; after the end of the schedule, at the time itself."""
-        at = last_boundary(t + phase, size) - phase
-        at = np.maximum(at, 0) if phase else at
-        return planned.values(at if end is None else np.where(t >= count_of(end), t, at), base)
+        times = last_boundary(t + phase, size) - phase
+        if phase:
+            times = np.maximum(times, 0)
+        return planned.values(times if end is None else np.where(t >= count_of(end), t, times), base)
 
     def edges(since: Number, until: Number) -> Iterator[Number]:
         last = until if end is None else min(until, ceil(end) - 1)
@@ -394,12 +390,12 @@ def cosine_restarts(
     """
     period: Any = first
     if mult == 1:
-        cycle, at = split(t, period, times)
-        u = at / count_of(period)
+        cycle, since = split(t, period, times)
+        u = since / count_of(period)
     else:
         table = growing_cycles(period, mult, lengths, times)
-        cycle, at, size = table.split(t)
-        u = at / size
+        cycle, since, size = table.split(t)
+        u = since / size
         u = u if times is None else np.where(t >= count_of(table.end), 1.0, u)
     height = power_of(gamma, cycle)
     fall = curves.cosine.share(u, 1, rises=False)
@@ -462,8 +458,8 @@ def cyclic(
     """
     rise: Any = up
     fall: Any = down
-    cycle, at = split(t, rise + fall)
-    height = np.where(at <= float(rise), at / count_of(rise), (count_of(rise + fall) - at) / count_of(fall))
+    cycle, since = split(t, rise + fall)
+    height = np.where(since <= float(rise), since / count_of(rise), (count_of(rise + fall) - since) / count_of(fall))
     if mode == "triangular2":
         height = height * power_of(0.5, cycle)
     elif mode == "exp_range":

@@ -205,8 +205,8 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     if span.staged and span.available is not None:
         for milestone, update in zip(milestones, reached, strict=True):
             if update >= span.available:
-                at, length = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
-                raise messages.milestone_after_end(str(call), milestone, at, length)
+                update_text, length_text = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
+                raise messages.milestone_after_end(str(call), milestone, update_text, length_text)
     counted = call.with_args(milestones=tuple(map(Duration.of_updates, reached)))
     steps = np.array(sorted(map(count_of, reached)))
     return PlannedSchedule(
@@ -425,13 +425,13 @@ def table(
         end = span.up_to_boundary(end)
         period = exact_number(Fraction(end) / steps)
 
-    def at(t: Array) -> Array:
+    def numbers_at(t: Array) -> Array:
         if curve is None:
             return numbers[np.minimum(split(t, period)[0], steps - 1).astype(np.int64)]
         return _interpolated(numbers, curves.curve_of(curve), *split(t, period, steps), count_of(period))
 
     def of_times(t: Array, base: Base) -> Array:
-        return product(at(t), base.one) if absolute else base.times(at(t))
+        return product(numbers_at(t), base.absolute_unit) if absolute else base.times(numbers_at(t))
 
     def edges(since: Number, until: Number) -> Iterable[Number]:
         return (multiple for multiple in multiples(period, since, min(until, ceil(end))) if multiple <= end)
@@ -440,11 +440,11 @@ def table(
     return PlannedSchedule(counted, ceil(end), end, of_times, edges)
 
 
-def _interpolated(numbers: Floats, curve: Curve, place: Array, since: Array, period: float) -> Array:
+def _interpolated(numbers: Floats, curve: Curve, index: Array, since: Array, period: float) -> Array:
     """Interpolate between values along a curve; exact at the time of each value, and from the last on."""
-    place = place.astype(np.int64)
-    value = numbers[place]
-    after = numbers[place + 1]
+    index = index.astype(np.int64)
+    value = numbers[index]
+    after = numbers[index + 1]
     inside = (since > 0) & (since < period)
     values = value + (after - value) * curve.share(np.where(inside, since, period / 2), period, rises=True)
     if curve.monotone:  # clipped, because rounding can exceed the two values

@@ -218,17 +218,19 @@ def register_shape(
         return shape.call(**named)
 
     builder = builder_like(function, build, parameters, Schedule)
-    builder.__name__ = builder.__qualname__ = name
+    builder.__name__ = name
+    builder.__qualname__ = name
     params = params_of(builder)
     arguments = _ShapeArguments(name, params)
-    roles = {key: role for key, param in params.items() if (role := param.marker("role")) is not None}
+    roles_or_none = {key: param.marker("role") for key, param in params.items()}
+    roles = {key: role for key, role in roles_or_none.items() if role is not None}
     shape = Shape(name, params, lambda schedule, span: plan(schedule, span), roles, **options)
     plan = planning(shape)
     SHAPE_OF_BUILDER[builder] = shape
     if hidden:
         OPERATORS[name] = shape
     else:
-        require_free_name(SHAPES, builder, kind="shape")
+        require_free_name(SHAPES, builder, noun="shape")
         SHAPES[name] = readable(builder)
     return builder
 
@@ -271,8 +273,8 @@ def formula(
         def planning(shape: Shape) -> Callable[[Schedule, Span], PlannedSchedule]:
             return _ShapeFormula(function, shape, held, edges, counted, exact=exact).plan
 
-        made: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
-        return made
+        builder: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
+        return builder
 
     return make
 
@@ -341,7 +343,7 @@ class _ShapeFormula:
 
         def values(t: Array, base: Base) -> Array:
             rows = np.broadcast_to(function(t, **named), (2, t.size))
-            return rows if base is ROWS else base.times(rows[0]) + product(rows[1], base.one)
+            return rows if base is ROWS else base.times(rows[0]) + product(rows[1], base.absolute_unit)
 
         return values
 
@@ -366,8 +368,9 @@ def _as_count(value: Any) -> Any:
 
 def _column(level: Level) -> Array:
     """Return a level as a column: its multiple of base, and its absolute value."""
-    factor, value = (level.factor or 0.0, level.value) if isinstance(level, Absolute) else (level, 0.0)
-    return np.array([[factor], [value]])
+    if isinstance(level, Absolute):
+        return np.array([[level.factor or 0.0], [level.value]])
+    return np.array([[level], [0.0]])
 
 
 # ---------------------------------------------------------------- shapes that plan schedules
@@ -402,8 +405,8 @@ def planner(
                 return lambda call, span: run(call, span, **call.args)
             return lambda call, span: run(call, span, *call.args[several])
 
-        made: Callable[P, Schedule] = register_shape(function, 2, planning, hidden, options)
-        return made
+        builder: Callable[P, Schedule] = register_shape(function, 2, planning, hidden, options)
+        return builder
 
     return make
 

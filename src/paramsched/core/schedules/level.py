@@ -105,5 +105,6 @@ def always_above(low: Level, high: Level) -> bool:
     b, d = split_level(high)
     if (c is None and b is None) or (a is None and d is None):
         return False  # a multiple of base and an absolute value cannot be compared without the base
-    a, b, c, d = (part or 0.0 for part in (a, b, c, d))
-    return a >= b and c >= d and (a, c) != (b, d)
+    lower = (a or 0.0, c or 0.0)
+    higher = (b or 0.0, d or 0.0)
+    return lower[0] >= higher[0] and lower[1] >= higher[1] and lower != higher

@@ -7,7 +7,7 @@ from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.combinators import followed_target
 from paramsched.core.schedules.level import Absolute
-from paramsched.core.schedules.messages import own as messages
+from paramsched.core.schedules.messages import user_shapes as messages
 from paramsched.core.schedules.schedule import Schedule, Shape, shape_of_name, values_inside
 from paramsched.core.schedules.text import parse_own, parse_value
 
@@ -57,8 +57,8 @@ def _named(value: Any, curves: Mapping[Curve, str], parts: Mapping[Schedule, str
     return Schedule(value.shape, {key: _named(argument, curves, parts) for key, argument in value.args.items()})
 
 
-def _call_by_name(part: Schedule) -> str:
-    return f"{part.kind}()"
+def _call_by_name(schedule: Schedule) -> str:
+    return f"{schedule.kind}()"
 
 
 @restores("parse")
@@ -72,10 +72,10 @@ def _restored(
 
 
 def _constant(schedule: Schedule) -> Callable[[], Schedule]:
-    def part() -> Schedule:
+    def build() -> Schedule:
         return schedule
 
-    return part
+    return build
 
 
 @restores("rule")

@@ -7,9 +7,9 @@ from functools import wraps
 from typing import Any, Final, cast
 
 from paramsched.base.params import params_of, readable
-from paramsched.core.answering import unknown_argument
 from paramsched.core.builders import SHAPES as SHAPES
 from paramsched.core.builders import Builder, built_class, refused_call, register_builder
+from paramsched.core.checked_calls import unknown_argument
 from paramsched.core.curves.curve import Curve
 from paramsched.core.messages.calls import not_a_function
 from paramsched.core.number_checks import is_real_number

@@ -17,7 +17,7 @@ from paramsched.base.words import printable, shown_fields, text_on_screen
 from paramsched.core.builders import SHAPES, example_call
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
-from paramsched.core.entries import load_entry, notebook_display
+from paramsched.core.lazy_imports import load_entry, notebook_display
 from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.level import Absolute
 from paramsched.core.schedules.messages import combinations as messages
@@ -398,8 +398,8 @@ class Schedule:
         if self.shape.length is not None:
             return self.shape.length(self)
         if self.shape.over is not None:
-            own: Duration = self.args[self.shape.over]
-            return own
+            length: Duration = self.args[self.shape.over]
+            return length
         lengths = {schedule.length for schedule in self._parts if schedule.extent == "has"}
         if len(lengths) == 1:
             return lengths.pop()
@@ -629,8 +629,15 @@ def _other_runs_in(schedule: Schedule) -> Iterator[Duration]:
     for name, role in schedule.shape.roles.items():
         if role == "run" and schedule.args[name] is not None:
             yield schedule.args[name]
-    for part in schedule.parts():
-        yield from _other_runs_in(part)
+    for inner in schedule.parts():
+        yield from _other_runs_in(inner)
+
+
+def schedules_inside(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield a schedule and every schedule inside it, recursively."""
+    yield schedule
+    for inner in schedule.parts():
+        yield from schedules_inside(inner)
 
 
 def parts_inside(value: Any) -> tuple[Any, ...]:
@@ -656,12 +663,12 @@ def durations_in(value: Any) -> Iterator[Duration]:
     yield from lengths_among(values_inside(value))
 
 
-def lengths_among(parts: Iterable[Any]) -> Iterator[Duration]:
+def lengths_among(values: Iterable[Any]) -> Iterator[Duration]:
     """Yield the lengths that `durations_in` yields, of a schedule whose parts are known."""
-    for part in parts:
-        if isinstance(part, Duration):
-            yield part
-        elif isinstance(part, Schedule) and part.shape.function is not None and "start" not in part.args:
+    for value in values:
+        if isinstance(value, Duration):
+            yield value
+        elif isinstance(value, Schedule) and value.shape.function is not None and "start" not in value.args:
             yield Duration.of("1 step")  # what a function of updates counts
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import chain, pairwise, repeat
 from math import ceil, floor, isfinite
 from operator import is_
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -70,14 +70,14 @@ def connect(
     """
     connected: list[PlannedSchedule] = []
     before: PlannedSchedule | None = None
-    for place, (stage, alone) in enumerate(zip(stages, planned_parts, strict=True)):
+    for index, (stage, alone) in enumerate(zip(stages, planned_parts, strict=True)):
         written = stage
         alone_level = open_start(stage)
         if alone_level is not None:
             level = alone_level if before is None else _end_before(stage, before)
             written = stage if level == alone_level and stage.kind != "geometric" else started_at(stage, level)
         if stage.kind == "warmup" and stage.args["to"] is None:
-            after = next((later for later in range(place + 1, len(stages)) if planned_parts[later].length != 0), None)
+            after = next((later for later in range(index + 1, len(stages)) if planned_parts[later].length != 0), None)
             if after is not None and open_start(stages[after]) is None:
                 level = _start_after(stage, planned_parts[after], counted)
                 written = written if level == 1.0 else written.with_args(to=level)
@@ -147,15 +147,15 @@ def _level_at(neighbor: PlannedSchedule, time: float, stage: Schedule, verb: str
     reason = ""  # why the level is not the same number for every base
     factor = 0.0
     value = 0.0
-    at = np.array([time])
+    times = np.array([time])
     schedule: Schedule = neighbor.schedule
     with np.errstate(all="ignore"):
         if schedule.affine and schedule.has_absolute:
-            factor, value = np.broadcast_to(neighbor.values(at, ROWS), (2, 1))[:, 0].tolist()
+            factor, value = np.broadcast_to(neighbor.values(times, ROWS), (2, 1))[:, 0].tolist()
         elif schedule.affine:
-            factor = np.asarray(neighbor.values(at, FACTOR)).item()
+            factor = np.asarray(neighbor.values(times, FACTOR)).item()
         elif scales_with_base(schedule) and not schedule.has_absolute:
-            factor = np.asarray(neighbor.values(at, ONE)).item()
+            factor = np.asarray(neighbor.values(times, ONE)).item()
         else:
             reason = messages.NOT_LINEAR
     if not (isfinite(factor) and isfinite(value)):
@@ -200,15 +200,15 @@ def _sum_of(lengths: Iterable[Fraction | None]) -> Fraction:
 
 def _lengths(call: Schedule, span: Span) -> list[Fraction | None]:
     """Return the exact length of each stage; None for the stage without a length."""
-    part = replace(span, origin=span.begin)
+    stage_span = replace(span, origin=span.begin)
     lengths = list[Fraction | None]()
     stages = call.args["stages"]
-    for place, stage in enumerate(stages, 1):
-        length = stage.measure(part)
+    for count, stage in enumerate(stages, 1):
+        length = stage.measure(stage_span)
         lengths.append(length)
         if length is None:
-            return [*lengths, *lengths_up_to_end(stages[place:], replace(part, origin=None))]
-        part = replace(part, begin=part.begin + length)
+            return [*lengths, *lengths_up_to_end(stages[count:], replace(stage_span, origin=None))]
+        stage_span = replace(stage_span, begin=stage_span.begin + length)
     return lengths
 
 
@@ -233,8 +233,8 @@ def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | 
         return _sum_of(lengths_from(begin))
 
     begins = range(ceil(span.begin), ceil(end))
-    place = bisect_left(begins, end, key=lambda begin: begin + length_from(Fraction(begin)))
-    return lengths_from(Fraction(begins[place]) if place < len(begins) else end)
+    count = bisect_left(begins, end, key=lambda begin: begin + length_from(Fraction(begin)))
+    return lengths_from(Fraction(begins[count]) if count < len(begins) else end)
 
 
 def _text(call: Schedule) -> str:
@@ -266,9 +266,11 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     for stage, length in zip(stages, lengths, strict=True):
         size = rest if length is None else length
         end = None if size is None else begin + size
-        part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
+        stage_span = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
         is_open = is_open_geometric(stage)
-        planned = _ended(plan(along_line(stage) if is_open else stage, part), part, is_last=stage is stages[-1])
+        planned = _ended(
+            plan(along_line(stage) if is_open else stage, stage_span), stage_span, is_last=stage is stages[-1]
+        )
         planned_parts.append(planned)
         in_run.append(stage.with_args(over=planned.schedule.args["over"]) if is_open else planned.schedule)
         begin += size or 0
@@ -276,7 +278,11 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     connected = connect(in_run, planned_parts, span.of_planned)
     counted = [planned.schedule for planned in connected]
     same = len(counted) == len(stages) and all(map(is_, counted, stages))
-    return _sequence_of_pieces(call if same else call.with_args(stages=tuple(counted)), connected, span.of_planned)
+    counted_call = call if same else call.with_args(stages=tuple(counted))
+    planned_stages = _PlannedStages(connected, span.of_planned, is_affine=counted_call.affine)
+    return PlannedSchedule(
+        counted_call, planned_stages.length, planned_stages.held, planned_stages.values, planned_stages.edges
+    )
 
 
 def refuse_two_without_length(call: Schedule) -> None:
@@ -297,9 +303,9 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
         return None
     left = span.end - span.begin - taken
     if left < 0:
-        place = lengths.index(None)
-        stage = call.args["stages"][place]
-        if not any(lengths[place + 1 :]) and not stage.fills:
+        index = lengths.index(None)
+        stage = call.args["stages"][index]
+        if not any(lengths[index + 1 :]) and not stage.fills:
             return Fraction(0)  # the run ends before the open stage starts; `check` reports it
         needed, available = map(span.units.count_text, (taken, left + taken))
         raise messages.no_updates_remain(str(call), needed, available, stage)
@@ -325,61 +331,86 @@ def _has_length(planned: PlannedSchedule, available: Number, span: Span) -> bool
     return exact is not None and span.boundary(exact) == available
 
 
-def _sequence_of_pieces(call: Schedule, planned_parts: list[PlannedSchedule], counted: Span) -> PlannedSchedule:
-    """Return the sequence of planned stages: each is read from its start to that of the next, and the last for ever."""
-    begins = list[Number]()
-    begin = Fraction(0)
-    last = planned_parts[-1]
-    for planned in planned_parts:
-        begins.append(exact_number(begin))
-        begin += planned.length or 0
-    length = None if last.length is None else exact_number(Fraction(begins[-1]) + last.length)
-    places = list[float]()
-    reads = list[Any]()
-    for planned, start in _taking_time(planned_parts, begins, counted):
-        places.append(count_of(start))
-        reads.append(_as_stage(planned, is_affine=call.affine))
+@final
+class _PlannedStages:
+    """Planned stages: each is read from its start to that of the next, and the last for ever.
 
-    def values(t: Array, base: Base) -> Array:
+    Args:
+        stages: the planned stages.
+        counted: the span in which a planned stage is planned again.
+        is_affine: True if the sequence is affine.
+
+    `length` is the length of all stages, and `held` the time from which the value is constant; None if there is none.
+    """
+
+    def __init__(self, stages: list[PlannedSchedule], counted: Span, *, is_affine: bool) -> None:
+        self._stages = stages
+        self._last = stages[-1]
+        self._begins = _begins_of_planned(stages)
+        taking_time = _taking_time(stages, self._begins, counted)
+        self._read_begins = [count_of(begin) for _, begin in taking_time]
+        self._reads = [_as_stage(planned, is_affine=is_affine) for planned, _ in taking_time]
+        self.length = self._after_last_begin(self._last.length)
+        self.held = self._after_last_begin(self._last.held)
+
+    def _after_last_begin(self, time: Number | None) -> Number | None:
+        return None if time is None else exact_number(Fraction(self._begins[-1]) + time)
+
+    def values(self, t: Array, base: Base) -> Array:
+        """Return the values at some times, each from the stage that it is in."""
         if not t.size:
-            return read(0, t, base)
-        first, final = (max(bisect_right(places, time.item()) - 1, 0) for time in (t.min(), t.max()))
-        if first == final:
-            return read(final, t, base)
+            return self._values_of_stage(0, t, base)
+        first = self._stage_at(t.min().item())
+        last = self._stage_at(t.max().item())
+        if first == last:
+            return self._values_of_stage(last, t, base)
         out = np.empty((*base.rows, t.size))
         if (t[1:] >= t[:-1]).all():
-            ends = [0, *np.searchsorted(t, places[first + 1 : final + 1]).tolist(), t.size]
-            parts: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
+            ends = [0, *np.searchsorted(t, self._read_begins[first + 1 : last + 1]).tolist(), t.size]
+            times_by_stage: Iterable[Any] = (slice(*pair) for pair in pairwise(ends))
         else:
-            which = np.searchsorted(places, t, side="right") - 1
-            parts = (np.flatnonzero(which == place) for place in range(first, final + 1))
-        for place, part in enumerate(parts, first):
-            times = t[part]
+            stages = np.searchsorted(self._read_begins, t, side="right") - 1
+            times_by_stage = (np.flatnonzero(stages == index) for index in range(first, last + 1))
+        for index, times_in_stage in enumerate(times_by_stage, first):
+            times = t[times_in_stage]
             if times.size:
-                out[..., part] = read(place, times, base.at(part, t.size))
+                out[..., times_in_stage] = self._values_of_stage(index, times, base.at_times(times_in_stage, t.size))
         return out
 
-    def read(place: int, t: Array, base: Base) -> Array:
-        begin = places[place]
+    def _stage_at(self, time: float) -> int:
+        return max(bisect_right(self._read_begins, time) - 1, 0)
+
+    def _values_of_stage(self, index: int, t: Array, base: Base) -> Array:
+        """Return the values of one stage at times of the sequence."""
+        begin = self._read_begins[index]
         since_begin = t - begin if begin else t
-        if isinstance(begin, float) and length is not None and last.length is not None:
+        last = self._last.length
+        if isinstance(begin, float) and self.length is not None and last is not None:
             # A rounded difference could be below the length of the last stage at the end of the sequence.
-            since_begin = np.where(t >= count_of(length), np.maximum(since_begin, count_of(last.length)), since_begin)
-        return reads[place](since_begin, base)
+            since_begin = np.where(t >= count_of(self.length), np.maximum(since_begin, count_of(last)), since_begin)
+        values: Array = self._reads[index](since_begin, base)
+        return values
 
-    def edges(since: Number, until: Number) -> Iterator[Number]:
-        for planned, begin in zip(planned_parts, begins, strict=True):
-            if begin <= until:
-                available = until - begin if planned.length is None else min(until - begin, planned.length)
-                inner = (
-                    planned.edges_and_end(max(floor(since - begin), 0), ceil(available))
-                    if since <= begin + available
-                    else ()
-                )
-                yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
+    def edges(self, since: Number, until: Number) -> Iterator[Number]:
+        """Yield the boundaries of the stages, and the edges in them."""
+        for planned, begin in zip(self._stages, self._begins, strict=True):
+            if begin > until:
+                continue
+            available = until - begin if planned.length is None else min(until - begin, planned.length)
+            inner: Iterable[Number] = ()
+            if since <= begin + available:
+                inner = planned.edges_and_end(max(floor(since - begin), 0), ceil(available))
+            yield from (begin + edge for edge in chain((0, available), inner) if 0 <= edge <= available)
 
-    held = None if last.held is None else exact_number(Fraction(begins[-1]) + last.held)
-    return PlannedSchedule(call, length, held, values, edges)
+
+def _begins_of_planned(stages: list[PlannedSchedule]) -> list[Number]:
+    """Return the start of each planned stage, after the lengths of those before."""
+    begins = list[Number]()
+    begin = Fraction(0)
+    for planned in stages:
+        begins.append(exact_number(begin))
+        begin += planned.length or 0
+    return begins
 
 
 def _taking_time(
@@ -563,8 +594,6 @@ def _rules_from(stages: Several[object], rules: Iterable[Any]) -> Iterable[Any]:
 
 Factor: TypeAlias = Callable[[float], float]
 
-_OTHERS: Final = ("over", "curve", "index")
-
 
 def factor_of_number(schedule: Schedule) -> Factor | None:
     """Return the factor of base of a resolved schedule at one time; None if it is no sequence of anneals."""
@@ -606,14 +635,18 @@ def _factor_of_sequence(schedule: Schedule) -> Factor | None:
             begin += length.updates
 
     def factor_at(t: float) -> float:
-        place = bisect_right(begins, t) - 1
-        return functions[place](t - begins[place])
+        index = bisect_right(begins, t) - 1
+        return functions[index](t - begins[index])
 
     return factor_at
 
 
 def _factor_of_anneal(stage: Schedule) -> Factor | None:
-    first, last, over, curve, index = first_level(stage), last_level(stage), *(stage.args[k] for k in _OTHERS)
+    first = first_level(stage)
+    last = last_level(stage)
+    over = stage.args["over"]
+    curve = stage.args["curve"]
+    index = stage.args["index"]
     if isinstance(first, Absolute) or isinstance(last, Absolute) or curve.function is not None:
         return None
     rises = abs(first) <= abs(last)

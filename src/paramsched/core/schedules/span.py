@@ -44,32 +44,34 @@ class Base(NamedTuple):
 
     Args:
         value: the base: a number, an array with a value for each time, or a column of bases.
-        one: what an absolute value multiplies: 1, or a column.
+        absolute_unit: what an absolute value multiplies: 1, or a column.
+        is_factor: True if a multiple of the base is its factor, of the same type.
     """
 
     value: Any
-    one: Any = 1.0
+    absolute_unit: Any = 1.0
+    is_factor: bool = False
 
     def times(self, factor: Array) -> Array:
         """Return the values of multiples of base."""
-        return factor if self is FACTOR else product(factor, self.value)
+        return factor if self.is_factor else product(factor, self.value)
 
     def scaled(self, factor: Array) -> "Base":
         """Return the base multiplied by a factor at each time."""
-        return Base(self.times(factor), self.one)
+        return Base(self.times(factor), self.absolute_unit)
 
-    def at(self, part: Any, size: int) -> "Base":
+    def at_times(self, index: Any, size: int) -> "Base":
         """Return the base at some of `size` times."""
         has_times = np.ndim(self.value) and self.value.shape[-1] == size and size > 1
-        return Base(self.value[..., part], self.one) if has_times else self
+        return Base(self.value[..., index], self.absolute_unit) if has_times else self
 
     @property
     def rows(self) -> tuple[int, ...]:
         """The shape of values without their times."""
-        return max(np.shape(self.value)[:-1], np.shape(self.one)[:-1], key=len)
+        return max(np.shape(self.value)[:-1], np.shape(self.absolute_unit)[:-1], key=len)
 
 
-FACTOR: Final = Base(1.0)
+FACTOR: Final = Base(1.0, is_factor=True)
 """The base whose values are the factors of base of a schedule without absolute levels."""
 ROWS: Final = Base(np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]]))
 """The base whose values are two rows: the multiples of base, and the absolute values."""
@@ -156,9 +158,9 @@ def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
         rows = product(factor[:, None], bases)
         return rows if value is None else rows + value[:, None]
     times = np.atleast_1d(times)
-    unique, places = np.unique(bases, return_inverse=True)
+    unique, indices = np.unique(bases, return_inverse=True)
     values = schedule.planned.values(times, Base(unique[:, None]))
-    return np.broadcast_to(values, (unique.size, times.size))[places].T
+    return np.broadcast_to(values, (unique.size, times.size))[indices].T
 
 
 def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
@@ -169,9 +171,9 @@ def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]
     return quiet(lambda base: np.asarray(product(factors, base)))
 
 
-def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other: float = 2.0) -> bool:
+def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other_base: float = 2.0) -> bool:
     """Return whether a schedule has different values at some of the times for two bases."""
-    return not np.array_equal(evaluate(schedule, times, base), evaluate(schedule, times, other))
+    return not np.array_equal(evaluate(schedule, times, base), evaluate(schedule, times, other_base))
 
 
 @quiet
@@ -395,14 +397,14 @@ class Span:
         """Return the rest of the span for a schedule whose time counts from `begin`."""
         return replace(self, begin=begin, origin=begin)
 
-    def part(self, begin: Fraction, end: Fraction | None) -> "Span":
+    def window(self, begin: Fraction, end: Fraction | None) -> "Span":
         """Return the span of a window or cycle inside this span. Its schedule is planned as for an entire run."""
         run = self.of_whole_run
         return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run)
 
     def cycle(self, period: Number) -> "Span":
         """Return the first cycle of the span."""
-        cycle = replace(self.part(self.begin, self.begin + period), restarted=True)
+        cycle = replace(self.window(self.begin, self.begin + period), restarted=True)
         return cycle if period.denominator == 1 else replace(cycle, rounding="exact")
 
     @property
@@ -571,9 +573,9 @@ class GrowingCycles:
         self._exact = (begins, sizes)
         self.end = _snapped(_snapped(begins[-1]) + (first if len(sizes) == 1 else _snapped(sizes[-1])))
         whole = all(isinstance(_snapped(begin), int) for begin in (*begins, *sizes)) and sizes[-1] <= MAX_LENGTH
-        kind: Any = np.int64 if whole else np.float64
+        dtype: Any = np.int64 if whole else np.float64
         self._begins, self._sizes = (
-            np.array([round(number) for number in exact] if whole else exact, kind) for exact in self._exact
+            np.array([round(number) for number in exact] if whole else exact, dtype) for exact in self._exact
         )
 
     def split(self, t: Array) -> tuple[Array, Array, Array]:
@@ -585,11 +587,11 @@ class GrowingCycles:
         """Yield the exact start and length of each cycle that has a time from `since` to `until`."""
         first = int(np.searchsorted(self._begins, float(since))) - 2
         last = int(np.searchsorted(self._begins, float(until), side="right"))
-        for place in range(max(first, 0), last):
-            begin, size = (_snapped(exact[place]) for exact in self._exact)
-            size = size if place else self._first
+        for index in range(max(first, 0), last):
+            begin, size = (_snapped(exact[index]) for exact in self._exact)
+            size = size if index else self._first
             # Only the cycles at both ends may be outside, because floats are rounded.
-            if first + 2 < place < last - 1 or (begin <= until and since <= begin + size):
+            if first + 2 < index < last - 1 or (begin <= until and since <= begin + size):
                 yield begin, size
 
 
@@ -605,10 +607,12 @@ def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: in
             far = Decimal(_FAR)
             starts = [begin]
             lasting = [exact]
-            while (begin := begin + exact) <= far and len(starts) != times:
+            begin += exact
+            while begin <= far and len(starts) != times:
                 exact = exact * ratio
                 starts.append(begin)
                 lasting.append(exact)
+                begin += exact
         return GrowingCycles(first, starts, lasting)
     begins = [0]
     sizes = [int(first)]

@@ -22,8 +22,8 @@ from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
-from paramsched.core.answering import answering, unknown_argument
 from paramsched.core.builders import SHAPES, example_call, refused_call
+from paramsched.core.checked_calls import answering, unknown_argument
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.messages.numbers import NumberKind
 from paramsched.core.number_checks import is_finite_number
@@ -184,16 +184,16 @@ def _stage_of_text(text: str) -> Schedule:
 
 
 def parse_own(
-    text: str, own: KnownNames = MappingProxyType({}), curves: Mapping[str, Any] = MappingProxyType({})
+    text: str, named_functions: KnownNames = MappingProxyType({}), curves: Mapping[str, Any] = MappingProxyType({})
 ) -> Schedule:
     """Read a line that `str(schedule)` wrote. The limits of `parse` do not apply, because the text is trusted.
 
     Args:
         text: the line.
-        own: further functions by name.
+        named_functions: further functions by name.
         curves: further curves by name.
     """
-    line = _LineReader(text, known_names(own), curves=curves, limited=False)
+    line = _LineReader(text, known_names(named_functions), curves=curves, limited=False)
     return as_schedule(line.whole(), text)
 
 
@@ -221,9 +221,9 @@ def has_many_words(texts: Iterable[str]) -> bool:
     return next(islice(words, MOST_WORDS, None), None) is not None
 
 
-def known_names(own: KnownNames = MappingProxyType({})) -> KnownNames:
-    """Return the functions that a line may call, with those in `own`."""
-    return _FUNCTIONS.new_child({**own}) if own else _FUNCTIONS
+def known_names(named_functions: KnownNames = MappingProxyType({})) -> KnownNames:
+    """Return the functions that a line may call, with those in `named_functions`."""
+    return _FUNCTIONS.new_child({**named_functions}) if named_functions else _FUNCTIONS
 
 
 def reserved_names() -> frozenset[str]:
@@ -231,9 +231,9 @@ def reserved_names() -> frozenset[str]:
     return frozenset({*_FUNCTIONS, *_SPACES})
 
 
-def read_line(text: str, own: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
+def read_line(text: str, named_functions: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
     """Return the schedule of a line."""
-    line = _LineReader(text, known_names(own), limited=limited)
+    line = _LineReader(text, known_names(named_functions), limited=limited)
     return as_schedule(line.whole(), text)
 
 
@@ -329,25 +329,29 @@ class _LineReader:
         """The entire text."""
         return TextPart(self.text, 0, len(self.text))
 
-    def part(self, node: Any) -> TextPart:
+    def text_part(self, node: Any) -> TextPart:
         """Return the part of the text that a node is, which the parser read from its second line on."""
         begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
         return TextPart(self.text, begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset))
 
-    def unknown(self, node: Any, name: str, kind: str, names: Iterable[str]) -> ParseError:
+    def unknown(self, node: Any, name: str, noun: str, names: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
         from paramsched.base.foreign_names import answer_to_name
 
-        part = self.part(node)
+        text_part = self.text_part(node)
         answer = answer_to_name(name)
         if answer is not None:
-            return messages.name_of_another_library(part, answer)
+            return messages.name_of_another_library(text_part, answer)
         near = closest(name, tuple(names))
         if near is not None:
-            return messages.misspelled_name(part, kind, name, near)
-        return messages.unknown_schedule(part, name) if kind == "schedule" else messages.unknown_name(part, kind, name)
+            return messages.misspelled_name(text_part, noun, name, near)
+        return (
+            messages.unknown_schedule(text_part, name)
+            if noun == "schedule"
+            else messages.unknown_name(text_part, noun, name)
+        )
 
-    def refused(self, place: int) -> ParseError:
+    def refused(self, index: int) -> ParseError:
         """Return the error about a text that Python's parser refuses at a place: the first reason that is known."""
         opened: list[int] = []
         for match in re.finditer(_TOKEN, self.text):
@@ -359,29 +363,29 @@ class _LineReader:
         error = self._false_join()
         if error is not None:
             return error
-        place = min(place, max(len(self.text) - 1, 0))
-        tokens = re.compile(_TOKEN).finditer(self.text, place)
-        end = next((token.end() for token in tokens if token.start() == place), place + 1)
-        return messages.incomplete(TextPart(self.text, place, end))
+        index = min(index, max(len(self.text) - 1, 0))
+        tokens = re.compile(_TOKEN).finditer(self.text, index)
+        end = next((token.end() for token in tokens if token.start() == index), index + 1)
+        return messages.incomplete(TextPart(self.text, index, end))
 
     def _refused_token(self, match: re.Match[str], opened: list[int]) -> ParseError | None:
         """Return the error about one token; None if it is valid. The places of open brackets are kept in `opened`."""
         token = match[0]
-        part = TextPart(self.text, *match.span())
+        text_part = TextPart(self.text, *match.span())
         match match.lastgroup:
             case "quote":
-                return messages.quote_is_not_closed(TextPart(self.text, part.begin, len(self.text)))
+                return messages.quote_is_not_closed(TextPart(self.text, text_part.begin, len(self.text)))
             case "open":
-                opened.append(part.begin)
+                opened.append(text_part.begin)
             case "close" if not opened or self.text[opened.pop()] + token not in ("()", "[]", "{}"):
-                return messages.closes_no_bracket(part, token)
+                return messages.closes_no_bracket(text_part, token)
             case "length" if not iskeyword(token.strip("0123456789_.eE+- ")):
                 is_entire = token == self.text.strip()
-                return messages.length_without_quotes(part, " ".join(token.split()), is_entire=is_entire)
+                return messages.length_without_quotes(text_part, " ".join(token.split()), is_entire=is_entire)
             case "zeros":
-                return messages.begins_with_zero(part)
+                return messages.begins_with_zero(text_part)
             case "sign" if not token.isspace():
-                return messages.foreign_character(part, token)
+                return messages.foreign_character(text_part, token)
         return None
 
     def _false_join(self) -> ParseError | None:
@@ -401,7 +405,7 @@ class _LineReader:
         """Return the value of a node."""
         self.depth += 1
         if self.limited and self.depth > MOST_DEPTH:
-            raise messages.nested_too_deep(self.part(node), MOST_DEPTH)
+            raise messages.nested_too_deep(self.text_part(node), MOST_DEPTH)
         try:
             return self._value(node)
         finally:
@@ -424,24 +428,24 @@ class _LineReader:
             case ast.BinOp():
                 return self._operation(node)
             case ast.Compare() | ast.BoolOp():
-                raise messages.unknown_operator(self.part(node))
+                raise messages.unknown_operator(self.text_part(node))
             case ast.Call():
                 return self._call(node)
-        raise messages.not_in_the_grammar(self.part(node))
+        raise messages.not_in_the_grammar(self.text_part(node))
 
     def _constant(self, node: ast.Constant) -> Any:
         value = node.value
         if value is None or isinstance(value, float):
             return value
         if isinstance(value, str):
-            part = self.part(node)
-            if not re.compile(_LITERAL).fullmatch(self.text, part.begin, part.end):
-                raise messages.no_operator_between_texts(part)
+            text_part = self.text_part(node)
+            if not re.compile(_LITERAL).fullmatch(self.text, text_part.begin, text_part.end):
+                raise messages.no_operator_between_texts(text_part)
             return value
         if not isinstance(value, int):
-            raise messages.not_in_the_grammar(self.part(node))
+            raise messages.not_in_the_grammar(self.text_part(node))
         if value == 0 and node.end_col_offset != node.col_offset + len(str(value)):
-            raise messages.begins_with_zero(self.part(node))  # 10,000 is 10 and 000
+            raise messages.begins_with_zero(self.text_part(node))  # 10,000 is 10 and 000
         return value
 
     def _member(self, node: ast.Attribute, space: str, name: str) -> Any:
@@ -452,18 +456,18 @@ class _LineReader:
         if name in constants:
             return constants[name]
         if name in functions:
-            raise messages.needs_arguments(self.part(node), f"{space}.{name}")
+            raise messages.needs_arguments(self.text_part(node), f"{space}.{name}")
         raise self.unknown(node, name, space.removesuffix("s"), [*constants, *functions])
 
     def _word(self, node: ast.Name, name: str) -> Any:
         if name in self.names:
-            raise messages.needs_brackets(self.part(node), name, example_call(self.names[name], name))
+            raise messages.needs_brackets(self.text_part(node), name, example_call(self.names[name], name))
         raise self.unknown(node, name, "name", self.names)
 
     def _operand(self, node: ast.expr) -> Any:
         value = self.value(node)
         if value is None or isinstance(value, (bool, str, tuple)):
-            raise messages.not_an_operand(self.part(node), value)
+            raise messages.not_an_operand(self.text_part(node), value)
         return value
 
     def _chain_of(self, node: ast.BinOp) -> tuple[ast.expr, list[type], list[ast.expr]]:
@@ -472,12 +476,12 @@ class _LineReader:
         Returns:
             The first operand, the operators, and the operand after each operator.
         """
-        kind = type(node.op)
-        if kind not in _PRECEDENCES:
-            raise messages.unknown_operator(self.part(node))
-        operators = [kind]
+        node_class = type(node.op)
+        if node_class not in _PRECEDENCES:
+            raise messages.unknown_operator(self.text_part(node))
+        operators = [node_class]
         operands = [node.right]
-        precedence = _PRECEDENCES[kind]
+        precedence = _PRECEDENCES[node_class]
         left = node.left
         while isinstance(left, ast.BinOp) and _PRECEDENCES.get(type(left.op)) == precedence != _PRECEDENCES[ast.Pow]:
             operators.append(type(left.op))
@@ -487,20 +491,20 @@ class _LineReader:
 
     def _operation(self, node: ast.BinOp) -> Any:
         first, operators, nodes = self._chain_of(node)
-        kind = type(node.op)
+        node_class = type(node.op)
         total = self._operand(first)
-        if kind is ast.RShift and is_finite_number(total):
-            raise messages.number_as_stage(self.part(first), total)
+        if node_class is ast.RShift and is_finite_number(total):
+            raise messages.number_as_stage(self.text_part(first), total)
         operands = list(map(self._operand, nodes))
-        if kind is ast.RShift:
+        if node_class is ast.RShift:
             return self._apply(node, combine_operands, "sequence", total, *operands)
         if len(operators) > MOST_DEPTH and ast.Div in operators:
-            raise messages.chain_too_long(self.part(node), MOST_DEPTH)
+            raise messages.chain_too_long(self.text_part(node), MOST_DEPTH)
         can_negate = ast.Sub not in operators or all(isinstance(operand, Schedule) for operand in (total, *operands))
         pairs = list(zip(operators, operands, strict=True))
         if len(operators) > _FEW and ast.Div not in operators and can_negate:
             signed = [-operand if operation is ast.Sub else operand for operation, operand in pairs]
-            return self._apply(node, join_all, "product" if kind is ast.Mult else "sum", total, *signed)
+            return self._apply(node, join_all, "product" if node_class is ast.Mult else "sum", total, *signed)
         for operation, operand in pairs:
             total = self._apply(node, _OPERATORS[operation], total, operand)
         return total
@@ -513,8 +517,8 @@ class _LineReader:
 
     def _placed(self, error: InvalidArgument, node: Any) -> InvalidArgument:
         """Return an error with the place of a node, unless it has a narrower one."""
-        part = self.part(node)
-        return error.at(self.text, part.begin, part.end)
+        text_part = self.text_part(node)
+        return error.located(self.text, text_part.begin, text_part.end)
 
     def _call(self, node: ast.Call) -> Any:
         function, name = self._function_of(node.func)
@@ -537,33 +541,33 @@ class _LineReader:
             case ast.Name(id=name):
                 function = self.names.get(name)
                 last = name
-                kind = "schedule"
+                noun = "schedule"
                 names = self.names
             case ast.Attribute(value=ast.Name(id=space), attr=last) if space in _SPACES:
                 names = _SPACES[space][1]
                 function = names.get(last)
                 name = f"{space}.{last}"
-                kind = space.removesuffix("s")
+                noun = space.removesuffix("s")
             case ast.Attribute(value=ast.Name() | ast.Attribute(), attr=name):
                 if name in self.names:
-                    raise messages.module_in_front(self.part(node), name)
+                    raise messages.module_in_front(self.text_part(node), name)
                 raise self.unknown(node, name, "schedule", self.names)
             case _:
-                raise messages.not_in_the_grammar(self.part(node))
-        part = self.part(node)
-        if function is None or not (self.text.isascii() or self.text[part.begin : part.end].isascii()):
-            raise self.unknown(node, last, kind, names)
+                raise messages.not_in_the_grammar(self.text_part(node))
+        text_part = self.text_part(node)
+        if function is None or not (self.text.isascii() or self.text[text_part.begin : text_part.end].isascii()):
+            raise self.unknown(node, last, noun, names)
         return function, name
 
     def _check_names(self, node: ast.Call) -> None:
         """Raise for `*arguments` and for an argument that is passed twice."""
         for argument in (*node.args, *node.keywords):
             if isinstance(argument, ast.Starred) or getattr(argument, "arg", "") is None:
-                raise messages.not_in_the_grammar(self.part(argument))
+                raise messages.not_in_the_grammar(self.text_part(argument))
         counts = Counter(keyword.arg for keyword in node.keywords)
         for keyword in reversed(node.keywords):
             if counts[keyword.arg] > 1:
-                raise messages.argument_twice(self.part(keyword), keyword.arg)
+                raise messages.argument_twice(self.text_part(keyword), keyword.arg)
 
 
 def _is_plain(value: Any) -> bool:
@@ -573,7 +577,7 @@ def _is_plain(value: Any) -> bool:
 def join_all(name: str, *operands: Any) -> Any:
     """Apply `*` ("product") or `+` ("sum") to all operands. In pairs, many of them take quadratic time."""
     function = _JOINING[name]
-    first = next((at for at, operand in enumerate(operands[:-1]) if isinstance(operand, Schedule)), None)
+    first = next((index for index, operand in enumerate(operands[:-1]) if isinstance(operand, Schedule)), None)
     if len(operands) <= _FEW or first is None or not all(map(_is_plain, operands[:-1])):
         return reduce(partial(applied, function), operands)  # an error names the two operands that do not fit
     schedule = combine_operands(name, reduce(function, operands[: first + 1]), *operands[first + 1 : -1])

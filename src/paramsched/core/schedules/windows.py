@@ -144,8 +144,8 @@ def depends_on_total(schedule: Schedule) -> bool:
     >>> depends_on_total(take(cosine(), 80)), depends_on_total(take(cosine(), 80, of=100))
     (True, False)
     """
-    own: Schedule = _without_likes(schedule)
-    return own.fills or _needs_total(own)
+    without_likes: Schedule = _without_likes(schedule)
+    return without_likes.fills or _needs_total(without_likes)
 
 
 def _without_likes(value: Any) -> Any:
@@ -276,7 +276,7 @@ def window(
     stop = span.end if end is None else span.begin + span.exact(end)
     if stop is not None and stop < start:
         raise messages.window_is_negative(str(call))
-    planned = plan(schedule, span.delayed(start) if end is None else span.part(start, stop))
+    planned = plan(schedule, span.delayed(start) if end is None else span.window(start, stop))
     first = span.time(begin)
     last = None if end is None else span.time(end)
     if end is None and schedule.fills and planned.end is None:  # an open operand would change after the end of the run
@@ -424,7 +424,7 @@ def _renamed(value: Any, before: str, after: str, count: Fraction = Fraction(1))
         terms = tuple((after, amount * count) if unit == before else (unit, amount) for unit, amount in value.terms)
         return Duration(terms, value.until)
     if isinstance(value, Schedule):
-        return value.changed(lambda part: _renamed(part, before, after, count))
+        return value.changed(lambda inner: _renamed(inner, before, after, count))
     return value
 
 

@@ -274,10 +274,10 @@ class Duration:
         return amount is not None and amount.denominator == 1
 
     def __add__(self, other: "DurationLike") -> "Duration":
-        other = Duration.of(other)
-        if other.until:  # a stage with an end time ends at that time, whenever it starts
-            return Duration(other.terms)
-        return _duration_of(_summed_amounts(self, other, 1))
+        added = Duration.of(other)
+        if added.until:  # a stage with an end time ends at that time, whenever it starts
+            return Duration(added.terms)
+        return _duration_of(_summed_amounts(self, added, 1))
 
     def __sub__(self, other: "DurationLike") -> "Duration":
         if self.until:
@@ -294,10 +294,10 @@ class Duration:
         if not self.terms:
             return "0"
         text = ""
-        for place, (unit, amount) in enumerate(self.terms):
+        for index, (unit, amount) in enumerate(self.terms):
             sign = "-" if amount < 0 else "+"
             term = _term_text(unit, abs(amount), alone=len(self.terms) == 1)
-            text += (f" {sign} " if place else "-" if amount < 0 else "") + term
+            text += (f" {sign} " if index else "-" if amount < 0 else "") + term
         return text
 
     def written(self) -> str:
@@ -414,23 +414,23 @@ def _read_length(text: str) -> Duration:
     if re.fullmatch(_NUMBER_ALONE, bare, re.IGNORECASE):
         raise messages.negative_number(text) if bare[0] == "-" else messages.unit_is_missing(text, _example_near(bare))
     amounts: dict[str, Fraction] = {}
-    place = 0
-    while place < len(bare):
-        unit, amount, place = _term_at(bare, place, text)
+    index = 0
+    while index < len(bare):
+        unit, amount, index = _term_at(bare, index, text)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
     return Duration(_duration_of(amounts, text).terms, is_end)
 
 
-def _term_at(bare: str, place: int, text: str) -> tuple[str, Fraction, int]:
+def _term_at(bare: str, index: int, text: str) -> tuple[str, Fraction, int]:
     """Return the unit and the amount of the term that begins at a place in `bare`, and the place of the next one.
 
     Args:
         bare: the text of a length without `until`.
-        place: the begin of the term.
+        index: the begin of the term.
         text: the text of the user, for errors.
     """
-    match = re.compile(_TERM, re.ASCII).match(bare, place)
-    if match is None or (place and not match["sign"]):
+    match = re.compile(_TERM, re.ASCII).match(bare, index)
+    if match is None or (index and not match["sign"]):
         raise messages.expected_number_with_unit(text, _meant_length(text))
     if match["unit"] not in UNIT_NAMES:
         raise messages.unknown_unit(text, match["unit"], _meant_length(text))
@@ -472,14 +472,14 @@ def _meant_length(text: str) -> str | None:
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
     """Write one amount with its unit, as a user would."""
     if unit == "percent":
-        return f"{_amount_text(amount)}%"
+        return f"{_exact_text(amount)}%"
     if unit == "updates":
         if alone and amount.denominator == 1:
-            return _amount_text(amount)
-        return "1 step" if amount == 1 else f"{_amount_text(amount)} steps"
+            return _exact_text(amount)
+        return "1 step" if amount == 1 else f"{_exact_text(amount)} steps"
     if amount == 1:
         return "1 batch" if unit == "batches" else f"1 {unit[:-1]}"
-    return f"{_scaled_text(amount) if unit in _SCALED_UNITS else _amount_text(amount)} {unit}"
+    return f"{_scaled_text(amount) if unit in _SCALED_UNITS else _exact_text(amount)} {unit}"
 
 
 def count_text(count: Fraction, unit: str) -> str:
@@ -500,13 +500,13 @@ def _scaled_text(amount: Fraction) -> str:
     ['2T', '1.5M', '1281167', '10000000/3']
     """
     for scale, size in _WRITTEN_SCALES.items():
-        places = _decimal_places(amount / size)
-        if amount >= size and places is not None and places <= _MOST_SCALED_DIGITS:
-            return f"{_amount_text(amount / size)}{scale}"
-    return _amount_text(amount)
+        digits = _decimal_places(amount / size)
+        if amount >= size and digits is not None and digits <= _MOST_SCALED_DIGITS:
+            return f"{_exact_text(amount / size)}{scale}"
+    return _exact_text(amount)
 
 
-def _amount_text(amount: Fraction) -> str:
+def _exact_text(amount: Fraction) -> str:
     """Write an exact amount: with all its decimal digits, or as a fraction if it has no finite decimal form."""
     digits = _decimal_places(amount)
     if digits is None or digits > MOST_DIGITS:

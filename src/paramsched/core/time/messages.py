@@ -198,11 +198,13 @@ def _invalid_fact(name: str, value: object, message: str, advice: str, sample: o
     return InvalidArgument(site, message, advice, example=f"{name}={sample}")
 
 
-def missing_fact(site: str | CallSite, quantity: str, fact: str, example: str, known: Sequence[str]) -> MissingFact:
+def missing_fact(
+    site: str | CallSite, quantity: str, fact: str, example: str, known_facts: Sequence[str]
+) -> MissingFact:
     """Return the error for a unit that no known run fact converts."""
     message = f"{quantity} is unknown"
-    if known:
-        message += f"; these are known: {', '.join(known)}"
+    if known_facts:
+        message += f"; these are known: {', '.join(known_facts)}"
     return MissingFact(site, message, fact=fact, example=example)
 
 
@@ -223,8 +225,8 @@ def missing_fact_of_call(name: str, arguments: Iterable[str], error: MissingFact
     module = "" if name.startswith(("ps.", "plan.")) else "ps."
     call = f"{module}{name}({', '.join([*arguments, f'{error.fact}={error.example}'])})"
     site = f"{name}(total=…)"
-    found = error.problem.found
-    return MissingFact(site, found, f"For example: {call}", fact=error.fact, example=error.example)
+    message = error.problem.found
+    return MissingFact(site, message, f"For example: {call}", fact=error.fact, example=error.example)
 
 
 def facts_twice(name: str, keywords: Iterable[str]) -> InvalidArgument:

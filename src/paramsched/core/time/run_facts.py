@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from math import ceil, prod
+from math import ceil
 from numbers import Integral, Real
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, final
 
 from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, only_set_fields
-from paramsched.core.answering import answering_class, unknown_argument
-from paramsched.core.entries import notebook_display
+from paramsched.core.checked_calls import answering_class, unknown_argument
+from paramsched.core.lazy_imports import notebook_display
 from paramsched.core.number_checks import MOST_COUNT, is_real_number
 from paramsched.core.time import messages
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
@@ -129,8 +129,8 @@ class RunFacts:
     _repr_mimebundle_ = notebook_display
 
     def __reduce__(self) -> Reduced:
-        facts = {name: value for name in Facts.__annotations__ if (value := getattr(self, name)) is not None}
-        return pickled("RunFacts", facts)
+        facts = {name: getattr(self, name) for name in Facts.__annotations__}
+        return pickled("RunFacts", {name: value for name, value in facts.items() if value is not None})
 
     def __setstate__(self, state: list[Any]) -> None:
         """Take the state of 1.0.0rc6, which has the seconds of a step before the length of a sequence."""
@@ -349,12 +349,16 @@ def _facts_of_keywords(call: str, keywords: Mapping[str, Any]) -> RunFacts:
 
 def product_of_facts(facts: RunFacts, names: Iterable[str]) -> Fraction | None:
     """Return the product of some run facts; None if one of them is unknown."""
-    factors: list[Any] = [ASSUMED_SIZES.get(name) if (fact := getattr(facts, name)) is None else fact for name in names]
-    if None in factors:
-        return None
-    # repr, because 0.1 means exactly one tenth, not the float nearest to it.
-    exact = (Fraction(fact if isinstance(fact, int) else repr(float(fact))) for fact in factors)
-    return prod(exact, start=Fraction(1))
+    product = Fraction(1)
+    for name in names:
+        fact: float | None = getattr(facts, name)
+        if fact is None:
+            fact = ASSUMED_SIZES.get(name)
+        if fact is None:
+            return None
+        # repr, because 0.1 means exactly one tenth, not the float nearest to it.
+        product *= Fraction(fact if isinstance(fact, int) else repr(float(fact)))
+    return product
 
 
 def _checked_count(name: str, value: Any, least: int) -> int:

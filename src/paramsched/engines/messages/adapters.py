@@ -39,8 +39,10 @@ NO_BATCH_SIZE: Final = "the Trainer has no placeholder for its batch size"
 
 def other_class_of_scheduler(scheduler: object) -> InvalidArgument:
     """Return the error for a Trainer with another scheduler than that of a plan, or None."""
-    other = "no scheduler" if scheduler is None else f"another scheduler, {type(scheduler).__name__}"
-    return InvalidArgument("AmountCallback", f"the Trainer has {other}", "Write create_scheduler_fn=scheduler(plan)")
+    scheduler_text = "no scheduler" if scheduler is None else f"another scheduler, {type(scheduler).__name__}"
+    return InvalidArgument(
+        "AmountCallback", f"the Trainer has {scheduler_text}", "Write create_scheduler_fn=scheduler(plan)"
+    )
 
 
 # ---------------------------------------------------------------- lightning

@@ -21,8 +21,8 @@ NOT_MOVED: Final = (
 
 def patience_beyond_run(call: str, rule: Plateau, evaluations: int) -> Problem:
     """Return the problem of a plateau with a patience that is not less than the number of evaluations."""
-    found = f"its patience is not less than the number of evaluations in the run, {evaluations}"
-    return _idle_plateau(call, rule, found, f"For example: patience={min(5, evaluations // 4)}")
+    message = f"its patience is not less than the number of evaluations in the run, {evaluations}"
+    return _idle_plateau(call, rule, message, f"For example: patience={min(5, evaluations // 4)}")
 
 
 def no_evaluation(call: str, rule: Plateau) -> Problem:
@@ -30,8 +30,8 @@ def no_evaluation(call: str, rule: Plateau) -> Problem:
     return _idle_plateau(call, rule, "it never acts, because the run has no evaluation", "Evaluate during the run")
 
 
-def _idle_plateau(call: str, rule: Plateau, found: str, advice: str) -> Problem:
-    return Problem(code=codes.PATIENCE_BEYOND_RUN, found=found, site=f"{call}, {rule}", advice=advice)
+def _idle_plateau(call: str, rule: Plateau, message: str, advice: str) -> Problem:
+    return Problem(code=codes.PATIENCE_BEYOND_RUN, found=message, site=f"{call}, {rule}", advice=advice)
 
 
 def not_in_evaluation(call: str, missed: Sequence[str], names: Sequence[str]) -> Problem:
@@ -42,9 +42,9 @@ def not_in_evaluation(call: str, missed: Sequence[str], names: Sequence[str]) ->
         missed: the metrics.
         names: those of the evaluation.
     """
-    found = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
+    message = f"the plan watches {', '.join(missed)}; the first evaluation has {', '.join(names) or 'no metric'}"
     near = did_you_mean(missed[0], names) if names else ""
-    return Problem(code=codes.METRIC_NOT_LOGGED, found=found, site=call, advice=f"{near[:1].upper()}{near[1:]}")
+    return Problem(code=codes.METRIC_NOT_LOGGED, found=message, site=call, advice=f"{near[:1].upper()}{near[1:]}")
 
 
 def never_reported(call: str, missed: Sequence[str], reported: Collection[str]) -> Problem:
@@ -57,18 +57,18 @@ def never_reported(call: str, missed: Sequence[str], reported: Collection[str]) 
     """
     verb = "was" if len(missed) == 1 else "were"
     listed = ", ".join(sorted(reported)) or "none"
-    found = f"the plan watches {', '.join(missed)}, which {verb} never reported; reported metrics: {listed}"
+    message = f"the plan watches {', '.join(missed)}, which {verb} never reported; reported metrics: {listed}"
     advice = "Use one of these names in plateau(…)" if reported else "Evaluate during the run"
-    return Problem(site=call, found=found, advice=advice)
+    return Problem(site=call, found=message, advice=advice)
 
 
 def renamed_columns(call: str, names: Iterable[str]) -> Problem:
     """Return the problem of planned values whose names the engine uses in its log."""
     renamed = ", ".join(f"{name} as planned/{name}" for name in names)
-    found = (
+    message = (
         f"the engine logs other values under the names of planned ones, which are logged under another name: {renamed}"
     )
-    return Problem(site=call, found=found, advice="Rename the targets")
+    return Problem(site=call, found=message, advice="Rename the targets")
 
 
 # ---------------------------------------------------------------- the amounts of batches
@@ -76,12 +76,12 @@ def renamed_columns(call: str, names: Iterable[str]) -> Problem:
 
 def other_amount(update: int, planned: float, unit: str, counted: float) -> Problem:
     """Return the problem of an update whose batches contain another amount than the plan schedules."""
-    found = (
+    message = (
         f"the plan schedules {planned} {unit} for it, but the engine's batches contain {counted}; "
         "the plan's number is counted"
     )
     advice = "Draw batches of the planned sizes, as on the page how-to/growing-batch"
-    return Problem(site=f"update {update}", found=found, advice=advice)
+    return Problem(site=f"update {update}", found=message, advice=advice)
 
 
 def samples_unknown(batch: object, sizes: Collection[int]) -> InvalidArgument:
@@ -96,21 +96,21 @@ def samples_unknown(batch: object, sizes: Collection[int]) -> InvalidArgument:
 
 def other_writer(site: str, name: str, field: object) -> Problem:
     """Return the problem of a scheduler that writes a field which the plan writes too."""
-    found = (
+    message = (
         f"{name} also writes this optimizer. Remove it and its step(), because the plan writes the {field} of every "
         "update."
     )
-    return Problem(site=site, found=found)
+    return Problem(site=site, found=message)
 
 
 def other_optimizer(call: str, update: int, trained: object, planned: object) -> Problem:
     """Return the problem of an engine that trains another optimizer than that of the plan, from an update on."""
-    found = (
+    message = (
         f"from update {update} on the engine trains another optimizer, {type(trained).__name__}, than the plan's "
         f"{type(planned).__name__}: no plan writes its values"
     )
     advice = f"Where it is constructed, write ps.Scheduler(optimizer, plan, t={update})"
-    return Problem(site=call, found=found, advice=advice)
+    return Problem(site=call, found=message, advice=advice)
 
 
 # ---------------------------------------------------------------- attributes that follow targets
@@ -174,8 +174,8 @@ def written_by_others(call: str, root: str, path: str, present: object, planned:
         planned: the value that the plan has written.
         target: the name of the target.
     """
-    found = (
+    message = (
         f"{root}.{path} is {shown(present)}, but the plan has written {shown(planned)}. "
         f"The value of the target {target!r} is written before each update"
     )
-    return Problem(site=call, found=found, advice=f"Delete the other write, or omit {path!r} in write=")
+    return Problem(site=call, found=message, advice=f"Delete the other write, or omit {path!r} in write=")

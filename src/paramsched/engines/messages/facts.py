@@ -101,8 +101,8 @@ def longer_than_run(total: Duration, updates: int, call: str, engine: int) -> Pr
         call: the user's call.
         engine: the updates that the engine counts.
     """
-    found = f'total "{total}" of the plan is {updates} updates, but {call} counts {engine}: the run ends first'
-    return Problem(code=codes.BEYOND_TOTAL, found=found, advice="Omit the total, to take that of the engine")
+    message = f'total "{total}" of the plan is {updates} updates, but {call} counts {engine}: the run ends first'
+    return Problem(code=codes.BEYOND_TOTAL, found=message, advice="Omit the total, to take that of the engine")
 
 
 TOTALS_DIFFER: Final = 'total "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence'
@@ -111,12 +111,12 @@ TOTALS_DIFFER: Final = 'total "%s" of the plan is %d updates, but %s counts %d; 
 
 def batches_as_updates(call: str, batches: int, accumulation: int) -> Problem:
     """Return the problem of an epoch with as many updates as batches, although several batches are one update."""
-    found = (
+    message = (
         f"steps_per_epoch={batches} counts updates, but {call} has {batches} batches in an epoch, and "
         f"{accumulation} of them are one update"
     )
     advice = f"Omit it, or write steps_per_epoch={-(-batches // accumulation)}"
-    return Problem(code=codes.ACCUMULATION_UNUSED, found=found, advice=advice)
+    return Problem(code=codes.ACCUMULATION_UNUSED, found=message, advice=advice)
 
 
 def missing_fact(call: str, error: MissingFact, reason: str, *, has_tokens_per_sample: bool) -> MissingFact:

@@ -27,12 +27,12 @@ _TOTAL: Final = "For example: 90 epochs"
 
 def file_is_empty() -> Problem:
     """Return the problem of a file without an entry."""
-    return _refused(ROOT, "the file is empty", _LR)
+    return refused_entry(ROOT, "the file is empty", _LR)
 
 
 def not_a_mapping(value: object) -> Problem:
     """Return the problem of a value in place of a plan."""
-    return _refused(ROOT, f"expected a plan, got {short_json(value)}", _LR)
+    return refused_entry(ROOT, f"expected a plan, got {short_json(value)}", _LR)
 
 
 def no_field() -> Problem:
@@ -54,7 +54,7 @@ def not_entries(path: str, value: object, expected: str, example: str) -> Proble
 
 def invalid_entries(path: str, problem: Problem, example: str) -> Problem:
     """Return the problem of an invalid value in place of a mapping."""
-    return _refused(path, problem.found, f"For example: {example}")
+    return refused_entry(path, problem.found, f"For example: {example}")
 
 
 def empty_entries(path: str, example: str) -> Problem:
@@ -123,7 +123,8 @@ def misspelled_field(path: str, key: str, name: str) -> Problem:
     return _unknown_field(path, f'"{key}" is not an optimizer field; did you mean "{name}"?')
 
 
-def _refused(path: str, message: str, advice: str) -> Problem:
+def refused_entry(path: str, message: str, advice: str) -> Problem:
+    """Return the problem of an entry with a wrong value."""
     return Problem(path, message, advice, code=REFUSED_VALUE)
 
 

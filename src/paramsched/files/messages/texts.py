@@ -3,7 +3,6 @@
 from typing import Final
 
 from paramsched.base.codes import (
-    REFUSED_VALUE,
     SAID_TWICE,
     UNREADABLE,
     WRONG_TYPE,
@@ -13,6 +12,7 @@ from paramsched.base.problem_collector import short_json, type_name_of
 from paramsched.base.words import ROOT
 from paramsched.core.schedules.text import MOST_BYTES, MOST_DEPTH, MOST_WORDS
 from paramsched.errors import ConfigError, shown
+from paramsched.files.messages.entries import refused_entry
 
 _SHORT_TEXT: Final = "a plan is a short text"
 _ONE_LINE: Final = "Use one line of text"
@@ -53,20 +53,20 @@ def too_many_values_in_code(most: int) -> ConfigError:
     return ConfigError("config", [problem])
 
 
-def half_a_character(source: str, text: str, place: int) -> ConfigError:
+def half_a_character(source: str, text: str, index: int) -> ConfigError:
     """Return the error for a lone surrogate in a text."""
-    message = f"{text[place]} is half a character (a lone surrogate), which no file can contain"
-    return _error_at(source, text, place, message, "Leave it out")
+    message = f"{text[index]} is half a character (a lone surrogate), which no file can contain"
+    return _error_at(source, text, index, message, "Leave it out")
 
 
-def nested_too_deep(source: str, text: str, place: int) -> ConfigError:
+def nested_too_deep(source: str, text: str, index: int) -> ConfigError:
     """Return the error for the first bracket of a text that is nested too deep."""
-    return _error_at(source, text, place, _nesting(), f"{_ONE_LINE} for the schedule")
+    return _error_at(source, text, index, _nesting(), f"{_ONE_LINE} for the schedule")
 
 
 def value_nested_too_deep(path: str) -> Problem:
     """Return the problem of a value in code that is nested too deep."""
-    return _refused(path, _nesting(), _ONE_LINE)
+    return refused_entry(path, _nesting(), _ONE_LINE)
 
 
 def _nesting() -> str:
@@ -83,11 +83,11 @@ def is_checkpoint(source: str) -> ConfigError:
     return _unreadable(source, "this is a checkpoint, not a plan")
 
 
-def not_utf8(source: str, data: bytes, place: int) -> ConfigError:
+def not_utf8(source: str, data: bytes, index: int) -> ConfigError:
     """Return the error for a byte of a file that is not valid UTF-8."""
-    before = data[:place].decode("utf-8", "replace")
+    before = data[:index].decode("utf-8", "replace")
     line, column = TextLines(before).of(len(before))
-    message = f"byte {place} is {data[place]:#04x}, which is not valid UTF-8"
+    message = f"byte {index} is {data[index]:#04x}, which is not valid UTF-8"
     return ConfigError(
         source, [Problem("", message, "Save the file as UTF-8", line=line, column=column, code=UNREADABLE)]
     )
@@ -97,37 +97,37 @@ def _unreadable(source: str, message: str) -> ConfigError:
     return ConfigError(source, [Problem("", message, code=UNREADABLE)])
 
 
-def _error_at(source: str, text: str, place: int, message: str, advice: str = "") -> ConfigError:
+def _error_at(source: str, text: str, index: int, message: str, advice: str = "") -> ConfigError:
     """Return the error for a place of a text."""
-    return ConfigError(source, [TextLines(text).problem_at(place, message, advice)])
+    return ConfigError(source, [TextLines(text).problem_at(index, message, advice)])
 
 
 # ---------------------------------------------------------------- YAML
 
 
-def alias(source: str, text: str, place: int, name: str | None) -> ConfigError:
+def alias(source: str, text: str, index: int, name: str | None) -> ConfigError:
     """Return the error for an alias of YAML."""
-    return _error_at(source, text, place, f"the alias *{name}", "Use the value itself")
+    return _error_at(source, text, index, f"the alias *{name}", "Use the value itself")
 
 
-def anchor(source: str, text: str, place: int, name: str) -> ConfigError:
+def anchor(source: str, text: str, index: int, name: str) -> ConfigError:
     """Return the error for an anchor of YAML."""
-    return _error_at(source, text, place, f"the anchor &{name}", "Put the value where it belongs")
+    return _error_at(source, text, index, f"the anchor &{name}", "Put the value where it belongs")
 
 
-def tag(source: str, text: str, place: int, name: str) -> ConfigError:
+def tag(source: str, text: str, index: int, name: str) -> ConfigError:
     """Return the error for a tag of YAML."""
-    return _error_at(source, text, place, f"the tag {name}", "A plan has no tags; write the value alone")
+    return _error_at(source, text, index, f"the tag {name}", "A plan has no tags; write the value alone")
 
 
-def second_document(source: str, text: str, place: int) -> ConfigError:
+def second_document(source: str, text: str, index: int) -> ConfigError:
     """Return the error for a second document in a text of YAML."""
-    return _error_at(source, text, place, "a second document begins", "A plan is one document")
+    return _error_at(source, text, index, "a second document begins", "A plan is one document")
 
 
-def invalid_syntax(source: str, text: str, place: int, format: str, sentence: str) -> ConfigError:
+def invalid_syntax(source: str, text: str, index: int, format: str, sentence: str) -> ConfigError:
     """Return the error for a text that the parser refuses, with the parser's own sentence."""
-    return _error_at(source, text, place, f"{format.upper()}: {sentence}")
+    return _error_at(source, text, index, f"{format.upper()}: {sentence}")
 
 
 # ---------------------------------------------------------------- values that no file contains
@@ -135,18 +135,18 @@ def invalid_syntax(source: str, text: str, place: int, format: str, sentence: st
 
 def date_or_time(path: str, value: object) -> Problem:
     """Return the problem of a value that YAML reads as a date or a time."""
-    return _refused(path, f"{value} is a date or a time", "Use text in quotes, or a number")
+    return refused_entry(path, f"{value} is a date or a time", "Use text in quotes, or a number")
 
 
 def not_in_files(path: str, value: object) -> Problem:
     """Return the problem of a value of a type that no file contains."""
     advice = "Use numbers, text, lists and mappings"
-    return _refused(path, f"a file cannot contain {type(value).__name__}", advice)
+    return refused_entry(path, f"a file cannot contain {type(value).__name__}", advice)
 
 
 def not_a_real_number(path: str, value: object) -> Problem:
     """Return the problem of a complex number."""
-    return _refused(path, f"expected a real number, got {value!r}", "For example: 1")
+    return refused_entry(path, f"expected a real number, got {value!r}", "For example: 1")
 
 
 def not_finite(path: str, value: float) -> Problem:
@@ -154,7 +154,7 @@ def not_finite(path: str, value: float) -> Problem:
     message = "the number is too large for any schedule"
     if isinstance(value, float):
         message = f"the number must be finite, got {value}"
-    return _refused(path, message, "For example: 1")  # which is a length too
+    return refused_entry(path, message, "For example: 1")  # which is a length too
 
 
 def key_of_wrong_type(path: str, key: object) -> Problem:
@@ -165,13 +165,9 @@ def key_of_wrong_type(path: str, key: object) -> Problem:
 def key_too_large(path: str, key: int) -> Problem:
     """Return the problem of an integer that is the index of no group, and maybe too long to be printed."""
     message = f"the key is {shown(key)}" if abs(key) >= 10**40 else f"the key {key} is too large"
-    return _refused(path, message, _KEY)
+    return refused_entry(path, message, _KEY)
 
 
 def key_twice(path: str) -> Problem:
     """Return the problem of a key that occurs twice in a mapping."""
     return Problem(path, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
-
-
-def _refused(path: str, message: str, advice: str) -> Problem:
-    return Problem(path, message, advice, code=REFUSED_VALUE)

@@ -238,15 +238,15 @@ def build_lists(
             advice = f"Use {{{name!r}: [scheduler], …}}, or dict(type=…)"
             problems.add(path, "a built scheduler belongs to one optimizer", advice, code=codes.REFUSED_VALUE)
         elif any(built) and not all(built):
-            place = child_path(path, name) if by_name else path
+            element_path = child_path(path, name) if by_name else path
             advice = "Use dicts only, or build all of them"
-            problems.add(place, "built schedulers and dicts are mixed", advice, code=codes.REFUSED_VALUE)
+            problems.add(element_path, "built schedulers and dicts are mixed", advice, code=codes.REFUSED_VALUE)
         elif name in optimizers:
             lists[name] = [
                 element
                 if is_scheduler(element)
-                else build_entry(element, place, optimizers[name], length, problems, omitted)
-                for element, place in many
+                else build_entry(element, element_path, optimizers[name], length, problems, omitted)
+                for element, element_path in many
             ]
         if problems.count and not by_name:  # the other optimizers would have the same problems
             break
@@ -482,9 +482,12 @@ def compare_states(
     for index, (scheduler, state) in enumerate(zip(schedulers, states, strict=True)):
         # The arguments of MMEngine's own classes are unknown.
         changes = changed_arguments(scheduler, state) if isinstance(scheduler, _ParamScheduler) else {}
-        place = f"{where}[{index}] {type(scheduler).__name__}"
+        scheduler_name = f"{where}[{index}] {type(scheduler).__name__}"
         compared.append(
-            [f"{place} {name}: {saved!r} in the checkpoint, {new!r} now" for name, (new, saved) in changes.items()]
+            [
+                f"{scheduler_name} {name}: {saved!r} in the checkpoint, {new!r} now"
+                for name, (new, saved) in changes.items()
+            ]
         )
     if error and any(compared):
         listed = "\n".join(line for lines in compared for line in lines)

@@ -124,8 +124,8 @@ def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: 
     """Return the cause that the plan has another total, the one nearest to the values; None if none explains all."""
     if planned.total is None:
         return None
-    place = next(number for number, pair in enumerate(pairs) if pair is shown)
-    for total in _near_totals(pairs, place, planned):
+    index = next(number for number, pair in enumerate(pairs) if pair is shown)
+    for total in _near_totals(pairs, index, planned):
         moved = planned.for_total(total, pairs)
         bases = None if moved is None else bases_if_explained(moved)
         if bases is not None:
@@ -134,14 +134,14 @@ def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: 
     return None
 
 
-def _near_totals(pairs: Sequence[PlannedColumn], place: int, planned: PlannedRun) -> list[int]:
+def _near_totals(pairs: Sequence[PlannedColumn], index: int, planned: PlannedRun) -> list[int]:
     """Return totals with which the values of one column may be as planned, those with the nearest values first."""
     distances: dict[int, float] = {}
 
     def distance(total: int) -> float:
         if total not in distances:
             moved = planned.for_total(total, pairs) if total > 0 else None
-            distances[total] = np.inf if moved is None else _distance(moved[place])
+            distances[total] = np.inf if moved is None else _distance(moved[index])
         return distances[total]
 
     whole = int(planned.total or 1)
@@ -185,7 +185,7 @@ def _shift(pairs: Sequence[PlannedColumn]) -> Cause | None:
         return None
     most = min(int(shown.column.t.max()), _MOST_SHIFTED)
     numbers = np.append(np.arange(1, most + 1), np.arange(-1, -most - 1, -1))
-    for begin in dict.fromkeys((0, _first_difference(pairs))):
+    for begin in dict.fromkeys((0, _first_update_unlike(pairs))):
         for n, bases in _explaining(pairs, shown, partial(_shifted, begin), numbers):
             direction = "later" if n > 0 else "earlier"
             count = f"{abs(n):,} update{'s' * (abs(n) != 1)}"
@@ -218,7 +218,7 @@ def _times(clock: Callable[[Any, Any], Any], n: int, t: Times) -> Any:
     return clock(t, n)
 
 
-def _first_difference(pairs: Sequence[PlannedColumn]) -> int:
+def _first_update_unlike(pairs: Sequence[PlannedColumn]) -> int:
     """Return the update of the first value that is not as planned with the base of those before."""
     rows = [(pair.column.t, explained_first(pair, pair.column.t)[0]) for pair in pairs]
     return min((int(t[count]) for t, count in rows if count < t.size), default=0)

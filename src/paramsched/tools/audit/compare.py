@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, Unpack, final
+from typing import Final, Literal, NamedTuple, TypeAlias, Unpack, final
 
 import numpy as np
 
 from paramsched.base.params import readable
 from paramsched.base.words import printable, text_on_screen
 from paramsched.core.curves import Floats, last_of_each
+from paramsched.core.fields import KNOWN
 from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
@@ -23,7 +24,7 @@ from paramsched.tools.audit.match import (
     explained_first,
     pair_columns,
 )
-from paramsched.tools.records.log_file import FIELDS, read_log
+from paramsched.tools.records.log_file import read_log
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedValues, Program, Unit, number_notes
 
 Kind: TypeAlias = Literal["rises", "falls", "stays", "jumps"]
@@ -175,6 +176,10 @@ def log_facts(logged: LoggedValues) -> LogFacts:
     return LogFacts(logged.source, logged.unit, columns, tuple(note for note in logged.notes if note not in of_numbers))
 
 
+_FIELDS: Final = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
+"""The fields whose columns are read without a plan."""
+
+
 def read_values(
     path: str | Path,
     *,
@@ -183,7 +188,7 @@ def read_values(
     optimizer: str | None = None,
 ) -> LoggedValues:
     """Read the values of all known fields in a log; the arguments and errors are those of `read_log`."""
-    return read_log(path, FIELDS, columns=columns, time=time, optimizer=optimizer)
+    return read_log(path, _FIELDS, columns=columns, time=time, optimizer=optimizer)
 
 
 def column_names(logged: LoggedValues) -> dict[tuple[str, int], str]:
@@ -406,12 +411,12 @@ def _not_compared(logged: LoggedValues, plan: Plan, pairs: Sequence[PlannedColum
     return [f"{text} (not in the log)" for text in missing] + [f"{text} (not in the plan)" for text in unplanned]
 
 
-def _refuse_only_zeros(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> None:
+def _refuse_only_zeros(logged: LoggedValues, matched_columns: Sequence[MatchedColumn]) -> None:
     """Raise if the bases of all learning rates were fitted to zeros: either they or the schedule was 0.
 
     A single group may have a rate of 0, and a weight decay of 0 is usual.
     """
-    rates = [column.pair for column in matched if column.pair.column.field == "lr"]
+    rates = [column.pair for column in matched_columns if column.pair.column.field == "lr"]
     zeros = [pair.base is None and pair.depends_on_base() and not pair.column.values.any() for pair in rates]
     if rates and all(zeros) and any(pair.planned_at(pair.column.t, 1.0).any() for pair in rates):
         message = "each lr is 0, and the plan has other values for any base but 0"
@@ -484,18 +489,18 @@ def matched_with_plan(
             fitted_bases = tuple(explained_first(pair, pair.column.t)[1] for pair in pairs)
     if program is not None and program.is_after:
         notes += (f"as {program.name} logs it: a row has the value of the next update",)
-    matched = [_matched(pair, base) for pair, base in zip(pairs, fitted_bases, strict=True)]
-    _refuse_only_zeros(logged, matched)
-    fitted = _bases_by_place(column for column, is_sure in zip(matched, are_sure, strict=True) if is_sure)
-    assumed = _bases_by_place(column for column, is_sure in zip(matched, are_sure, strict=True) if not is_sure)
+    matched_columns = [_matched(pair, base) for pair, base in zip(pairs, fitted_bases, strict=True)]
+    _refuse_only_zeros(logged, matched_columns)
+    fitted = _bases_by_place(column for column, is_sure in zip(matched_columns, are_sure, strict=True) if is_sure)
+    assumed = _bases_by_place(column for column, is_sure in zip(matched_columns, are_sure, strict=True) if not is_sure)
     fits_first = {
         place_of(column.pair.column.field, group): bool(column.equal[:1].all())
-        for column in matched
+        for column in matched_columns
         for group in column.pair.groups
     }
     asked = {place: base if fits_first[place] else None for place, base in assumed.items()}
-    report = _report(matched, cause, notes, fitted, asked if cause is None else {})
-    return report, matched
+    report = _report(matched_columns, cause, notes, fitted, asked if cause is None else {})
+    return report, matched_columns
 
 
 def _first_cause(
@@ -509,11 +514,11 @@ def _first_cause(
     return None, None
 
 
-def _bases_by_place(matched: Iterable[MatchedColumn]) -> dict[str, float]:
+def _bases_by_place(matched_columns: Iterable[MatchedColumn]) -> dict[str, float]:
     """Return the bases that were fitted to the log, by field and group."""
     return {
         place_of(column.pair.column.field, group): column.base
-        for column in matched
+        for column in matched_columns
         if _shows_fitted_base(column)
         for group in column.pair.groups
     }
@@ -527,19 +532,19 @@ def _shows_fitted_base(column: MatchedColumn) -> bool:
     return pair.depends_on_base() and pair.shows_base(column.base)
 
 
-def picture_of_match(logged: LoggedValues, matched: Sequence[MatchedColumn]) -> Figure:
+def picture_of_match(logged: LoggedValues, matched_columns: Sequence[MatchedColumn]) -> Figure:
     """Return the picture of the planned values, with the logged ones over them.
 
     Raises:
         UnreadableLog: the last update is too large for a picture.
     """
-    total = 1 + max(int(column.pair.column.t.max()) for column in matched)
-    if total * len(matched) > MOST_PLOTTED:
-        message = f"{total * len(matched):,} values are too many to draw"
+    total = 1 + max(int(column.pair.column.t.max()) for column in matched_columns)
+    if total * len(matched_columns) > MOST_PLOTTED:
+        message = f"{total * len(matched_columns):,} values are too many to draw"
         raise UnreadableLog(logged.source, message, "Leave --html out")
     planned = {}
     used = {}
-    for pair, base, equal, at_rows in matched:
+    for pair, base, equal, at_rows in matched_columns:
         key = pair.column.field, "" if pair.group is None else pair.group
         planned[key] = pair.planned_at(np.arange(total), base)
         # A value that is as planned in the digits of the log is drawn as the planned one.
@@ -585,7 +590,7 @@ def _matched(pair: PlannedColumn, base: float) -> MatchedColumn:
 
 
 def _report(
-    matched: Sequence[MatchedColumn],
+    matched_columns: Sequence[MatchedColumn],
     cause: Cause | None,
     notes: tuple[str, ...],
     bases: Mapping[str, float],
@@ -595,7 +600,7 @@ def _report(
     exact = 0
     rounded = 0
     readings: dict[str, list[str]] = {}
-    for pair, _, equal, planned in matched:
+    for pair, _, equal, planned in matched_columns:
         groups = len(pair.groups)
         column = pair.column
         logged = column.values_in(None)
@@ -609,14 +614,14 @@ def _report(
             rounded += int(np.count_nonzero(equal & ~in_bits & ~np.isnan(column.values))) * groups
     for text, fields in readings.items():
         notes += (f"{', '.join(dict.fromkeys(fields))}: compared in {text}",)
-    first = _first_difference(matched)
+    first = _first_difference(matched_columns)
     until = None
     from_first_on = False
     if first is not None:
-        before = [int(pair.column.t[pair.column.t < first.t].max(initial=-1)) for pair, *_ in matched]
+        before = [int(pair.column.t[pair.column.t < first.t].max(initial=-1)) for pair, *_ in matched_columns]
         until = max(before) if max(before) >= 0 else None
-        from_first_on = not any(equal[pair.column.t >= first.t].any() for pair, _, equal, _ in matched)
-    rates = [pair.column for pair, *_ in matched if pair.column.field == "lr"]
+        from_first_on = not any(equal[pair.column.t >= first.t].any() for pair, _, equal, _ in matched_columns)
+    rates = [pair.column for pair, *_ in matched_columns if pair.column.field == "lr"]
     return Report(
         values,
         exact,
@@ -632,10 +637,10 @@ def _report(
     )
 
 
-def _first_difference(matched: Sequence[MatchedColumn]) -> DifferingValue | None:
+def _first_difference(matched_columns: Sequence[MatchedColumn]) -> DifferingValue | None:
     """Return the earliest logged value that differs from the plan, or None if all match."""
     wrong = []
-    for number, (pair, _, equal, _) in enumerate(matched):
+    for number, (pair, _, equal, _) in enumerate(matched_columns):
         rows = np.flatnonzero(~equal)
         if rows.size:
             row = int(rows[pair.column.t[rows].argmin()])
@@ -643,7 +648,7 @@ def _first_difference(matched: Sequence[MatchedColumn]) -> DifferingValue | None
     if not wrong:
         return None
     t, number, row = min(wrong)
-    pair, _, _, planned = matched[number]
+    pair, _, _, planned = matched_columns[number]
     amount = None
     clock = None
     if pair.amounts is not None:

@@ -19,7 +19,7 @@ from paramsched.base.files import open_to_read
 from paramsched.base.words import names_listed, printable
 from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.feedback import metric_word
-from paramsched.core.fields import KNOWN, Field
+from paramsched.core.fields import Field
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import (
     DECIMAL_POINT,
@@ -85,15 +85,15 @@ def read_log(
     file = Path(path)
     fields = tuple(fields)
     columns = columns or {}
-    kind = kind_of_log(file)
-    rows = rows_of_log(file, kind)
-    if kind in ("events", "state"):
+    log_format = kind_of_log(file)
+    rows = rows_of_log(file, log_format)
+    if log_format in ("events", "state"):
         time = time or _STEP
-    if kind == "jsonl" and rows and "groups" in rows[0]:
+    if log_format == "jsonl" and rows and "groups" in rows[0]:
         logged = _read_scheduler_rows(file, rows, optimizer, amount)
     else:
         logged = _read_table(file, rows, fields, columns, time, amount)
-    if kind == "state":
+    if log_format == "state":
         # The value in a row of step 0, which is logged before the first update, is that of update 0.
         moved = tuple(replace(column, t=np.maximum(column.t - TRAINER[0].first, 0)) for column in logged.columns)
         logged = replace(logged, columns=moved, programs=TRAINER)
@@ -127,12 +127,12 @@ def kind_of_log(file: Path) -> _Kind:
     return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else "csv"
 
 
-def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
+def rows_of_log(file: Path, log_format: _Kind) -> list[dict[str, Any]]:
     """Return the rows of a log as dicts from column to value.
 
     Numbers may be strings, because their digits show the precision.
     """
-    match kind:
+    match log_format:
         case "csv":
             return list(_csv_rows(file))
         case "events":
@@ -418,7 +418,7 @@ def _read_table(
 
 
 def _no_column_of_fields(
-    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], present: list[str]
+    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: list[str]
 ) -> UnreadableLog:
     """Return the error for a table in which no column has the name of a field."""
     field = "lr" if "lr" in fields or not fields else fields[0]
@@ -433,7 +433,7 @@ def _no_column_of_fields(
     wished = "looks like a learning rate" if any_field else f"has the name of a field ({listed})"
     return UnreadableLog(
         path_text(file),
-        f"no column {wished}; the log has {names_listed(present)}",
+        f"no column {wished}; the log has {names_listed(columns)}",
         instead,
         option="--column",
     )
@@ -442,20 +442,20 @@ def _no_column_of_fields(
 _NAME_EACH_COLUMN = 'Name each column: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
 
 
-def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
+def _group_indices(names_of_fields: Iterable[str], file: Path) -> dict[str, int]:
     """Return a dict from the label of each group (its name, or its index as text) to the index of the group.
 
     Named groups are numbered in order. If a field has columns of named groups and columns of numbered groups, the
     numbers of the latter are not given to named groups.
     """
-    by_field: dict[str, list[str]] = {}
-    for place in wanted:
+    labels_by_field: dict[str, list[str]] = {}
+    for place in names_of_fields:
         field, _, label = place.partition("@")
         if label:
-            by_field.setdefault(field, []).append(label)
-    labels = dict.fromkeys(chain.from_iterable(by_field.values()))
+            labels_by_field.setdefault(field, []).append(label)
+    labels = dict.fromkeys(chain.from_iterable(labels_by_field.values()))
     indices = {label: group_number(label, file) for label in labels if is_group_index(label)}
-    mixed = (of_field for of_field in by_field.values() if not all(map(is_group_index, of_field)))
+    mixed = (of_field for of_field in labels_by_field.values() if not all(map(is_group_index, of_field)))
     taken = {indices[label] for label in chain.from_iterable(mixed) if label in indices}
     free = (index for index in count() if index not in taken)
     return indices | {label: next(free) for label in labels if label not in indices}
@@ -470,8 +470,8 @@ def numbered_cells(
     are_many = len(cells_by_name) > 4
     for number, row in enumerate(rows):
         # Iterate over the smaller set of names: a log may have thousands of columns and rows with few cells.
-        present = row.keys() & cells_by_name.keys() if are_many else cells_by_name
-        cells = [(name, value) for name in present if not is_blank(value := row.get(name))]
+        columns = row.keys() & cells_by_name.keys() if are_many else cells_by_name
+        cells = [(name, value) for name in columns if not is_blank(value := row.get(name))]
         if not cells or (time is not None and is_blank(row.get(time))):
             continue
         t = number if time is None else update_number(row[time], file)
@@ -518,9 +518,6 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str | None:
         if is_number and any(part in name.lower() for part in parts):
             return shortened(name)
     return None
-
-
-FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 
 
 @final

@@ -91,41 +91,43 @@ class TimeColumn:
     programs: tuple[Program, ...] = ()
 
 
-def time_column(present: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), time: str | None = None) -> TimeColumn:
+def time_column(columns: Iterable[str], rows: Iterable[Mapping[str, Any]] = (), time: str | None = None) -> TimeColumn:
     """Return what counts the time of a log.
 
     Args:
-        present: the columns.
+        columns: the columns.
         rows: the rows, which show whether epochs are integers, and count from 0 or 1.
         time: the column that the user named.
     """
     # If names differ in case only, the first one is used.
-    lower = {name.lower(): name for name in reversed(list(present))}
-    name = time if time is not None else _column_of_updates(lower)
+    columns_by_lower_name = {name.lower(): name for name in reversed(list(columns))}
+    name = time if time is not None else _column_of_updates(columns_by_lower_name)
     if name is not None and name.lower().rpartition("/")[2] not in _EPOCHS:
         programs = programs_of(name, rows) if time is None else _OTHER
         return TimeColumn(name, "updates", programs[0].first, programs)
-    return _epochs_or_rows(lower, rows, time)
+    return _epochs_or_rows(columns_by_lower_name, rows, time)
 
 
-def _column_of_updates(lower: dict[str, str]) -> str | None:
+def _column_of_updates(columns_by_lower_name: dict[str, str]) -> str | None:
     """Return the first column with a name of `TIMES`, else one with such a name after a slash; None without one.
 
     Args:
-        lower: a dict from the name of each column in lower case to the name.
+        columns_by_lower_name: a dict from the name of each column in lower case to the name.
     """
-    last = {name.rpartition("/")[2]: column for name, column in reversed(lower.items())}
-    tried = ({**last, **lower}.get(name) for name in TIMES)
+    last = {name.rpartition("/")[2]: column for name, column in reversed(columns_by_lower_name.items())}
+    tried = ({**last, **columns_by_lower_name}.get(name) for name in TIMES)
     return next((column for column in tried if column is not None), None)
 
 
-def _epochs_or_rows(lower: Mapping[str, str], rows: Iterable[Mapping[str, Any]], time: str | None) -> TimeColumn:
+def _epochs_or_rows(
+    columns_by_lower_name: Mapping[str, str], rows: Iterable[Mapping[str, Any]], time: str | None
+) -> TimeColumn:
     """Return the column of epochs of a log without one of updates; rows if its epochs are fractions."""
-    name = time or next((lower[epoch] for epoch in _EPOCHS if epoch in lower), None)
+    name = time or next((columns_by_lower_name[epoch] for epoch in _EPOCHS if epoch in columns_by_lower_name), None)
     counts = [] if name is None else _numbers_in(name, rows)
     are_parts = time is None and any(count != int(count) for count in counts if abs(count) < 1e15)
-    if time is None and (name is None or are_parts) and _CALLS in lower:
-        return TimeColumn(lower[_CALLS], "updates", _OTHER[0].first, _OTHER)
+    if time is None and (name is None or are_parts) and _CALLS in columns_by_lower_name:
+        return TimeColumn(columns_by_lower_name[_CALLS], "updates", _OTHER[0].first, _OTHER)
     if name is None or not counts or are_parts:
         return TimeColumn(name if time else None, "epochs" if time else "rows")
     return TimeColumn(name, "epochs", int(min(counts) == 1))
@@ -199,7 +201,7 @@ def _columns_like_rates(present: list[str]) -> dict[str, str]:
         return {"lr": rates[0][0]}
     labels = [match["group"] or match["index"] or "" for match in rates]
     unique = len(set(labels)) == len(labels) and all(labels)
-    return {f"lr@{labels[place] if unique else place}": match[0] for place, match in enumerate(rates)}
+    return {f"lr@{labels[index] if unique else index}": match[0] for index, match in enumerate(rates)}
 
 
 def is_blank(value: Any) -> bool:
@@ -294,11 +296,11 @@ def readings_of(written: Collection[str]) -> tuple[Rounding, ...]:
             return ()
         of: Literal["constant", "digit"] = "constant" if digits >= _FEWEST_DIGITS else "digit"
         return (Rounding(max(digits, _FEWEST_DIGITS), of=of),)
-    places = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
-    decimals = max(places)
+    counts = [len(plain.partition(".")[2]) - int(power or 0) for plain, _, power in parts]
+    decimals = max(counts)
     roundings = [Rounding(digits)] if digits >= _FEWEST_DIGITS else []
     # Numbers of one digit were rounded if all have the same decimals: 0.05, 0.04, 0.00.
-    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (roundings or min(places) == decimals):
+    if _FEWEST_DIGITS <= decimals < _MOST_DECIMALS and (roundings or min(counts) == decimals):
         roundings.append(Rounding(decimals, are_decimals=True))
     return tuple(roundings)
 
@@ -497,13 +499,13 @@ class AmountColumn:
 
 
 def require_columns(
-    names: Iterable[str], present: Collection[str], file: Path, instead: str = "Name an existing column"
+    names: Iterable[str], columns: Collection[str], file: Path, instead: str = "Name an existing column"
 ) -> None:
     """Raise UnreadableLog for the first of `names` that is not a column of the file."""
-    existing = frozenset(present)
+    existing = frozenset(columns)
     for name in names:
         if name not in existing:
-            raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, present), instead)
+            raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, columns), instead)
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:

@@ -167,7 +167,7 @@ class Checkpoints:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise StateError(f"{file}: it cannot be read ({error})") from None
-        path = next((place for place in (target, replaced_path(target)) if place.is_dir()), None)
+        path = next((folder for folder in (target, replaced_path(target)) if folder.is_dir()), None)
         if path is None or target == self.folder:
             raise StateError(
                 f"{file}: the checkpoint that it names, {target}, is missing. To resume from another one write "
@@ -191,8 +191,8 @@ class Checkpoints:
 
     def _point_to(self, checkpoint: Path) -> None:
         """Record a checkpoint as the one to resume from: its name, or its path if it is in another folder."""
-        place = checkpoint.resolve()
-        name = place.name if place.parent == self.folder.resolve() else str(place)
+        folder = checkpoint.resolve()
+        name = folder.name if folder.parent == self.folder.resolve() else str(folder)
         write_whole_file(self.folder / NEWEST, f"{name}\n".encode())
 
     def remove(self, name: str) -> None:
@@ -222,16 +222,16 @@ def in_main_process(accelerator: Any, function: Callable[[], _T]) -> _T:
         return function()
     from accelerate.utils import broadcast_object_list
 
-    shared: list[Any] = [None, None]
+    shared_results: list[Any] = [None, None]
     if accelerator.is_main_process:
         try:
-            shared[0] = function()
+            shared_results[0] = function()
         except ParamschedError as error:
-            shared[1] = error
-    broadcast_object_list(shared)
-    if shared[1] is not None:
-        raise shared[1]
-    result: _T = shared[0]
+            shared_results[1] = error
+    broadcast_object_list(shared_results)
+    if shared_results[1] is not None:
+        raise shared_results[1]
+    result: _T = shared_results[0]
     return result
 
 
@@ -404,8 +404,10 @@ def state_of(parts: SavedParts, position: Position, seed: int) -> dict[str, Any]
         "processes": parts.accelerator.num_processes,
         "shapes": shapes_of(parts.accelerator),
         "param_schedulers": {
-            name: {"plan": many[0].state_dict()} if _is_plan(many) else [element.state_dict() for element in many]
-            for name, many in parts.schedulers.items()
+            name: {"plan": its_schedulers[0].state_dict()}
+            if _has_plan(its_schedulers)
+            else [element.state_dict() for element in its_schedulers]
+            for name, its_schedulers in parts.schedulers.items()
         },
         "optimizers": optimizers,
         "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(parts.hooks) if hasattr(hook, "state_dict")},
@@ -434,9 +436,9 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
         was = _optimizer_names(saved)
         now = _optimizer_names(schedulers)
         raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
-    for name, many in schedulers.items():
+    for name, schedulers_of_optimizer in schedulers.items():
         was_plan = isinstance(saved[name], Mapping)
-        if was_plan != _is_plan(many):
+        if was_plan != _has_plan(schedulers_of_optimizer):
             kinds = ("a Plan", "MMEngine's schedulers")
             raise StateError(
                 f"param_scheduler: the checkpoint has {kinds[not was_plan]}, but the run has {kinds[was_plan]}. "
@@ -444,17 +446,17 @@ def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], c
             )
         if was_plan:
             continue
-        states = _states_of_this_length(many, saved[name], config, name)
+        states = _states_of_this_length(schedulers_of_optimizer, saved[name], config, name)
         where = f"{name}: " if name else ""
-        compare_states("param_scheduler", many, states, where, error=on_change == "error")
+        compare_states("param_scheduler", schedulers_of_optimizer, states, where, error=on_change == "error")
 
 
-def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
+def _states_of_this_length(schedulers: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
     """Return the saved states, with the present run's `end` for each scheduler whose dict omits `end`."""
     of_optimizer = config[name] if name and isinstance(config, Mapping) and name in config else config
     entries = of_optimizer if isinstance(of_optimizer, (list, tuple)) else [of_optimizer]
     states = list(saved)
-    for index, (scheduler, state, element) in enumerate(zip(many, saved, entries, strict=False)):
+    for index, (scheduler, state, element) in enumerate(zip(schedulers, saved, entries, strict=False)):
         if isinstance(element, Mapping) and "end" not in element:
             lengths = ("end", "T_max", "total_steps", "total_iters", "_schedule_phases")
             computed = {
@@ -464,8 +466,8 @@ def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: s
     return states
 
 
-def _is_plan(many: Sequence[Any]) -> bool:
-    return len(many) == 1 and isinstance(many[0], Scheduler)
+def _has_plan(schedulers: Sequence[Any]) -> bool:
+    return len(schedulers) == 1 and isinstance(schedulers[0], Scheduler)
 
 
 def _optimizer_names(names: Any) -> str:
@@ -490,17 +492,17 @@ def load_state(
         if stepper.inner.base_param_settings is not None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"] or {})
     loaded: set[int] = set()  # a plan for several optimizers has one Scheduler
-    for name, many in parts.schedulers.items():
-        if _is_plan(many):
-            if id(many[0]) not in loaded:
-                loaded.add(id(many[0]))
-                many[0].load_state_dict(saved[name]["plan"])
+    for name, its_schedulers in parts.schedulers.items():
+        if _has_plan(its_schedulers):
+            if id(its_schedulers[0]) not in loaded:
+                loaded.add(id(its_schedulers[0]))
+                its_schedulers[0].load_state_dict(saved[name]["plan"])
         else:
             # With any `on_change`, an end that the config omits is the end of the present run.
             keeps = policy == "checkpoint"
-            states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
+            states = _states_of_this_length(its_schedulers, saved[name], config, name) if keeps else saved[name]
             epoch_length = parts.facts.epoch_length
-            restore(many, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
+            restore(its_schedulers, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
     for name, parameter in parts.model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter.device, parameter.dtype)

@@ -75,14 +75,14 @@ def build_metrics(config: Any, path: str, problems: ProblemCollector) -> list[Me
     metrics = []
     for index, element in enumerate(config if is_list else [config]):
         before = problems.count
-        place = child_path(path, index) if is_list else path
-        metric = build_object(element, METRICS, place, problems)
+        metric_path = child_path(path, index) if is_list else path
+        metric = build_object(element, METRICS, metric_path, problems)
         if isinstance(metric, MetricLike):
             metrics.append(metric)
         elif callable(metric):
             metrics.append(_mean_of(metric))
         elif problems.count == before:
-            report_kind(metric, "metric", place, problems, "Pass a function of output and target, or a Metric")
+            report_kind(metric, "metric", metric_path, problems, "Pass a function of output and target, or a Metric")
     return metrics
 
 
@@ -178,17 +178,17 @@ def check_loader(config: Any, path: str, problems: ProblemCollector) -> int | No
     """
     if isinstance(config, Mapping):
         dataset = config.get("dataset")
-        place = child_path(path, "dataset")
+        dataset_path = child_path(path, "dataset")
         if isinstance(dataset, Mapping):
-            cls = class_of(dataset, DATASETS, place, problems)
+            cls = class_of(dataset, DATASETS, dataset_path, problems)
             if cls is not None:
-                check_names(cls, dataset.keys() - {"type"}, place, problems)
+                check_names(cls, dataset.keys() - {"type"}, dataset_path, problems)
         elif dataset is None:
-            problems.add(place, "it is missing", "For example: dict(type='…')", code=codes.WRONG_ARGUMENT)
+            problems.add(dataset_path, "it is missing", "For example: dict(type='…')", code=codes.WRONG_ARGUMENT)
         elif isinstance(dataset, (str, bytes)) or not (
             isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
         ):
-            report_kind(dataset, "dataset", place, problems)
+            report_kind(dataset, "dataset", dataset_path, problems)
         with warnings.catch_warnings():  # the warnings are shown when the loader is built for the run
             warnings.simplefilter("ignore")
             _data_loader(config, [0], path, problems)
@@ -298,7 +298,7 @@ def build_wrappers(
         config = dict(config.items())
     if not isinstance(config, Mapping) or not config or set(config) & {"type", "optimizer"}:
         return {"": _build_wrapper(config, model, path, problems)}
-    built: dict[str, OptimWrapper | None] = {}
+    wrappers: dict[str, OptimWrapper | None] = {}
     for name, element in config.items():
         module = model if model is None else getattr(model, str(name), None)
         is_for_submodule = isinstance(element, Mapping) and isinstance(element.get("optimizer"), Mapping)
@@ -306,10 +306,10 @@ def build_wrappers(
             message = f"{type(model).__name__} has no submodule {name!r} to optimize"
             advice = "Name it after a submodule of the model, or pass the optimizer itself"
             problems.add(child_path(path, name), message, advice, code=codes.REFUSED_VALUE)
-            built[name] = None
+            wrappers[name] = None
         else:
-            built[name] = _build_wrapper(element, module, child_path(path, name), problems)
-    return built
+            wrappers[name] = _build_wrapper(element, module, child_path(path, name), problems)
+    return wrappers
 
 
 def _build_wrapper(config: Any, module: Any, path: str, problems: ProblemCollector) -> OptimWrapper | None:

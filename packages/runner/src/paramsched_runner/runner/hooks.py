@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TextIO, final
 
 import torch
-from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
 from paramsched.base import did_you_mean
@@ -322,9 +321,9 @@ def _number_or_off(name: str, value: Any) -> int:
     return -1 if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
 
 
-def is_better(rule: str, metric: float, other: float) -> bool:
-    """Return whether the score `metric` is better than `other`; `rule` is `"greater"` if higher scores are better."""
-    return metric > other if rule == "greater" else metric < other
+def is_better(rule: str, metric: float, best: float) -> bool:
+    """Return whether the score `metric` is better than `best`; `rule` is `"greater"` if higher scores are better."""
+    return metric > best if rule == "greater" else metric < best
 
 
 @HOOKS.register_module()
@@ -472,10 +471,10 @@ class LogFile:
         """A dict with the size and SHA-256 of the file."""
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
-    def write(self, line: Mapping[str, Any]) -> None:
+    def write(self, entries: Mapping[str, Any]) -> None:
         """Write a line and flush it, so that it is not lost if the process is killed."""
         if self._stream is not None:
-            text = json.dumps(line) + "\n"
+            text = json.dumps(entries) + "\n"
             with naming_errors(self._stream.name):
                 self._stream.write(text)
                 self._stream.flush()
@@ -530,7 +529,8 @@ class LoggerHook(Hook):
             file = runner.work_dir / f"{name}.jsonl" if runner.accelerator.is_main_process else None
             self._logs[name] = LogFile(file, self._kept[name])
         for name, stepper in runner.steppers.items():
-            self._stops.append(self._watch_optimizer(runner, name, stepper.optimizer, stepper.updates))
+            recorder = _UpdateRecorder(runner, name, stepper.updates, self._latest, self._waiting)
+            self._stops.append(watch_updates(stepper.optimizer, recorder.before_step, recorder.after_step))
 
     def after_train_iter(
         self, runner: RunContext, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -592,38 +592,6 @@ class LoggerHook(Hook):
         """Restore the size and SHA-256 of the part of each log that the resumed run keeps."""
         self._kept = {name: state[name] for name in LOGS}
 
-    def _watch_optimizer(self, runner: RunContext, name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
-        """Record the scheduled fields of every group at each update of an optimizer; return a function that stops this.
-
-        The next update has the number `t`.
-        """
-        fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
-        whose = {"optimizer": name} if name else {}
-        rows: list[dict[str, float]] = []
-        consumed: dict[str, float] = {}
-
-        # Values are read before the step and recorded after it, so that a skipped or failed step adds no line.
-        def before(stepped: Any) -> None:
-            consumed.clear()
-            for scheduler in runner.schedulers.get(name, []):
-                unit = amount_clock(scheduler.plan.clock) if isinstance(scheduler, Scheduler) else None
-                if unit is not None:
-                    # Each of several optimizers has its own position.
-                    hooks = hooks_on(stepped)
-                    consumed[unit] = scheduler.amount if hooks is None else hooks.attached.position.amount or 0
-            rows.clear()
-            for group in stepped.param_groups:
-                entries = {key: field_of_group(group, key) for key in fields}
-                rows.append({key: float(field.read(group)) for key, field in entries.items() if field.key in group})
-
-        def after(_: Any) -> None:
-            nonlocal t
-            self._latest[name] = list(rows)
-            self._waiting.append({"t": t} | consumed | whose | {"groups": self._latest[name]})
-            t += 1
-
-        return watch_updates(optimizer, before, after)
-
     def _write_row(self, runner: RunContext, loss: float | None) -> None:
         """Write a row of the table, and its header in front of every 20th row."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
@@ -645,6 +613,60 @@ class LoggerHook(Hook):
             tqdm.write("  ".join(name.rjust(width) for name, width in zip(columns, widths, strict=True)))
         tqdm.write("  ".join(text.rjust(width) for text, width in zip(columns.values(), widths, strict=True)))
         self._rows += 1
+
+
+@final
+class _UpdateRecorder:
+    """Records the scheduled fields of every group at each update of an optimizer.
+
+    Values are read before the step and recorded after it, so that a skipped or failed step adds no line.
+
+    Args:
+        runner: the context of the run.
+        name: the name of the optimizer; empty for the only one.
+        t: the number of the next update.
+        latest: a dict to which the values of the last update are written, by optimizer and group.
+        lines: a list to which a line is added for each update.
+    """
+
+    def __init__(
+        self,
+        runner: RunContext,
+        name: str,
+        t: int,
+        latest: dict[str, list[dict[str, float]]],
+        lines: list[dict[str, Any]],
+    ) -> None:
+        self._runner = runner
+        self._name = name
+        self._t = t
+        self._latest = latest
+        self._lines = lines
+        self._fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
+        self._values: list[dict[str, float]] = []
+        self._amounts: dict[str, float] = {}
+
+    def before_step(self, optimizer: Any) -> None:
+        """Read the amounts and the values that the step uses."""
+        self._amounts = {}
+        for scheduler in self._runner.schedulers.get(self._name, []):
+            unit = amount_clock(scheduler.plan.clock) if isinstance(scheduler, Scheduler) else None
+            if unit is not None:
+                # Each of several optimizers has its own position.
+                hooks = hooks_on(optimizer)
+                self._amounts[unit] = scheduler.amount if hooks is None else hooks.attached.position.amount or 0
+        self._values = []
+        for group in optimizer.param_groups:
+            entries = {key: field_of_group(group, key) for key in self._fields}
+            values = {key: float(field.read(group)) for key, field in entries.items() if field.key in group}
+            self._values.append(values)
+
+    def after_step(self, _: Any) -> None:
+        """Add the line of the update."""
+        self._latest[self._name] = self._values
+        optimizer = {"optimizer": self._name} if self._name else {}
+        self._lines.append({"t": self._t} | self._amounts | optimizer | {"groups": self._values})
+        self._t += 1
 
 
 def number_of(value: Any) -> float:

@@ -84,7 +84,7 @@ class MeanOf(Metric):
     def process(self, data_batch: Any, data_samples: Any) -> None:
         result = self.function(data_samples, data_batch)
         numbers = result if isinstance(result, Mapping) else {self.name: result}
-        self.results.append((_samples_in(data_batch), {name: float(value) for name, value in numbers.items()}))
+        self.results.append((_samples_or_one(data_batch), {name: float(value) for name, value in numbers.items()}))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         total = sum(size for size, _ in results)
@@ -92,7 +92,7 @@ class MeanOf(Metric):
         return {name: sum(size * numbers[name] for size, numbers in results) / total for name in names} if total else {}
 
 
-def _samples_in(batch: Any) -> int:
+def _samples_or_one(batch: Any) -> int:
     """Return the number of samples in a batch; if its parts differ, that of the last one, the target; 1 if unknown."""
     parts = list(batch.values()) if isinstance(batch, Mapping) else batch
     last = parts[-1:] if isinstance(parts, (list, tuple)) else ()

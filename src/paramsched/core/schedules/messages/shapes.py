@@ -107,9 +107,9 @@ def even_cycles_are_not_rounded(lengths: str) -> InvalidArgument:
     return InvalidArgument(CallSite("restarts", "lengths", repr(lengths)), message, "Omit lengths")
 
 
-def cycles_split_epochs(call: str, part: str, size: object, example: str) -> InvalidArgument:
+def cycles_split_epochs(call: str, schedule: str, size: object, example: str) -> InvalidArgument:
     """Return the error for cycles in which a part that changes at epochs of the run changes at different updates."""
-    message = f"{part} changes at epochs of the run, and cycles of {size} are not whole epochs"
+    message = f"{schedule} changes at epochs of the run, and cycles of {size} are not whole epochs"
     return InvalidArgument(call, message, f"Write {example} to count from the start of each cycle")
 
 
@@ -140,9 +140,11 @@ def milestones_are_not_a_list(milestones: object) -> InvalidArgument:
     return InvalidArgument(f"multistep({milestones!r})", message, example="multistep([30, 80])")
 
 
-def milestone_after_end(call: str, milestone: object, at: str, length: str) -> InvalidArgument:
+def milestone_after_end(call: str, milestone: object, update: str, length: str) -> InvalidArgument:
     """Return the error for a milestone at or after the end of its stage."""
-    message = f'milestone "{milestone}" is at {at} of a stage of {length}: milestones count from the start of the stage'
+    message = (
+        f'milestone "{milestone}" is at {update} of a stage of {length}: milestones count from the start of the stage'
+    )
     return InvalidArgument(call, message, "To count from the start of the run, multiply: warmup(…) * multistep(…)")
 
 

@@ -67,152 +67,152 @@ def too_many_words(text: str, most_words: int, most_commas: int) -> ParseError:
     return ParseError(shortened_text(text), f"{message}; a plan is a short text")
 
 
-def text_is_empty(part: TextPart) -> ParseError:
+def text_is_empty(text_part: TextPart) -> ParseError:
     """Return the error for a text of spaces."""
-    return _refused(part, "the text is empty")
+    return _refused(text_part, "the text is empty")
 
 
-def too_much_for_the_parser(part: TextPart) -> ParseError:
+def too_much_for_the_parser(text_part: TextPart) -> ParseError:
     """Return the error for a text that Python's parser cannot read."""
-    return _refused(part, "it is nested too deep, has a number that is too long, or a character that no text has")
+    return _refused(text_part, "it is nested too deep, has a number that is too long, or a character that no text has")
 
 
 # ---------------------------------------------------------------- signs
 
 
-def single_backslash(part: TextPart) -> ParseError:
+def single_backslash(text_part: TextPart) -> ParseError:
     """Return the error for a backslash that escapes nothing."""
-    return _refused(part, r"a backslash in a text is written \\")
+    return _refused(text_part, r"a backslash in a text is written \\")
 
 
-def quote_is_not_closed(part: TextPart) -> ParseError:
+def quote_is_not_closed(text_part: TextPart) -> ParseError:
     """Return the error for a quote without a second one."""
-    return _refused(part, "the quote is not closed")
+    return _refused(text_part, "the quote is not closed")
 
 
-def bracket_is_not_closed(part: TextPart) -> ParseError:
+def bracket_is_not_closed(text_part: TextPart) -> ParseError:
     """Return the error for a bracket without a second one."""
-    return _refused(part, "the bracket is not closed")
+    return _refused(text_part, "the bracket is not closed")
 
 
-def closes_no_bracket(part: TextPart, bracket: str) -> ParseError:
+def closes_no_bracket(text_part: TextPart, bracket: str) -> ParseError:
     """Return the error for a closing bracket without an opening one."""
-    return _refused(part, f"{bracket} closes no bracket")
+    return _refused(text_part, f"{bracket} closes no bracket")
 
 
-def length_without_quotes(part: TextPart, length: str, *, is_entire: bool) -> ParseError:
+def length_without_quotes(text_part: TextPart, length: str, *, is_entire: bool) -> ParseError:
     """Return the error for a length outside of quotes; one that is the entire text is no line."""
-    return _refused(part, "a length with a unit is text in quotes", EXAMPLE_LINE if is_entire else f'"{length}"')
+    return _refused(text_part, "a length with a unit is text in quotes", EXAMPLE_LINE if is_entire else f'"{length}"')
 
 
-def begins_with_zero(part: TextPart) -> ParseError:
+def begins_with_zero(text_part: TextPart) -> ParseError:
     """Return the error for a number such as 007, or the second part of 10,000."""
-    return _refused(part, "a number begins with a zero, or has a comma")
+    return _refused(text_part, "a number begins with a zero, or has a comma")
 
 
-def foreign_character(part: TextPart, character: str) -> ParseError:
+def foreign_character(text_part: TextPart, character: str) -> ParseError:
     """Return the error for a character that no text has."""
-    return _refused(part, f"{character!r} is not a character of a schedule's text")
+    return _refused(text_part, f"{character!r} is not a character of a schedule's text")
 
 
-def joined_by_another_sign(part: TextPart, sign: str, before: str, after: str) -> ParseError:
+def joined_by_another_sign(text_part: TextPart, sign: str, before: str, after: str) -> ParseError:
     """Return the error for `->`, `=>`, `|>` or a comma between two stages."""
-    return _refused(part, f"stages are joined by >>, not by {sign}", f"{before} >> {after}")
+    return _refused(text_part, f"stages are joined by >>, not by {sign}", f"{before} >> {after}")
 
 
-def incomplete(part: TextPart) -> ParseError:
+def incomplete(text_part: TextPart) -> ParseError:
     """Return the error for a text that Python's parser refuses for another reason."""
-    return _refused(part, f"something is missing or is too much here; {_GRAMMAR}")
+    return _refused(text_part, f"something is missing or is too much here; {_GRAMMAR}")
 
 
-def no_operator_between_texts(part: TextPart) -> ParseError:
+def no_operator_between_texts(text_part: TextPart) -> ParseError:
     """Return the error for two texts that Python would join."""
-    return _refused(part, "there is no comma or operator between two texts")
+    return _refused(text_part, "there is no comma or operator between two texts")
 
 
 # ---------------------------------------------------------------- expressions
 
 
-def not_in_the_grammar(part: TextPart) -> ParseError:
+def not_in_the_grammar(text_part: TextPart) -> ParseError:
     """Return the error for an expression of Python that a schedule's text does not contain."""
-    return _refused(part, _GRAMMAR)
+    return _refused(text_part, _GRAMMAR)
 
 
-def unknown_operator(part: TextPart) -> ParseError:
+def unknown_operator(text_part: TextPart) -> ParseError:
     """Return the error for an operator of Python that schedules do not have."""
-    return _refused(part, f"unknown operator; {_OPERATORS}")
+    return _refused(text_part, f"unknown operator; {_OPERATORS}")
 
 
-def nested_too_deep(part: TextPart, most: int) -> ParseError:
+def nested_too_deep(text_part: TextPart, most: int) -> ParseError:
     """Return the error for an expression inside too many others."""
-    return _refused(part, f"it is nested deeper than {most} levels")
+    return _refused(text_part, f"it is nested deeper than {most} levels")
 
 
-def chain_too_long(part: TextPart, most: int) -> ParseError:
+def chain_too_long(text_part: TextPart, most: int) -> ParseError:
     """Return the error for a division among too many operators."""
-    return _refused(part, f"a chain with / has at most {most} operators")
+    return _refused(text_part, f"a chain with / has at most {most} operators")
 
 
-def not_an_operand(part: TextPart, value: object) -> ParseError:
+def not_an_operand(text_part: TextPart, value: object) -> ParseError:
     """Return the error for an operand that is a text, a list, None or a bool."""
-    return _refused(part, f"{shown(value)} is neither a number nor a schedule")
+    return _refused(text_part, f"{shown(value)} is neither a number nor a schedule")
 
 
-def number_as_stage(part: TextPart, number: object) -> ParseError:
+def number_as_stage(text_part: TextPart, number: object) -> ParseError:
     """Return the error for a number as a stage that is not the last one."""
-    return _refused(part, f"{shown(number)} is a number; every stage but the last needs a length")
+    return _refused(text_part, f"{shown(number)} is a number; every stage but the last needs a length")
 
 
-def needs_arguments(part: TextPart, name: str) -> ParseError:
+def needs_arguments(text_part: TextPart, name: str) -> ParseError:
     """Return the error for the name of a family of curves without a call."""
-    return _refused(part, f"{name} needs arguments in brackets")
+    return _refused(text_part, f"{name} needs arguments in brackets")
 
 
-def needs_brackets(part: TextPart, name: str, example: str) -> ParseError:
+def needs_brackets(text_part: TextPart, name: str, example: str) -> ParseError:
     """Return the error for the name of a function without a call."""
-    return _refused(part, f"{name} is a function and needs brackets", example, code=UNKNOWN_NAME)
+    return _refused(text_part, f"{name} is a function and needs brackets", example, code=UNKNOWN_NAME)
 
 
-def module_in_front(part: TextPart, name: str) -> ParseError:
+def module_in_front(text_part: TextPart, name: str) -> ParseError:
     """Return the error for a shape with a module in front of its name."""
-    return _refused(part, f"names of schedules have no module in front: {name}(…)")
+    return _refused(text_part, f"names of schedules have no module in front: {name}(…)")
 
 
-def argument_twice(part: TextPart, name: object) -> ParseError:
+def argument_twice(text_part: TextPart, name: object) -> ParseError:
     """Return the error for an argument that a call has twice."""
-    return _refused(part, f'the argument "{name}" is repeated')
+    return _refused(text_part, f'the argument "{name}" is repeated')
 
 
-def name_of_another_library(part: TextPart, answer: str) -> ParseError:
+def name_of_another_library(text_part: TextPart, answer: str) -> ParseError:
     """Return the error for the name of another library, with what it is here."""
-    return _refused(part, answer, code=UNKNOWN_NAME)
+    return _refused(text_part, answer, code=UNKNOWN_NAME)
 
 
-def misspelled_name(part: TextPart, kind: str, name: str, near: str) -> ParseError:
+def misspelled_name(text_part: TextPart, noun: str, name: str, near: str) -> ParseError:
     """Return the error for an unknown name of which the nearest one is known."""
-    return _refused(part, f'unknown {kind} "{shortened_text(name)}"; did you mean "{near}"?', code=UNKNOWN_NAME)
+    return _refused(text_part, f'unknown {noun} "{shortened_text(name)}"; did you mean "{near}"?', code=UNKNOWN_NAME)
 
 
-def unknown_name(part: TextPart, kind: str, name: str) -> ParseError:
+def unknown_name(text_part: TextPart, noun: str, name: str) -> ParseError:
     """Return the error for a name that resembles none."""
-    return _refused(part, f'unknown {kind} "{shortened_text(name)}"', code=UNKNOWN_NAME)
+    return _refused(text_part, f'unknown {noun} "{shortened_text(name)}"', code=UNKNOWN_NAME)
 
 
-def unknown_schedule(part: TextPart, name: str) -> ParseError:
+def unknown_schedule(text_part: TextPart, name: str) -> ParseError:
     """Return the error for a name of a call that resembles none, and may be a shape of the user's own."""
     advice = (
         f"For example: {EXAMPLE_LINE}. Import the module of a shape of your own first (on the command line: "
         "--import the.module)"
     )
-    return _refused(part, f'unknown schedule "{shortened_text(name)}"', advice=advice, code=UNKNOWN_NAME)
+    return _refused(text_part, f'unknown schedule "{shortened_text(name)}"', advice=advice, code=UNKNOWN_NAME)
 
 
 def _refused(
-    part: TextPart, message: str, example: str = EXAMPLE_LINE, *, advice: str = "", code: str | None = None
+    text_part: TextPart, message: str, example: str = EXAMPLE_LINE, *, advice: str = "", code: str | None = None
 ) -> ParseError:
-    site = f'"{shortened_text(part.text[part.begin : part.end])}" at character {part.begin + 1}'
-    span = (part.begin, part.end)
-    return ParseError(site, message, advice, example=example, text=part.text, span=span, code=code)
+    site = f'"{shortened_text(text_part.text[text_part.begin : text_part.end])}" at character {text_part.begin + 1}'
+    span = (text_part.begin, text_part.end)
+    return ParseError(site, message, advice, example=example, text=text_part.text, span=span, code=code)
 
 
 # ---------------------------------------------------------------- operands
@@ -241,10 +241,10 @@ def _invalid_operands(operands: Sequence[object], message: str) -> InvalidArgume
 
 
 def wrong_type(
-    call: str, argument: str, value: object, expected: str, kind: NumberKind | None, example: str
+    call: str, argument: str, value: object, expected: str, number_kind: NumberKind | None, example: str
 ) -> InvalidArgument:
-    """Return the error for an argument of another type; `kind` is that of a number."""
-    advice = "" if kind is None else number_to_write(value, argument, kind)
+    """Return the error for an argument of another type; `number_kind` is that of a number."""
+    advice = "" if number_kind is None else number_to_write(value, argument, number_kind)
     message = f"expected {expected}, got {shown(value)}"
     return InvalidArgument(CallSite(call, argument), message, advice, code=WRONG_TYPE, refused=value, example=example)
 
@@ -254,10 +254,10 @@ def function_raised(call: str, error: Exception, example: str) -> InvalidArgumen
     return InvalidArgument(f"{call}(…)", f"{type(error).__name__}: {error}", example=example)
 
 
-def levels_in_a_list(site: str, call: str, kind: str, written: Sequence[str]) -> InvalidArgument:
+def levels_in_a_list(site: str, call: str, type_name: str, written: Sequence[str]) -> InvalidArgument:
     """Return the error for levels in a list; `written` are the two levels that are meant, if they are numbers."""
     advice = f"Write {', '.join(written)}" if written else ""
-    return InvalidArgument(site, f"expected a level, got {kind}", advice, example=f"{call}(1.0, 0.5)")
+    return InvalidArgument(site, f"expected a level, got {type_name}", advice, example=f"{call}(1.0, 0.5)")
 
 
 def level_not_named(site: str, written: str) -> InvalidCall:

@@ -15,20 +15,20 @@ import pytest
 from paramsched.base.problem_collector import ProblemCollector
 from paramsched.core.schedules import Schedule, constant, cosine, step
 from paramsched.errors import ConfigError, InvalidArgument
-from paramsched.files import native
+from paramsched.files import plan_data
 from paramsched.files.reading import Pairs, bad_values_in, plain_data, plain_or_bad, values_in
 from support.tables import table
 
 
 def read(schedule, **options):
-    return native.to_plan({"lr": schedule}, **options).bindings[0].schedule
+    return plan_data.to_plan({"lr": schedule}, **options).bindings[0].schedule
 
 
 def test_reading_does_not_modify_the_data():
     data = {"lr": "cosine()", "groups": {"a": {"lr": 1}}}
     before = repr(data)
 
-    native.to_plan(data)
+    plan_data.to_plan(data)
 
     assert repr(data) == before
 
@@ -210,12 +210,12 @@ def path(place):
 
 def problems(data):
     with pytest.raises(ConfigError) as refusal:
-        native.to_plan(data)
+        plan_data.to_plan(data)
     return refusal.value.lines
 
 
 def test_a_valid_config_has_no_errors():
-    assert native.to_plan(GOOD).total is not None
+    assert plan_data.to_plan(GOOD).total is not None
 
 
 @pytest.mark.heavy

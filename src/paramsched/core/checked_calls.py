@@ -97,14 +97,14 @@ def answering_method(prefix: str) -> Callable[[_Function], _Function]:
     return lambda method: _answering(method, method.__name__, prefix)
 
 
-def answering_class(kind: _Class) -> _Class:
+def answering_class(decorated: _Class) -> _Class:
     """Let a class refuse arguments which do not fit its signature with an error of this library.
 
     It replaces `__init__`, because that of a dataclass is generated, so that no decorator can stand above it.
     """
-    answering_kind = cast(Any, kind)
-    answering_kind.__init__ = _answering(answering_kind.__init__, kind.__name__)
-    return kind
+    any_class = cast(Any, decorated)
+    any_class.__init__ = _answering(any_class.__init__, decorated.__name__)
+    return decorated
 
 
 def _answering(function: _Function, call: str, prefix: str = "") -> _Function:

@@ -11,25 +11,25 @@ from paramsched.errors import CallSite, InvalidArgument, shown
 _FORMULAS: Final = {"u": "1 - u", "t": "0.99 ** t"}
 
 
-def not_a_finite_number(name: str, counts: str, at: float, value: object) -> InvalidArgument:
+def not_a_finite_number(name: str, counts: str, number: float, value: object) -> InvalidArgument:
     """Return the error for a function that returns something other than a finite number."""
-    return _refused_value(name, counts, at, f"expected a finite number, got {shown(value)}")
+    return _refused_value(name, counts, number, f"expected a finite number, got {shown(value)}")
 
 
-def function_raised(name: str, counts: str, at: float, error: Exception) -> InvalidArgument:
+def function_raised(name: str, counts: str, number: float, error: Exception) -> InvalidArgument:
     """Return the error for a function that raises one."""
-    return _refused_value(name, counts, at, f"the function raised {type(error).__name__}: {error}")
+    return _refused_value(name, counts, number, f"the function raised {type(error).__name__}: {error}")
 
 
-def no_value_at_index(name: str, counts: str, at: float, error: LookupError) -> InvalidArgument:
+def no_value_at_index(name: str, counts: str, number: float, error: LookupError) -> InvalidArgument:
     """Return the error for a function that reads a list where it has no value."""
     message = f"the function raised {type(error).__name__}: {error}"
-    return _refused_value(name, counts, at, message, "values[min(t, len(values) - 1)]")
+    return _refused_value(name, counts, number, message, "values[min(t, len(values) - 1)]")
 
 
-def _refused_value(name: str, counts: str, at: float, message: str, example: str = "") -> InvalidArgument:
+def _refused_value(name: str, counts: str, number: float, message: str, example: str = "") -> InvalidArgument:
     function = f"def {name}({counts}): return {_FORMULAS[counts]}"
-    return InvalidArgument(f"{name}({counts}={at!r})", message, example=example or function)
+    return InvalidArgument(f"{name}({counts}={number!r})", message, example=example or function)
 
 
 def same_at_both_ends(name: str, argument: str, value: float) -> InvalidArgument:
@@ -51,10 +51,10 @@ def _refused_levels(name: str, argument: str, message: str) -> InvalidArgument:
 # ---------------------------------------------------------------- the arguments of a function
 
 
-def kind_is_not_taken(name: str, argument: str, kind: str) -> InvalidArgument:
+def kind_is_not_taken(name: str, argument: str, param_kind: str) -> InvalidArgument:
     """Return the error for an argument of a kind that no function gets."""
     advice = "Use a number, text, True or False, a list, or ps.Length for a length"
-    return InvalidArgument(CallSite(name, argument), f"a function cannot take a {kind}", advice)
+    return InvalidArgument(CallSite(name, argument), f"a function cannot take a {param_kind}", advice)
 
 
 def length_without_its_type(name: str, argument: str) -> InvalidArgument:
@@ -98,13 +98,13 @@ def no_argument(name: str) -> InvalidArgument:
     return _first_is_not_time(name, "it has no argument", [])
 
 
-def first_argument_is_not_time(name: str, first: str, others: Sequence[object]) -> InvalidArgument:
+def first_argument_is_not_time(name: str, first: str, parameters: Sequence[object]) -> InvalidArgument:
     """Return the error for a function whose first argument is neither `u` nor `t`; `others` are kept."""
-    return _first_is_not_time(name, f"its first argument is {first}", others)
+    return _first_is_not_time(name, f"its first argument is {first}", parameters)
 
 
-def _first_is_not_time(name: str, message: str, others: Sequence[object]) -> InvalidArgument:
-    rest = "".join(f", {parameter}" for parameter in others)
+def _first_is_not_time(name: str, message: str, parameters: Sequence[object]) -> InvalidArgument:
+    rest = "".join(f", {parameter}" for parameter in parameters)
     advice = (
         f"Write def {name}(u{rest}) for the progress of the stage, from 0 to 1, or def {name}(t{rest}) for the number "
         "of updates; a function that returns a schedule has the annotation -> ps.extend.Schedule"

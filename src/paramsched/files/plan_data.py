@@ -1,4 +1,4 @@
-"""The native form of a plan: data to Plan and back."""
+"""The data of a plan, as YAML and JSON have it: read into a Plan, and made of one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, final
@@ -21,8 +21,8 @@ from paramsched.base.words import (
     closest,
     entry_path,
 )
-from paramsched.core.answering import entry_here, is_foreign_entry
 from paramsched.core.builders import SHAPES
+from paramsched.core.checked_calls import entry_here, is_foreign_entry
 from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
@@ -83,12 +83,12 @@ def schedule_from_text(text: str, source: str) -> Schedule:
         ConfigError: with the column of the problem.
     """
     problems = ProblemCollector()
-    with problems.at(""):
+    with problems.collecting(""):
         return read_line(text)
     line = " ".join(text.splitlines())
     placed = [
         problem.changed(column=problem.span[0] + 1, text=line) if problem.span else problem
-        for problem in problems.found()
+        for problem in problems.problems()
     ]
     raise ConfigError(source, placed)
 
@@ -152,7 +152,9 @@ class _PlanReader:
     """A reader of one plan, which continues after a problem to report all problems."""
 
     def __init__(self, data: dict[Any, Any], problems: ProblemCollector, names: ShapeNames) -> None:
-        self.data, self.problems, self.names = data, problems, names
+        self.data = data
+        self.problems = problems
+        self.names = names
         self.bindings: list[Binding] = []
         self.places: dict[tuple[str, str | int | None], str] = {}
 
@@ -160,7 +162,7 @@ class _PlanReader:
         """Return the plan; None if there is a problem."""
         clock = self.read_clock(self.data["clock"]) if "clock" in self.data else None
         total = None
-        with self.problems.at(TOTAL):
+        with self.problems.collecting(TOTAL):
             total = _total(self.data["total"]) if "total" in self.data else None
         for key, value in self.data.items():
             if key in _READERS:
@@ -172,13 +174,13 @@ class _PlanReader:
         if not self.bindings:
             self.problems.add_problem(messages.no_field())
             return None
-        with self.problems.at(TOTAL if clock == PROGRESS and total is not None else ROOT):
+        with self.problems.collecting(TOTAL if clock == PROGRESS and total is not None else ROOT):
             return plan_of_lines(self.bindings, total, clock)
         return None
 
     def read_clock(self, value: Any) -> ClockName | None:
         """Return the clock of the plan; None if it is invalid."""
-        with self.problems.at(CLOCK):
+        with self.problems.collecting(CLOCK):
             return _clock(value)
         return None
 
@@ -190,11 +192,11 @@ class _PlanReader:
             selector = self.selector_of(name, path)
             example = f"{name}: {{lr: cosine()}}"
             for key, schedule in self.entries_of(fields, path, "fields", example).items():
-                place = child_path(path, key)
+                group_path = child_path(path, key)
                 if key in RESERVED:
-                    self.problems.add_problem(messages.applies_to_entire_plan(place, key))
+                    self.problems.add_problem(messages.applies_to_entire_plan(group_path, key))
                 else:
-                    self.read_field(key, schedule, place, selector, optional=root == LATER)
+                    self.read_field(key, schedule, group_path, selector, optional=root == LATER)
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
         """Return a mapping that is not empty; otherwise add a problem with an example of the entry."""
@@ -238,14 +240,14 @@ class _PlanReader:
         if first_path != path:
             self.problems.add_problem(messages.scheduled_twice(path, name, first_path))
         elif schedule is not None:
-            with self.problems.at(path):
+            with self.problems.collecting(path):
                 self.bindings.append(Binding(name, schedule, selector, optional))
 
     def schedule_at(self, path: str, value: Any) -> Schedule | None:
         """Return the schedule of a field or a target; None if it is invalid, or if no more problems are listed."""
         if self.problems.full and isinstance(value, str):
             return None
-        with self.problems.at(path):
+        with self.problems.collecting(path):
             return _schedule(value, self.names)
         return None
 
@@ -257,7 +259,7 @@ class _PlanReader:
         if problem is not None:
             self.problems.add_problem(problem)
             return None
-        with self.problems.at(path, at_key=True):
+        with self.problems.collecting(path, at_key=True):
             name = str(Field.of(key))
             field = known_field(name)
             if field is None:
@@ -284,7 +286,7 @@ class _PlanReader:
         schedule = None
         if "schedule" in entry:
             schedule = self.schedule_at(child_path(path, "schedule"), entry["schedule"])
-        with self.problems.at(child_path(path, "initial")):
+        with self.problems.collecting(child_path(path, "initial")):
             first = entry.get("initial", 1.0)
             if isinstance(first, bool) or not isinstance(first, (int, float)):
                 raise messages.initial_is_not_a_number(first)

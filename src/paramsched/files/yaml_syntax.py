@@ -133,43 +133,47 @@ def _plan_events(text: str, source: str) -> Iterator[Any]:
 def _not_in_plan(event: Any, text: str, source: str) -> ConfigError:
     import yaml
 
-    place = event.start_mark.index
+    index = event.start_mark.index
     if isinstance(event, yaml.AliasEvent):
-        return messages.alias(source, text, place, event.anchor)
+        return messages.alias(source, text, index, event.anchor)
     if event.anchor is not None:
-        return messages.anchor(source, text, place, event.anchor)
-    return messages.tag(source, text, place, event.tag)
+        return messages.anchor(source, text, index, event.anchor)
+    return messages.tag(source, text, index, event.tag)
 
 
 def _document(text: str, source: str) -> TextRange:
     """Return the places and the values of a document."""
     import yaml
 
-    pieces: list[TextRange | Bracket] = []
-    depth = values = documents = 0
+    ranges: list[TextRange | Bracket] = []
+    depth = 0
+    values = 0
+    documents = 0
     for event in _plan_events(text, source):
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            place = TextRange(event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event))
-            pieces.append(place)
+        event_class = type(event)
+        if event_class is yaml.ScalarEvent:
+            text_range = TextRange(
+                event.start_mark.index, event.end_mark.index, text=event.value, value=_plan_scalar(event)
+            )
+            ranges.append(text_range)
             values += 1 + event.value.count(",")
-        elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+        elif event_class is yaml.SequenceStartEvent or event_class is yaml.MappingStartEvent:
             if depth == MOST_DEPTH:
                 raise messages.nested_too_deep(source, text, event.start_mark.index)
-            sign = "[" if kind is yaml.SequenceStartEvent else "{"
-            pieces.append(Bracket(sign, event.start_mark.index))
+            sign = "[" if event_class is yaml.SequenceStartEvent else "{"
+            ranges.append(Bracket(sign, event.start_mark.index))
             depth += 1
             values += 1
-        elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
-            pieces.append(Bracket("]", event.end_mark.index))
+        elif event_class is yaml.SequenceEndEvent or event_class is yaml.MappingEndEvent:
+            ranges.append(Bracket("]", event.end_mark.index))
             depth -= 1
-        elif kind is yaml.DocumentStartEvent:
+        elif event_class is yaml.DocumentStartEvent:
             documents += 1
             if documents > 1:
                 raise messages.second_document(source, text, event.start_mark.index)
         if values > MOST_VALUES:
             raise messages.too_many_values(source, MOST_VALUES)
-    return nested_places(pieces)
+    return nested_places(ranges)
 
 
 def _plan_scalar(event: Any) -> Any:
@@ -211,21 +215,22 @@ def _invalid_text(error: Any, text: str, source: str, format: str) -> ConfigErro
     mark = getattr(error, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow, whose place the C library counts in bytes
         control = _CONTROL.search(text)
-        place = control.start() if control else 0
+        index = control.start() if control else 0
         sentence = str(error).partition("\n")[0]
     else:
-        place = mark.index
+        index = mark.index
         sentence = str(error.problem)
-    return messages.invalid_syntax(source, text, min(place, len(text)), format, sentence)
+    return messages.invalid_syntax(source, text, min(index, len(text)), format, sentence)
 
 
 def _first_too_deep(text: str) -> int:
     """Return the place of the first bracket that is nested too deep."""
-    depth = place = 0
-    while depth <= MOST_DEPTH and place < len(text):
-        depth += (text[place] in "[{") - (text[place] in "]}")
-        place += 1
-    return place - 1
+    depth = 0
+    index = 0
+    while depth <= MOST_DEPTH and index < len(text):
+        depth += (text[index] in "[{") - (text[index] in "]}")
+        index += 1
+    return index - 1
 
 
 def folded_yaml(text: str, width: int, *, most: int | None = None) -> str:

@@ -18,7 +18,7 @@ from paramsched.core.curves.curve import Curve
 from paramsched.core.messages.calls import not_a_function
 from paramsched.core.schedules.definition import Over, Role
 from paramsched.core.schedules.level import Level, level_of, split_level
-from paramsched.core.schedules.messages import own as messages
+from paramsched.core.schedules.messages import user_shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import SHAPE_OF_BUILDER, Schedule, Shape
@@ -59,40 +59,40 @@ class Call:
     def levels(self) -> tuple[str, ...]:
         return ("start", "to") if self.counts == "u" else ()
 
-    def value(self, at: float) -> float:
+    def value(self, number: float) -> float:
         """Return what the function returns, a finite number."""
-        if self.counts == "t" and at == int(at):
-            at = int(at)  # because a function may read a list at this index
+        if self.counts == "t" and number == int(number):
+            number = int(number)  # because a function may read a list at this index
         try:
-            value = self._call(at)
+            value = self._call(number)
         except LookupError as error:  # an update after the end of a list
-            last = self._last_before(int(at)) if self.counts == "t" and at > 1 else 0
+            last = self._last_before(int(number)) if self.counts == "t" and number > 1 else 0
             if last < 1:  # a list of one value is a mistake
-                raise self._refusal(at, error) from error
+                raise self._refusal(number, error) from error
             return self._checked(last, self._call(last))
         except Exception as error:  # the user's function may raise anything
-            raise self._refusal(at, error) from error
+            raise self._refusal(number, error) from error
         if value.__class__ is float and -math.inf < value < math.inf:
             return value
-        return self._checked(at, value)
+        return self._checked(number, value)
 
-    def own_value(self, at: int) -> float:
+    def own_value(self, t: int) -> float:
         """Return the value for an update; unlike `value`, not the last one of a list that ends before."""
         try:
-            return self._checked(at, self._call(at))
+            return self._checked(t, self._call(t))
         except InvalidArgument:
             raise
         except Exception as error:  # as in value
-            raise self._refusal(at, error) from error
+            raise self._refusal(t, error) from error
 
     def values(self, numbers: Array) -> Array:
         """Return the values for an array of numbers."""
-        return np.array([self.value(one) for one in numbers.reshape(-1).tolist()]).reshape(numbers.shape)
+        return np.array([self.value(number) for number in numbers.reshape(-1).tolist()]).reshape(numbers.shape)
 
-    def _last_before(self, at: int) -> int:
-        """Return the last update before `at` for which the function has a value, found by bisection."""
+    def _last_before(self, t: int) -> int:
+        """Return the last update before `t` for which the function has a value, found by bisection."""
         last = 0
-        first_missing = at
+        first_missing = t
         while first_missing - last > 1:
             middle = (last + first_missing) // 2
             try:
@@ -103,20 +103,20 @@ class Call:
                 last = middle
         return last
 
-    def _checked(self, at: float, value: Any) -> float:
+    def _checked(self, number: float, value: Any) -> float:
         """Convert another type of number to a float. Booleans, text, arrays and complex numbers are refused."""
         try:
-            number = float(value) if fits(_NUMBER, value) else math.nan
+            result = float(value) if fits(_NUMBER, value) else math.nan
         except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise messages.not_a_finite_number(self.name, self.counts, at, value)
-        return number
+            result = math.nan
+        if not math.isfinite(result):
+            raise messages.not_a_finite_number(self.name, self.counts, number, value)
+        return result
 
-    def _refusal(self, at: float, error: Exception) -> InvalidArgument:
+    def _refusal(self, number: float, error: Exception) -> InvalidArgument:
         if isinstance(error, LookupError):
-            return messages.no_value_at_index(self.name, self.counts, at, error)
-        return messages.function_raised(self.name, self.counts, at, error)
+            return messages.no_value_at_index(self.name, self.counts, number, error)
+        return messages.function_raised(self.name, self.counts, number, error)
 
 
 _NUMBER: Final = Param("number", "number")
@@ -155,10 +155,10 @@ def require_values_until(schedule: Schedule, end: int) -> None:
         schedule: a resolved schedule.
         end: the number of updates.
     """
-    for part in schedule.args.get("operands", (schedule,)):
-        if _is_open(part) and end > 0:
-            lengths = {key: length.number for key, length in _lengths_of(part).items()}
-            Call(part, lengths).own_value(end - 1)
+    for operand in schedule.args.get("operands", (schedule,)):
+        if _is_open(operand) and end > 0:
+            lengths = {key: length.number for key, length in _lengths_of(operand).items()}
+            Call(operand, lengths).own_value(end - 1)
 
 
 # ---------------------------------------------------------------- planning
@@ -215,8 +215,10 @@ def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, B
 
     def values(t: Array, base: Base) -> Array:
         share = (shares(t) - last) / (first - last)
-        made = base.times(_moved(share, *factors))
-        return made if fixed == (None, None) else made + product(_moved(share, *fixed), base.one)
+        multiples = base.times(_moved(share, *factors))
+        if fixed == (None, None):
+            return multiples
+        return multiples + product(_moved(share, *fixed), base.absolute_unit)
 
     return values
 
@@ -235,8 +237,8 @@ def _check(schedule: Schedule) -> None:
     if len(counts) < len(lengths):
         return
     call = Call(schedule, counts)
-    for at in (0.0, 0.5, 1.0) if call.counts == "u" else (0, 1):
-        call.value(at)
+    for number in (0.0, 0.5, 1.0) if call.counts == "u" else (0, 1):
+        call.value(number)
     start = schedule.args.get("start")
     to = schedule.args.get("to")
     if start is None and to is None:
@@ -381,10 +383,10 @@ _MEANINGS: Final = {
 
 def _kept_parameters(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
     """Return the arguments that a function keeps after its first one has become `u` or `t`, without annotations."""
-    others = [parameter for parameter in parameters if parameter.name not in ("u", "t")]
-    if others and len(others) == len(parameters) and others[0].default is inspect.Parameter.empty:
-        others = others[1:]  # the first one counts something, under another name
-    return [parameter.replace(annotation=parameter.empty) for parameter in others]
+    kept = [parameter for parameter in parameters if parameter.name not in ("u", "t")]
+    if kept and len(kept) == len(parameters) and kept[0].default is inspect.Parameter.empty:
+        kept = kept[1:]  # the first one counts something, under another name
+    return [parameter.replace(annotation=parameter.empty) for parameter in kept]
 
 
 _Returned = TypeVar("_Returned", bound=Callable[..., Schedule])
