@@ -123,8 +123,8 @@ class Training:
             self.optimizer.zero_grad()
             self.scheduler.observe(loss=mean_of_ranks(loss.item()))
 
-    def found(self) -> dict[str, Any]:
-        weights = {name: one.tolist() for name, one in self.model.state_dict().items()}
+    def results(self) -> dict[str, Any]:
+        weights = {name: tensor.tolist() for name, tensor in self.model.state_dict().items()}
         return {"rates": self.rates, "weights": weights, "amount": self.scheduler.amount}
 
 
@@ -142,11 +142,11 @@ def trained_and_resumed(clock: str, rank: int, folder: Path) -> dict[str, Any]:
     again.optimizer.load_state_dict(saved["optimizer"])
     again.rates += first.rates
     again.train(rank, SHORT)
-    return {"whole": whole.found(), "resumed": again.found()}
+    return {"whole": whole.results(), "resumed": again.results()}
 
 
 JOBS: dict[str, Callable[[int], dict[str, Any]]] = {
-    one.__name__: one for one in (same_sums, same_progress, hold_of_the_mean)
+    job.__name__: job for job in (same_sums, same_progress, hold_of_the_mean)
 }
 
 

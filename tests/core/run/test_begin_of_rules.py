@@ -36,15 +36,19 @@ def observed(plan, metrics, **facts):
     return scheduler, events
 
 
-@given(st.sampled_from(sorted(RULES)), st.sampled_from([(at, one) for at in TIMES for one in TIMES[at]]), METRICS)
+@given(
+    st.sampled_from(sorted(RULES)),
+    st.sampled_from([(update, after) for update in TIMES for after in TIMES[update]]),
+    METRICS,
+)
 def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_begin_on(name, time, metrics):
-    at, after = time
+    update, after = time
     line, facts = "(warmup(4) >> constant()) * {}", ps.RunFacts(**FACTS)
     plan = ps.Plan(lr=line.format(RULES[name](after=after)))
 
     scheduler, events = observed(plan, metrics, **FACTS)
 
-    expected = replay(line.format(RULES[name]()), [event for event in events if event[0] >= at])
+    expected = replay(line.format(RULES[name]()), [event for event in events if event[0] >= update])
     assert [*scheduler.states.values()] == [*expected.values()]
     assert scheduler.states == replay(plan, events, facts=facts)
     assert [*replay(plan.resolve(facts=facts), events).values()] == [*expected.values()]
@@ -196,7 +200,7 @@ def test_a_change_of_the_total_keeps_the_time_at_which_a_rule_begins():
     longer = plan.change("10 epochs", total="40 epochs")
     changed = plan.change("10 epochs", lr="constant(0.5)", total="40 epochs")
 
-    assert [rule.after for one in (longer, changed) for rule in one.metric_rules] == [ps.Duration.of("2 epochs")] * 2
+    assert [rule.after for plan in (longer, changed) for rule in plan.metric_rules] == [ps.Duration.of("2 epochs")] * 2
     assert plan.change("10 epochs", lr="constant(0.5)").metric_rules == plan.metric_rules
 
 

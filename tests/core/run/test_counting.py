@@ -87,10 +87,10 @@ def test_a_closure_that_steps_another_optimizer_advances_each_plan_once():
 
 
 @pytest.mark.parametrize("fused", [False, True])
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_an_update_skipped_by_a_gradient_scaler_is_not_counted(kind, fused):
+@pytest.mark.parametrize("optimizer_class", [torch.optim.SGD, torch.optim.AdamW])
+def test_an_update_skipped_by_a_gradient_scaler_is_not_counted(optimizer_class, fused):
     entries = group()
-    optimizer = kind(**entries, lr=0.1, fused=fused)
+    optimizer = optimizer_class(**entries, lr=0.1, fused=fused)
     scheduler = ps.Scheduler(optimizer, PLAN)
     scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     overflows = (True, False, False, True, True, False)

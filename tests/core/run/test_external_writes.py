@@ -25,8 +25,8 @@ def written(optimizer, index, entry, value):
 
 def without_momentum(*groups, **defaults):
     optimizer = probe(*groups, **defaults)
-    for one in optimizer.param_groups:
-        del one["momentum"]
+    for entries in optimizer.param_groups:
+        del entries["momentum"]
     return optimizer
 
 
@@ -52,17 +52,17 @@ def test_a_scheduler_that_was_left_in_place_is_reported_once_and_its_values_are_
     scheduler, step = ps.Scheduler(optimizer, plan), LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
     optimizer.param_groups[0]["lr"] = expected[0]  # which torch's scheduler has replaced
 
-    other = {}
+    written = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for t in range(100):
             run(optimizer, 1)
             if t % every == 0:
                 step()
-                other[t + 1] = optimizer.param_groups[0]["lr"]
+                written[t + 1] = optimizer.param_groups[0]["lr"]
 
     assert sum("instead of the planned" in str(warning.message) for warning in caught) == 1
-    assert used(optimizer) == [other.get(t, value) for t, value in enumerate(expected)]
+    assert used(optimizer) == [written.get(t, value) for t, value in enumerate(expected)]
     assert scheduler.should_stop
     assert caplog.messages == []
 
@@ -93,7 +93,7 @@ CHANGES = {
 
 
 @table(
-    ("change", "kind", "drive", "clock", "several"),
+    ("change", "lr_type", "drive", "clock", "several"),
     [
         case
         for case in itertools.product(
@@ -103,13 +103,13 @@ CHANGES = {
         if case[0] != "overwrite the count" or case[1:4] == ("float", "manual", "updates")
     ],
 )
-def test_an_external_write_is_warned_of_although_groups_change(change, kind, drive, clock, several):
+def test_an_external_write_is_warned_of_although_groups_change(change, lr_type, drive, clock, several):
     optimizers = [
-        torch.optim.SGD([group() for _ in range(3)], lr=0.1 if kind == "float" else torch.tensor(0.1)) for _ in "ab"
+        torch.optim.SGD([group() for _ in range(3)], lr=0.1 if lr_type == "float" else torch.tensor(0.1)) for _ in "ab"
     ]
-    one = optimizers[0]
+    optimizer = optimizers[0]
     plan = ps.Plan(lr="linear()", clock=clock, total=f"3000 {clock}")
-    scheduler = ps.Scheduler(dict(zip("ab", optimizers, strict=True)) if several else one, plan, drive=drive)
+    scheduler = ps.Scheduler(dict(zip("ab", optimizers, strict=True)) if several else optimizer, plan, drive=drive)
 
     def step():
         if clock == "tokens":
@@ -118,11 +118,11 @@ def test_an_external_write_is_warned_of_although_groups_change(change, kind, dri
             each.step()
 
     step()
-    if kind == "float":
-        one.param_groups[0]["lr"] = 0.77
+    if lr_type == "float":
+        optimizer.param_groups[0]["lr"] = 0.77
     else:
-        one.param_groups[0]["lr"].fill_(0.77)
-    CHANGES[change](one)
+        optimizer.param_groups[0]["lr"].fill_(0.77)
+    CHANGES[change](optimizer)
 
     with pytest.warns(UserWarning, match=r"lr of group '?[\w/]+'? was .*0\.77.* at update 1 instead of the planned"):
         step()
@@ -224,8 +224,8 @@ def test_groups_reordered_during_the_step_keep_their_bases(updates):
     optimizer.step(optimizer.param_groups.reverse)
     run(optimizer, 1)
 
-    expected = [planned(plan, one)[updates + 1] for one in reversed(groups)]
-    assert [one["lr"] for one in optimizer.used[-1]] == expected
+    expected = [planned(plan, group)[updates + 1] for group in reversed(groups)]
+    assert [group["lr"] for group in optimizer.used[-1]] == expected
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])

@@ -22,7 +22,7 @@ def test_run_facts_have_the_facts_of_the_record_with_the_same_types():
     assert get_type_hints(ps.RunFacts) == get_type_hints(Facts)
 
 
-@pytest.mark.parametrize("name", [name for name, one in facts_by_name().items() if one.kind in ("count", "number")])
+@pytest.mark.parametrize("name", [name for name, fact in facts_by_name().items() if fact.kind in ("count", "number")])
 def test_a_fact_below_its_range_is_refused_with_the_declared_example(name):
     with pytest.raises(ps.errors.InvalidArgument, match=f"{name}={example_of_fact(name)}") as refused:
         ps.RunFacts(**{name: False})
@@ -107,12 +107,12 @@ def test_an_unknown_keyword_is_refused_whatever_its_value(value):
 
 @table("plan", ["linear()", ps.Plan(lr="linear()", total="3 epochs")])
 def test_an_accumulation_without_an_epoch_needs_its_batches(plan):
-    given = {"accumulation": 4} if isinstance(plan, ps.Plan) else {"total": "3 epochs", "accumulation": 4}
+    facts = {"accumulation": 4} if isinstance(plan, ps.Plan) else {"total": "3 epochs", "accumulation": 4}
     with pytest.raises(MissingFact) as refused:
-        ps.Scheduler(probe(), plan, **given)
+        ps.Scheduler(probe(), plan, **facts)
 
     assert refused.value.fact == "batches_per_epoch"
-    assert ps.Scheduler(probe(), plan, **given, batches_per_epoch=8).total == 6
+    assert ps.Scheduler(probe(), plan, **facts, batches_per_epoch=8).total == 6
 
 
 def test_another_total_than_that_of_a_plan_is_answered_with_the_plan_without_it():

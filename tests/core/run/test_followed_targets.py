@@ -79,15 +79,15 @@ def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_
         assert scheduler.value("batch_size") == shown["batch_size"][scheduler.t]
         assert scheduler.amount == shown.amounts[scheduler.t]
         if step == 14:  # after the step of the first one
-            saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
-            actual = {name: used(one) for name, one in optimizers.items()}
+            saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
+            actual = {name: used(optimizer) for name, optimizer in optimizers.items()}
             optimizers = probes(names)
             for name, optimizer in optimizers.items():
                 optimizer.load_state_dict(saved[name])
             scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
     sizes = shown["batch_size"][:15]
 
-    assert {name: actual[name] + used(one) for name, one in optimizers.items()} == {
+    assert {name: actual[name] + used(optimizer) for name, optimizer in optimizers.items()} == {
         name: planned_values[name][:15] for name in names
     }
     assert planned_values["adamw"][:15] == pytest.approx(list(0.2 * (sizes / 4) ** 0.5), rel=1e-15)

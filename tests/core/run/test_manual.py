@@ -106,11 +106,11 @@ def test_detaching_gives_each_group_a_tensor_with_its_own_storage():
     optimizer = probe({}, {}, lr=torch.tensor(0.5))
     scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
     run(optimizer, 7)
-    values = [one["lr"].item() for one in optimizer.param_groups]
+    values = [group["lr"].item() for group in optimizer.param_groups]
 
     scheduler.detach()
 
-    tensors = [one["lr"] for one in optimizer.param_groups]
+    tensors = [group["lr"] for group in optimizer.param_groups]
     assert [tensor.item() for tensor in tensors] == values
     assert [tensor.untyped_storage().nbytes() for tensor in tensors] == [4, 4]
     tensors[0].fill_(0.7)
@@ -125,7 +125,7 @@ def test_detaching_after_groups_were_removed_or_reordered():
 
     scheduler.detach()
 
-    assert [one["lr"].untyped_storage().nbytes() for one in optimizer.param_groups] == [4, 4]
+    assert [group["lr"].untyped_storage().nbytes() for group in optimizer.param_groups] == [4, 4]
 
 
 A, B, C = HistoryEntry(0, None, "a"), HistoryEntry(5, None, "b"), HistoryEntry(9, None, "c")
@@ -183,5 +183,5 @@ def test_an_update_by_hand_writes_into_equal_copies_of_the_groups(fields, place)
             optimizer.param_groups[place] = dict(optimizer.param_groups[place])
         scheduler.step()
 
-        assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - t / 8)] * 2
+        assert [group["lr"] for group in optimizer.param_groups] == [0.1 * (1 - t / 8)] * 2
         assert optimizer.param_groups[0]["betas"] == optimizer.param_groups[1]["betas"]

@@ -68,11 +68,11 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
                 scheduler.seek(t, progress=progress)
             elif action in ("optimizer", "scheduler") and t:
                 saved.append((action, t, progress, copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))))
-                kind, t, progress, states = data.draw(st.sampled_from(saved))
+                source, t, progress, states = data.draw(st.sampled_from(saved))
                 before = optimizer.used
                 optimizer, scheduler = built(drive=drive)
                 optimizer.used = before
-                if kind == "optimizer":
+                if source == "optimizer":
                     optimizer.load_state_dict(states[0])
                 else:
                     scheduler.load_state_dict(states[1])
@@ -86,8 +86,8 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
 @pytest.mark.parametrize("tensors", [False, True])
 def test_tensors_tuples_and_groups_hold_the_values_of_a_report(tensors):
     plan = ps.Plan(ps.Binding("betas[0]", "linear(absolute(0.5), absolute(0.9))"), lr="linear(1, 0)", clock="progress")
-    made = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in (0.3, 0.07)]
-    optimizer = probe(*({"lr": lr} for lr in made))
+    lrs = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in (0.3, 0.07)]
+    optimizer = probe(*({"lr": lr} for lr in lrs))
     scheduler = ps.Scheduler(optimizer, plan)
     for place in (0.25, 0.5, 0.5, 1.0):
         scheduler.report(progress=place)
@@ -125,7 +125,7 @@ def test_a_report_reaches_all_optimizers(drive):
     optimizers["b"].used.clear()
     for place in (0.0, 0.3, 0.3, 0.8):
         scheduler.report(progress=place)
-        assert [lr_of(one) for one in optimizers.values()] == [lr_at(place), lr_at(place, base=0.2)]
+        assert [lr_of(optimizer) for optimizer in optimizers.values()] == [lr_at(place), lr_at(place, base=0.2)]
         for optimizer in optimizers.values():
             optimizer.step()
         scheduler.step()

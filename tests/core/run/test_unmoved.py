@@ -77,13 +77,13 @@ def needs_fused_steps():
         pytest.skip("fused optimizers on the CPU need torch 2.4")
 
 
-def beside_fused(other, **options):
+def beside_fused(optimizer_class, **options):
     def begin():
         needs_fused_steps()
         model = network()
-        return attach(sgd(model)), other(model.parameters(), fused=True, **options)
+        return attach(sgd(model)), optimizer_class(model.parameters(), fused=True, **options)
 
-    begin.__name__ = f"beside_fused_{other.__name__}_{len(options)}"
+    begin.__name__ = f"beside_fused_{optimizer_class.__name__}_{len(options)}"
     return begin
 
 
@@ -285,10 +285,10 @@ def frozen_beside_a_fused_optimizer():
     needs_fused_steps()
     model = network()
     scheduler = attach(sgd(model[1]))
-    other = torch.optim.AdamW(model.parameters(), fused=True)
+    fused = torch.optim.AdamW(model.parameters(), fused=True)
     for _ in range(20):
         model[0](torch.ones(3)).sum().backward()
-        other.step()
+        fused.step()
     return scheduler
 
 
@@ -354,20 +354,20 @@ def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_positio
     optimizer = sgd()
     scheduler, parameters = attach(optimizer, drive="manual"), optimizer.param_groups[0]["params"]
     writes, has_moved = 0, False
-    for kind, count in steps:
-        if kind == "write":
+    for action, count in steps:
+        if action == "write":
             with torch.no_grad():
                 for _ in range(count):
                     for parameter in parameters[:2]:
                         parameter.add_(1)
             writes += count
-        elif kind == "update":
+        elif action == "update":
             scheduler.step()
             has_moved = True
-        elif kind == "seek":
+        elif action == "seek":
             scheduler.seek(scheduler.t)
             writes = 0
-        elif kind == "load":
+        elif action == "load":
             optimizer.load_state_dict(optimizer.state_dict())
             writes = 0
         else:
@@ -426,9 +426,9 @@ def test_a_loop_that_trains_another_optimizer_first_ends_in_silence(drive):
 
 def test_a_loop_that_accumulates_after_other_training_ends_in_silence():
     optimizer = sgd()
-    other = torch.optim.SGD(optimizer.param_groups[0]["params"], lr=0.1)
+    earlier = torch.optim.SGD(optimizer.param_groups[0]["params"], lr=0.1)
     scheduler = attach(optimizer)
-    train(other, 20)
+    train(earlier, 20)
 
     def step(iteration):
         if iteration % 16 == 15:
@@ -547,9 +547,9 @@ def test_aliases_are_in_no_copy_and_hinder_neither_a_swap_nor_the_end_of_an_opti
     scheduler = attach(optimizer)
     size = len(pickle.dumps(scheduler))
     train(optimizer, 1)
-    other = torch.nn.Parameter(torch.zeros(4))
+    swapped = torch.nn.Parameter(torch.zeros(4))
     attached = attach(sgd(model))
-    torch.utils.swap_tensors(model[0].bias, other)
+    torch.utils.swap_tensors(model[0].bias, swapped)
     gone = weakref.ref(attached.optimizer)
     gc.disable()
 
