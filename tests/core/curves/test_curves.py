@@ -77,9 +77,9 @@ def curve_in(text):
 
 
 def test_every_curve_has_a_formula_here():
-    own = {name for name, curve in CONSTANTS.items() if not name.startswith("user_")}
+    names = {name for name, curve in CONSTANTS.items() if not name.startswith("user_")}
 
-    assert {text.partition("(")[0] for text in FORMULAS} == own | FAMILIES.keys()
+    assert {text.partition("(")[0] for text in FORMULAS} == names | FAMILIES.keys()
 
 
 @table(("text", "formula"), FORMULAS.items())
@@ -131,8 +131,8 @@ def test_a_number_has_the_bits_that_it_has_in_any_array(text):
 
 @table("family", FAMILIES)
 def test_every_parameter_is_a_finite_number_and_stored_as_a_float(family):
-    made = curve_in(curve_text(family))
-    values = dict(made.arguments)
+    curve = curve_in(curve_text(family))
+    values = dict(curve.arguments)
 
     for name, value in values.items():
         refused = ["2", True, nan, 10**400] + ([] if family == "tanh" else [0, -1.0])

@@ -54,7 +54,7 @@ def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
     bases = np.array([base, 2 * base])
     each = [rule.apply(state, 0.5, value) for value in bases.tolist()]
     assert np.broadcast_to(rule.apply(state, 0.5, bases), 2).tolist() == each
-    assert {type(one) for one in each} == {float}
+    assert {type(value) for value in each} == {float}
     assert rule.apply(rule.init(), values, base) is values
 
 
@@ -124,11 +124,11 @@ def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
             wrong.append(-1)
         if isinstance(value, int):
             wrong.append(0.5)
-        for one in wrong:
+        for refused in wrong:
             with pytest.raises(StateError, match=f"invalid value of {entry}: "):
-                rule.restore({**state, entry: one})
+                rule.restore({**state, entry: refused})
         with pytest.raises(StateError, match="does not have the keys"):
-            rule.restore({key: one for key, one in state.items() if key != entry})
+            rule.restore({key: value for key, value in state.items() if key != entry})
     for entry in ("reference", "total", "best"):
         if entry in state:
             for limit in (int(sys.float_info.max), -sys.float_info.max):

@@ -210,10 +210,10 @@ BANDS = ((-0.5, 1.0), (0.0, 1.0), (0.5, 0.5), (0.5, 2.0), (2.0, 0.5))
 def allowed(at, low, high, gain=None, limit=None, factor=None, bands=None, add=None):
     """Return whether the documentation of `hold` allows these arguments, of which only one form is passed."""
     if gain is not None:
-        own = gain > 0 and limit > 0 and gain * limit < 1
+        is_valid = gain > 0 and limit > 0 and gain * limit < 1
     else:
-        own = add > 0 if factor is None else factor > 1 and 0 < bands[0] <= bands[1]
-    return own and low <= 1 <= high and (add is not None or (at > 0 and low >= 0))
+        is_valid = add > 0 if factor is None else factor > 1 and 0 < bands[0] <= bands[1]
+    return is_valid and low <= 1 <= high and (add is not None or (at > 0 and low >= 0))
 
 
 @table(("form", "choices"), [(("gain", "limit"), (NUMBERS,)), (("factor", "bands"), (BANDS,)), (("add",), ())])

@@ -58,12 +58,12 @@ def test_trace_values_equal_single_calls_bit_for_bit(data):
 @given(st.lists(st.booleans(), min_size=2, max_size=5), st.data())
 def test_the_share_of_a_base_is_that_of_the_updates_of_the_run(scaled, data):
     total = data.draw(st.integers(1, len(scaled)))
-    line = " >> ".join(f"constant({1 if one else 'absolute(0.5)'}, over=1)" for one in scaled)
+    line = " >> ".join(f"constant({1 if is_scaled else 'absolute(0.5)'}, over=1)" for is_scaled in scaled)
 
     shown = trace(Plan(lr=line, total=total), {"lr": 0.25})
 
     of_run = scaled[:total]
-    assert shown["lr"].tolist() == [0.25 if one else 0.5 for one in of_run]
+    assert shown["lr"].tolist() == [0.25 if is_scaled else 0.5 for is_scaled in of_run]
     assert shown.base("lr", 0).share == ("all" if all(scaled) else "some" if any(of_run) else "none")
 
 
@@ -108,13 +108,13 @@ def test_a_table_of_pandas_needs_pandas(monkeypatch):
 
 
 @table(
-    ("error", "kind"),
+    ("error", "error_class"),
     [(InvalidArgument("lr", "it is wrong"), InvalidArgument), (StateError("it is wrong"), StateError)],
 )
-def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
-    with pytest.raises(kind) as alone, errors_of(ALONE):
+def test_an_error_names_the_optimizer_if_there_are_several(error, error_class):
+    with pytest.raises(error_class) as alone, errors_of(ALONE):
         raise error
-    with pytest.raises(kind) as named, errors_of("adam"):
+    with pytest.raises(error_class) as named, errors_of("adam"):
         raise error
 
     assert alone.value is error
@@ -318,10 +318,10 @@ def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases
     values.advance(5)
     state = json.loads(json.dumps(values.state_dict()))
 
-    def made(**options):
+    def new(**options):
         return ps.Values({"kl": line, "lr": "cosine()"}, bases=bases, total=total, **options)
 
-    changed, strict = made(), made(strict=True)
+    changed, strict = new(), new(strict=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         changed.load_state_dict(state)
@@ -448,8 +448,8 @@ def test_a_check_with_bases_finds_what_it_finds_with_groups():
     plan = Plan(lr="cosine()", weight_decay="linear()", total=9)
 
     actual = [
-        [problem.code for problem in ps.check(plan, **given)]
-        for given in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})
+        [problem.code for problem in ps.check(plan, **arguments)]
+        for arguments in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})
     ]
 
     assert actual == [["PS403"]] * 2

@@ -40,4 +40,4 @@ def test_no_question_finds_anything_in_a_plan_of_which_a_start_asks_nothing(case
         return [*enumerate(bases[line.name])]
 
     if has_nothing_to_ask(plan, counted, facts, groups_of):
-        assert [one.code for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)] == []
+        assert [problem.code for _, problem in probable_mistakes(plan, facts, groups_of, counted=counted)] == []

@@ -69,7 +69,7 @@ class Run:
                 self.scheduler.observe(loss=LOSSES[t // 5 % len(LOSSES)])
             self.optimizer.step()
             now = self.optimizer.used[-1]
-            actual.append([(one["lr"], one["weight_decay"]) for one in now])
+            actual.append([(group["lr"], group["weight_decay"]) for group in now])
         return actual
 
 

@@ -159,9 +159,9 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
     assert reported(run.scheduler) == before
     for t, amount, groups in run.used:
         for index, actual in enumerate(groups):
-            for one in bound[index]:
-                expected = one.schedule(amount if one.by_amount else t, one.field.base(GROUPS[index]))
-                assert repr(one.field.read(actual)) == repr(float(expected)), (t, amount, one.name, index)
+            for line in bound[index]:
+                expected = line.schedule(amount if line.by_amount else t, line.field.base(GROUPS[index]))
+                assert repr(line.field.read(actual)) == repr(float(expected)), (t, amount, line.name, index)
 
 
 @ANY_PLAN

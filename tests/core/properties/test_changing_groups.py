@@ -80,14 +80,14 @@ class History:
         return {key: value for key, value in twin.scalars("coming").items() if f"/{name}/" in key}
 
     def step(self, name):
-        one = self.optimizers[name]
-        update = one.param_groups[0]["paramsched_t"]
+        optimizer = self.optimizers[name]
+        update = optimizer.param_groups[0]["paramsched_t"]
         starts = update == self.scheduler.t
         if starts and self.clock == "progress":
             self.scheduler.report(progress=update / 40)
         present = {
             f"{label}/{name}/{index}": float(entry[0] if key == "betas" else entry)
-            for index, group in enumerate(one.param_groups)
+            for index, group in enumerate(optimizer.param_groups)
             for label, key in (("lr", "lr"), ("weight_decay", "weight_decay"), ("betas_0", "betas"))
             for entry in [group[key]]
         }
@@ -95,7 +95,7 @@ class History:
         if self.own_lost:  # then a field that the plan no longer has is in no state
             expected = {key: expected[key] for key in expected.keys() & self.scheduler.scalars("coming")}
         assert {key: present[key] for key in expected} == expected, (name, update)
-        one.step()
+        optimizer.step()
         self.note_plan()
 
     def use(self):
@@ -132,8 +132,8 @@ class History:
         for name in before:
             new[name].load_state_dict(states[name])
         scheduler = self.new_scheduler(new)
-        for kind in loaded:
-            if kind == "state":
+        for source in loaded:
+            if source == "state":
                 scheduler.load_state_dict(state)
             else:
                 for name in random.sample(sorted(set(NAMES) - before), len(NAMES) - len(before)):
@@ -207,7 +207,7 @@ class Model:
             LINES_OF_CHANGING_GROUPS if self.clock == "updates" else LINES_OF_CHANGING_GROUPS[:2]
         )  # the others have lengths in updates
         lines = {"lr": line, "momentum": "linear(1, 0.5)"}
-        self.planned = {name: ps.resolve(ps.parse(one), total=END) for name, one in lines.items()}
+        self.planned = {name: ps.resolve(ps.parse(text), total=END) for name, text in lines.items()}
         self.plan = ps.Plan(**lines, clock=self.clock, total=END if self.clock == "updates" else f"{END} tokens")
         self.t, self.bases, self.written = 0, {}, {}
         self.has_late, self.ahead = False, ""
@@ -229,8 +229,8 @@ class Model:
         return torch.optim.AdamW(groups, lr=0.3, betas=(0.9, 0.99), foreach=False if self.is_tensor else None)
 
     def attach(self):
-        given = self.optimizers if len(self.optimizers) > 1 else self.optimizers["a"]
-        self.scheduler = ps.Scheduler(given, self.plan, drive=self.drive)
+        optimizers = self.optimizers if len(self.optimizers) > 1 else self.optimizers["a"]
+        self.scheduler = ps.Scheduler(optimizers, self.plan, drive=self.drive)
 
     def check(self):
         for name, optimizer in self.optimizers.items():
@@ -275,12 +275,12 @@ class Model:
             case "reorder":
                 self.draw.shuffle(groups)
             case "external write" if not self.has_late:
-                one = self.draw.choice(groups)
+                group = self.draw.choice(groups)
                 if self.is_tensor:
-                    one["lr"].fill_(0.77)
+                    group["lr"].fill_(0.77)
                 else:
-                    one["lr"] = 0.77
-                self.written = {one["number"]: 0.77}
+                    group["lr"] = 0.77
+                self.written = {group["number"]: 0.77}
                 self.check()
                 self.step()
             case "seek" if self.clock == "updates":
@@ -299,14 +299,16 @@ class Model:
 
     def save_and_load(self):
         file = io.BytesIO()
-        torch.save(({n: one.state_dict() for n, one in self.optimizers.items()}, self.scheduler.state_dict()), file)
+        torch.save(
+            ({n: optimizer.state_dict() for n, optimizer in self.optimizers.items()}, self.scheduler.state_dict()), file
+        )
         file.seek(0)
         saved, state = torch.load(file, weights_only=False)
         numbers = {
-            name: [one["number"] for one in optimizer.param_groups] for name, optimizer in self.optimizers.items()
+            name: [group["number"] for group in optimizer.param_groups] for name, optimizer in self.optimizers.items()
         }
         self.optimizers = {name: self.optimizer([*map(self.group, number)]) for name, number in numbers.items()}
-        loads = [lambda: [one.load_state_dict(saved[name]) for name, one in self.optimizers.items()]]
+        loads = [lambda: [optimizer.load_state_dict(saved[name]) for name, optimizer in self.optimizers.items()]]
         if self.draw.random() < 1 / 2:
             loads.pop()()  # before the Scheduler is constructed
         self.attach()

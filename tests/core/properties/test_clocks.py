@@ -77,7 +77,7 @@ def test_planned_amounts_equal_a_count_update_by_update(generated, accumulation)
 def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
     schedule, plan, total = generated
     ends = take(with_unit(schedule, "samples"), f"{total} samples") >> constant(0.0)
-    other = ps.Plan(
+    changed = ps.Plan(
         *(replace_schedule(binding, ends) if binding.name == "batch_size" else binding for binding in plan.bindings),
         total=plan.total,
         clock=plan.clock,
@@ -87,7 +87,7 @@ def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
     except PlanError:  # nan sizes
         assume(False)
 
-    assert ps.trace(other, {"lr": 1.0}).amounts.tolist() == expected.amounts.tolist()
+    assert ps.trace(changed, {"lr": 1.0}).amounts.tolist() == expected.amounts.tolist()
 
 
 @given(planned_sizes())

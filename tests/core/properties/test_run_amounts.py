@@ -53,9 +53,9 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
     t = data.draw(st.integers(0, 12) | st.integers(0, COUNT - 3))  # planned sizes are constant after some updates
 
     assert amounts[0] == 0
-    assert [run.amount_at(one) for one in range(COUNT)] == amounts.tolist()
-    kind = float if run.clock == "progress" else int  # plain numbers, for checkpoints
-    assert {type(run.amount_at(one)) for one in range(COUNT)} == {kind}
+    assert [run.amount_at(update) for update in range(COUNT)] == amounts.tolist()
+    number_type = float if run.clock == "progress" else int  # plain numbers, for checkpoints
+    assert {type(run.amount_at(update)) for update in range(COUNT)} == {number_type}
     assert run.amounts_from(t, run.amount_at(t), 3).tolist() == amounts[t : t + 3].tolist()
     between = data.draw(st.integers(0, round(amounts[-1].item() * 10**9)).map(lambda value: value / 10**9))
     for amount in amounts[t].item(), amounts[t].item() + 1e-9, between:

@@ -14,7 +14,7 @@ from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 
 NAMES = ("muon", "adamw", "sgd")
-KINDS = ("step", "step", "step", "closure", "raised", "hidden", "kill")
+EVENTS = ("step", "step", "step", "closure", "raised", "hidden", "kill")
 
 
 class Optimizer(Probe):
@@ -28,25 +28,25 @@ class Optimizer(Probe):
         super().step(closure)
 
 
-def take(optimizer, kind):
+def take(optimizer, event):
     """Take one step; return whether it counts."""
-    if kind == "raised":
+    if event == "raised":
         optimizer.fails = True
         with pytest.raises(FloatingPointError):
             optimizer.step()
         optimizer.fails = False
         return False
-    if kind == "hidden":  # of a fused optimizer, which a GradScaler skips
+    if event == "hidden":  # of a fused optimizer, which a GradScaler skips
         optimizer.found_inf = torch.tensor(1.0)
         optimizer.step()
         del optimizer.found_inf
         optimizer.used.pop()
         return False
-    optimizer.step((lambda: torch.tensor(0.0)) if kind == "closure" else None)
+    optimizer.step((lambda: torch.tensor(0.0)) if event == "closure" else None)
     return True
 
 
-@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS)), max_size=60), st.randoms())
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(EVENTS)), max_size=60), st.randoms())
 def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(steps, random):
     names = random.sample(NAMES, len(NAMES))
 
@@ -57,17 +57,17 @@ def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(st
     scheduler, model = ps.Scheduler(optimizers, PLAN), SharedClock(names)
     planned = lines(PLAN, optimizers)
 
-    for name, kind in steps:
-        if kind == "kill":
+    for name, event in steps:
+        if event == "kill":
             before, optimizers = optimizers, new()
             scheduler = killed(before, scheduler, optimizers, random)
-        elif take(optimizers[name], kind):
+        elif take(optimizers[name], event):
             assert used(optimizers[name])[-1] == planned[name][min(model.step(name), 63)]
         assert scheduler.t == model.t
-        for other, number in model.number.items():
-            group = optimizers[other].param_groups[0]
+        for label, number in model.number.items():
+            group = optimizers[label].param_groups[0]
             assert group["paramsched_t"] == number
-            assert number >= 64 or group["lr"] == planned[other][number]
+            assert number >= 64 or group["lr"] == planned[label][number]
 
 
 @given(
@@ -174,13 +174,15 @@ def test_each_step_uses_the_value_at_the_last_reported_progress_also_after_kills
 
 def test_steps_inside_backward_are_one_update_per_iteration():
     parameters = {f"layers.{index}.weight": torch.nn.Parameter(torch.ones(2)) for index in range(4)}
-    optimizers = {name: torch.optim.SGD([one], lr=0.1, weight_decay=0.1) for name, one in parameters.items()}
+    optimizers = {
+        name: torch.optim.SGD([parameter], lr=0.1, weight_decay=0.1) for name, parameter in parameters.items()
+    }
     scheduler = ps.Scheduler(optimizers, PLAN)
     for name, parameter in parameters.items():
         parameter.register_post_accumulate_grad_hook(lambda _, name=name: optimizers[name].step())
 
     for count in range(1, 6):
-        sum(one.sum() for one in parameters.values()).backward()
+        sum(parameter.sum() for parameter in parameters.values()).backward()
         assert {scheduler.t, *(optimizer.param_groups[0]["paramsched_t"] for optimizer in optimizers.values())} == {
             count
         }
@@ -217,7 +219,7 @@ def test_the_first_update_that_ends_without_an_optimizer_is_logged_once(caplog):
 
 
 @given(st.integers(1, 8), st.sampled_from(["ab", "abc"]))
-def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(at, names):
+def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(skipped, names):
     optimizers, logged = probes(names), []
     handler = logging.Handler()
     handler.emit = lambda record: logged.append((iteration, record.getMessage()))
@@ -226,14 +228,14 @@ def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(at, na
         scheduler = ps.Scheduler(optimizers, PLAN)
         for iteration in range(12):
             for name, optimizer in optimizers.items():
-                if (name, iteration) != ("a", at):
+                if (name, iteration) != ("a", skipped):
                     optimizer.step()
     finally:
         logging.getLogger("paramsched").removeHandler(handler)
 
     ((iteration, text),) = logged
-    assert iteration == at + 1
-    assert text.startswith(f"a step of b has started the updates from {at} on, and one of a the update before")
+    assert iteration == skipped + 1
+    assert text.startswith(f"a step of b has started the updates from {skipped} on, and one of a the update before")
     assert 'drive="b"' in text
     assert scheduler.t == 12
 

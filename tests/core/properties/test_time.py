@@ -336,9 +336,9 @@ def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
         lambda _: f'"{data.draw(st.integers(0, max(epochs // 10, 1)))} epochs"',
         str(data.draw(strategies.schedules(world, depth=3, names=names))),
     )
-    in_steps = re.sub(r'"(\d+) epochs"', lambda found: str(int(found[1]) * size), in_epochs)
+    in_steps = re.sub(r'"(\d+) epochs"', lambda match: str(int(match[1]) * size), in_epochs)
     share = Fraction(100, epochs)
-    in_per_cent = re.sub(r'"(\d+) epochs"', lambda found: f'"{float(int(found[1]) * share):g}%"', in_epochs)
+    in_per_cent = re.sub(r'"(\d+) epochs"', lambda match: f'"{float(int(match[1]) * share):g}%"', in_epochs)
     try:
         expected = resolve(parse(in_epochs), facts=world.facts)
     except InvalidArgument:

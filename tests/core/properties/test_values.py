@@ -147,22 +147,22 @@ def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data,
     if total <= 5000:
         assert resolved.breakpoints(total) == case.resolved.breakpoints(total)
     if not np.isinf(expected).any():
-        at = np.minimum(times, total - 1)
+        inside = np.minimum(times, total - 1)
         try:
             stage = resolve(constant(1.0, 3) >> window(resolved, 0, total), facts=case.world.facts)
-            later = stage(at + 3, base)
+            later = stage(inside + 3, base)
         except InvalidArgument as error:
             assume("milestone" not in str(error))  # it may be after the end of the window
             raise
-        np.testing.assert_array_equal(later, case.resolved(at, 1.0))
+        np.testing.assert_array_equal(later, case.resolved(inside, 1.0))
 
 
 @st.composite
 def stages_before(draw, **kinds):
     """Draw a stage with a length, of any shape, and the run for which it is resolved."""
     world = draw(strategies.worlds())
-    part = draw(strategies.schedules(world, depth=2, **kinds))
-    return window(part, 0, draw(ENDS)), world
+    stage = draw(strategies.schedules(world, depth=2, **kinds))
+    return window(stage, 0, draw(ENDS)), world
 
 
 def resolved_or_rejected(schedule, world):
@@ -191,10 +191,10 @@ def test_an_open_start_is_not_the_written_level_that_it_has_alone(name, data):
     except InvalidArgument:  # `geometric` to an absolute or a negative level does not begin at base
         reject()
     assert written != schedule
-    for one in (schedule, written):
-        assert parse(str(one)) == one
+    for version in (schedule, written):
+        assert parse(str(version)) == version
         for form in ("yaml", "json"):
-            plan = Plan(lr=one)
+            plan = Plan(lr=version)
             assert config.loads(config.dump(plan, format=form), form) == plan
 
 
@@ -289,10 +289,12 @@ def test_a_stage_of_no_updates_changes_no_value(data):
     first, last = (data.draw(strategies.cases(depth=1, fixed=True)).resolved for _ in range(2))
     empty = [parse(data.draw(st.sampled_from(EMPTY)).format(data.draw(st.sampled_from(NOTHING)))) for _ in range(2)]
     place = data.draw(st.sampled_from(["begin", "middle", "end"]))
-    before, middle, after = ([one if place == here else None for one in empty] for here in ("begin", "middle", "end"))
+    before, middle, after = (
+        [stage if place == here else None for stage in empty] for here in ("begin", "middle", "end")
+    )
     total = data.draw(st.integers(1, 120))
 
-    stages = [one for one in (*before, first, *middle, last, *after) if one is not None]
+    stages = [stage for stage in (*before, first, *middle, last, *after) if stage is not None]
     plain, padded = first >> last, stages[0]
     for stage in stages[1:]:
         padded = padded >> stage
@@ -347,23 +349,23 @@ def test_take_keeps_the_values_and_then_stays_constant(name, data):
     over = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    part = resolve(take(case.written, over), facts=case.world.facts)
+    taken = resolve(take(case.written, over), facts=case.world.facts)
 
     expected = case.resolved(times, base)
-    assert bits(part(times[:over], base)) == bits(expected[:over])
-    assert set(part(times[over:], base).tolist()) == {expected[over]}
-    assert [part(int(t), base) for t in times[:5]] == [case.resolved(min(int(t), over), base) for t in times[:5]]
+    assert bits(taken(times[:over], base)) == bits(expected[:over])
+    assert set(taken(times[over:], base).tolist()) == {expected[over]}
+    assert [taken(int(t), base) for t in times[:5]] == [case.resolved(min(int(t), over), base) for t in times[:5]]
 
 
 @every_shape()
 @given(st.data())
 def test_a_stage_after_take_does_not_change_its_values(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
-    at, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))
-    times = np.arange(at)
+    over, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))
+    times = np.arange(over)
 
-    plan = take(case.written, at, of=case.world.total) >> data.draw(beside())
-    changed = resolve(plan, facts=run_of(case, at + later))
+    plan = take(case.written, over, of=case.world.total) >> data.draw(beside())
+    changed = resolve(plan, facts=run_of(case, over + later))
 
     assert bits(changed(times, base)) == bits(case.resolved(times, base))
     assert [changed(int(t), base) for t in times[-3:]] == [case.resolved(int(t), base) for t in times[-3:]]
@@ -391,10 +393,10 @@ def test_skip_continues_at_the_value_of_the_schedule(name, data):
 @given(st.data())
 def test_take_and_skip_together_equal_the_schedule(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
-    at = data.draw(st.integers(0, case.world.total))
+    cut = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    whole = resolve(take(case.written, at) >> skip(case.written, at), facts=case.world.facts)
+    whole = resolve(take(case.written, cut) >> skip(case.written, cut), facts=case.world.facts)
 
     np.testing.assert_array_equal(whole(times, base), case.resolved(times, base))
 
@@ -405,10 +407,10 @@ def test_a_part_with_of_does_not_depend_on_the_length_of_the_run(data):
     longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
     by = data.draw(st.integers(0, case.world.total))
 
-    part = resolve(take(case.written, 5, of=case.world.total), facts=longer)
+    taken = resolve(take(case.written, 5, of=case.world.total), facts=longer)
     rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), facts=longer)
 
-    assert part.args["schedule"] == case.resolved
+    assert taken.args["schedule"] == case.resolved
     times = np.arange(by, case.world.total + 1)
     np.testing.assert_array_equal(rest(times, 0.3), case.resolved(times, 0.3))
 

@@ -90,11 +90,13 @@ def test_a_value_has_the_same_bits_however_it_is_computed(line):
 
 
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
-@pytest.mark.parametrize("kind", [float, torch.tensor])
+@pytest.mark.parametrize("number_type", [float, torch.tensor])
 @table("line", LINES)
-def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, kind):
+def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, number_type):
     plan, bases = ps.Plan(lr=line, total=60), [0.1, 0.003, 0.1]
-    start = [{"lr": kind(base) if kind is float else kind(base, dtype=torch.float64)} for base in bases]
+    start = [
+        {"lr": number_type(base) if number_type is float else number_type(base, dtype=torch.float64)} for base in bases
+    ]
     optimizer, resumed = probe(*copy.deepcopy(start)), probe(*copy.deepcopy(start))
     scheduler, again = ps.Scheduler(optimizer, plan), ps.Scheduler(resumed, plan)
     run(optimizer, 25)
@@ -114,8 +116,8 @@ def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, kind):
 @table("line", LINES)
 def test_it_reads_back_equal(line):
     schedule = ps.Plan(lr=line).bindings[0].schedule
-    for one in (schedule, ps.Plan(lr=line, total=60).resolve().bindings[0].schedule):
-        plan = ps.Plan(lr=one)
+    for version in (schedule, ps.Plan(lr=line, total=60).resolve().bindings[0].schedule):
+        plan = ps.Plan(lr=version)
         assert ps.loads(ps.dump(plan)) == ps.Plan.of_text(plan.text) == pickle.loads(pickle.dumps(plan)) == plan
 
 

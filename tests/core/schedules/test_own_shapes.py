@@ -43,17 +43,17 @@ POWERS, BASES = st.floats(0.0, 4.0), st.sampled_from([1.0, 0.1, 3e-4, 0.0])
 @given(TIMES, st.integers(1, 150), POWERS, st.booleans(), BASES)
 def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, bend, base):
     schedule = generated_progress(n, power=power, bend=bend)
-    own = [falling(min(t, n) / n, power, bend) * base for t in times]
+    expected = [falling(min(t, n) / n, power, bend) * base for t in times]
 
-    assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
+    assert schedule(np.array(times), base).tolist() == expected == [schedule(t, base) for t in times]
 
 
 @given(TIMES, st.integers(1, 50), BASES)
 def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, base):
     schedule = ps.resolve(generated_updates(period=f"{epochs} epochs"), total=100, steps_per_epoch=3)
-    own = [fading(t, 3 * epochs) * base for t in times]
+    expected = [fading(t, 3 * epochs) * base for t in times]
 
-    assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
+    assert schedule(np.array(times), base).tolist() == expected == [schedule(t, base) for t in times]
 
 
 @given(TIMES, st.integers(1, 150), POWERS, strategies.levels(), strategies.levels(), BASES)
@@ -84,12 +84,12 @@ def test_a_function_gets_numbers_and_an_index_where_it_counts_updates():
         seen.append(t)
         return 0.5
 
-    for build, kind in ((seen_u, float), (seen_t, int)):
+    for build, number_type in ((seen_u, float), (seen_t, int)):
         seen.clear()
         build(8)(np.arange(10))
         build(8)(np.arange(10.0))
         build(8)(3)
-        assert {type(one) for one in seen} == {kind}
+        assert {type(value) for value in seen} == {number_type}
 
 
 def test_a_list_is_read_by_its_index_and_its_last_value_is_kept():
@@ -164,7 +164,7 @@ def test_text_files_and_code_have_one_text(line):
     assert plan.serializable
     resolved = plan.resolve(steps_per_epoch=10)
     assert ps.Plan.of_text(resolved.text) == resolved
-    for schedule in (one.bindings[0].schedule for one in (plan, resolved)):
+    for schedule in (version.bindings[0].schedule for version in (plan, resolved)):
         for same in (copy.copy(schedule), copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
             assert same == schedule
             assert hash(same) == hash(schedule)
@@ -289,7 +289,10 @@ VALUE, NAME, TYPE, CALL = codes.REFUSED_VALUE, codes.UNKNOWN_NAME, codes.WRONG_T
 
 
 RETURNS = [
-    *((broken(one), VALUE, None) for one in (None, "high", True, math.nan, math.inf, 1j, np.ones(1), [0.5], 10**400)),
+    *(
+        (broken(returned), VALUE, None)
+        for returned in (None, "high", True, math.nan, math.inf, 1j, np.ones(1), [0.5], 10**400)
+    ),
     (broken(lambda u: 1 / u), VALUE, None),
     (broken(lambda u: math.log(0.5 - u)), VALUE, None),
     (broken(lambda u: [1.0][1]), VALUE, None),
