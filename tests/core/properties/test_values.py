@@ -304,7 +304,11 @@ def test_a_stage_of_no_updates_changes_no_value(data):
         expected = ps.trace(ps.Plan(lr=plain), GROUP, facts=facts)
     except InvalidArgument:  # no updates remain for a stage
         reject()
-    trace = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
+    try:
+        trace = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
+    except InvalidArgument as refused:  # the open level of a stage without updates, such as `warmup(0)`
+        assert "is not a multiple of base plus a constant" in str(refused)
+        reject()
     assert np.array_equal(trace["lr"], expected["lr"], equal_nan=True)
     assert trace.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
