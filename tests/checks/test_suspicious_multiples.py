@@ -215,9 +215,11 @@ def test_every_published_recipe_is_silent():
 def test_the_scheduler_warns_once_of_a_suspicious_line(line):
     parameters = [torch.nn.Parameter(torch.ones(1))]
     field = line.partition(":")[0]
-    optimizer_class, entries = torch.optim.AdamW, {"lr": 1e-3}
+    optimizer_class = torch.optim.AdamW
+    entries = {"lr": 1e-3}
     if field in ("momentum", "alpha"):
-        optimizer_class, entries = torch.optim.RMSprop, {"lr": 1e-3, "momentum": 0.9}
+        optimizer_class = torch.optim.RMSprop
+        entries = {"lr": 1e-3, "momentum": 0.9}
     optimizer = optimizer_class([{"params": parameters, "name": "head"}], **entries)
 
     with warnings.catch_warnings(record=True) as caught:

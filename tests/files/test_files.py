@@ -394,7 +394,8 @@ def test_a_conversion_keeps_the_order_of_fields_of_groups_and_of_targets():
 
 
 def test_plans_that_differ_only_in_order_are_equal():
-    first, second = ps.loads(FIRST), ps.loads(OTHER)
+    first = ps.loads(FIRST)
+    second = ps.loads(OTHER)
 
     assert (first, hash(first), str(first), first.text) == (second, hash(second), str(second), second.text)
     assert not ps.diff(first, second).changes

@@ -84,7 +84,8 @@ def test_every_curve_has_a_formula_here():
 
 @table(("text", "formula"), FORMULAS.items())
 def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
-    curve, formula = curve_in(f"curves.{text}"), evaluated(formula, math, float)
+    curve = curve_in(f"curves.{text}")
+    formula = evaluated(formula, math, float)
     expected = np.array([formula(t / 40) for t in TIMES])
 
     assert str(curve).startswith(f"curves.{text.partition('(')[0]}")
@@ -116,7 +117,8 @@ def test_a_curve_is_within_four_units_in_the_last_place_of_1(text, formula):
 @table("text", FORMULAS)
 def test_a_number_has_the_bits_that_it_has_in_any_array(text):
     curve = curve_in(f"curves.{text}")
-    bits, columns = curve(SHARES).tobytes(), np.zeros((SHARES.size, 3))
+    bits = curve(SHARES).tobytes()
+    columns = np.zeros((SHARES.size, 3))
     columns[:, 1] = SHARES
     unaligned = np.frombuffer(b"x" + SHARES.tobytes(), dtype=np.uint8)[1:].view(np.float64)
 

@@ -43,7 +43,8 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
     _require_plain_state(rule, state, "at the start")
     for place, metric in enumerate(metrics):
         where = f"metric {place}, {metric!r}"
-        previous, text = state, repr(state)
+        previous = state
+        text = repr(state)
         state = rule.observe(previous, metric)
         if repr(previous) != text:
             raise BrokenProperty("observe does not modify its state", rule, where, f"{text} became {previous!r}")
@@ -53,7 +54,8 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
         _require_plain_state(rule, state, where)
         text = repr(state)
         for value in _VALUES:
-            first, second = rule.apply(state, value, 0.1), rule.apply(state, value, 0.1)
+            first = rule.apply(state, value, 0.1)
+            second = rule.apply(state, value, 0.1)
             if first != second or repr(state) != text:
                 message = f"{value!r} became {first!r}, a second time {second!r}"
                 raise BrokenProperty("apply is deterministic and does not modify its state", rule, where, message)

@@ -97,7 +97,8 @@ def test_the_trainer_of_transformers_accepts_the_function(tmp_path):
         def forward(self, x, y):
             return {"loss": ((self.layer(x) - y) ** 2).mean()}
 
-    model, used = Line(), []
+    model = Line()
+    used = []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     optimizer.register_step_pre_hook(lambda stepped, *_: used.append(stepped.param_groups[0]["lr"]))
     rows = [{"x": torch.ones(1), "y": torch.ones(1)}] * 8

@@ -165,9 +165,11 @@ LEVELS = (-1.0, 0.0, 0.5, 1.0)
 @st.composite
 def plans(draw, names):
     """Draw a plan of fields on one of the clocks of `RATES`, for a run of up to 40 updates."""
-    clock, lines = draw(st.sampled_from([*RATES])), {}
+    clock = draw(st.sampled_from([*RATES]))
+    lines = {}
     for name in names:
-        start, to = draw(st.sampled_from(LEVELS)), draw(st.sampled_from(LEVELS))
+        start = draw(st.sampled_from(LEVELS))
+        to = draw(st.sampled_from(LEVELS))
         over = draw(st.integers(1, 20)) * RATES[clock]
         lines[name] = f'linear({start}, {to}, over="{over} {clock}") >> constant({draw(st.sampled_from(LEVELS))})'
     return Plan(**lines, total=draw(st.integers(21, 40)), clock=clock)
@@ -304,10 +306,12 @@ LEVELS_FROM = {  # the value at k updates after the change, from the level that 
 
 @table(("old", "new", "time"), product(OF_BASE, LEVELS_FROM, [600, "60%"]))
 def test_a_change_inside_a_geometric_to_an_absolute_value_starts_at_its_level_for_each_base(old, new, time):
-    plan, bases = ps.Plan(lr=old, total=1000), [0.1, 0.003]
+    plan = ps.Plan(lr=old, total=1000)
+    bases = [0.1, 0.003]
     changed = plan.change(time, lr=new)
     groups = [{"lr": base} for base in bases]
-    before, after = ps.trace(plan, groups), ps.trace(changed, groups)
+    before = ps.trace(plan, groups)
+    after = ps.trace(changed, groups)
 
     assert ps.loads(ps.dump(changed)) == changed
     for index, base in enumerate(bases):

@@ -92,7 +92,8 @@ def test_a_clock_has_one_canonical_name(word, clock):
 
 @table("name", sorted(PLANNED_SIZES))
 def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
-    group, facts = {"lr": 0.1, name: 4.0}, ps.RunFacts(batch_size=4, sequence_length=8)
+    group = {"lr": 0.1, name: 4.0}
+    facts = ps.RunFacts(batch_size=4, sequence_length=8)
     alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", total="3000 tokens"), group, facts=facts)
 
     shown = ps.trace(
@@ -164,7 +165,8 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
-    plans, facts = PLANS[name], ps.RunFacts(batch_size=10)
+    plans = PLANS[name]
+    facts = ps.RunFacts(batch_size=10)
 
     advice = one_plan_advice(plans)
     trace = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, facts=facts)
@@ -281,7 +283,8 @@ def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
 
     for first, second in product(singles, (*singles, *lists)):
         for inner, outer in (first, second), (second, first):
-            of_inner, of_outer = groups[inner], groups[outer]
+            of_inner = groups[inner]
+            of_outer = groups[outer]
             overlap = overlap_of(inner, outer, optimizers)
             expected = (
                 Overlap.INSIDE if of_inner <= of_outer else Overlap.UNKNOWN if of_inner & of_outer else Overlap.APART
@@ -355,7 +358,8 @@ def test_a_longer_run_continues_with_the_last_rate(name):
     trace = ps.trace(plan, GROUP, facts=ps.RunFacts(**facts))
 
     for unit in trace.time_units():
-        end, before = unit.at(trace.total).item(), unit.at(trace.total - 1).item()
+        end = unit.at(trace.total).item()
+        before = unit.at(trace.total - 1).item()
         longer = unit.until(trace.total + 10)
         assert longer.at(trace.total + 10) == pytest.approx(end + 10 * (end - before))
         assert longer.at(trace.total - 1) == pytest.approx(before)
@@ -370,7 +374,8 @@ def test_the_unit_of_the_clock_ends_at_the_total(total, size, grows):
     trace = ps.trace(plan, GROUP, batch_size=size)
     (unit,) = trace.time_units()
 
-    updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, total)
+    updates = np.arange(trace.total + 1)
+    expected = np.append(trace.amounts, total)
 
     assert trace.amounts[-1] < total <= trace.amounts[-1] + (9 if grows else size)
     np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)

@@ -53,7 +53,8 @@ def test_recorded_progress_is_a_fraction_that_never_goes_back(amounts, message):
 
 @given(st.sampled_from([0.0, 0.3, 0.57, 0.6, 0.600000001, 0.9, 1.0]))
 def test_changes_keep_the_past(progress):
-    changed, scaled = PLAN.change("60%", lr="linear(to=0.5)"), PLAN.scale("60%", lr=0.5)
+    changed = PLAN.change("60%", lr="linear(to=0.5)")
+    scaled = PLAN.scale("60%", lr=0.5)
     (before,) = lr_of(PLAN, amounts=[progress])
     level = 1 - 0.03 / 0.43
 

@@ -16,7 +16,8 @@ BASES = [0.0, 1e-8, 2e-5, 1e-3, 0.05, 0.1, 1.0, 2.0]
 @st.composite
 def plans(draw):
     """Return a plan of one or two decays, its run facts and the bases of each field."""
-    lines, bases = {}, {}
+    lines = {}
+    bases = {}
     for field in draw(st.sampled_from([["lr"], ["weight_decay"], ["lr", "weight_decay"]])):
         warmup = st.sampled_from(["", *(f"warmup({length!r}) >> " for length in LENGTHS)])
         decay = st.sampled_from(["cosine(to={})", "linear(to={})", "constant() >> linear(to={}, over='10%')"])

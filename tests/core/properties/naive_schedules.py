@@ -37,7 +37,8 @@ class Clock:
 
     def count(self, length: tuple[str, str], begin: Fraction) -> Fraction:
         """Return the amount of a length that starts at the time `begin`."""
-        number, unit = Fraction(length[0]), length[1]
+        number = Fraction(length[0])
+        unit = length[1]
         if unit == "%":
             return number * self.total / 100
         if unit == self.unit:
@@ -180,13 +181,16 @@ class Stages:
         return " >> ".join(stage.text() for stage in self.stages)
 
     def length(self, clock: Clock, begin: Fraction) -> Fraction:
-        clock, total = replace(clock, origin=begin), Fraction(0)
+        clock = replace(clock, origin=begin)
+        total = Fraction(0)
         for stage in self.stages:
             total += stage.length(clock, begin + total)
         return total
 
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
-        clock, timed_stages, position = replace(clock, origin=begin), [], begin
+        clock = replace(clock, origin=begin)
+        timed_stages = []
+        position = begin
         for place, stage in enumerate(self.stages):
             following = sum(
                 (later.length(clock, position) for later in self.stages[place + 1 :] if stage.extent != "length"), 0
@@ -255,7 +259,8 @@ class Take:
         run_end = clock.run_end
         if self.of is not None:
             run = clock.count(self.of, begin)
-            clock, run_end = replace(clock, total=run, run_end=begin + run), begin + run
+            clock = replace(clock, total=run, run_end=begin + run)
+            run_end = begin + run
         inner = self.whole.value(clock, begin, run_end, {})
         return lambda time: inner(min(time, size))
 
@@ -290,7 +295,8 @@ class Moved:
         if start > stop:
             raise ValueError("no room")
         inner = self.whole.value(clock, start, stop, {})
-        late, last = ceil(start) - ceil(begin), ceil(stop) - ceil(begin)
+        late = ceil(start) - ceil(begin)
+        last = ceil(stop) - ceil(begin)
         if self.shape == "window":
             return lambda time: 1.0 if time < late else inner(min(time, last) - late)
         return lambda time: inner(max(time - late, 0))

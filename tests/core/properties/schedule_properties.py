@@ -21,7 +21,10 @@ class BrokenProperty(AssertionError):
     """
 
     def __init__(self, statement: str, what: object, where: str, result: str) -> None:
-        self.statement, self.what, self.where, self.result = statement, str(what), where, result
+        self.statement = statement
+        self.what = str(what)
+        self.where = where
+        self.result = result
         super().__init__(statement, self.what, where, result)
 
     def __str__(self) -> str:

@@ -49,7 +49,8 @@ class Run:
     """A run with a plan, as `disturb` takes it."""
 
     def __init__(self, plan, groups):
-        self.plan, self.groups = plan, groups
+        self.plan = plan
+        self.groups = groups
         self.optimizer = self.bare()
         self.scheduler = self.built(self.optimizer)
 

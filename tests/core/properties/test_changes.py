@@ -83,7 +83,8 @@ def test_a_change_keeps_the_past_and_unchanged_fields_continue(data):
 
     changed = plan.change(update, total=None if total == world.total else total, **fields)
 
-    before, after = traced(plan, world, world.total), traced(changed, world, total)
+    before = traced(plan, world, world.total)
+    after = traced(changed, world, total)
     for key in before.keys():
         until = min(update if key[0] in fields or follows_another(plan, key[0]) else world.total, total)
         assert_same_bits(after[key][:until], before[key][:until])
@@ -100,8 +101,10 @@ def test_after_the_planned_end_a_field_stays_constant_or_continues_if_open_ended
     held_times = np.minimum(np.arange(longer), world.total)
     for index, bounds in enumerate(bind(plan.resolve(facts=world.facts), GROUPS)):
         for bound in bounds:
-            base, key = bound.field.base(GROUPS[index]), (bound.name, index)
-            held, going_on = bound.schedule(held_times, base), bound.schedule(np.arange(longer), base)
+            base = bound.field.base(GROUPS[index])
+            key = (bound.name, index)
+            held = bound.schedule(held_times, base)
+            going_on = bound.schedule(np.arange(longer), base)
             assert after[key].tobytes() in (held.tobytes(), going_on.tobytes())
 
 
@@ -128,11 +131,13 @@ def test_each_of_several_changes_keeps_the_past(data):
         run = World(now, world.epoch, world.batch, world.accumulation)
         update, total, fields = data.draw(changes(run, plan))
         later = plan.change(update, total=None if total == now else total, **fields)
-        before, after = traced(plan, world, now), traced(later, world, total)
+        before = traced(plan, world, now)
+        after = traced(later, world, total)
         for key in before.keys():
             until = min(update if key[0] in fields or follows_another(plan, key[0]) else now, total)
             assert_same_bits(after[key][:until], before[key][:until])
-        plan, now = later, total
+        plan = later
+        now = total
     assert Plan.of_text(plan.text) == plan
 
 
@@ -171,7 +176,8 @@ def test_a_scaled_field_is_its_old_value_times_the_factors(data):
     world, plan = data.draw(planned())
     times = sorted(data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=4)))
     name = data.draw(st.sampled_from(sorted({binding.name for binding in plan.bindings})))
-    scaled, factors = plan, np.ones(world.total)
+    scaled = plan
+    factors = np.ones(world.total)
     for update in times:
         factor = data.draw(st.sampled_from([0.5, 2.0, 0.25]))
         scaled = scaled.scale(update, **{name: factor})

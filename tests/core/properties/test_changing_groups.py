@@ -47,7 +47,9 @@ class History:
     """A run whose file is edited and which is killed at any moment, with the plan of each update."""
 
     def __init__(self, folder, clock, random):
-        self.random, self.clock, self.file = random, clock, Path(folder) / "plan.yaml"
+        self.random = random
+        self.clock = clock
+        self.file = Path(folder) / "plan.yaml"
         self.file.write_text(plan_text(clock, random))
         self.optimizers = self.new_optimizers()
         self.scheduler = self.new_scheduler(self.optimizers)
@@ -100,7 +102,8 @@ class History:
 
     def use(self):
         """Call everything; nothing of it changes the run."""
-        scheduler, random = self.scheduler, self.random
+        scheduler = self.scheduler
+        random = self.random
         call = random.choice(
             [
                 scheduler.scalars,
@@ -140,7 +143,8 @@ class History:
                     new[name].load_state_dict(states[name])
         self.complete &= "state" in loaded
         self.own_lost |= "own" not in loaded
-        self.optimizers, self.scheduler = new, scheduler
+        self.optimizers = new
+        self.scheduler = scheduler
         self.note_plan()
 
 
@@ -200,7 +204,8 @@ class Model:
 
     def __init__(self, seed: int) -> None:
         draw = self.draw = random.Random(seed)
-        self.is_tensor, is_several = draw.random() < 1 / 3, draw.random() < 1 / 2
+        self.is_tensor = draw.random() < 1 / 3
+        is_several = draw.random() < 1 / 2
         self.drive = draw.choice(["optimizer", "manual", *["a"] * is_several])
         self.clock = draw.choice(["updates", "updates", "tokens"])
         line = draw.choice(
@@ -209,8 +214,11 @@ class Model:
         lines = {"lr": line, "momentum": "linear(1, 0.5)"}
         self.planned = {name: ps.resolve(ps.parse(text), total=END) for name, text in lines.items()}
         self.plan = ps.Plan(**lines, clock=self.clock, total=END if self.clock == "updates" else f"{END} tokens")
-        self.t, self.bases, self.written = 0, {}, {}
-        self.has_late, self.ahead = False, ""
+        self.t = 0
+        self.bases = {}
+        self.written = {}
+        self.has_late = False
+        self.ahead = ""
         self.optimizers = {
             name: self.optimizer([self.group() for _ in range(draw.choice([1, 2, 3]))])
             for name in "abc"[: draw.choice([2, 3]) if is_several else 1]
@@ -253,7 +261,10 @@ class Model:
         for each in [self.scheduler] if self.drive == "manual" else self.optimizers.values():
             if not self.ahead or each is not self.optimizers[self.ahead]:
                 each.step()
-        self.t, self.written, self.has_late, self.ahead = self.t + 1, {}, False, ""
+        self.t += 1
+        self.written = {}
+        self.has_late = False
+        self.ahead = ""
 
     def happen(self, operation):
         name = self.draw.choice([*self.optimizers])
@@ -284,7 +295,8 @@ class Model:
                 self.check()
                 self.step()
             case "seek" if self.clock == "updates":
-                self.t, self.has_late = self.draw.randrange(60), False
+                self.t = self.draw.randrange(60)
+                self.has_late = False
                 self.scheduler.seek(self.t)
             case "copy":
                 self.optimizers, self.scheduler = copy.deepcopy((self.optimizers, self.scheduler))

@@ -25,7 +25,8 @@ class Draw:
 
     def __init__(self, seed, clock):
         self.random = Random(seed)
-        self.behind_filled, self.fixed = False, True
+        self.behind_filled = False
+        self.fixed = True
         getattr(self, "_by_ramp" if clock == "ramp" else "_by_rate")(clock)
         self.clock.run_end = self.clock.total
 
@@ -42,8 +43,11 @@ class Draw:
         self.facts = ps.RunFacts(steps_per_epoch=epoch, **facts)
 
     def _by_ramp(self, _):
-        low, high, over = self.random.randint(1, 5), self.random.randint(6, 40), self.random.randint(100, 4000)
-        total, amounts = self.random.randint(2000, 9000), [0]
+        low = self.random.randint(1, 5)
+        high = self.random.randint(6, 40)
+        over = self.random.randint(100, 4000)
+        total = self.random.randint(2000, 9000)
+        amounts = [0]
         while amounts[-1] < 3 * total:
             share = min(Fraction(amounts[-1], over), 1)
             amounts.append(amounts[-1] + round(low + (high - low) * share))
@@ -103,7 +107,8 @@ class Draw:
 
     def stages(self):
         count = self.random.randint(1, 4)
-        filled, stages = self.random.randrange(count), []
+        filled = self.random.randrange(count)
+        stages = []
         for place in range(count):
             self.behind_filled = place > filled
             after = stages[-1] if stages else None
@@ -137,7 +142,8 @@ class Draw:
         """Return a stage, and then the stages at other times."""
         first = Anneal("linear", self.level(), self.level(), self.length(self.random.choice([0.0, 0.1])))
         self.behind_filled = form == "skip"  # the number of updates before its stage is not modelled
-        by, phase = self.length(self.random.choice([0.01, 0.1, 0.4])), self.random.randint(0, 9)
+        by = self.length(self.random.choice([0.01, 0.1, 0.4]))
+        phase = self.random.randint(0, 9)
         moved = Moved(form, whole, by, self.length(0.6), phase if form == "every" else 0)
         return Stages([first, moved, Anneal("linear", self.open_or(0.5), 0.1)][: 3 if form == "window" else 2])
 

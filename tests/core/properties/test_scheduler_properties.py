@@ -40,7 +40,10 @@ class Run:
     """A run with disturbances, which counts its updates independently."""
 
     def __init__(self, plan: ps.Plan, world: World) -> None:
-        self.plan, self.world, self.t, self.late_at = plan, world, 0, None
+        self.plan = plan
+        self.world = world
+        self.t = 0
+        self.late_at = None
         self.used: list[tuple[int, list[dict]]] = []
         self.optimizer = self.bare()
         self.scheduler = self.built(self.optimizer)
@@ -150,7 +153,8 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
 def test_seek_gives_the_same_state_as_running_the_updates(data):
     world, plan, _ = attachable(data, rules=0)
     t = data.draw(st.integers(0, 60))
-    walked, sought = probe(*GROUPS), probe(*GROUPS)
+    walked = probe(*GROUPS)
+    sought = probe(*GROUPS)
     first = ps.Scheduler(walked, plan, facts=world.facts)
     second = ps.Scheduler(sought, plan, facts=world.facts)
 
@@ -171,7 +175,8 @@ def test_replay_gives_the_same_metric_rules_as_the_observations(data):
     if not rules:
         reject()
     names = sorted({rule.metric for rule in rules})
-    optimizer, events = probe(*GROUPS), []
+    optimizer = probe(*GROUPS)
+    events = []
     scheduler = ps.Scheduler(optimizer, plan, facts=world.facts)
 
     for t in range(data.draw(st.integers(1, 10))):

@@ -37,10 +37,12 @@ class History:
     """A run of one to three optimizers with saves, loads and copies, beside the counts that it should have."""
 
     def __init__(self, unit, seed):
-        self.random, self.unit = random.Random(seed), unit
+        self.random = random.Random(seed)
+        self.unit = unit
         self.names = NAMES[: self.random.choice([1, 2, 2, 3])]
         self.start()
-        self.model, self.saved = SharedClock(self.names), []
+        self.model = SharedClock(self.names)
+        self.saved = []
 
     def start(self, loaded=None):
         """Construct new optimizers, which load states before they have a Scheduler."""
@@ -208,7 +210,8 @@ def test_a_field_that_a_plan_leaves_out_returns_with_its_base(names, first, seco
         optimizer.step()
 
     for loaded, plan in ((first, WITHOUT), (second, FIELDS)):
-        saved, state = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}, scheduler.state_dict()
+        saved = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
+        state = scheduler.state_dict()
         optimizers = probes(names)
         for optimizer in optimizers.values():
             optimizer.param_groups[0]["weight_decay"] = 7.0  # the code has another value

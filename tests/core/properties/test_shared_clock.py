@@ -54,12 +54,14 @@ def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(st
         return {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
 
     optimizers = new()
-    scheduler, model = ps.Scheduler(optimizers, PLAN), SharedClock(names)
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    model = SharedClock(names)
     planned = lines(PLAN, optimizers)
 
     for name, event in steps:
         if event == "kill":
-            before, optimizers = optimizers, new()
+            before = optimizers
+            optimizers = new()
             scheduler = killed(before, scheduler, optimizers, random)
         elif take(optimizers[name], event):
             assert used(optimizers[name])[-1] == planned[name][min(model.step(name), 63)]
@@ -87,7 +89,8 @@ def test_t_is_the_number_of_iterations_if_one_optimizer_steps_in_each(iterations
 
 @given(st.lists(st.sets(st.sampled_from(NAMES), min_size=1), max_size=20), st.randoms())
 def test_t_is_never_above_the_iterations_nor_below_the_steps_of_any_optimizer(iterations, random):
-    optimizers, steps = probes(NAMES), dict.fromkeys(NAMES, 0)
+    optimizers = probes(NAMES)
+    steps = dict.fromkeys(NAMES, 0)
     scheduler = ps.Scheduler(optimizers, PLAN)
 
     for count, stepped in enumerate(iterations, 1):
@@ -100,7 +103,8 @@ def test_t_is_never_above_the_iterations_nor_below_the_steps_of_any_optimizer(it
 @given(st.lists(st.sampled_from(NAMES), max_size=40))
 def test_a_driver_counts_its_own_updates_and_moves_all(steps):
     optimizers = probes(NAMES)
-    scheduler, planned = ps.Scheduler(optimizers, PLAN, drive="adamw"), lines(PLAN, optimizers)
+    scheduler = ps.Scheduler(optimizers, PLAN, drive="adamw")
+    planned = lines(PLAN, optimizers)
 
     for index, name in enumerate(steps):
         count = steps[:index].count("adamw")
@@ -116,7 +120,8 @@ def test_a_driver_counts_its_own_updates_and_moves_all(steps):
 @given(st.lists(st.sampled_from([*NAMES, "step()"]), max_size=40))
 def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
     optimizers = probes(NAMES)
-    scheduler, planned = ps.Scheduler(optimizers, PLAN, drive="manual"), lines(PLAN, optimizers)
+    scheduler = ps.Scheduler(optimizers, PLAN, drive="manual")
+    planned = lines(PLAN, optimizers)
 
     for index, name in enumerate(steps):
         (scheduler if name == "step()" else optimizers[name]).step()
@@ -133,14 +138,17 @@ BY_AMOUNT = {"tokens": ps.Plan(lr='linear(1, 0.25, over="200 tokens")', clock="t
 @pytest.mark.parametrize("unit", BY_AMOUNT)
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
 def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(unit, events, random):
-    plan, model, amounts = BY_AMOUNT[unit], SharedClock(NAMES), [0]
+    plan = BY_AMOUNT[unit]
+    model = SharedClock(NAMES)
+    amounts = [0]
     (line,) = counted_plan(plan.resolve()).bindings
     optimizers = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, plan)
 
     for name, amount in events:
         if name == "kill":
-            before, optimizers = optimizers, probes(NAMES)
+            before = optimizers
+            optimizers = probes(NAMES)
             scheduler = killed(before, scheduler, optimizers, random)
         else:
             if model.number[name] == model.t:  # this step starts an update
@@ -154,14 +162,16 @@ def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(u
 
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, "report", "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
 def test_each_step_uses_the_value_at_the_last_reported_progress_also_after_kills(events, random):
-    plan, progress = ps.Plan(lr="linear(1, 0.25)", clock="progress"), 0.0
+    plan = ps.Plan(lr="linear(1, 0.25)", clock="progress")
+    progress = 0.0
     optimizers = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, plan)
     scheduler.report(progress=progress)
 
     for name, more in events:
         if name == "kill":
-            before, optimizers = optimizers, probes(NAMES)
+            before = optimizers
+            optimizers = probes(NAMES)
             scheduler = killed(before, scheduler, optimizers, random)
         elif name == "report":
             progress = min(progress + more / 100, 1.0)
@@ -220,7 +230,8 @@ def test_the_first_update_that_ends_without_an_optimizer_is_logged_once(caplog):
 
 @given(st.integers(1, 8), st.sampled_from(["ab", "abc"]))
 def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(skipped, names):
-    optimizers, logged = probes(names), []
+    optimizers = probes(names)
+    logged = []
     handler = logging.Handler()
     handler.emit = lambda record: logged.append((iteration, record.getMessage()))
     logging.getLogger("paramsched").addHandler(handler)
@@ -263,7 +274,8 @@ def test_with_a_driver_no_optimizer_is_missed(drive, caplog):
 def test_the_first_drive_of_the_log_counts_iterations_of_several_steps(caplog):
     def iterations(**options):
         optimizers = probes(["generator", "critic"])
-        scheduler, count = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=20), **options), 0
+        scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=20), **options)
+        count = 0
         while not scheduler.should_stop:
             for _ in range(5):
                 optimizers["critic"].step()

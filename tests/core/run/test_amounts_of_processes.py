@@ -63,7 +63,8 @@ def test_a_run_with_a_plateau_and_a_load_has_the_rates_and_weights_of_one_run_on
 
 
 def test_a_metric_that_is_held_follows_the_mean_of_all_processes(seen):
-    expected, m = [], 1.0
+    expected = []
+    m = 1.0
     for t in range(UPDATES):
         expected.append(0.1 * m)
         kl = sum(local_kl(rank, t) for rank in (0, 1)) / 2

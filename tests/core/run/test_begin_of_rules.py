@@ -15,7 +15,8 @@ from support.replay import replay
 from support.tables import table
 from support.updates import probe, run
 
-LOSS, ACCURACY = ps.plateau("loss", patience=0, factor=0.5), ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
+LOSS = ps.plateau("loss", patience=0, factor=0.5)
+ACCURACY = ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
 RULES = {
     "plateau": lambda **more: plateau("val", patience=0, factor=0.5, **more),
     "hold": lambda **more: hold("val", at=1.0, factor=2.0, **more),
@@ -27,7 +28,8 @@ METRICS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.1, 0.5, 1.0, 
 
 def observed(plan, metrics, **facts):
     """Return the Scheduler of a run in which each metric is observed after some more updates, and the pairs of both."""
-    optimizer, events = probe(), []
+    optimizer = probe()
+    events = []
     scheduler = ps.Scheduler(optimizer, plan, **facts)
     for updates, metric in metrics:
         run(optimizer, updates)
@@ -43,7 +45,8 @@ def observed(plan, metrics, **facts):
 )
 def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_begin_on(name, time, metrics):
     update, after = time
-    line, facts = "(warmup(4) >> constant()) * {}", ps.RunFacts(**FACTS)
+    line = "(warmup(4) >> constant()) * {}"
+    facts = ps.RunFacts(**FACTS)
     plan = ps.Plan(lr=line.format(RULES[name](after=after)))
 
     scheduler, events = observed(plan, metrics, **FACTS)
@@ -139,7 +142,8 @@ def test_a_resume_with_other_facts_continues_the_state_and_waits_for_the_new_tim
     run(first, 9)
     for _ in range(3):
         scheduler.observe(val=3.0)
-    saved, state = copy.deepcopy(first.state_dict()), scheduler.state_dict()
+    saved = copy.deepcopy(first.state_dict())
+    state = scheduler.state_dict()
     assert scheduler.value("lr") != 0.1
 
     for early in (True, False):

@@ -33,7 +33,9 @@ WARM = 3  # no compilation is allowed after this number of updates
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name, tensor):
-    plan, graphs, actual = PLANS[name], [], []
+    plan = PLANS[name]
+    graphs = []
+    actual = []
     parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
     optimizer = torch.optim.AdamW(
         [{"params": [parameter]} for parameter in parameters], lr=torch.tensor(0.1) if tensor else 0.1
@@ -64,7 +66,8 @@ def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_twelve_checkpoints_cause_no_extra_compilations():
     torch._dynamo.reset()
-    parameter, graphs = torch.nn.Parameter(torch.ones(3)), []
+    parameter = torch.nn.Parameter(torch.ones(3))
+    graphs = []
     optimizer = torch.optim.AdamW([parameter], lr=torch.tensor(0.1))
     plan = ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0), total=100)
     scheduler = ps.Scheduler(optimizer, plan)
@@ -110,7 +113,9 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_token_clock_causes_no_extra_compilations(reported):
     plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", total="9000 tokens")
-    graphs, actual, amounts = [], [], []
+    graphs = []
+    actual = []
+    amounts = []
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.AdamW([weight], lr=0.1)
     torch._dynamo.reset()
@@ -193,10 +198,12 @@ def capturing(monkeypatch):
 @pytest.mark.parametrize("names", ["one", "two"])
 @pytest.mark.parametrize("first", [True, False], ids=["first step", "later step"])
 def test_a_captured_step_that_would_be_counted_is_refused_and_counts_nothing(capturing, names, first):
-    optimizer, second = probe(), probe()
+    optimizer = probe()
+    second = probe()
     scheduler = ps.Scheduler(optimizer if names == "one" else {"a": optimizer, "b": second}, LINE)
     if not first:
-        run(optimizer, 1), run(second, 1)
+        run(optimizer, 1)
+        run(second, 1)
 
     capturing.append("on")
     with pytest.raises(InvalidArgument, match=r'replays call no hooks.*drive="manual"') as refused:

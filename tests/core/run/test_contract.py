@@ -82,7 +82,8 @@ def test_last_lr_of_tensors_is_a_copy():
 
 def test_other_base_lrs_are_refused_with_lines_that_set_them():
     optimizer = probe({"lr": 0.1})
-    scheduler, (group,) = ps.Scheduler(optimizer, PLAN), optimizer.param_groups
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    (group,) = optimizer.param_groups
     run(optimizer, 2)
 
     scheduler.base_lrs = [0.1]  # as before

@@ -142,7 +142,8 @@ def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names)
         scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**FACTS[0]))
         run(model, optimizer, scheduler, 2)
         report(scheduler, 1)
-        state, groups = scheduler.state_dict(), optimizer.state_dict()["param_groups"]
+        state = scheduler.state_dict()
+        groups = optimizer.state_dict()["param_groups"]
         assert flatten_state_dict(state)[0].keys() == state.keys()
         forms |= {frozenset(state), *(frozenset(group) - {"initial_lr"} for group in groups)}  # only of a planned lr
         for group in groups:

@@ -117,7 +117,11 @@ def load(name: str, world: int, folder: Path) -> Any:
 
 
 def main() -> None:
-    what, address, rank, world, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+    what = sys.argv[1]
+    address = sys.argv[2]
+    rank = int(sys.argv[3])
+    world = int(sys.argv[4])
+    folder = Path(sys.argv[5])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
     if what == "save":
         for name in CASES:

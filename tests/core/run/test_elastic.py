@@ -26,7 +26,8 @@ from support.ports import free_port
 
 # ---------------------------------------------------------------------- in each process
 
-BATCH, SAVED_AT = 4, 320
+BATCH = 4
+SAVED_AT = 320
 """Samples of a process in each update, and the amount at which the first run is saved."""
 
 PLANS = {
@@ -75,7 +76,8 @@ def train(strategy: str, unit: str, folder: Path, resumes: bool) -> list[list[fl
     model, optimizer = distributed(strategy)
     facts = {"batch_size": BATCH * dist.get_world_size()} if unit == "samples" else {}
     scheduler = ps.Scheduler(optimizer, PLANS[unit], **facts)
-    path, seen = folder / f"{strategy} {unit}", []
+    path = folder / f"{strategy} {unit}"
+    seen = []
     if resumes:
         load(strategy, model, optimizer, path)
     inner = optimizer.optim if strategy == "zero" else optimizer
@@ -100,7 +102,8 @@ def train(strategy: str, unit: str, folder: Path, resumes: bool) -> list[list[fl
 
 
 def main() -> None:
-    run, folder = sys.argv[1], Path(sys.argv[2])
+    run = sys.argv[1]
+    folder = Path(sys.argv[2])
     dist.init_process_group("gloo")
     messages: list[logging.LogRecord] = []
     logging.getLogger("paramsched").addHandler(handler := logging.Handler())
@@ -138,7 +141,8 @@ def torchrun(run, count, folder):
 @pytest.fixture(scope="module", params=[(4, 2), (2, 4)], ids=["4 to 2", "2 to 4"])
 def ranks(request, tmp_path_factory):
     """Return the results of each rank before and after the kill, and the numbers of processes."""
-    folder, (before, after) = tmp_path_factory.mktemp("elastic"), request.param
+    folder = tmp_path_factory.mktemp("elastic")
+    before, after = request.param
     return torchrun("first", before, folder), torchrun("again", after, folder), (before, after)
 
 
@@ -149,7 +153,8 @@ def test_every_update_uses_the_value_of_its_amount(strategy, unit, ranks):
     seen = np.array(first[0][name] + again[0][name])
     amounts = seen[:, 0]
     schedules = {binding.name: binding.schedule for binding in counted_plan(PLANS[unit].resolve()).bindings}
-    lr, decay = schedules["lr"](amounts, 0.1), schedules["weight_decay"](amounts, 0.01)
+    lr = schedules["lr"](amounts, 0.1)
+    decay = schedules["weight_decay"](amounts, 0.01)
 
     assert all(answers[name] == first[0][name] for answers in first)
     assert all(answers[name] == again[0][name] for answers in again)

@@ -69,7 +69,8 @@ def test_the_first_update_after_the_end_warns(begin, updates):
 
 @pytest.mark.parametrize(("saved", "later"), [(TOTAL - 3, 4), (TOTAL, 1)])
 def test_a_resumed_run_warns_at_the_same_update(saved, later):
-    step, optimizer = by_hooks(), sgd()
+    step = by_hooks()
+    optimizer = sgd()
     reported_at(step, saved)
     ps.Scheduler(optimizer, "cosine()", total=TOTAL)
     optimizer.load_state_dict(step.__self__.state_dict())
@@ -79,7 +80,8 @@ def test_a_resumed_run_warns_at_the_same_update(saved, later):
 
 def test_the_end_of_a_plan_in_tokens_is_that_of_its_tokens_in_a_run_that_resumes_with_other_batches(recwarn):
     plan = ps.Plan(lr="linear()", clock="tokens", total="1000 tokens")
-    optimizer, second = sgd(), sgd()
+    optimizer = sgd()
+    second = sgd()
     scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=10)
     for _ in range(40):
         optimizer.step()

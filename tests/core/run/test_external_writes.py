@@ -47,9 +47,11 @@ LEFT_IN_PLACE = {
 @pytest.mark.parametrize("name", LEFT_IN_PLACE)
 @pytest.mark.parametrize("every", [1, 7])
 def test_a_scheduler_that_was_left_in_place_is_reported_once_and_its_values_are_used_once(name, every, caplog):
-    optimizer, plan = probe(lr=0.1), ps.Plan(lr="warmup(10) >> cosine(to=0.1)", total=100)
+    optimizer = probe(lr=0.1)
+    plan = ps.Plan(lr="warmup(10) >> cosine(to=0.1)", total=100)
     expected = planned(plan, {"lr": 0.1})
-    scheduler, step = ps.Scheduler(optimizer, plan), LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
+    scheduler = ps.Scheduler(optimizer, plan)
+    step = LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
     optimizer.param_groups[0]["lr"] = expected[0]  # which torch's scheduler has replaced
 
     written = {}
@@ -169,7 +171,8 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
     optimizer = without_momentum(*groups)
     scheduler = ps.Scheduler(optimizer, plan)
     run(optimizer, after)
-    field, name = ("lr" if entry == "lr" else "betas[0]"), groups[index].get("name", index)
+    field = "lr" if entry == "lr" else "betas[0]"
+    name = groups[index].get("name", index)
     before = optimizer.param_groups[index][entry]
     value, actual = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
 
@@ -282,7 +285,8 @@ def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(cloc
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 def test_an_error_of_the_function_of_a_target_is_raised_and_the_plan_continues(clock, error, drive):
-    written, fails = [], [False]
+    written = []
+    fails = [False]
 
     def write(value):
         if fails[0]:

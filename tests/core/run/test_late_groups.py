@@ -146,7 +146,8 @@ def test_an_optional_line_changes_no_base(line):
 @pytest.mark.parametrize("saved", [9, 14])
 @pytest.mark.filterwarnings("ignore:base of lr in .* in the checkpoint, 0.9 in the code")
 def test_a_run_with_an_added_group_resumes_in_each_order(order, saved):
-    whole, (optimizer, scheduler) = grown()[0], grown(updates=saved)
+    whole = grown()[0]
+    optimizer, scheduler = grown(updates=saved)
     states = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict()
     resumed = probe({"lr": 0.9})
     for action in order.split():
@@ -204,7 +205,8 @@ def turn_round(optimizer):
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
 def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exchange):
-    reported, line = [], ps.linear(1.0, 0.0)
+    reported = []
+    line = ps.linear(1.0, 0.0)
     plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, reported.append), line), lr=line, total=50)
     optimizer = probe({"lr": 0.1}, {"lr": 0.2})
     scheduler = ps.Scheduler(optimizer, plan, drive=drive)
@@ -411,7 +413,8 @@ def test_a_late_group_that_the_step_refuses_does_not_prevent_a_checkpoint(drive,
     optimizer.param_groups.append(added)
     before = dict(added)
 
-    of_optimizer, of_scheduler = optimizer.state_dict(), scheduler.state_dict()
+    of_optimizer = optimizer.state_dict()
+    of_scheduler = scheduler.state_dict()
 
     with pytest.raises(ParamschedError):
         step()
@@ -469,8 +472,10 @@ def test_groups_of_two_kinds_are_scheduled_as_two_optimizers(algorithms, drive):
         for optimizer in optimizers:
             optimizer.step()
 
-    mixed, several = Mixed(*algorithms), {f"o{index}": Mixed(algorithm) for index, algorithm in enumerate(algorithms)}
-    of_one, of_several = ps.Scheduler(mixed, MIXED, drive=drive), ps.Scheduler(several, MIXED, drive=drive)
+    mixed = Mixed(*algorithms)
+    several = {f"o{index}": Mixed(algorithm) for index, algorithm in enumerate(algorithms)}
+    of_one = ps.Scheduler(mixed, MIXED, drive=drive)
+    of_several = ps.Scheduler(several, MIXED, drive=drive)
     step([mixed], of_one)
     step(several.values(), of_several)
     resumed = Mixed(*algorithms)
@@ -500,7 +505,8 @@ def test_an_added_group_of_another_kind_continues_as_after_a_resume(algorithms, 
     optimizer.add_param_group(Mixed.new(late))
     resumed, again = started(*algorithms, late)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    run(optimizer, 3), run(resumed, 3)
+    run(optimizer, 3)
+    run(resumed, 3)
 
     now = [planned_entries(group) for group in optimizer.param_groups]
     assert now == [planned_entries(group) for group in resumed.param_groups]

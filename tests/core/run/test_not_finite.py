@@ -197,7 +197,8 @@ def test_values_are_refused_before_they_are_read():
     growing = ps.Binding(ps.Target("x", 1.0, written.append), GROWING)
     with pytest.raises(PlanError):
         ps.Values({"kl": "warmup(3) ** -1"}, total=9)
-    values, with_target = ps.Values({"kl": GROWING, "steady": "constant()"}), ps.Values(ps.Plan(growing))
+    values = ps.Values({"kl": GROWING, "steady": "constant()"})
+    with_target = ps.Values(ps.Plan(growing))
     values.advance(3)
     with_target.advance(2)
 

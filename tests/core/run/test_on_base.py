@@ -68,7 +68,8 @@ def test_the_history_replays_every_past_value():
     second, scheduler = resumed(third, ("scheduler", "optimizer"), lr=2e-4)
     run(second, 20)
 
-    actual, base = [], None
+    actual = []
+    base = None
     entries = json.loads(json.dumps(scheduler.history))
     for entry, after in itertools.pairwise([*entries, [80]]):
         base = entry[3]["bases"]["lr"]["0"]
@@ -139,7 +140,8 @@ def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
 
     both, scheduler = started(1e-3)
     for _ in range(40):
-        both["a"].step(), both["b"].step()
+        both["a"].step()
+        both["b"].step()
     if behind:
         both["a"].step()
     saved = copy.deepcopy({name: optimizer.state_dict() for name, optimizer in both.items()})
@@ -152,7 +154,8 @@ def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
     if behind:
         both["b"].step()
     for _ in range(3):
-        both["a"].step(), both["b"].step()
+        both["a"].step()
+        both["b"].step()
 
     t = 40 + behind
     assert used(both["a"]) == NEW[t : t + 3]
@@ -172,7 +175,8 @@ def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
 )
 @pytest.mark.parametrize("updates", [0, 1])
 def test_the_bases_of_the_code_belong_to_the_groups_and_not_to_their_places(change, bases, updates):
-    optimizer, saved = probe({"lr": 5e-4}, {"lr": 7e-4}), probe(*[{"lr": 1e-3} for _ in bases])
+    optimizer = probe({"lr": 5e-4}, {"lr": 7e-4})
+    saved = probe(*[{"lr": 1e-3} for _ in bases])
     scheduler = ps.Scheduler(optimizer, PLAN, on_base="code")
     ps.Scheduler(saved, PLAN)
     run(saved, 40)

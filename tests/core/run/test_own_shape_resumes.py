@@ -69,7 +69,9 @@ def test_a_function_that_returns_other_values_than_at_the_save_is_reported_once(
         ps.Scheduler(optimizer, line, total=TOTAL)
         for _ in range(10):
             optimizer.step()
-        before, after, same = adamw(), adamw(), adamw()
+        before = adamw()
+        after = adamw()
+        same = adamw()
         before.load_state_dict(optimizer.state_dict())
         defined(3)
 

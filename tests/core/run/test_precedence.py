@@ -22,7 +22,8 @@ from support.spread import every
 from support.tables import table
 from support.updates import planned, probe, run, used
 
-AT, REST = 7, 6
+AT = 7
+REST = 6
 ORDERS = ["SO", "OS", "SOR", "SRO", "OSR", "SR"]
 """S: construct the Scheduler; O: load the optimizers; R: load the Scheduler's state."""
 POLICIES: dict[str, Any] = {
@@ -145,7 +146,8 @@ def resumed(
 @pytest.mark.filterwarnings("ignore:.* takes 14950% of the total")
 def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(caplog, name, order, policy, changed):
     caplog.clear()
-    case, choice = CASES[name], POLICIES[policy]
+    case = CASES[name]
+    choice = POLICIES[policy]
     new = case.new if changed else case.old
     differs = changed or not case.has_text
     if differs and choice == "error":
@@ -201,7 +203,8 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
     recwarn.clear()
     state = probe(lr=0.025).state_dict()
     state["param_groups"][0] |= entries
-    optimizer, linear = probe(lr=0.1), ps.Plan(lr="linear()", weight_decay="linear()", total="2 epochs")
+    optimizer = probe(lr=0.1)
+    linear = ps.Plan(lr="linear()", weight_decay="linear()", total="2 epochs")
     if order == "OS":
         optimizer.load_state_dict(state)
     scheduler = ps.Scheduler(optimizer, linear, t=t, steps_per_epoch=10)
@@ -227,7 +230,8 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
 def test_a_copy_has_the_count_and_the_bases_and_says_that_its_plan_is_unknown(caplog, way, name, choice, changed):
     caplog.clear()
     case = CASES[name]
-    new, original = (case.new if changed else case.old), Run(case)
+    new = case.new if changed else case.old
+    original = Run(case)
     original.construct(case.old)
     original.go(0, AT)
     copied = Run(case)
@@ -289,7 +293,8 @@ WRITERS = [assign_entries, replace_groups, set_state]
 @table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
 def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_step(caplog, write, name, policy, changed):
     caplog.clear()
-    case, choice = CASES[name], POLICIES[policy]
+    case = CASES[name]
+    choice = POLICIES[policy]
     new = case.new if changed else case.old
     states, _ = saved(case)
     run = resumed(case, new, "S", (states, None), on_change=choice)
@@ -334,7 +339,8 @@ def test_an_update_by_hand_continues_from_a_state_that_other_code_wrote(write):
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.filterwarnings("ignore:the run is at update 7, from the checkpoint of b")
 def test_an_optimizer_that_is_behind_continues_from_a_state_that_other_code_wrote(write):
-    case, first = CASES["several"], Run(CASES["several"])
+    case = CASES["several"]
+    first = Run(CASES["several"])
     first.construct(case.old)
     first.go(0, AT).optimizers["a"].step()
     states = copy.deepcopy({name: optimizer.state_dict() for name, optimizer in first.optimizers.items()})
@@ -466,7 +472,8 @@ def test_a_checkpoint_that_lacks_a_group_or_a_field_changes_nothing(spoil, error
 @pytest.mark.parametrize("facts", [{"total": 20}, {"steps_per_epoch": 10}])
 def test_run_facts_that_a_plan_does_not_need_are_no_change(caplog, facts):
     plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), total=20)
-    optimizer, resumed = probe(), probe()
+    optimizer = probe()
+    resumed = probe()
     ps.Scheduler(optimizer, plan)
     scheduler = ps.Scheduler(resumed, plan, on_change="error", **facts)
 
@@ -490,7 +497,8 @@ def test_a_plan_with_an_unregistered_shape_is_logged_and_the_codes_plan_is_used(
 
 
 def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
-    predicate, state = CASES["function"].old, of_two_groups(AT)[3]
+    predicate = CASES["function"].old
+    state = of_two_groups(AT)[3]
     strict, scheduler = (of_two_groups(plan=predicate, on_change=choice)[1] for choice in ("error", "new"))
 
     with pytest.raises(PlanChanged, match="lr: warmup"):
@@ -508,7 +516,8 @@ def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
     ),
 )
 def test_a_count_that_another_library_has_stored_as_another_type_is_read(value, loads_first):
-    state, optimizer = of_two_groups(AT)[2], probe(*BASES)
+    state = of_two_groups(AT)[2]
+    optimizer = probe(*BASES)
     for group in state["param_groups"]:
         group["paramsched_t"] = value
     if loads_first:

@@ -43,12 +43,17 @@ def lr_of(optimizer, index=0):
 def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actions, data):
     """The model: a count, a progress, and whether the progress is known."""
     optimizer, scheduler = built(drive=drive)
-    expected, t, progress, is_known, saved = [], 0, 0.0, False, []
+    expected = []
+    t = 0
+    progress = 0.0
+    is_known = False
+    saved = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for action in actions:
             if action == "report":
-                progress, is_known = max(progress, data.draw(st.sampled_from(PLACES))), True
+                progress = max(progress, data.draw(st.sampled_from(PLACES)))
+                is_known = True
                 scheduler.report(progress=progress)
                 assert lr_of(optimizer) == lr_at(progress)
             elif action == "report back" and is_known:
@@ -64,7 +69,9 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
                 del optimizer.found_inf
                 del optimizer.used[-1]
             elif action == "seek":
-                t, progress, is_known = data.draw(st.integers(1, 100)), data.draw(st.sampled_from(PLACES)), True
+                t = data.draw(st.integers(1, 100))
+                progress = data.draw(st.sampled_from(PLACES))
+                is_known = True
                 scheduler.seek(t, progress=progress)
             elif action in ("optimizer", "scheduler") and t:
                 saved.append((action, t, progress, copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))))
@@ -140,8 +147,10 @@ def test_a_report_reaches_all_optimizers(drive):
 def test_any_order_of_steps_reports_and_restarts(actions, data):
     """All fields follow the last report."""
     plan = ps.Plan(lr="linear(1, 0)", clock="progress")
-    optimizers, model = probes("ab"), SharedClock("ab")
-    scheduler, progress = ps.Scheduler(optimizers, plan), 0.1
+    optimizers = probes("ab")
+    model = SharedClock("ab")
+    scheduler = ps.Scheduler(optimizers, plan)
+    progress = 0.1
     scheduler.report(progress=progress)
     for action in actions:
         if action == "report":

@@ -163,7 +163,8 @@ def test_groups_with_other_names_in_the_same_places_are_warned_of_before_the_loa
     def optimizer_of(names):
         return probe(*({"lr": 0.1} | ({} if name is None else {"name": name}) for name in names))
 
-    first, second = optimizer_of(saved), optimizer_of(present)
+    first = optimizer_of(saved)
+    second = optimizer_of(present)
     ps.Scheduler(first, "linear()", total=10)
     run(first, 3)
     scheduler = ps.Scheduler(second, "linear()", total=10, strict=strict)

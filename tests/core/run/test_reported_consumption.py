@@ -51,7 +51,8 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
         )
         for optimizer, values in zip(optimizers, seen, strict=True)
     )  # fmt: skip
-    amounts, total = [*range(80), *[500] * 50, *range(600, 720), 7], 0  # more updates than one block holds
+    amounts = [*range(80), *[500] * 50, *range(600, 720), 7]  # more updates than one block holds
+    total = 0
     for t, tokens in enumerate(amounts):
         noticed = contextlib.nullcontext()
         if t == 190:

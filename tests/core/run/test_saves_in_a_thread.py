@@ -87,7 +87,8 @@ def test_a_save_at_any_line_of_an_update_changes_no_value(case: str, count: int)
 @pytest.mark.filterwarnings("error")
 def test_an_update_at_any_line_of_a_save_is_counted(case: str, count: int) -> None:
     optimizers, scheduler = run_of(case, count)
-    name, lines = next(iter(optimizers)), 0
+    name = next(iter(optimizers))
+    lines = 0
 
     def update(line: int) -> Callable[[], None]:
         def step() -> None:

@@ -45,7 +45,8 @@ def test_reported_consumption_is_counted_once_per_update(drive):
     plan = ps.Plan(lr="linear(1, 0, over='100 tokens')", weight_decay=1.0, clock="tokens")
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, plan, drive=drive)
-    expected, amount = [], 0
+    expected = []
+    amount = 0
     for tokens in (10, 10, 20, 5, 5, 5):
         scheduler.consumed(tokens=tokens)
         expected.append(1 - amount / 100)
@@ -119,7 +120,8 @@ def test_deleting_one_optimizer_frees_its_memory_and_the_other_one_continues():
     scheduler = ps.Scheduler(optimizers, PLAN)
     for optimizer in optimizers.values():
         run(optimizer, 1)
-    freed, kept = weakref.ref(optimizers["a"].param_groups[0]["params"][0]), optimizers["b"]
+    freed = weakref.ref(optimizers["a"].param_groups[0]["params"][0])
+    kept = optimizers["b"]
     planned = lines(PLAN, optimizers)["b"]
     gc.disable()
     try:

@@ -73,7 +73,8 @@ def test_a_run_resumes_exactly_after_a_kill_between_any_two_steps(plan, count, o
 
 @given(st.integers(0, 20))
 def test_the_state_of_the_scheduler_alone_is_exact_after_a_kill_between_two_steps(count):
-    optimizers, resumed = probes(NAMES), probes(NAMES)
+    optimizers = probes(NAMES)
+    resumed = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, PLAN)
     steps_until(optimizers, scheduler, count)
     again = ps.Scheduler({name: resumed[name] for name in reversed(NAMES)}, PLAN)
@@ -117,11 +118,13 @@ def numbers(optimizers):
 def test_loads_set_the_update_of_each_optimizer(drive, actions, expected):
     """In `actions`, a10 loads the state that a had after 10 updates, a= its own state; a is a step and 4 a seek."""
     expected = {word[0]: int(word[1:]) for word in expected.split()}
-    optimizers, planned = probes(expected), lines(PLAN, probes(expected))
+    optimizers = probes(expected)
+    planned = lines(PLAN, probes(expected))
     scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
 
     for action in actions.split():
-        optimizer, number = optimizers.get(action[0]), action[1:]
+        optimizer = optimizers.get(action[0])
+        number = action[1:]
         if optimizer is None:
             scheduler.seek(int(action))
         elif number:
@@ -215,7 +218,8 @@ def test_a_load_of_the_own_state_between_two_steps_is_silent(name, recwarn):
 
 
 def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
-    optimizers, later = probes("ab"), probes("ab")
+    optimizers = probes("ab")
+    later = probes("ab")
     optimizers["a"].load_state_dict(saved_at(10, "ab")["a"])
     scheduler = ps.Scheduler(optimizers, PLAN)
     resumed = ps.Scheduler(later, PLAN)
@@ -228,7 +232,8 @@ def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
 
 
 def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_it_joins():
-    optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
+    optimizers = probes("ab")
+    plain = probes("b")["b"].state_dict()
     ps.Scheduler(optimizers, PLAN).seek(5)
     scheduler = ps.Scheduler(
         optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", weight_decay="linear()", total=64)
@@ -283,7 +288,8 @@ def test_messages_about_counts_plans_and_groups_name_several_optimizers(caplog):
 
 
 def test_a_state_of_one_optimizer_the_reverse_and_one_of_torch_are_refused():
-    single, several = ps.Scheduler(probe(), PLAN), ps.Scheduler(probes("ab"), PLAN)
+    single = ps.Scheduler(probe(), PLAN)
+    several = ps.Scheduler(probes("ab"), PLAN)
     run(single.optimizer, 3)
 
     step_lr = torch.optim.lr_scheduler.StepLR(probe(), 10)
@@ -344,7 +350,8 @@ def test_the_state_is_small_and_plain():
 
 
 def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lacks():
-    first, optimizers = probes("ab"), probes("ab")
+    first = probes("ab")
+    optimizers = probes("ab")
     scheduler = ps.Scheduler(first, PLAN)
     steps_until(first, scheduler, 6)
     again = ps.Scheduler(optimizers, ps.Plan(lr="linear(1, 0)", total=64), on_change="checkpoint")
@@ -412,8 +419,10 @@ def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, lo
         return {f"o{index}": probe({}, {}, lr=lr * (1 + index)) for index in range(count)}
 
     plan = ps.Plan(lr="cosine()", weight_decay="linear()", total=100)
-    first, second = new_optimizers(0.1), new_optimizers(0.2)
-    before, after = ps.Scheduler(first, plan), ps.Scheduler(second, plan)
+    first = new_optimizers(0.1)
+    second = new_optimizers(0.2)
+    before = ps.Scheduler(first, plan)
+    after = ps.Scheduler(second, plan)
     for optimizer in first.values():
         optimizer.step()
     recwarn.clear()
@@ -454,7 +463,8 @@ def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
 
     optimizers = probes(NAMES)
     steps_until(optimizers, ps.Scheduler(optimizers, plan([])), 15)
-    resumed, written = probes(NAMES), []
+    resumed = probes(NAMES)
+    written = []
     ps.Scheduler(resumed, plan(written))
 
     resumed["adamw"].load_state_dict(states(optimizers)["adamw"])
@@ -468,7 +478,8 @@ def made_of_two():
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_the_own_state_may_be_loaded_again_under_another_plan(order):
-    optimizers, again = made_of_two(), made_of_two()
+    optimizers = made_of_two()
+    again = made_of_two()
     scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100))
     steps_until(optimizers, scheduler, 7)
     resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", total=100))

@@ -199,7 +199,8 @@ def test_a_plan_that_cannot_be_read_here_is_reported_once_and_that_of_the_code_c
 
 @pytest.mark.parametrize("several", [False, True])
 def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
-    optimizer, second = probe({"lr": 0.1}, {"lr": 0.5}), probe(lr=0.7)
+    optimizer = probe({"lr": 0.1}, {"lr": 0.5})
+    second = probe(lr=0.7)
     optimizers = {"a": optimizer, "b": second} if several else {"a": optimizer}
     scheduler = ps.Scheduler(optimizers if several else optimizer, ps.Plan(lr=ps.linear(), total=10))
     for trained in optimizers.values():
@@ -337,7 +338,8 @@ def test_a_report_without_the_amount_before_it_is_rejected():
 )
 def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(entry, value, message):
     plan = ps.Plan(lr="linear()", total=10)
-    saved, optimizer = probe(), probe(lr=0.5)
+    saved = probe()
+    optimizer = probe(lr=0.5)
     ps.Scheduler(saved, plan)
     scheduler = ps.Scheduler(optimizer, plan)
     before = snapshot(optimizer, scheduler)
@@ -376,7 +378,8 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
 )
 def test_a_damaged_record_of_an_optimizer_is_rejected_before_it_changes(changes):
     plan = ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens")
-    saved, optimizer = probe(), probe(lr=0.5)
+    saved = probe()
+    optimizer = probe(lr=0.5)
     for trained in (saved, optimizer):
         ps.Scheduler(trained, plan, tokens_per_step=5)
     run(saved, 3)

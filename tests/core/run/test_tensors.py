@@ -8,7 +8,8 @@ from paramsched.core.fields import Field
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=20)
-F32, F64 = torch.float32, torch.float64
+F32 = torch.float32
+F64 = torch.float64
 
 
 def rounded(values, dtype=F32):
@@ -37,8 +38,10 @@ def test_a_load_fills_the_tensors_that_the_groups_had(groups, position):
     field = ["lr", "betas[0]"][position]
     plan = ps.Plan(ps.Binding(field, ps.linear(1.0, 0.5)), total=20)
     first, again = (probe(*[entry() for _ in range(groups)]) for _ in range(2))
-    ps.Scheduler(first, plan), ps.Scheduler(again, plan)
-    run(first, 7), run(again, 2)
+    ps.Scheduler(first, plan)
+    ps.Scheduler(again, plan)
+    run(first, 7)
+    run(again, 2)
     held = [Field.of(field).read(group) for group in again.param_groups]
 
     again.load_state_dict(first.state_dict())
@@ -72,12 +75,15 @@ def test_some_of_the_tensors_of_an_earlier_plan_get_a_vector_of_their_own():
 @pytest.mark.filterwarnings("ignore:base of lr in group 0. 0.1 in the checkpoint, 0.10000000149")
 def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
     for lr in (torch.tensor(0.1, dtype=F64), 0.1):
-        saved, optimizer = probe(lr=lr), probe(lr=torch.tensor(0.1))
-        ps.Scheduler(saved, PLAN), ps.Scheduler(optimizer, PLAN)
+        saved = probe(lr=lr)
+        optimizer = probe(lr=torch.tensor(0.1))
+        ps.Scheduler(saved, PLAN)
+        ps.Scheduler(optimizer, PLAN)
         run(saved, 4)
 
         optimizer.load_state_dict(saved.state_dict())
-        run(saved, 1), run(optimizer, 1)
+        run(saved, 1)
+        run(optimizer, 1)
 
         assert used(optimizer) == used(saved)[-1:]
 

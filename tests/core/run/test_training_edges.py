@@ -118,7 +118,8 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
         def note(self, optimizer):
             self.calls += 1
 
-    optimizer, library = sgd(), Other()
+    optimizer = sgd()
+    library = Other()
     optimizer.register_load_state_dict_post_hook(library.note)
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", total=10))
     optimizer.step()
@@ -285,7 +286,8 @@ def test_a_copy_of_model_optimizer_and_scheduler_continues_independently(copied)
     assert scheduler2.optimizer is optimizer2
     assert (scheduler2.states, scheduler2.last_epoch) == (scheduler.states, 3)
     assert scheduler2.get_last_lr() == scheduler.get_last_lr()
-    originals, copies = train(model, optimizer, 4), train(model2, optimizer2, 6)
+    originals = train(model, optimizer, 4)
+    copies = train(model2, optimizer2, 6)
     assert copies[:4] == originals
     assert (scheduler.last_epoch, scheduler2.last_epoch) == (7, 9)
     torch.testing.assert_close(

@@ -56,7 +56,8 @@ class Wrapper:
     """A wrapper with a step of its own, around an optimizer that has the hooks."""
 
     def __init__(self, optimizer):
-        self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+        self.optimizer = optimizer
+        self.param_groups = optimizer.param_groups
 
     step = own_step
 
@@ -153,7 +154,8 @@ def resumed():
 
 
 def one_of_several():
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     return attach({"a": first, "b": second}, drive="manual"), second
 
 
@@ -188,7 +190,8 @@ def test_a_run_without_an_update_whose_parameters_are_trained_is_reported(begin)
 
 
 def trained_by_the_other():
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     scheduler = attach({"g": first, "d": second}, drive="g")
     train(second, TOTAL)
     return scheduler
@@ -352,8 +355,10 @@ STEPS = st.lists(
 @given(STEPS)
 def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_position(steps):
     optimizer = sgd()
-    scheduler, parameters = attach(optimizer, drive="manual"), optimizer.param_groups[0]["params"]
-    writes, has_moved = 0, False
+    scheduler = attach(optimizer, drive="manual")
+    parameters = optimizer.param_groups[0]["params"]
+    writes = 0
+    has_moved = False
     for action, count in steps:
         if action == "write":
             with torch.no_grad():
@@ -378,7 +383,8 @@ def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_positio
 
 def loop(scheduler, step):
     """Train until the Scheduler stops; return the iterations before its warnings, and the number of iterations."""
-    warned, iterations = [], 0
+    warned = []
+    iterations = 0
     while iterations < 5 * TOTAL:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -413,7 +419,8 @@ def test_should_stop_raises_the_warning_with_strict_and_the_position_stays():
 
 @pytest.mark.parametrize("drive", ["g", "manual"])
 def test_a_loop_that_trains_another_optimizer_first_ends_in_silence(drive):
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     scheduler = attach({"g": first, "d": second}, drive=drive)
 
     def step(iteration):
@@ -446,7 +453,8 @@ def test_a_loop_with_an_update_per_epoch_ends_in_silence():
 
 
 def counted(drive):
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     scheduler = attach({"g": first, "d": second}, drive=drive)
     train(second if drive == "optimizer" else first, 1, scheduler.step)
     return scheduler

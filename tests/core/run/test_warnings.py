@@ -165,7 +165,8 @@ def test_strict_is_a_boolean(strict):
 
 def said(recwarn, caplog, optimizer, plan=PLAN, **arguments):
     warnings.simplefilter("always")  # within `recwarn`
-    recwarn.clear(), caplog.clear()
+    recwarn.clear()
+    caplog.clear()
     scheduler = ps.Scheduler(optimizer, plan, **arguments)
     return scheduler, [str(warning.message) for warning in recwarn] + caplog.messages
 
@@ -174,13 +175,15 @@ def said(recwarn, caplog, optimizer, plan=PLAN, **arguments):
 def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
     optimizer = probe({"initial_lr": 0.1})
     scheduler, first = said(recwarn, caplog, optimizer, t=t)
-    state, saved = scheduler.state_dict(), optimizer.state_dict()
+    state = scheduler.state_dict()
+    saved = optimizer.state_dict()
     text = f"the optimizer has completed {t} updates, but the plan ends after 10: its last values are kept"
     actual = [first]
     for load in (lambda new, again: new.load_state_dict(saved), lambda new, again: again.load_state_dict(state)):
         new = probe()
         again, _ = said(recwarn, caplog, new)
-        recwarn.clear(), caplog.clear()
+        recwarn.clear()
+        caplog.clear()
         load(new, again)
         actual.append([str(warning.message) for warning in recwarn])
 
@@ -287,7 +290,8 @@ def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
     backend, rank, level, caplog, recwarn, monkeypatch
 ):
     caplog.set_level(logging.INFO, "paramsched")
-    first, second = sgd(), sgd(lr=0.3)
+    first = sgd()
+    second = sgd(lr=0.3)
     ps.Scheduler(first, ps.Plan(lr="cosine()", total=TOTAL))
     first.step()
     for name, value in {"is_initialized": True, "get_backend": backend, "get_rank": rank}.items():
@@ -353,7 +357,9 @@ def test_a_metric_of_a_rule_and_a_step_without_one_are_silent(recwarn):
     scheduler = ps.Scheduler(optimizer, "plateau('val_loss')", total=10)
     plain = ps.Scheduler(second := probe(), "linear()", total=10)
     for _ in range(3):
-        optimizer.step(), second.step()
-        scheduler.step(0.3), plain.step()
+        optimizer.step()
+        second.step()
+        scheduler.step(0.3)
+        plain.step()
 
     assert [str(warning.message) for warning in recwarn if warning.category is ps.PlanWarning] == []

@@ -32,7 +32,8 @@ LISTS = {"multistep": [10, 20], "table": [1.0, 0.5]}
 
 def signature(builder):
     """Return the signature of a builder with its annotations, in place of the texts that `help` shows."""
-    shown, hints = shown_signature(builder), get_type_hints(builder)
+    shown = shown_signature(builder)
+    hints = get_type_hints(builder)
     return Signature([parameter.replace(annotation=hints[parameter.name]) for parameter in shown.parameters.values()])
 
 
@@ -77,7 +78,8 @@ def description(name, parameter):
 
 def excluded(name, parameter):
     """Return arguments that are invalid by the annotation or the documentation of a parameter."""
-    annotation, text = without_none(parameter.annotation), description(name, parameter.name)
+    annotation = without_none(parameter.annotation)
+    text = description(name, parameter.name)
     optional = NoneType in get_args(parameter.annotation)
     wrong = []
     if annotation is float or is_level(annotation):
@@ -114,7 +116,8 @@ def cases():
 
 def calls_with_excluded(name, parameter):
     """Return functions that call a builder, each with another invalid argument; and one call with valid arguments."""
-    builder, values = BUILDERS[name], arguments(name)
+    builder = BUILDERS[name]
+    values = arguments(name)
     wrong = excluded(name, signature(builder).parameters[parameter])
     return [partial(builder, **values | {parameter: value}) for value in wrong], partial(builder, **values)
 

@@ -51,7 +51,8 @@ def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
 def test_a_stage_with_lengths_has_the_bits_of_the_stage_also_beside_a_stage_that_is_not_affine(stage):
     line = "warmup(5) >> {} >> minimum(linear(over=20), constant(absolute(0.02)))"
     plain, wrapped = (parse(line.format(text)) for text in (stage, f"with_lengths({stage})"))
-    alone, times = parse(stage), np.arange(12)
+    alone = parse(stage)
+    times = np.arange(12)
 
     for base in (0.1, 0.3, 7.3):
         assert np.array_equal(plain(times + 5, base=base), alone(times, base=base))
@@ -74,7 +75,8 @@ CURVES = [
 
 @table(("curve", "index"), [(curve, "t/n") for curve in CURVES] + [("cosine", index) for index in get_args(Index)])
 def test_a_factor_has_the_bits_of_an_array(curve, index):
-    times, many = [0, 1, 2, 3, 6, 7, 8, 9, 30], np.arange(31)
+    times = [0, 1, 2, 3, 6, 7, 8, 9, 30]
+    many = np.arange(31)
     for (first, last), length in product(ENDS, (0, 1, 2, 7)):
         line = f"anneal({first}, {last}, {length}, curves.{curve}, '{index}')"
         schedule = parse(f"constant(0.5, over=2) >> {line} >> constant(0.1)")

@@ -83,7 +83,8 @@ def test_noam_equals_the_published_formula():
 
 def test_an_overlay_equals_the_schedule_of_bert():
     """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
-    run, up = 1000, 100
+    run = 1000
+    up = 100
 
     actual = resolve(overlay(warmup("10%", to=1), linear()), total=run)
 

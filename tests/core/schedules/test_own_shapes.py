@@ -37,7 +37,8 @@ def names_as_before():
 TIMES = st.lists(st.integers(0, 200), min_size=1, max_size=20)
 
 
-POWERS, BASES = st.floats(0.0, 4.0), st.sampled_from([1.0, 0.1, 3e-4, 0.0])
+POWERS = st.floats(0.0, 4.0)
+BASES = st.sampled_from([1.0, 0.1, 3e-4, 0.0])
 
 
 @given(TIMES, st.integers(1, 150), POWERS, st.booleans(), BASES)
@@ -62,7 +63,8 @@ def test_levels_move_the_ends_exactly_and_the_rest_in_proportion(times, n, power
     begin, end = (ps.constant(level)(0, base) for level in (start, to))
 
     assert (schedule(0, base), schedule(n, base), schedule(n + 9, base)) == (begin, end, end)
-    first, last = falling(0.0, power), falling(1.0, power)
+    first = falling(0.0, power)
+    last = falling(1.0, power)
     share = np.array([(falling(min(t, n) / n, power) - last) / (first - last) for t in times])
     values = schedule(np.array(times), base)
     assert values.tolist() == [schedule(t, base) for t in times]
@@ -285,7 +287,10 @@ def named(name: str, *parameters: str) -> Callable[[], Any]:
     return build
 
 
-VALUE, NAME, TYPE, CALL = codes.REFUSED_VALUE, codes.UNKNOWN_NAME, codes.WRONG_TYPE, codes.WRONG_ARGUMENT
+VALUE = codes.REFUSED_VALUE
+NAME = codes.UNKNOWN_NAME
+TYPE = codes.WRONG_TYPE
+CALL = codes.WRONG_ARGUMENT
 
 
 RETURNS = [

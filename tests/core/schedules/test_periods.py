@@ -203,7 +203,8 @@ def test_the_boundaries_of_counted_periods_are_those_of_linear(counted, around):
             return resolve(parse(f"constant(over={begin}) >> {line}" if begin else line), total=total)
 
         straight, steeper = (resolved(f'linear({start}, 0.25, over="{percent}%")') for start in (1.0, 1.5))
-        times, actual = np.arange(total + 3), resolved(stage)
+        times = np.arange(total + 3)
+        actual = resolved(stage)
         elsewhere = np.flatnonzero(np.abs(straight(times) - steeper(times)) < 1e-12)
         np.testing.assert_allclose(actual(elsewhere), straight(elsewhere), rtol=1e-12, err_msg=str(actual))
         np.testing.assert_array_equal(resolve(actual, total=total)(times), actual(times), err_msg=str(actual))
