@@ -145,10 +145,10 @@ def test_what_depends_on_the_unknown_length_of_an_epoch_is_not_stated(line, code
     assert [*actual] == ([] if code is None else [code])
     assert code is None or when in actual[code]
     for epoch in (800, 1000, 1200):
-        known = {problem.code: str(problem) for problem in check(plan, steps_per_epoch=epoch)}
-        assert code is None or {code, "PS310" if code == "PS318" else code} & {*known}  # it may grow to infinity
+        of_epoch = {problem.code: str(problem) for problem in check(plan, steps_per_epoch=epoch)}
+        assert code is None or {code, "PS310" if code == "PS318" else code} & {*of_epoch}  # it may grow to infinity
         if "at update" in when:
-            assert known[code] == actual[code]
+            assert of_epoch[code] == actual[code]
 
 
 BEGIN_AT_ZERO = [
@@ -227,12 +227,12 @@ def test_a_prefix_selects_its_rules_next_to_others():
 
 
 @pytest.mark.parametrize(
-    ("given", "text"),
+    ("code", "text"),
     [("PS999", "PS101"), ("PS9999", "PS"), ("beyond-totl", "beyond-total"), ("horiz", "PS101")],
 )
-def test_an_unknown_code_is_rejected_with_the_nearest_name_or_examples_of_codes(given, text):
+def test_an_unknown_code_is_rejected_with_the_nearest_name_or_examples_of_codes(code, text):
     with pytest.raises(InvalidArgument) as refused:
-        codes_given(given)
+        codes_given(code)
 
     assert text in refused.value.problem.summary
 
@@ -397,7 +397,7 @@ def test_the_base_of_each_group_counts():
         return [str(problem) for problem in problems if problem.code == "PS312"]
 
     assert outside(0.5) == outside(0.5, 0.6) == []
-    assert [["at update 56" in one for one in outside(*betas)] for betas in [(0.5, 0.9), (0.9, 0.5)]] == [[True]] * 2
+    assert [["at update 56" in text for text in outside(*betas)] for betas in [(0.5, 0.9), (0.9, 0.5)]] == [[True]] * 2
 
 
 @pytest.mark.parametrize("place", [20, 199_980])
@@ -474,6 +474,6 @@ def test_a_bare_number_as_total_is_found_where_it_probably_is_an_amount(clock, t
     ],
 )
 def test_stages_that_are_longer_than_their_cycle_are_found_as_those_longer_than_the_run(line, is_found):
-    found = [problem.code for problem in ps.check(line, total=1000)]
+    codes = [problem.code for problem in ps.check(line, total=1000)]
 
-    assert found == [problem.code for problem in ps.check("warmup(300) >> cosine(over=100)", total=250)] * is_found
+    assert codes == [problem.code for problem in ps.check("warmup(300) >> cosine(over=100)", total=250)] * is_found

@@ -45,8 +45,8 @@ def test_a_function_that_fails_during_the_run_is_an_error_of_its_line(line, fact
             if problem.severity == "error"
         ]
 
-        assert [one.code for one in actual] == codes
-        assert {one.path for one in actual} <= {f"$.{field}"}
+        assert [problem.code for problem in actual] == codes
+        assert {problem.path for problem in actual} <= {f"$.{field}"}
 
 
 @table(

@@ -103,10 +103,10 @@ SUSPICIOUS = {
 
 @table(("row", "line", "values"), [(row, *line) for row, lines in SUSPICIOUS.items() for line in lines])
 def test_a_suspicious_line_has_one_warning_with_its_values(row, line, values):
-    (one,) = found_in(line)
+    (problem,) = found_in(line)
 
-    assert one.code == "PS301"
-    assert values in one.found
+    assert problem.code == "PS301"
+    assert values in problem.found
 
 
 @table(
@@ -215,10 +215,12 @@ def test_every_published_recipe_is_silent():
 def test_the_scheduler_warns_once_of_a_suspicious_line(line):
     parameters = [torch.nn.Parameter(torch.ones(1))]
     field = line.partition(":")[0]
-    kind, given = torch.optim.AdamW, {"lr": 1e-3}
+    optimizer_class = torch.optim.AdamW
+    entries = {"lr": 1e-3}
     if field in ("momentum", "alpha"):
-        kind, given = torch.optim.RMSprop, {"lr": 1e-3, "momentum": 0.9}
-    optimizer = kind([{"params": parameters, "name": "head"}], **given)
+        optimizer_class = torch.optim.RMSprop
+        entries = {"lr": 1e-3, "momentum": 0.9}
+    optimizer = optimizer_class([{"params": parameters, "name": "head"}], **entries)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

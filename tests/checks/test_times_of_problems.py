@@ -19,7 +19,7 @@ UNIT = re.compile(r"(update|epoch) ([\d.]+)")
 def test_a_rate_is_nearly_0_from_the_first_update_on_that_an_evaluation_of_all_finds(total, share, shape):
     plan = ps.Plan(lr=shape.format(round(total * share)), total=total)
 
-    (actual,) = [one for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: ())]
+    (actual,) = [problem for _, problem in probable_mistakes(plan, ps.RunFacts(), lambda line: ())]
 
     values = ps.trace(plan, {"lr": 1.0})["lr"]
     first = np.flatnonzero(values > 1e-5 * values.max())[-1] + 1
@@ -50,16 +50,18 @@ REST = "skip(cosine(over=2000), 10)"
 def test_only_a_stage_that_continues_a_longer_schedule_may_be_cut(line, is_beyond):
     plan = ps.Plan(lr=line, total=1000)
 
-    actual = {one.code for _, one in probable_mistakes(plan, ps.RunFacts(), lambda line: (), counted=plan.resolve())}
+    actual = {
+        problem.code for _, problem in probable_mistakes(plan, ps.RunFacts(), lambda line: (), counted=plan.resolve())
+    }
 
     assert (BEYOND_TOTAL in actual) == is_beyond
 
 
-@table(("total", "found"), [(1000, []), (None, ["PS211"])])
-def test_the_epochs_of_a_plan_are_not_those_of_an_engine_with_another_total(total, found):
+@table(("total", "codes"), [(1000, []), (None, ["PS211"])])
+def test_the_epochs_of_a_plan_are_not_those_of_an_engine_with_another_total(total, codes):
     plan = ps.Plan(lr="warmup(2) >> cosine(to=0.1)", total=total)
     facts = ps.RunFacts(steps_per_epoch=10, total=None if total else 1000)
 
     problems = probable_mistakes(plan, facts, lambda line: (), counted=plan.resolve(facts=facts), counts_of_user=False)
 
-    assert [problem.code for _, problem in problems] == found
+    assert [problem.code for _, problem in problems] == codes

@@ -43,7 +43,8 @@ def test_too_many_breakpoints_are_rejected(schedule, monkeypatch):
 
 @pytest.mark.parametrize("name", WRAPS)
 def test_schedules_of_maximum_depth_work_in_every_operation(name):
-    schedule, refusal = ps.linear(over=5), None
+    schedule = ps.linear(over=5)
+    refusal = None
     while refusal is None and schedule.depth < 300:
         try:
             schedule = WRAPS[name](schedule)

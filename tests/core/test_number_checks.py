@@ -15,9 +15,9 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("kind", CHECKS)
-def test_the_error_has_the_argument_and_the_value(kind):
-    check, wrong = CHECKS[kind]
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_error_has_the_argument_and_the_value(name):
+    check, wrong = CHECKS[name]
     for value in wrong:
         with pytest.raises(InvalidArgument) as caught:
             check(CallSite("call", "size"), value)
@@ -27,7 +27,7 @@ def test_the_error_has_the_argument_and_the_value(kind):
 @pytest.mark.parametrize("annotation", [float | None, "float | None", "Optional[float]"])
 def test_an_optional_field_may_be_none_however_its_annotation_is_written(annotation):
     metadata = number_checks.checked(number_checks.positive_number)
-    made = make_dataclass("Own", [("size", annotation, field(metadata=metadata))], frozen=True)
-    number_checks.check_fields(made(None), "own")
+    checked_class = make_dataclass("Own", [("size", annotation, field(metadata=metadata))], frozen=True)
+    number_checks.check_fields(checked_class(None), "own")
     with pytest.raises(InvalidArgument, match="size"):
-        number_checks.check_fields(made(-1.0), "own")
+        number_checks.check_fields(checked_class(-1.0), "own")

@@ -33,7 +33,8 @@ def test_each_call_in_the_table_of_changes_keeps_the_past(call):
 
     changed = eval(call, {name: getattr(ps, name) for name in ("linear", "cosine", "constant")} | {"plan": plan})
 
-    before, after = ps.trace(plan, groups), ps.trace(changed, groups)
+    before = ps.trace(plan, groups)
+    after = ps.trace(changed, groups)
     assert changed != plan
     for key in before.keys():
         assert after[key][:8000].tobytes() == before[key][:8000].tobytes()

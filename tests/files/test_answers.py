@@ -17,9 +17,9 @@ FILE = Path(__file__).with_name("answers.yaml")
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return a question with the plan of its text or of its data, or with the problems."""
     question = {key: value for key, value in question.items() if key not in ("plan", "problems")}
-    ((syntax, given),) = question.items()
+    ((syntax, source),) = question.items()
     try:
-        read = config.open_plan(given, None if syntax == "data" else syntax).loaded()
+        read = config.open_plan(source, None if syntax == "data" else syntax).loaded()
     except ConfigError as refusal:
         return {**question, "problems": [*map(problem_of_file, refusal.problems)]}
     return {**question, "plan": str(read.plan)}
@@ -31,4 +31,4 @@ def test_answers(places, subtests):
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])

@@ -85,12 +85,12 @@ def test_a_mapping_is_read_like_its_text():
 @pytest.mark.parametrize("format", config.formats())
 @table("path", [(), ("lr",), ("targets",)])
 def test_a_key_of_more_digits_than_python_prints_is_reported(path, format):
-    given = {10**5000: 1}
+    data = {10**5000: 1}
     for name in path:
-        given = {name: given}
+        data = {name: data}
 
     with pytest.raises(ConfigError, match="the key is an integer of 5001 digits"):
-        config.loads(given, format)
+        config.loads(data, format)
 
 
 ODD = [["x"], {"x": 1}, None, True, 10**400, float("nan"), [{}], [["x"]], [{"type": ["x"]}], {"type": {}}]
@@ -394,10 +394,11 @@ def test_a_conversion_keeps_the_order_of_fields_of_groups_and_of_targets():
 
 
 def test_plans_that_differ_only_in_order_are_equal():
-    one, other = ps.loads(FIRST), ps.loads(OTHER)
+    first = ps.loads(FIRST)
+    second = ps.loads(OTHER)
 
-    assert (one, hash(one), str(one), one.text) == (other, hash(other), str(other), other.text)
-    assert not ps.diff(one, other).changes
+    assert (first, hash(first), str(first), first.text) == (second, hash(second), str(second), second.text)
+    assert not ps.diff(first, second).changes
 
 
 def test_a_copy_and_a_resolved_plan_keep_the_order():
@@ -405,4 +406,6 @@ def test_a_copy_and_a_resolved_plan_keep_the_order():
 
     kept = [pickle.loads(pickle.dumps(plan)), plan.resolve(total=10)]
 
-    assert [[binding.name for binding in one.as_written()] for one in kept] == [["weight_decay", "lr", "betas[0]"]] * 2
+    assert [[binding.name for binding in plan.as_written()] for plan in kept] == [
+        ["weight_decay", "lr", "betas[0]"]
+    ] * 2

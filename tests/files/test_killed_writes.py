@@ -54,17 +54,17 @@ def test_the_next_dump_removes_what_a_killed_one_left(tmp_path, is_new):
 def test_a_dump_does_not_disturb_another_process_that_writes_the_same_file(tmp_path):
     file = tmp_path / "plan.yaml"
     command = [sys.executable, "-c", WAITING, file]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "writing\n"
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writing\n"
         during = names(tmp_path)
 
         ps.dump(PLAN, file)
 
         assert names(tmp_path) == [*during, "plan.yaml"]
         assert ps.load(file) == PLAN
-        other.communicate("\n", timeout=60)
+        process.communicate("\n", timeout=60)
 
-    assert other.returncode == 0
+    assert process.returncode == 0
     assert names(tmp_path) == ["plan.yaml"]
     assert ps.load(file) == ps.Plan(lr="linear()")
 

@@ -192,20 +192,20 @@ KINDS = {
 }
 
 
-VALUES = [(place, value) for place, kind in KINDS.items() for value in (*ANY, *WRONG[kind])]
+VALUES = [(place, value) for place, type_name in KINDS.items() for value in (*ANY, *WRONG[type_name])]
 
 
 def changed(place, value):
     data = copy.deepcopy(GOOD)
     inner = data
-    for part in place[:-1]:
-        inner = inner[part]
+    for key in place[:-1]:
+        inner = inner[key]
     inner[place[-1]] = value
     return data
 
 
 def path(place):
-    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return "$" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)
 
 
 def problems(data):
@@ -231,13 +231,13 @@ def test_all_errors_of_a_file_are_reported_at_once():
     places = [
         place
         for place in KINDS
-        if not any(place != other and other[: len(place)] == place for other in KINDS)  # leaves
+        if not any(place != longer and longer[: len(place)] == place for longer in KINDS)  # leaves
     ]
     data = copy.deepcopy(GOOD)
     for place in places:
         inner = data
-        for part in place[:-1]:
-            inner = inner[part]
+        for key in place[:-1]:
+            inner = inner[key]
         inner[place[-1]] = True
 
     actual = problems(data)

@@ -74,7 +74,7 @@ def test_two_hundred_problems_are_listed(number):
 
 
 @table(
-    ("key", "found"),
+    ("key", "message"),
     [
         (sys.maxsize, None),
         (-sys.maxsize, None),
@@ -83,8 +83,8 @@ def test_two_hundred_problems_are_listed(number):
         (10**40, "the key is an integer of 41 digits"),
     ],
 )
-def test_a_key_is_an_integer_of_a_machine_word(key, found):
+def test_a_key_is_an_integer_of_a_machine_word(key, message):
     collector = ProblemCollector()
     plain_data({key: 1}, collector)
 
-    assert [problem.found for problem in collector.problems()] == ([] if found is None else [found])
+    assert [problem.found for problem in collector.problems()] == ([] if message is None else [message])

@@ -77,14 +77,15 @@ def curve_in(text):
 
 
 def test_every_curve_has_a_formula_here():
-    own = {name for name, curve in CONSTANTS.items() if not name.startswith("user_")}
+    names = {name for name, curve in CONSTANTS.items() if not name.startswith("user_")}
 
-    assert {text.partition("(")[0] for text in FORMULAS} == own | FAMILIES.keys()
+    assert {text.partition("(")[0] for text in FORMULAS} == names | FAMILIES.keys()
 
 
 @table(("text", "formula"), FORMULAS.items())
 def test_a_rise_and_a_fall_along_a_curve_follow_its_formula(text, formula):
-    curve, formula = curve_in(f"curves.{text}"), evaluated(formula, math, float)
+    curve = curve_in(f"curves.{text}")
+    formula = evaluated(formula, math, float)
     expected = np.array([formula(t / 40) for t in TIMES])
 
     assert str(curve).startswith(f"curves.{text.partition('(')[0]}")
@@ -116,7 +117,8 @@ def test_a_curve_is_within_four_units_in_the_last_place_of_1(text, formula):
 @table("text", FORMULAS)
 def test_a_number_has_the_bits_that_it_has_in_any_array(text):
     curve = curve_in(f"curves.{text}")
-    bits, columns = curve(SHARES).tobytes(), np.zeros((SHARES.size, 3))
+    bits = curve(SHARES).tobytes()
+    columns = np.zeros((SHARES.size, 3))
     columns[:, 1] = SHARES
     unaligned = np.frombuffer(b"x" + SHARES.tobytes(), dtype=np.uint8)[1:].view(np.float64)
 
@@ -131,8 +133,8 @@ def test_a_number_has_the_bits_that_it_has_in_any_array(text):
 
 @table("family", FAMILIES)
 def test_every_parameter_is_a_finite_number_and_stored_as_a_float(family):
-    made = curve_in(curve_text(family))
-    values = dict(made.arguments)
+    curve = curve_in(curve_text(family))
+    values = dict(curve.arguments)
 
     for name, value in values.items():
         refused = ["2", True, nan, 10**400] + ([] if family == "tanh" else [0, -1.0])

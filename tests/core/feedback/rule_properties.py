@@ -43,7 +43,8 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
     _require_plain_state(rule, state, "at the start")
     for place, metric in enumerate(metrics):
         where = f"metric {place}, {metric!r}"
-        previous, text = state, repr(state)
+        previous = state
+        text = repr(state)
         state = rule.observe(previous, metric)
         if repr(previous) != text:
             raise BrokenProperty("observe does not modify its state", rule, where, f"{text} became {previous!r}")
@@ -53,7 +54,8 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
         _require_plain_state(rule, state, where)
         text = repr(state)
         for value in _VALUES:
-            first, second = rule.apply(state, value, 0.1), rule.apply(state, value, 0.1)
+            first = rule.apply(state, value, 0.1)
+            second = rule.apply(state, value, 0.1)
             if first != second or repr(state) != text:
                 message = f"{value!r} became {first!r}, a second time {second!r}"
                 raise BrokenProperty("apply is deterministic and does not modify its state", rule, where, message)
@@ -69,9 +71,9 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
         except Exception as error:
             raise BrokenProperty(statement, rule, where, f"{type(error).__name__}: {error}") from error
         for value in _VALUES:
-            made = rule.apply(after, value, 0.1)
-            if not abs(made) < float("inf"):
-                raise BrokenProperty(statement, rule, where, f"{value!r} became {made!r}")
+            result = rule.apply(after, value, 0.1)
+            if not abs(result) < float("inf"):
+                raise BrokenProperty(statement, rule, where, f"{value!r} became {result!r}")
     plan = Plan(lr=1.0 * rule)
     if plan.bindings[0].schedule.serializable and Plan(lr=str(1.0 * rule)) != plan:
         raise BrokenProperty(
@@ -95,9 +97,9 @@ def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
         plain = json.loads(json.dumps(data))
     except (TypeError, ValueError) as error:
         raise BrokenProperty(statement, rule, where, f"{state!r}: {error}") from None
-    for kind, saved in (("a saved state", data), ("a state from JSON", plain)):
+    for source, saved in (("a saved state", data), ("a state from JSON", plain)):
         again = rule.restore(dict(saved))
         if again != state:
-            raise BrokenProperty(statement, rule, where, f"{state!r}, from {kind} {again!r}")
+            raise BrokenProperty(statement, rule, where, f"{state!r}, from {source} {again!r}")
     if pickle.loads(pickle.dumps(state)) != state:  # pickled in the same line
         raise BrokenProperty(statement, rule, where, f"{state!r}, from a pickle a different state")

@@ -44,7 +44,8 @@ def after(rule, metrics):
 @given(st.sampled_from(sorted(EVERY)), METRICS, st.floats(0.01, 4.0))
 def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
     rule = EVERY[name]()
-    state, values = after(rule, metrics), np.array([0.0, 0.01, 0.5, 4.0])
+    state = after(rule, metrics)
+    values = np.array([0.0, 0.01, 0.5, 4.0])
 
     actual = rule.apply(state, values, base)
     of_bases = rule.apply(state, values, np.full(4, base))
@@ -54,13 +55,14 @@ def test_the_values_of_an_array_are_those_of_its_entries(name, metrics, base):
     bases = np.array([base, 2 * base])
     each = [rule.apply(state, 0.5, value) for value in bases.tolist()]
     assert np.broadcast_to(rule.apply(state, 0.5, bases), 2).tolist() == each
-    assert {type(one) for one in each} == {float}
+    assert {type(value) for value in each} == {float}
     assert rule.apply(rule.init(), values, base) is values
 
 
 @given(st.sampled_from(sorted(EVERY)), METRICS, METRICS, st.sampled_from([math.nan, math.inf, -math.inf, *HUGE]))
 def test_an_ignored_value_changes_nothing_and_another_is_an_error_on_request(name, before, later, odd):
-    ignoring, strict = EVERY[name](), EVERY[name](nonfinite="raise")
+    ignoring = EVERY[name]()
+    strict = EVERY[name](nonfinite="raise")
     state = after(ignoring, before)
 
     assert ignoring.observe(state, odd) == state
@@ -94,7 +96,8 @@ def test_a_run_warns_once_of_ignored_values_and_raises_nothing(name, values, sta
 
 @given(NAMES, METRICS)
 def test_the_highest_values_are_the_best_as_the_lowest_of_the_negated_metric(name, metrics):
-    lowest, highest = RULES[name](mode="min"), RULES[name](mode="max")
+    lowest = RULES[name](mode="min")
+    highest = RULES[name](mode="max")
 
     for count in range(len(metrics) + 1):
         states = after(lowest, metrics[:count]), after(highest, [-metric for metric in metrics[:count]])
@@ -110,7 +113,8 @@ def test_a_state_continues_after_json(name, before, later):
 
     assert restored == state
     for metric in later:
-        state, restored = rule.observe(state, metric), rule.observe(restored, metric)
+        state = rule.observe(state, metric)
+        restored = rule.observe(restored, metric)
         assert restored == state
 
 
@@ -124,11 +128,11 @@ def test_a_state_with_a_wrong_entry_is_refused_and_the_entry_named(name):
             wrong.append(-1)
         if isinstance(value, int):
             wrong.append(0.5)
-        for one in wrong:
+        for refused in wrong:
             with pytest.raises(StateError, match=f"invalid value of {entry}: "):
-                rule.restore({**state, entry: one})
+                rule.restore({**state, entry: refused})
         with pytest.raises(StateError, match="does not have the keys"):
-            rule.restore({key: one for key, one in state.items() if key != entry})
+            rule.restore({key: value for key, value in state.items() if key != entry})
     for entry in ("reference", "total", "best"):
         if entry in state:
             for limit in (int(sys.float_info.max), -sys.float_info.max):

@@ -27,7 +27,9 @@ class AdaptiveKLController:
     """As in TRL until 0.11, in OpenRLHF and in verl (Ziegler et al. 2019, equation after (3))."""
 
     def __init__(self, init_kl_coef, target, horizon):
-        self.value, self.target, self.horizon = init_kl_coef, target, horizon
+        self.value = init_kl_coef
+        self.target = target
+        self.horizon = horizon
 
     def update(self, current, n_steps):
         proportional_error = np.clip(current / self.target - 1, -0.2, 0.2)
@@ -38,7 +40,8 @@ class PenaltyOfPPO:
     """The adaptive KL penalty of Schulman et al. 2017, section 4."""
 
     def __init__(self, beta, target):
-        self.value, self.target = beta, target
+        self.value = beta
+        self.target = target
 
     def update(self, d):
         if d < self.target / 1.5:
@@ -51,7 +54,8 @@ class RateOfRSL:
     """The schedule "adaptive" of rsl_rl's PPO."""
 
     def __init__(self, learning_rate, desired_kl):
-        self.value, self.desired_kl = learning_rate, desired_kl
+        self.value = learning_rate
+        self.desired_kl = desired_kl
 
     def update(self, kl):
         if kl > self.desired_kl * 2.0:
@@ -64,8 +68,12 @@ class KLAdaptiveLR:
     """skrl's scheduler, with its defaults."""
 
     def __init__(self, lr, kl_threshold, min_lr=1e-6, max_lr=1e-2, kl_factor=2, lr_factor=1.5):
-        self.value, self.kl_threshold, self.min_lr, self.max_lr = lr, kl_threshold, min_lr, max_lr
-        self._kl_factor, self._lr_factor = kl_factor, lr_factor
+        self.value = lr
+        self.kl_threshold = kl_threshold
+        self.min_lr = min_lr
+        self.max_lr = max_lr
+        self._kl_factor = kl_factor
+        self._lr_factor = lr_factor
 
     def update(self, kl):
         if kl > self.kl_threshold * self._kl_factor:
@@ -78,7 +86,11 @@ class AdaptiveEntropy:
     """The coefficient of TRL's `use_adaptive_entropy`, after Skywork-OR1."""
 
     def __init__(self, coef, target, delta, least, most):
-        self.value, self.target, self.delta, self.least, self.most = coef, target, delta, least, most
+        self.value = coef
+        self.target = target
+        self.delta = delta
+        self.least = least
+        self.most = most
 
     def update(self, entropy):
         if entropy <= self.target:
@@ -165,7 +177,8 @@ def test_a_sum_that_lowers_is_the_adaptive_entropy_of_trl(values):
 def test_lowering_is_the_inverse_of_raising(values, form):
     up, down = (hold("kl", at=3.0, **{form: 1.5}, when_high=way, low=None) for way in ("raise", "lower"))
     for value in values:
-        raised, lowered = up.observe(HoldState(10.0), value).multiple, down.observe(HoldState(10.0), value).multiple
+        raised = up.observe(HoldState(10.0), value).multiple
+        lowered = down.observe(HoldState(10.0), value).multiple
         assert raised + lowered == pytest.approx(20.0) if form != "factor" else raised * lowered == pytest.approx(100.0)
 
 
@@ -183,7 +196,8 @@ def test_the_state_is_in_checkpoints_and_replayed_from_observations():
         return optimizer, ps.Scheduler(optimizer, plan)
 
     optimizer, scheduler = started()
-    values, kls = [], [3.0, 0.5, 1.1, 0.9, 7.0, 0.1]
+    values = []
+    kls = [3.0, 0.5, 1.1, 0.9, 7.0, 0.1]
     for kl in kls:
         optimizer.step()
         scheduler.observe(kl=kl)
@@ -210,10 +224,10 @@ BANDS = ((-0.5, 1.0), (0.0, 1.0), (0.5, 0.5), (0.5, 2.0), (2.0, 0.5))
 def allowed(at, low, high, gain=None, limit=None, factor=None, bands=None, add=None):
     """Return whether the documentation of `hold` allows these arguments, of which only one form is passed."""
     if gain is not None:
-        own = gain > 0 and limit > 0 and gain * limit < 1
+        is_valid = gain > 0 and limit > 0 and gain * limit < 1
     else:
-        own = add > 0 if factor is None else factor > 1 and 0 < bands[0] <= bands[1]
-    return own and low <= 1 <= high and (add is not None or (at > 0 and low >= 0))
+        is_valid = add > 0 if factor is None else factor > 1 and 0 < bands[0] <= bands[1]
+    return is_valid and low <= 1 <= high and (add is not None or (at > 0 and low >= 0))
 
 
 @table(("form", "choices"), [(("gain", "limit"), (NUMBERS,)), (("factor", "bands"), (BANDS,)), (("add",), ())])

@@ -103,7 +103,8 @@ def test_a_state_survives_json_at_any_point(metrics, options, place):
     for count, metric in enumerate(metrics):
         if count == place:
             through = rule.restore(json.loads(json.dumps(asdict(through))))
-        through, plain = rule.observe(through, metric), rule.observe(plain, metric)
+        through = rule.observe(through, metric)
+        plain = rule.observe(plain, metric)
 
     assert through == plain
 
@@ -113,7 +114,8 @@ def test_a_state_survives_json_at_any_point(metrics, options, place):
 
 @given(METRICS)
 def test_replay_rebuilds_the_observed_state(metrics):
-    a, b = plateau("a", patience=1), plateau("b", patience=0, factor=0.5)
+    a = plateau("a", patience=1)
+    b = plateau("b", patience=0, factor=0.5)
     plan = Plan(lr=constant() * a, weight_decay=constant() * b, total=100)
     states = {a: a.init(), b: b.init()}
     for metric in metrics:

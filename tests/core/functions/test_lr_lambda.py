@@ -97,9 +97,10 @@ def test_the_trainer_of_transformers_accepts_the_function(tmp_path):
         def forward(self, x, y):
             return {"loss": ((self.layer(x) - y) ** 2).mean()}
 
-    model, used = Line(), []
+    model = Line()
+    used = []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    optimizer.register_step_pre_hook(lambda own, *_: used.append(own.param_groups[0]["lr"]))
+    optimizer.register_step_pre_hook(lambda stepped, *_: used.append(stepped.param_groups[0]["lr"]))
     rows = [{"x": torch.ones(1), "y": torch.ones(1)}] * 8
     arguments = TrainingArguments(
         output_dir=str(tmp_path), max_steps=12, per_device_train_batch_size=2, use_cpu=True, report_to=[],

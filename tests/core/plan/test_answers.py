@@ -27,9 +27,9 @@ def values(plan: Any, groups: Any = None, amounts: Any = None, **facts: Any) -> 
     trace = ps.trace(plan, [{"lr": 0.5}] if groups is None else groups, facts=ps.RunFacts(**facts), amounts=amounts)
     rows = [f"{trace.total} {trace.clock} {' '.join(f'{amount:.7g}' for amount in trace.amounts)}"]
     for name, group in trace.keys():
-        numbers = " ".join(f"{one:.7g}" for one in trace[name, group])
+        numbers = " ".join(f"{value:.7g}" for value in trace[name, group])
         base = trace.base(name, group)
-        changes = " ".join(f"{one:.7g}" for one in trace.breakpoints(name, group))
+        changes = " ".join(f"{time:.7g}" for time in trace.breakpoints(name, group))
         rows.append(f"{name} {group}: {numbers} | {trace.line(name, group)} | {changes} | {base.value} {base.share}")
     return "\n".join(rows)
 
@@ -113,4 +113,4 @@ def test_answers(places, subtests):
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])

@@ -55,13 +55,13 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
 
     changed = plan.change("2M tokens", batch_size="constant(20)", lr="linear(to=0)", total="6M tokens")
 
-    before, after = (ps.trace(one, {"lr": 0.1}, facts=SIZES) for one in (plan, changed))
-    at = before.amounts.tolist().index(2_000_000)
+    before, after = (ps.trace(version, {"lr": 0.1}, facts=SIZES) for version in (plan, changed))
+    index = before.amounts.tolist().index(2_000_000)
     for values, expected in ((after.amounts, before.amounts), (after["lr"], before["lr"])):
-        assert values[: at + 1].tolist() == pytest.approx(expected[: at + 1].tolist(), rel=1e-15)
-        assert values[:at].tobytes() == expected[:at].tobytes()
-    assert set(after["batch_size"][at:].tolist()) == {20.0}
-    assert after.total - at == 200
+        assert values[: index + 1].tolist() == pytest.approx(expected[: index + 1].tolist(), rel=1e-15)
+        assert values[:index].tobytes() == expected[:index].tobytes()
+    assert set(after["batch_size"][index:].tolist()) == {20.0}
+    assert after.total - index == 200
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,11 @@ LEVELS = (-1.0, 0.0, 0.5, 1.0)
 @st.composite
 def plans(draw, names):
     """Draw a plan of fields on one of the clocks of `RATES`, for a run of up to 40 updates."""
-    clock, lines = draw(st.sampled_from([*RATES])), {}
+    clock = draw(st.sampled_from([*RATES]))
+    lines = {}
     for name in names:
-        start, to = draw(st.sampled_from(LEVELS)), draw(st.sampled_from(LEVELS))
+        start = draw(st.sampled_from(LEVELS))
+        to = draw(st.sampled_from(LEVELS))
         over = draw(st.integers(1, 20)) * RATES[clock]
         lines[name] = f'linear({start}, {to}, over="{over} {clock}") >> constant({draw(st.sampled_from(LEVELS))})'
     return Plan(**lines, total=draw(st.integers(21, 40)), clock=clock)
@@ -184,7 +186,7 @@ def differences(plans, name):
         columns.append(
             [
                 schedule(t * int(RATES[clock] * counts_in_unit(clock)))
-                for t in range(max(one.total.updates for one in plans))
+                for t in range(max(plan.total.updates for plan in plans))
             ]
         )
     return np.abs(np.subtract(*columns))
@@ -208,10 +210,10 @@ def test_a_change_is_that_of_the_values_update_by_update(names, data):
 
 
 @given(st.integers(1, 9_999), st.sampled_from(LEVELS[:3]))
-def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(at, to):
+def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(amount, to):
     for clock, length, end, when in (
-        ("tokens", f"{at} tokens", "10000 tokens", at),
-        ("progress", f"{at / 100}%", None, at / 10_000),
+        ("tokens", f"{amount} tokens", "10000 tokens", amount),
+        ("progress", f"{amount / 100}%", None, amount / 10_000),
     ):
         before, after = (
             Plan(lr=line, clock=clock, total=end)
@@ -219,7 +221,9 @@ def test_a_change_on_a_clock_of_unknown_amounts_is_found_at_its_exact_time(at, t
         )
 
         for change in diff(before, after, facts=RunFacts()), diff(after, before, facts=RunFacts()):
-            assert [(one.when, one.by, one.unit) for one in change] == [(when, 1.0 - to, clock)]
+            assert [(difference.when, difference.by, difference.unit) for difference in change] == [
+                (when, 1.0 - to, clock)
+            ]
 
 
 def test_a_targets_initial_value_is_a_change():
@@ -245,13 +249,13 @@ def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock():
     assert str(change).endswith("[from 123456789012 tokens, by up to 0.5 x base]")
 
 
-@table("at", [0, 1, 2, 77_777, 11_999_999])
-def test_the_first_different_update_of_a_long_run_is_found_without_computing_all(at):
+@table("update", [0, 1, 2, 77_777, 11_999_999])
+def test_the_first_different_update_of_a_long_run_is_found_without_computing_all(update):
     before = Plan(lr=constant(), total=12_000_000)
-    after = Plan(lr=constant(1.0, at) >> constant(0.25), total=12_000_000)
+    after = Plan(lr=constant(1.0, update) >> constant(0.25), total=12_000_000)
     (change,) = diff(before, after, facts=RunFacts())
 
-    assert (change.when, change.unit, change.by) == (at, "updates", 0.75)
+    assert (change.when, change.unit, change.by) == (update, "updates", 0.75)
 
 
 def test_a_change_of_text_alone_has_no_time():
@@ -280,7 +284,7 @@ def test_lines_of_multiples_and_of_values_are_compared_in_values(before, after, 
 def test_a_base_of_a_group_precedes_the_base_of_its_field():
     before, after = (Plan(Binding("lr", constant(x), groups="head"), lr=constant(x), total=10) for x in (1.0, 0.5))
 
-    by = {one.what: one.by for one in diff(before, after, bases={"lr": 0.1, "lr @ head": 4})}
+    by = {difference.what: difference.by for difference in diff(before, after, bases={"lr": 0.1, "lr @ head": 4})}
 
     assert by == {"lr": 0.05, "lr @ head": 2.0}
 
@@ -300,12 +304,14 @@ LEVELS_FROM = {  # the value at k updates after the change, from the level that 
 }
 
 
-@table(("old", "new", "at"), product(OF_BASE, LEVELS_FROM, [600, "60%"]))
-def test_a_change_inside_a_geometric_to_an_absolute_value_starts_at_its_level_for_each_base(old, new, at):
-    plan, bases = ps.Plan(lr=old, total=1000), [0.1, 0.003]
-    changed = plan.change(at, lr=new)
+@table(("old", "new", "time"), product(OF_BASE, LEVELS_FROM, [600, "60%"]))
+def test_a_change_inside_a_geometric_to_an_absolute_value_starts_at_its_level_for_each_base(old, new, time):
+    plan = ps.Plan(lr=old, total=1000)
+    bases = [0.1, 0.003]
+    changed = plan.change(time, lr=new)
     groups = [{"lr": base} for base in bases]
-    before, after = ps.trace(plan, groups), ps.trace(changed, groups)
+    before = ps.trace(plan, groups)
+    after = ps.trace(changed, groups)
 
     assert ps.loads(ps.dump(changed)) == changed
     for index, base in enumerate(bases):

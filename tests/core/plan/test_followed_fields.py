@@ -140,12 +140,12 @@ def test_the_rate_of_a_growing_batch_follows_its_size():
 
 
 def test_two_spellings_of_a_target_give_one_rate():
-    one, other = (
+    first, second = (
         Plan(Binding(Target("size", initial), schedule), lr='cosine() * (like("size") / 256) ** 0.5')
         for initial, schedule in ((256, stairs(1, 4, 3)), (1, stairs(256, 1024, 3)))
     )
 
-    np.testing.assert_array_equal(values(one), values(other))
+    np.testing.assert_array_equal(values(first), values(second))
 
 
 @table(
@@ -204,21 +204,21 @@ def test_a_changed_target_changes_every_line_that_follows_it():
     assert weight_decay.startswith('weight_decay: like("lr") (follows a changed target)  [from update 51')
     assert not ps.diff(plan, Plan.of_text(plan.text))
     for name in ("lr", "weight_decay"):
-        before, after = (values(one, name, RunFacts(), eps=1e-8) for one in (plan, changed))
+        before, after = (values(version, name, RunFacts(), eps=1e-8) for version in (plan, changed))
         np.testing.assert_array_equal(before[:50], after[:50])
         assert before[60] != after[60]
 
 
-@table(("at", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)])
+@table(("time", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)])
 @pytest.mark.parametrize("changed", [
-    lambda plan, at: plan.scale(at, lr=0.5),
-    lambda plan, at: plan.change(at, lr='0.1 * like("batch_size") / 256'),
-    lambda plan, at: plan.cooldown(at, "100 steps"),
+    lambda plan, time: plan.scale(time, lr=0.5),
+    lambda plan, time: plan.change(time, lr='0.1 * like("batch_size") / 256'),
+    lambda plan, time: plan.cooldown(time, "100 steps"),
 ], ids=["scale", "change", "cooldown"])  # fmt: skip
-def test_changes_keep_the_past_if_sizes_are_planned(changed, at, updates):
+def test_changes_keep_the_past_if_sizes_are_planned(changed, time, updates):
     plan = ps.loads(GPT3.replace("300B", "3B").replace("375M", "37M").replace("12B", "1200M"))
 
-    before, after = (ps.trace(one, {"lr": 1.0}, facts=TOKENS) for one in (plan, changed(plan, at)))
+    before, after = (ps.trace(version, {"lr": 1.0}, facts=TOKENS) for version in (plan, changed(plan, time)))
 
     np.testing.assert_array_equal(before["lr"][:updates], after["lr"][:updates])
     assert len(after) <= updates + 1 or before["lr"][updates + 1] != after["lr"][updates + 1]

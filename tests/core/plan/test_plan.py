@@ -92,7 +92,8 @@ def test_a_clock_has_one_canonical_name(word, clock):
 
 @table("name", sorted(PLANNED_SIZES))
 def test_a_field_of_the_optimizer_with_the_name_of_a_size_plans_none(name):
-    group, facts = {"lr": 0.1, name: 4.0}, ps.RunFacts(batch_size=4, sequence_length=8)
+    group = {"lr": 0.1, name: 4.0}
+    facts = ps.RunFacts(batch_size=4, sequence_length=8)
     alone = ps.trace(ps.Plan(lr="linear()", clock="tokens", total="3000 tokens"), group, facts=facts)
 
     shown = ps.trace(
@@ -164,10 +165,11 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
-    plans, facts = PLANS[name], ps.RunFacts(batch_size=10)
+    plans = PLANS[name]
+    facts = ps.RunFacts(batch_size=10)
 
     advice = one_plan_advice(plans)
-    one = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, facts=facts)
+    trace = ps.trace(eval(advice[advice.index("ps.Plan") :], {"ps": ps}), GROUPS, facts=facts)
 
     expected = {}
     for optimizer, plan in plans.items():
@@ -176,8 +178,8 @@ def test_the_one_plan_has_the_values_of_the_plans_that_it_replaces(name):
         for field, group in shown.keys():
             key = (field, group) if group == "" else (field, f"{optimizer}/{group}")
             expected[key] = shown[field, group].tolist()
-    assert {key: one[key].tolist() for key in one.keys()} == expected
-    assert one.clock == ps.trace(plans["adamw"], GROUPS["adamw"], facts=facts).clock
+    assert {key: trace[key].tolist() for key in trace.keys()} == expected
+    assert trace.clock == ps.trace(plans["adamw"], GROUPS["adamw"], facts=facts).clock
 
 
 GROUPS_OF_GROUP_MATCHING = (
@@ -223,7 +225,7 @@ def test_a_group_with_exactly_the_given_name_is_always_selected(name):
 
 
 @table(
-    ("text", "found"),
+    ("text", "message"),
     [
         ("haed", "no group of that name or index; there are 4 groups: layer_1, layer_2, head"),
         ("layer_*, haed", "no group called 'haed'; there are 4 groups: layer_1, layer_2, head; did you mean \"head\""),
@@ -232,8 +234,8 @@ def test_a_group_with_exactly_the_given_name_is_always_selected(name):
         ("is_last=true", "no group has is_last=true"),
     ],
 )
-def test_text_that_matches_no_group_is_rejected(text, found):
-    with pytest.raises(UnknownGroup, match=found):
+def test_text_that_matches_no_group_is_rejected(text, message):
+    with pytest.raises(UnknownGroup, match=message):
         selected(text)
 
 
@@ -244,7 +246,9 @@ def test_a_line_is_bound_to_the_groups_that_it_selects(names, data):
     plan = Plan(Binding("lr", "constant(0.5)", groups=selector))
 
     selected_by = [is_selected(selector, group, index) for index, group in enumerate(groups)]
-    assert [[one.name for one in bound] for bound in bind(plan, groups)] == [["lr"] * chosen for chosen in selected_by]
+    assert [[line.name for line in bound] for bound in bind(plan, groups)] == [
+        ["lr"] * chosen for chosen in selected_by
+    ]
 
 
 NAMES = ("a", "b", "ab", "ba", "abb", "c")
@@ -277,17 +281,20 @@ def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
         for text in (*singles, *lists)
     }
 
-    for one, two in product(singles, (*singles, *lists)):
-        for selector, other in (one, two), (two, one):
-            selected, others = groups[selector], groups[other]
-            overlap = overlap_of(selector, other, optimizers)
-            known = Overlap.INSIDE if selected <= others else Overlap.UNKNOWN if selected & others else Overlap.APART
-            if not optimizers and set(selector) <= set("abc, "):  # without patterns, the overlap is known
-                assert overlap is known, (selector, other)
+    for first, second in product(singles, (*singles, *lists)):
+        for inner, outer in (first, second), (second, first):
+            of_inner = groups[inner]
+            of_outer = groups[outer]
+            overlap = overlap_of(inner, outer, optimizers)
+            expected = (
+                Overlap.INSIDE if of_inner <= of_outer else Overlap.UNKNOWN if of_inner & of_outer else Overlap.APART
+            )
+            if not optimizers and set(inner) <= set("abc, "):  # without patterns, the overlap is known
+                assert overlap is expected, (inner, outer)
             elif overlap is not Overlap.UNKNOWN:
-                assert selected <= others if overlap is Overlap.INSIDE else not selected & others, (selector, other)
-            elif not optimizers and set(other) <= set("abc, "):
-                assert selected & others, (selector, other)
+                assert of_inner <= of_outer if overlap is Overlap.INSIDE else not of_inner & of_outer, (inner, outer)
+            elif not optimizers and set(outer) <= set("abc, "):
+                assert of_inner & of_outer, (inner, outer)
 
 
 GROUP = {"lr": 0.1}
@@ -351,7 +358,8 @@ def test_a_longer_run_continues_with_the_last_rate(name):
     trace = ps.trace(plan, GROUP, facts=ps.RunFacts(**facts))
 
     for unit in trace.time_units():
-        end, before = unit.at(trace.total).item(), unit.at(trace.total - 1).item()
+        end = unit.at(trace.total).item()
+        before = unit.at(trace.total - 1).item()
         longer = unit.until(trace.total + 10)
         assert longer.at(trace.total + 10) == pytest.approx(end + 10 * (end - before))
         assert longer.at(trace.total - 1) == pytest.approx(before)
@@ -366,7 +374,8 @@ def test_the_unit_of_the_clock_ends_at_the_total(total, size, grows):
     trace = ps.trace(plan, GROUP, batch_size=size)
     (unit,) = trace.time_units()
 
-    updates, expected = np.arange(trace.total + 1), np.append(trace.amounts, total)
+    updates = np.arange(trace.total + 1)
+    expected = np.append(trace.amounts, total)
 
     assert trace.amounts[-1] < total <= trace.amounts[-1] + (9 if grows else size)
     np.testing.assert_allclose(unit.at(updates), expected, rtol=1e-12)

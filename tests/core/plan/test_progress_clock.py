@@ -23,9 +23,9 @@ def test_a_boundary_is_met_exactly(place, spread):
     """Boundaries may have up to five decimal places of a percent; a progress is a float."""
     percent = Fraction(place, 10**5)
     plan = ps.Plan(lr=f'constant(1, over="{float(percent)}%") >> constant(0.5)', clock="progress")
-    at = float(percent) / 100 if spread == 0 else float(f"{place}e-7") if spread == 1 else place / 10**7
+    progress = float(percent) / 100 if spread == 0 else float(f"{place}e-7") if spread == 1 else place / 10**7
 
-    assert lr_of(plan, amounts=[at - 1e-9, at]) == [1.0, 0.5]
+    assert lr_of(plan, amounts=[progress - 1e-9, progress]) == [1.0, 0.5]
 
 
 @given(st.integers(1, 3000))
@@ -39,29 +39,32 @@ def test_the_even_run_is_that_of_a_loop_that_reports_t_of_total(total):
 
 
 @pytest.mark.parametrize(
-    ("amounts", "found"),
+    ("amounts", "message"),
     [
         ([0.0, 37], "amount 1 is 37"),
         ([0.5, 0.4], r"amount 1 is 0\.4, less than"),
         ([-0.1], "a fraction of the run from 0 to 1"),
     ],
 )
-def test_recorded_progress_is_a_fraction_that_never_goes_back(amounts, found):
-    with pytest.raises(InvalidArgument, match=found):
+def test_recorded_progress_is_a_fraction_that_never_goes_back(amounts, message):
+    with pytest.raises(InvalidArgument, match=message):
         lr_of(PLAN, amounts=amounts)
 
 
 @given(st.sampled_from([0.0, 0.3, 0.57, 0.6, 0.600000001, 0.9, 1.0]))
-def test_changes_keep_the_past(at):
-    changed, scaled = PLAN.change("60%", lr="linear(to=0.5)"), PLAN.scale("60%", lr=0.5)
-    (before,) = lr_of(PLAN, amounts=[at])
+def test_changes_keep_the_past(progress):
+    changed = PLAN.change("60%", lr="linear(to=0.5)")
+    scaled = PLAN.scale("60%", lr=0.5)
+    (before,) = lr_of(PLAN, amounts=[progress])
     level = 1 - 0.03 / 0.43
 
-    if at < 0.6:
-        assert lr_of(changed, amounts=[at]) == lr_of(scaled, amounts=[at]) == [before]
+    if progress < 0.6:
+        assert lr_of(changed, amounts=[progress]) == lr_of(scaled, amounts=[progress]) == [before]
     else:
-        assert lr_of(changed, amounts=[at]) == pytest.approx([level + (0.5 - level) * (at - 0.6) / 0.4], rel=1e-12)
-        assert lr_of(scaled, amounts=[at]) == [0.5 * before]
+        assert lr_of(changed, amounts=[progress]) == pytest.approx(
+            [level + (0.5 - level) * (progress - 0.6) / 0.4], rel=1e-12
+        )
+        assert lr_of(scaled, amounts=[progress]) == [0.5 * before]
 
 
 def test_differences_name_the_progress_at_which_they_start():

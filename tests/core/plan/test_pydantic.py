@@ -12,12 +12,12 @@ class Run(pydantic.BaseModel):  # type: ignore[misc, name-defined]
     seed: int = 0
 
 
-@pytest.mark.parametrize("given", ["total: 100\nlr: cosine()\n", {"lr": "cosine()", "total": 100}, "plan.yaml"])
-def test_each_form_of_a_plan_is_read_and_written(tmp_path, monkeypatch, given):
+@pytest.mark.parametrize("form", ["total: 100\nlr: cosine()\n", {"lr": "cosine()", "total": 100}, "plan.yaml"])
+def test_each_form_of_a_plan_is_read_and_written(tmp_path, monkeypatch, form):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.yaml").write_text("total: 100\nlr: cosine()\n")
 
-    run = Run(plan=given)
+    run = Run(plan=form)
 
     assert run.plan == ps.Plan(lr="cosine()", total=100)
     assert Run.model_validate_json(run.model_dump_json()) == run == Run(**run.model_dump())
@@ -25,11 +25,11 @@ def test_each_form_of_a_plan_is_read_and_written(tmp_path, monkeypatch, given):
 
 
 @pytest.mark.parametrize(
-    ("given", "reported"), [("lr: cosin()\n", ":1:5: $.lr"), ("none.yaml", "none.yaml"), (3, "expected"), ({}, "plan")]
+    ("form", "reported"), [("lr: cosin()\n", ":1:5: $.lr"), ("none.yaml", "none.yaml"), (3, "expected"), ({}, "plan")]
 )
-def test_a_mistake_is_reported_with_those_of_other_fields(given, reported):
+def test_a_mistake_is_reported_with_those_of_other_fields(form, reported):
     with pytest.raises(pydantic.ValidationError) as refused:
-        Run(plan=given, seed="x")
+        Run(plan=form, seed="x")
 
     assert [error["loc"] for error in refused.value.errors()] == [("plan",), ("seed",)]
     assert reported in refused.value.errors()[0]["msg"]

@@ -83,8 +83,8 @@ def test_a_line_for_all_means_the_same_groups_of_one_optimizer_as_of_several(gro
     several = groups_or_error({f"o{index}": [group] for index, group in enumerate(bases)})
     if isinstance(several, dict):
         several = {
-            name: [one.partition("/")[2] if one.endswith("last") else int(one[1]) for one in mine]
-            for name, mine in several.items()
+            name: [label.partition("/")[2] if label.endswith("last") else int(label[1]) for label in labels]
+            for name, labels in several.items()
         }
     assert groups_or_error(bases) == several
 
@@ -98,7 +98,7 @@ def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_fi
 
 
 @table(
-    ("binding", "error", "found"),
+    ("binding", "error", "message"),
     [
         (ps.Binding("lr", 1.0, groups=0), PlanError, "an index does not name"),
         (ps.Binding("lr", 1.0, groups="[0]"), PlanError, "an index does not name"),
@@ -110,11 +110,11 @@ def test_momentum_for_all_means_the_entry_and_only_if_no_optimizer_has_it_the_fi
         (ps.Binding("momentun", 1.0), UnknownField, "no optimizer has this field"),
     ],
 )
-def test_a_line_that_means_nothing_is_refused(binding, error, found):
+def test_a_line_that_means_nothing_is_refused(binding, error, message):
     with pytest.raises(error) as caught:
         ps.trace(ps.Plan(binding, total=4), BASES)
 
-    assert found in str(caught.value)
+    assert message in str(caught.value)
 
 
 @given(
@@ -131,8 +131,8 @@ def test_a_selector_of_no_group_has_a_suggestion_that_selects_one_or_none(select
 
     suggested = re.findall(r'did you mean "(.*?)"', text, re.IGNORECASE)
     assert len(suggested) <= 1
-    for one in suggested:
-        assert scheduled(ps.Binding("lr", 1.0, groups=one), bases=bases)
+    for name in suggested:
+        assert scheduled(ps.Binding("lr", 1.0, groups=name), bases=bases)
     assert ": ;" not in text  # a list of names is not empty
 
 

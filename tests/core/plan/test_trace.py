@@ -58,12 +58,12 @@ def test_trace_values_equal_single_calls_bit_for_bit(data):
 @given(st.lists(st.booleans(), min_size=2, max_size=5), st.data())
 def test_the_share_of_a_base_is_that_of_the_updates_of_the_run(scaled, data):
     total = data.draw(st.integers(1, len(scaled)))
-    line = " >> ".join(f"constant({1 if one else 'absolute(0.5)'}, over=1)" for one in scaled)
+    line = " >> ".join(f"constant({1 if is_scaled else 'absolute(0.5)'}, over=1)" for is_scaled in scaled)
 
     shown = trace(Plan(lr=line, total=total), {"lr": 0.25})
 
     of_run = scaled[:total]
-    assert shown["lr"].tolist() == [0.25 if one else 0.5 for one in of_run]
+    assert shown["lr"].tolist() == [0.25 if is_scaled else 0.5 for is_scaled in of_run]
     assert shown.base("lr", 0).share == ("all" if all(scaled) else "some" if any(of_run) else "none")
 
 
@@ -108,13 +108,13 @@ def test_a_table_of_pandas_needs_pandas(monkeypatch):
 
 
 @table(
-    ("error", "kind"),
+    ("error", "error_class"),
     [(InvalidArgument("lr", "it is wrong"), InvalidArgument), (StateError("it is wrong"), StateError)],
 )
-def test_an_error_names_the_optimizer_if_there_are_several(error, kind):
-    with pytest.raises(kind) as alone, errors_of(ALONE):
+def test_an_error_names_the_optimizer_if_there_are_several(error, error_class):
+    with pytest.raises(error_class) as alone, errors_of(ALONE):
         raise error
-    with pytest.raises(kind) as named, errors_of("adam"):
+    with pytest.raises(error_class) as named, errors_of("adam"):
         raise error
 
     assert alone.value is error
@@ -125,8 +125,10 @@ def test_a_difference_is_found_on_the_clock_of_its_plan():
     def plan(lr, decay):
         return ps.Plan(lr=lr, weight_decay=decay, clock="tokens", total="2000 tokens")
 
-    facts, decay = ps.RunFacts(tokens_per_step=100), "linear(over='900 tokens')"
-    first, second = plan("constant()", decay), plan("constant(1.0, '1500 tokens') >> constant(0.5)", decay)
+    facts = ps.RunFacts(tokens_per_step=100)
+    decay = "linear(over='900 tokens')"
+    first = plan("constant()", decay)
+    second = plan("constant(1.0, '1500 tokens') >> constant(0.5)", decay)
     third = plan("constant()", "constant(1.0, '500 tokens') >> constant(0.5)")
     fourth = plan("constant()", "constant()")
 
@@ -210,7 +212,8 @@ def test_each_stage_of_a_long_sequence_is_checked_once(monkeypatch, build):
     ],
 )  # fmt: skip
 def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
-    evaluated, sizes_at = [], PlannedAmounts._sizes
+    evaluated = []
+    sizes_at = PlannedAmounts._sizes
     batch = ps.Binding(ps.Target("batch_size", 1.0), size)
     plan = Plan(batch, lr=1.0, clock="samples", total="1000000 samples").resolve()
     with pytest.MonkeyPatch.context() as patch:
@@ -263,7 +266,8 @@ def test_a_list_that_ends_with_the_run_is_read_no_further(facts):
     def of_list(t):
         return numbers[t]
 
-    values, seen = ps.Values({"kl": "of_list()"}, **facts), []
+    values = ps.Values({"kl": "of_list()"}, **facts)
+    seen = []
     for _ in numbers:
         seen.append(values["kl"])
         values.advance()
@@ -318,10 +322,11 @@ def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases
     values.advance(5)
     state = json.loads(json.dumps(values.state_dict()))
 
-    def made(**options):
+    def new(**options):
         return ps.Values({"kl": line, "lr": "cosine()"}, bases=bases, total=total, **options)
 
-    changed, strict = made(), made(strict=True)
+    changed = new()
+    strict = new(strict=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         changed.load_state_dict(state)
@@ -336,7 +341,8 @@ def test_what_a_resume_changes_is_a_warning_and_with_strict_an_error(line, bases
 @table(("updates", "expected"), [([1] * 10, []), ([1] * 30, [11]), ([5, 5, 20, 1], [30]), ([0, 10, 0, 1], [11])])
 def test_updates_after_the_end_of_the_plan_are_warned_of_once(updates, expected):
     values, strict = (ps.Values({"kl": "linear(0, 1)"}, total=10, strict=strict) for strict in (False, True))
-    warned_at, raised_at = [], []
+    warned_at = []
+    raised_at = []
     for count in updates:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -376,7 +382,8 @@ EPOCHS = {"kl": 'linear(0, 1, over="2 epochs")'}
     ],
 )
 def test_a_resume_of_the_same_length_in_other_units_is_silent(before, after, changes):
-    (plan, facts), (new_plan, new_facts) = before, after
+    plan, facts = before
+    new_plan, new_facts = after
     state = json.loads(json.dumps(ps.Values(plan, **facts).state_dict()))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -448,8 +455,8 @@ def test_a_check_with_bases_finds_what_it_finds_with_groups():
     plan = Plan(lr="cosine()", weight_decay="linear()", total=9)
 
     actual = [
-        [problem.code for problem in ps.check(plan, **given)]
-        for given in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})
+        [problem.code for problem in ps.check(plan, **arguments)]
+        for arguments in ({"bases": {"lr": 0}}, {"groups": [{"lr": 0}]})
     ]
 
     assert actual == [["PS403"]] * 2

@@ -16,7 +16,8 @@ BASES = [0.0, 1e-8, 2e-5, 1e-3, 0.05, 0.1, 1.0, 2.0]
 @st.composite
 def plans(draw):
     """Return a plan of one or two decays, its run facts and the bases of each field."""
-    lines, bases = {}, {}
+    lines = {}
+    bases = {}
     for field in draw(st.sampled_from([["lr"], ["weight_decay"], ["lr", "weight_decay"]])):
         warmup = st.sampled_from(["", *(f"warmup({length!r}) >> " for length in LENGTHS)])
         decay = st.sampled_from(["cosine(to={})", "linear(to={})", "constant() >> linear(to={}, over='10%')"])
@@ -40,4 +41,4 @@ def test_no_question_finds_anything_in_a_plan_of_which_a_start_asks_nothing(case
         return [*enumerate(bases[line.name])]
 
     if has_nothing_to_ask(plan, counted, facts, groups_of):
-        assert [one.code for _, one in probable_mistakes(plan, facts, groups_of, counted=counted)] == []
+        assert [problem.code for _, problem in probable_mistakes(plan, facts, groups_of, counted=counted)] == []

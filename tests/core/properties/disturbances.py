@@ -38,7 +38,9 @@ def disturb(run: DisturbedRun, event: str) -> None:
         case "copies of the groups":
             run.optimizer.param_groups = [dict(group) for group in run.optimizer.param_groups]
         case "query":
-            run.scheduler._values(), run.scheduler.get_last_lr(), run.scheduler.step()
+            run.scheduler._values()
+            run.scheduler.get_last_lr()
+            run.scheduler.step()
         case "resume: copy":
             run.optimizer, run.scheduler = copy.deepcopy((run.optimizer, run.scheduler))
         case _ if event.startswith("resume"):

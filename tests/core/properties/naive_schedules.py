@@ -37,7 +37,8 @@ class Clock:
 
     def count(self, length: tuple[str, str], begin: Fraction) -> Fraction:
         """Return the amount of a length that starts at the time `begin`."""
-        number, unit = Fraction(length[0]), length[1]
+        number = Fraction(length[0])
+        unit = length[1]
         if unit == "%":
             return number * self.total / 100
         if unit == self.unit:
@@ -65,7 +66,7 @@ class Anneal:
     index: str = "t/n"
 
     @property
-    def kind(self) -> str:
+    def extent(self) -> str:
         return "fills" if self.over is None else "length"
 
     def text(self) -> str:
@@ -92,7 +93,7 @@ class Anneal:
         start = neighbors.get("start", self.own_start) if self.start is None else self.start
         to = neighbors.get("to", 1.0) if self.to is None else self.to
 
-        def at(time: int) -> float:
+        def value_at(time: int) -> float:
             numerator, whole = {
                 "t/n": (time, size), "(t+1)/n": (time + 1, size), "(t+1)/(n+1)": (time + 1, size + 1),
                 "t/(n-1)": (time, size - 1),
@@ -102,7 +103,7 @@ class Anneal:
             share = numerator / whole
             return start + (to - start) * ((1 - cos(pi * share)) / 2 if self.shape == "cosine" else share)
 
-        return at
+        return value_at
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Hold:
 
     level: float | None
     over: tuple[str, str]
-    kind = "length"
+    extent = "length"
     own_start = 1.0
 
     @property
@@ -137,7 +138,7 @@ class Open:
     shape: str
     period: tuple[str, str]
     factor: float = 0.5
-    kind = "open"
+    extent = "open"
 
     def text(self) -> str:
         period = written(self.period)
@@ -152,7 +153,7 @@ class Open:
         period = clock.count(self.period, begin)
         least = max(period, Fraction(1))
 
-        def at(time: int) -> float:
+        def value_at(time: int) -> float:
             if self.shape == "step":
                 return self.factor ** int(time // least)
             if self.shape == "exponential":
@@ -162,7 +163,7 @@ class Open:
             share = float((time % least) / least)
             return self.factor + (1 - self.factor) * (1 + cos(pi * share)) / 2
 
-        return at
+        return value_at
 
 
 @dataclass
@@ -172,58 +173,67 @@ class Stages:
     stages: list
 
     @property
-    def kind(self) -> str:
-        kinds = [stage.kind for stage in self.stages]
-        return "open" if kinds[-1] == "open" else "fills" if "fills" in kinds else "length"
+    def extent(self) -> str:
+        extents = [stage.extent for stage in self.stages]
+        return "open" if extents[-1] == "open" else "fills" if "fills" in extents else "length"
 
     def text(self) -> str:
         return " >> ".join(stage.text() for stage in self.stages)
 
     def length(self, clock: Clock, begin: Fraction) -> Fraction:
-        clock, total = replace(clock, origin=begin), Fraction(0)
+        clock = replace(clock, origin=begin)
+        total = Fraction(0)
         for stage in self.stages:
             total += stage.length(clock, begin + total)
         return total
 
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
-        clock, parts, at = replace(clock, origin=begin), [], begin
+        clock = replace(clock, origin=begin)
+        timed_stages = []
+        position = begin
         for place, stage in enumerate(self.stages):
             following = sum(
-                (later.length(clock, at) for later in self.stages[place + 1 :] if stage.kind != "length"), 0
+                (later.length(clock, position) for later in self.stages[place + 1 :] if stage.extent != "length"), 0
             )
-            size = stage.length(clock, at) if stage.kind == "length" else end - following - at
+            size = stage.length(clock, position) if stage.extent == "length" else end - following - position
             if size < 0:
                 raise ValueError("no room")
-            parts.append((stage, at, at + size))
-            at += size
-        parts = [part for part in parts if ceil(part[2]) > ceil(part[1])] or parts[-1:]
+            timed_stages.append((stage, position, position + size))
+            position += size
+        timed_stages = [
+            (stage, first, last) for stage, first, last in timed_stages if ceil(last) > ceil(first)
+        ] or timed_stages[-1:]
         values: list[Value] = []
-        for place, (stage, first, last) in enumerate(parts):
+        for place, (stage, first, last) in enumerate(timed_stages):
             levels: Levels = {}
             if place:
-                _, before_first, before_last = parts[place - 1]
+                _, before_first, before_last = timed_stages[place - 1]
                 levels["start"] = values[-1](ceil(before_last) - ceil(before_first))
-            if place + 1 < len(parts):
-                levels["to"] = level_at_start(parts[place + 1], clock)
+            if place + 1 < len(timed_stages):
+                levels["to"] = level_at_start(timed_stages[place + 1], clock)
             values.append(stage.value(clock, first, last, levels))
 
         def at_time(time: int) -> float:
-            place = max(i for i, part in enumerate(parts) if i == 0 or time + ceil(begin) >= ceil(part[1]))
-            stage, first, last = parts[place]
-            own = time + ceil(begin) - ceil(first)
-            is_last = place == len(parts) - 1 and stage.kind != "length"
-            return values[place](own if is_last else min(own, ceil(last) - ceil(first)))
+            place = max(
+                i for i, (_, first, _) in enumerate(timed_stages) if i == 0 or time + ceil(begin) >= ceil(first)
+            )
+            stage, first, last = timed_stages[place]
+            elapsed = time + ceil(begin) - ceil(first)
+            is_last = place == len(timed_stages) - 1 and stage.extent != "length"
+            return values[place](elapsed if is_last else min(elapsed, ceil(last) - ceil(first)))
 
         return at_time
 
 
-def level_at_start(part: tuple, clock: Clock) -> float:
+def level_at_start(timed_stage: tuple, clock: Clock) -> float:
     """Return the level at which a stage begins; base if its start is open."""
-    stage, first, last = part
+    stage, first, last = timed_stage
     if hasattr(stage, "own_start"):
         return 1.0 if stage.start is None else stage.start
     if isinstance(stage, Take):  # the start of its first stage, whatever its index
-        stages = [replace(one, index="t/n") if isinstance(one, Anneal) else one for one in stage.whole.args["stages"]]
+        stages = [
+            replace(inner, index="t/n") if isinstance(inner, Anneal) else inner for inner in stage.whole.args["stages"]
+        ]
         stage = replace(stage, whole=Stages(stages))
     return stage.value(clock, first, last, {})(0)
 
@@ -235,7 +245,7 @@ class Take:
     whole: Stages
     over: tuple[str, str]
     of: tuple[str, str] | None = None
-    kind = "length"
+    extent = "length"
 
     def text(self) -> str:
         of = "" if self.of is None else f", of={written(self.of)}"
@@ -249,7 +259,8 @@ class Take:
         run_end = clock.run_end
         if self.of is not None:
             run = clock.count(self.of, begin)
-            clock, run_end = replace(clock, total=run, run_end=begin + run), begin + run
+            clock = replace(clock, total=run, run_end=begin + run)
+            run_end = begin + run
         inner = self.whole.value(clock, begin, run_end, {})
         return lambda time: inner(min(time, size))
 
@@ -265,8 +276,8 @@ class Moved:
     phase: int = 0
 
     @property
-    def kind(self) -> str:
-        return "length" if self.shape == "window" else self.whole.kind
+    def extent(self) -> str:
+        return "length" if self.shape == "window" else self.whole.extent
 
     def text(self) -> str:
         more = {"window": f", {written(self.close)}", "every": f", {self.phase}"}.get(self.shape, "")
@@ -284,7 +295,8 @@ class Moved:
         if start > stop:
             raise ValueError("no room")
         inner = self.whole.value(clock, start, stop, {})
-        late, last = ceil(start) - ceil(begin), ceil(stop) - ceil(begin)
+        late = ceil(start) - ceil(begin)
+        last = ceil(stop) - ceil(begin)
         if self.shape == "window":
             return lambda time: 1.0 if time < late else inner(min(time, last) - late)
         return lambda time: inner(max(time - late, 0))
@@ -300,17 +312,17 @@ class Overlay:
 
     first: Anneal
     curve: Stages
-    kind = "fills"
+    extent = "fills"
 
     def text(self) -> str:
         return f"overlay({self.first.text()}, {self.curve.text()})"
 
     def value(self, clock: Clock, begin: Fraction, end: Fraction, neighbors: Levels) -> Value:
         size = self.first.length(clock, begin)
-        own = ceil(begin + size) - ceil(begin)
+        updates = ceil(begin + size) - ceil(begin)
         below = self.curve.value(clock, begin, end, {})
-        above = self.first.value(clock, begin, begin + size, {"to": below(own)})
-        return lambda time: above(time) if time < own else below(time)
+        above = self.first.value(clock, begin, begin + size, {"to": below(updates)})
+        return lambda time: above(time) if time < updates else below(time)
 
 
 @dataclass
@@ -320,7 +332,7 @@ class Joined:
     left: Stages | Take | Overlay
     operator: str
     right: Stages | None = None
-    kind = "fills"
+    extent = "fills"
 
     def text(self) -> str:
         right = "2" if self.right is None else f"({self.right.text()})"

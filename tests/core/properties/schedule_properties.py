@@ -17,16 +17,19 @@ class BrokenProperty(AssertionError):
         statement: the property, as a sentence.
         what: the schedule or rule, with its arguments.
         where: the time, base or input.
-        found: the wrong result.
+        result: the wrong result.
     """
 
-    def __init__(self, statement: str, what: object, where: str, found: str) -> None:
-        self.statement, self.what, self.where, self.found = statement, str(what), where, found
-        super().__init__(statement, self.what, where, found)
+    def __init__(self, statement: str, what: object, where: str, result: str) -> None:
+        self.statement = statement
+        self.what = str(what)
+        self.where = where
+        self.result = result
+        super().__init__(statement, self.what, where, result)
 
     def __str__(self) -> str:
         what = self.what if len(self.what) <= 300 else f"{self.what[:297]}..."
-        return f"{what} breaks a property: {self.statement}.\n  {self.where}: {self.found}"
+        return f"{what} breaks a property: {self.statement}.\n  {self.where}: {self.result}"
 
 
 def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
@@ -42,14 +45,14 @@ def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
     """Check that a value does not depend on the order, number or shape of the times."""
     values = _values(schedule, times, base)
     cut = times.size // 3
-    others = {
+    evaluations = {
         "backwards": _values(schedule, times[::-1], base)[::-1],
-        "in two parts": np.concatenate([_values(schedule, part, base) for part in (times[:cut], times[cut:])]),
+        "in two parts": np.concatenate([_values(schedule, section, base) for section in (times[:cut], times[cut:])]),
         "in three dimensions": _values(schedule, times.reshape(1, -1, 1), base).reshape(-1),
         "a second time": _values(schedule, times, base),
     }
     statement = "a value does not depend on the order of the times or on other times"
-    for how, again in others.items():
+    for how, again in evaluations.items():
         message = f"{{0!r}} at first, {how} {{1!r}}"
         _require(_same_numbers(values, again), statement, schedule, times, base, message, values, again)
 
@@ -89,18 +92,18 @@ def text_reads_back(schedule: Schedule) -> None:
         raise BrokenProperty("text reads back as an equal schedule", schedule, "parse(str(schedule))", str(again))
 
 
-def _are_equal(one: Schedule, other: Schedule) -> bool:
-    return one == other and hash(one) == hash(other)
+def _are_equal(first: Schedule, second: Schedule) -> bool:
+    return first == second and hash(first) == hash(second)
 
 
 def _require(
-    holds: Array, statement: str, schedule: Schedule, times: Array, base: float, found: str, *columns: Floats
+    holds: Array, statement: str, schedule: Schedule, times: Array, base: float, message: str, *columns: Floats
 ) -> None:
-    """Raise `BrokenProperty` for the first time at which a property does not hold; `found` shows the columns."""
+    """Raise `BrokenProperty` for the first time at which a property does not hold; `message` shows the columns."""
     broken = np.flatnonzero(~holds)
     if broken.size:
         place = broken[0]
-        text = found.format(*(column[place].item() for column in columns))
+        text = message.format(*(column[place].item() for column in columns))
         raise BrokenProperty(statement, schedule, _at(times[place].item(), base), text)
 
 
@@ -109,8 +112,8 @@ def _values(schedule: Schedule, times: Array, base: float) -> Floats:
     return np.asarray(values)
 
 
-def _same_numbers(one: Array, other: Array) -> Array:
-    return (one == other) | ((one != one) & (other != other))
+def _same_numbers(first: Array, second: Array) -> Array:
+    return (first == second) | ((first != first) & (second != second))
 
 
 def _at(t: float, base: float) -> str:

@@ -49,7 +49,8 @@ class Run:
     """A run with a plan, as `disturb` takes it."""
 
     def __init__(self, plan, groups):
-        self.plan, self.groups = plan, groups
+        self.plan = plan
+        self.groups = groups
         self.optimizer = self.bare()
         self.scheduler = self.built(self.optimizer)
 
@@ -69,7 +70,7 @@ class Run:
                 self.scheduler.observe(loss=LOSSES[t // 5 % len(LOSSES)])
             self.optimizer.step()
             now = self.optimizer.used[-1]
-            actual.append([(one["lr"], one["weight_decay"]) for one in now])
+            actual.append([(group["lr"], group["weight_decay"]) for group in now])
         return actual
 
 

@@ -42,9 +42,14 @@ class AmountRun:
     """A run on a sample clock with disturbances, which counts the amount independently."""
 
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
-        self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
+        self.plan = plan
+        self.source = source
+        self.t = 0
+        self.amount = 0
+        self.said = None
         self.facts = world.facts if source != "reported" else None
-        self.rate, self.accumulation = world.batch * world.accumulation, world.accumulation
+        self.rate = world.batch * world.accumulation
+        self.accumulation = world.accumulation
         sizes = [binding for binding in counted_plan(plan).bindings if binding.name == "batch_size"]
         self.size = sizes[0] if source.startswith("planned") else None
         self.used: list[tuple[int, int, list[dict]]] = []
@@ -78,7 +83,8 @@ class AmountRun:
         self.optimizer.step()
         self.used.append((self.t, self.amount, self.optimizer.used[-1]))
         self.amount += self.planned_samples() if self.said is None else self.said
-        self.said, self.t = None, self.t + 1
+        self.said = None
+        self.t += 1
 
     def happen(self, event, data):
         samples = data.draw(st.sampled_from([0, 1, self.rate, 2 * self.rate]) | st.integers(0, 5000), label=event)
@@ -159,9 +165,9 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
     assert reported(run.scheduler) == before
     for t, amount, groups in run.used:
         for index, actual in enumerate(groups):
-            for one in bound[index]:
-                expected = one.schedule(amount if one.by_amount else t, one.field.base(GROUPS[index]))
-                assert repr(one.field.read(actual)) == repr(float(expected)), (t, amount, one.name, index)
+            for line in bound[index]:
+                expected = line.schedule(amount if line.by_amount else t, line.field.base(GROUPS[index]))
+                assert repr(line.field.read(actual)) == repr(float(expected)), (t, amount, line.name, index)
 
 
 @ANY_PLAN

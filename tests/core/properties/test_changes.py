@@ -51,12 +51,14 @@ def planned(draw, *, joined=False, follow=True):
 @st.composite
 def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
     """Draw the time of the change, the new length of the run, and new schedules for some fields."""
-    at = draw(st.integers(0, world.total - 1))
-    longer = draw(st.sampled_from([at + 1, world.total + 1, 2 * world.total + 3]) | st.integers(at + 1, at + 5000))
+    update = draw(st.integers(0, world.total - 1))
+    longer = draw(
+        st.sampled_from([update + 1, world.total + 1, 2 * world.total + 3]) | st.integers(update + 1, update + 5000)
+    )
     total = world.total if plan.total is None else draw(st.sampled_from([world.total, longer]))
     names = sorted({binding.name for binding in plan.bindings})
     fields = draw(st.dictionaries(st.sampled_from(names), st.sampled_from(lines), min_size=1))
-    return at, total, fields
+    return update, total, fields
 
 
 def assert_same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
@@ -77,13 +79,14 @@ def traced(plan: Plan, world: World, total: int) -> ps.extend.Trace:
 @given(st.data())
 def test_a_change_keeps_the_past_and_unchanged_fields_continue(data):
     world, plan = data.draw(planned())
-    at, total, fields = data.draw(changes(world, plan))
+    update, total, fields = data.draw(changes(world, plan))
 
-    changed = plan.change(at, total=None if total == world.total else total, **fields)
+    changed = plan.change(update, total=None if total == world.total else total, **fields)
 
-    before, after = traced(plan, world, world.total), traced(changed, world, total)
+    before = traced(plan, world, world.total)
+    after = traced(changed, world, total)
     for key in before.keys():
-        until = min(at if key[0] in fields or follows_another(plan, key[0]) else world.total, total)
+        until = min(update if key[0] in fields or follows_another(plan, key[0]) else world.total, total)
         assert_same_bits(after[key][:until], before[key][:until])
 
 
@@ -98,23 +101,25 @@ def test_after_the_planned_end_a_field_stays_constant_or_continues_if_open_ended
     held_times = np.minimum(np.arange(longer), world.total)
     for index, bounds in enumerate(bind(plan.resolve(facts=world.facts), GROUPS)):
         for bound in bounds:
-            base, key = bound.field.base(GROUPS[index]), (bound.name, index)
-            held, going_on = bound.schedule(held_times, base), bound.schedule(np.arange(longer), base)
+            base = bound.field.base(GROUPS[index])
+            key = (bound.name, index)
+            held = bound.schedule(held_times, base)
+            going_on = bound.schedule(np.arange(longer), base)
             assert after[key].tobytes() in (held.tobytes(), going_on.tobytes())
 
 
 @given(st.data())
 def test_a_changed_field_follows_the_new_schedule_on_its_own_clock(data):
     world, plan = data.draw(planned())
-    at, total, fields = data.draw(changes(world, plan))
+    update, total, fields = data.draw(changes(world, plan))
 
-    changed = traced(plan.change(at, total=None if total == world.total else total, **fields), world, total)
+    changed = traced(plan.change(update, total=None if total == world.total else total, **fields), world, total)
 
     for key in changed.keys():
         if key[0] in fields:
-            alone = resolve(constant(1.0, over=at) >> ps.parse(fields[key[0]]), facts=run_of(world, total))
-            expected = alone(np.arange(at, total), changed.base(*key).value)
-            np.testing.assert_array_equal(changed[key][at:], expected)
+            alone = resolve(constant(1.0, over=update) >> ps.parse(fields[key[0]]), facts=run_of(world, total))
+            expected = alone(np.arange(update, total), changed.base(*key).value)
+            np.testing.assert_array_equal(changed[key][update:], expected)
 
 
 @pytest.mark.heavy
@@ -124,13 +129,15 @@ def test_each_of_several_changes_keeps_the_past(data):
     now = world.total
     for _ in range(data.draw(st.integers(2, 3))):
         run = World(now, world.epoch, world.batch, world.accumulation)
-        at, total, fields = data.draw(changes(run, plan))
-        later = plan.change(at, total=None if total == now else total, **fields)
-        before, after = traced(plan, world, now), traced(later, world, total)
+        update, total, fields = data.draw(changes(run, plan))
+        later = plan.change(update, total=None if total == now else total, **fields)
+        before = traced(plan, world, now)
+        after = traced(later, world, total)
         for key in before.keys():
-            until = min(at if key[0] in fields or follows_another(plan, key[0]) else now, total)
+            until = min(update if key[0] in fields or follows_another(plan, key[0]) else now, total)
             assert_same_bits(after[key][:until], before[key][:until])
-        plan, now = later, total
+        plan = later
+        now = total
     assert Plan.of_text(plan.text) == plan
 
 
@@ -138,11 +145,11 @@ def test_each_of_several_changes_keeps_the_past(data):
 @given(st.data())
 def test_a_change_starts_at_the_value_of_the_old_plan(data):
     world, plan = data.draw(planned(joined=True))
-    at, total, fields = data.draw(changes(world, plan, JOINED))
-    assume(at)
+    update, total, fields = data.draw(changes(world, plan, JOINED))
+    assume(update)
 
     try:
-        changed = plan.change(at, total=None if total == world.total else total, **fields)
+        changed = plan.change(update, total=None if total == world.total else total, **fields)
         changed.resolve(facts=run_of(world, total))
     except InvalidArgument as refused:  # a level that is not known or not finite, or `constant(x)` before the change
         if "the level at which the stage before" not in str(refused) and "after a constant could be" not in str(
@@ -160,8 +167,8 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
     for (name, index), bound in before.items():
         if name in fields:
             base = bound.field.base(GROUPS[index])
-            assert after[name, index][at] == pytest.approx(bound.schedule(at, base), rel=1e-9, abs=1e-12)
-            assert_same_bits(after[name, index][:at], bound.schedule(np.arange(at), base))
+            assert after[name, index][update] == pytest.approx(bound.schedule(update, base), rel=1e-9, abs=1e-12)
+            assert_same_bits(after[name, index][:update], bound.schedule(np.arange(update), base))
 
 
 @given(st.data())
@@ -169,13 +176,14 @@ def test_a_scaled_field_is_its_old_value_times_the_factors(data):
     world, plan = data.draw(planned())
     times = sorted(data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=4)))
     name = data.draw(st.sampled_from(sorted({binding.name for binding in plan.bindings})))
-    scaled, factors = plan, np.ones(world.total)
-    for at in times:
+    scaled = plan
+    factors = np.ones(world.total)
+    for update in times:
         factor = data.draw(st.sampled_from([0.5, 2.0, 0.25]))
-        scaled = scaled.scale(at, **{name: factor})
-        factors[at:] *= factor
+        scaled = scaled.scale(update, **{name: factor})
+        factors[update:] *= factor
 
-    before, after = (traced(one, world, world.total) for one in (plan, scaled))
+    before, after = (traced(version, world, world.total) for version in (plan, scaled))
 
     for key in before.keys():
         if key[0] == name and not follows_another(plan, name):
@@ -192,9 +200,9 @@ def test_a_scaled_field_is_its_old_value_times_the_factors(data):
 @given(st.data())
 def test_a_scheduler_continues_with_the_changed_plan_at_its_update(data):
     world, plan = data.draw(planned())
-    at, total, fields = data.draw(changes(world, plan))
-    changed = plan.change(at, total=None if total == world.total else total, **fields)
-    now = data.draw(st.integers(0, min(at, 20)))
+    update, total, fields = data.draw(changes(world, plan))
+    changed = plan.change(update, total=None if total == world.total else total, **fields)
+    now = data.draw(st.integers(0, min(update, 20)))
     expected = traced(changed, world, total)
 
     optimizer = probe(*GROUPS)
@@ -226,13 +234,13 @@ def test_a_change_on_a_sample_clock_keeps_the_past(data):
         before = ps.trace(counted, GROUPS, facts=run_of(world, world.total))
     except InvalidArgument:
         reject()
-    at = data.draw(st.integers(0, total - 1))
-    longer = data.draw(st.integers(at + 1, total + 1000))
+    amount = data.draw(st.integers(0, total - 1))
+    longer = data.draw(st.integers(amount + 1, total + 1000))
     name = data.draw(st.sampled_from(sorted({binding.name for binding in plan.bindings})))
 
-    changed = counted.change(f"{at} samples", total=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
+    changed = counted.change(f"{amount} samples", total=f"{longer} samples", **{name: "cosine(start=0.5, to=0.05)"})
 
     after = ps.trace(changed, GROUPS, facts=replace(run_of(world, 1), total=f"{longer} samples"))
     for key in before.keys():
-        until = min(-(-at // each) if key[0] == name else before.total, after.total)
+        until = min(-(-amount // each) if key[0] == name else before.total, after.total)
         assert_same_bits(after[key][:until], before[key][:until])

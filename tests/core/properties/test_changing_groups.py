@@ -47,7 +47,9 @@ class History:
     """A run whose file is edited and which is killed at any moment, with the plan of each update."""
 
     def __init__(self, folder, clock, random):
-        self.random, self.clock, self.file = random, clock, Path(folder) / "plan.yaml"
+        self.random = random
+        self.clock = clock
+        self.file = Path(folder) / "plan.yaml"
         self.file.write_text(plan_text(clock, random))
         self.optimizers = self.new_optimizers()
         self.scheduler = self.new_scheduler(self.optimizers)
@@ -80,14 +82,14 @@ class History:
         return {key: value for key, value in twin.scalars("coming").items() if f"/{name}/" in key}
 
     def step(self, name):
-        one = self.optimizers[name]
-        update = one.param_groups[0]["paramsched_t"]
+        optimizer = self.optimizers[name]
+        update = optimizer.param_groups[0]["paramsched_t"]
         starts = update == self.scheduler.t
         if starts and self.clock == "progress":
             self.scheduler.report(progress=update / 40)
         present = {
             f"{label}/{name}/{index}": float(entry[0] if key == "betas" else entry)
-            for index, group in enumerate(one.param_groups)
+            for index, group in enumerate(optimizer.param_groups)
             for label, key in (("lr", "lr"), ("weight_decay", "weight_decay"), ("betas_0", "betas"))
             for entry in [group[key]]
         }
@@ -95,12 +97,13 @@ class History:
         if self.own_lost:  # then a field that the plan no longer has is in no state
             expected = {key: expected[key] for key in expected.keys() & self.scheduler.scalars("coming")}
         assert {key: present[key] for key in expected} == expected, (name, update)
-        one.step()
+        optimizer.step()
         self.note_plan()
 
     def use(self):
         """Call everything; nothing of it changes the run."""
-        scheduler, random = self.scheduler, self.random
+        scheduler = self.scheduler
+        random = self.random
         call = random.choice(
             [
                 scheduler.scalars,
@@ -132,15 +135,16 @@ class History:
         for name in before:
             new[name].load_state_dict(states[name])
         scheduler = self.new_scheduler(new)
-        for kind in loaded:
-            if kind == "state":
+        for source in loaded:
+            if source == "state":
                 scheduler.load_state_dict(state)
             else:
                 for name in random.sample(sorted(set(NAMES) - before), len(NAMES) - len(before)):
                     new[name].load_state_dict(states[name])
         self.complete &= "state" in loaded
         self.own_lost |= "own" not in loaded
-        self.optimizers, self.scheduler = new, scheduler
+        self.optimizers = new
+        self.scheduler = scheduler
         self.note_plan()
 
 
@@ -200,17 +204,21 @@ class Model:
 
     def __init__(self, seed: int) -> None:
         draw = self.draw = random.Random(seed)
-        self.is_tensor, is_several = draw.random() < 1 / 3, draw.random() < 1 / 2
+        self.is_tensor = draw.random() < 1 / 3
+        is_several = draw.random() < 1 / 2
         self.drive = draw.choice(["optimizer", "manual", *["a"] * is_several])
         self.clock = draw.choice(["updates", "updates", "tokens"])
         line = draw.choice(
             LINES_OF_CHANGING_GROUPS if self.clock == "updates" else LINES_OF_CHANGING_GROUPS[:2]
         )  # the others have lengths in updates
         lines = {"lr": line, "momentum": "linear(1, 0.5)"}
-        self.planned = {name: ps.resolve(ps.parse(one), total=END) for name, one in lines.items()}
+        self.planned = {name: ps.resolve(ps.parse(text), total=END) for name, text in lines.items()}
         self.plan = ps.Plan(**lines, clock=self.clock, total=END if self.clock == "updates" else f"{END} tokens")
-        self.t, self.bases, self.written = 0, {}, {}
-        self.has_late, self.ahead = False, ""
+        self.t = 0
+        self.bases = {}
+        self.written = {}
+        self.has_late = False
+        self.ahead = ""
         self.optimizers = {
             name: self.optimizer([self.group() for _ in range(draw.choice([1, 2, 3]))])
             for name in "abc"[: draw.choice([2, 3]) if is_several else 1]
@@ -229,8 +237,8 @@ class Model:
         return torch.optim.AdamW(groups, lr=0.3, betas=(0.9, 0.99), foreach=False if self.is_tensor else None)
 
     def attach(self):
-        given = self.optimizers if len(self.optimizers) > 1 else self.optimizers["a"]
-        self.scheduler = ps.Scheduler(given, self.plan, drive=self.drive)
+        optimizers = self.optimizers if len(self.optimizers) > 1 else self.optimizers["a"]
+        self.scheduler = ps.Scheduler(optimizers, self.plan, drive=self.drive)
 
     def check(self):
         for name, optimizer in self.optimizers.items():
@@ -253,7 +261,10 @@ class Model:
         for each in [self.scheduler] if self.drive == "manual" else self.optimizers.values():
             if not self.ahead or each is not self.optimizers[self.ahead]:
                 each.step()
-        self.t, self.written, self.has_late, self.ahead = self.t + 1, {}, False, ""
+        self.t += 1
+        self.written = {}
+        self.has_late = False
+        self.ahead = ""
 
     def happen(self, operation):
         name = self.draw.choice([*self.optimizers])
@@ -275,16 +286,17 @@ class Model:
             case "reorder":
                 self.draw.shuffle(groups)
             case "external write" if not self.has_late:
-                one = self.draw.choice(groups)
+                group = self.draw.choice(groups)
                 if self.is_tensor:
-                    one["lr"].fill_(0.77)
+                    group["lr"].fill_(0.77)
                 else:
-                    one["lr"] = 0.77
-                self.written = {one["number"]: 0.77}
+                    group["lr"] = 0.77
+                self.written = {group["number"]: 0.77}
                 self.check()
                 self.step()
             case "seek" if self.clock == "updates":
-                self.t, self.has_late = self.draw.randrange(60), False
+                self.t = self.draw.randrange(60)
+                self.has_late = False
                 self.scheduler.seek(self.t)
             case "copy":
                 self.optimizers, self.scheduler = copy.deepcopy((self.optimizers, self.scheduler))
@@ -299,14 +311,16 @@ class Model:
 
     def save_and_load(self):
         file = io.BytesIO()
-        torch.save(({n: one.state_dict() for n, one in self.optimizers.items()}, self.scheduler.state_dict()), file)
+        torch.save(
+            ({n: optimizer.state_dict() for n, optimizer in self.optimizers.items()}, self.scheduler.state_dict()), file
+        )
         file.seek(0)
         saved, state = torch.load(file, weights_only=False)
         numbers = {
-            name: [one["number"] for one in optimizer.param_groups] for name, optimizer in self.optimizers.items()
+            name: [group["number"] for group in optimizer.param_groups] for name, optimizer in self.optimizers.items()
         }
         self.optimizers = {name: self.optimizer([*map(self.group, number)]) for name, number in numbers.items()}
-        loads = [lambda: [one.load_state_dict(saved[name]) for name, one in self.optimizers.items()]]
+        loads = [lambda: [optimizer.load_state_dict(saved[name]) for name, optimizer in self.optimizers.items()]]
         if self.draw.random() < 1 / 2:
             loads.pop()()  # before the Scheduler is constructed
         self.attach()

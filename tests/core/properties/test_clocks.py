@@ -36,7 +36,8 @@ def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
 
 @given(st.data())
 def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
-    case, unit = data.draw(strategies.cases(fixed=False)), data.draw(CLOCKS)
+    case = data.draw(strategies.cases(fixed=False))
+    unit = data.draw(CLOCKS)
     rate = data.draw(st.integers(1, 50))
     facts = {"tokens": "tokens_per_step", "samples": "batch_size", "frames": "frames_per_step"}[unit]
     plan = ps.Plan(lr=with_unit(case.resolved, unit), clock=unit, total=f"{case.world.total} {unit}")
@@ -77,7 +78,7 @@ def test_planned_amounts_equal_a_count_update_by_update(generated, accumulation)
 def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
     schedule, plan, total = generated
     ends = take(with_unit(schedule, "samples"), f"{total} samples") >> constant(0.0)
-    other = ps.Plan(
+    changed = ps.Plan(
         *(replace_schedule(binding, ends) if binding.name == "batch_size" else binding for binding in plan.bindings),
         total=plan.total,
         clock=plan.clock,
@@ -87,7 +88,7 @@ def test_sizes_after_the_end_of_the_run_do_not_matter(generated):
     except PlanError:  # nan sizes
         assume(False)
 
-    assert ps.trace(other, {"lr": 1.0}).amounts.tolist() == expected.amounts.tolist()
+    assert ps.trace(changed, {"lr": 1.0}).amounts.tolist() == expected.amounts.tolist()
 
 
 @given(planned_sizes())
@@ -109,7 +110,8 @@ def test_an_optimizer_uses_the_values_of_the_trace(generated):
 @given(st.data())
 def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     case = data.draw(strategies.cases(name=name))
-    unit, rate = "tokens", data.draw(st.integers(2, 50))
+    unit = "tokens"
+    rate = data.draw(st.integers(2, 50))
     written = with_unit(case.written, unit)
     assume(written.serializable and "epoch" not in str(written) and "sample" not in str(written))
     plan = ps.Plan(lr=written, clock=unit, total=f"{case.world.total} {unit}")

@@ -31,10 +31,10 @@ def test_data_of_a_plan_is_plain_json(plan):
 
 
 @given(PLANS, st.sampled_from(FORMATS), st.sampled_from(FORMATS))
-def test_a_plan_is_unchanged_after_two_conversions(plan, one, other):
-    text = config.dump(config.loads(config.dump(plan, format=one), one), format=other)
+def test_a_plan_is_unchanged_after_two_conversions(plan, first_format, second_format):
+    text = config.dump(config.loads(config.dump(plan, format=first_format), first_format), format=second_format)
 
-    assert text == config.dump(plan, format=other)
+    assert text == config.dump(plan, format=second_format)
 
 
 @every_shape()

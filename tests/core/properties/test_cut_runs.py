@@ -30,7 +30,8 @@ def step(optimizer, scheduler, drive):
 @given(st.lists(st.integers(1, 15), min_size=1, max_size=4))
 def test_parts_of_a_run_have_the_values_and_the_states_of_one_run(plan, drive, parts):
     facts = {} if plan.clock == "updates" else {"batch_size": 7, "sequence_length": 10}
-    whole, saved = probe(lr=0.1), None
+    whole = probe(lr=0.1)
+    saved = None
     expected = ps.Scheduler(whole, plan, drive=drive, **facts)
     for updates in parts:
         optimizer = probe(lr=0.1)

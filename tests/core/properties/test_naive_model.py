@@ -17,7 +17,7 @@ LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
 
 
 CLOCKS = ["steps", "tokens", "samples", "ramp"]
-KINDS = ["plain", "take", "take of", "overlay", "joined", "squared", "shift", "skip", "window", "every"]
+FORMS = ["plain", "take", "take of", "overlay", "joined", "squared", "shift", "skip", "window", "every"]
 
 
 class Draw:
@@ -25,7 +25,8 @@ class Draw:
 
     def __init__(self, seed, clock):
         self.random = Random(seed)
-        self.behind_filled, self.fixed = False, True
+        self.behind_filled = False
+        self.fixed = True
         getattr(self, "_by_ramp" if clock == "ramp" else "_by_rate")(clock)
         self.clock.run_end = self.clock.total
 
@@ -42,8 +43,11 @@ class Draw:
         self.facts = ps.RunFacts(steps_per_epoch=epoch, **facts)
 
     def _by_ramp(self, _):
-        low, high, over = self.random.randint(1, 5), self.random.randint(6, 40), self.random.randint(100, 4000)
-        total, amounts = self.random.randint(2000, 9000), [0]
+        low = self.random.randint(1, 5)
+        high = self.random.randint(6, 40)
+        over = self.random.randint(100, 4000)
+        total = self.random.randint(2000, 9000)
+        amounts = [0]
         while amounts[-1] < 3 * total:
             share = min(Fraction(amounts[-1], over), 1)
             amounts.append(amounts[-1] + round(low + (high - low) * share))
@@ -103,7 +107,8 @@ class Draw:
 
     def stages(self):
         count = self.random.randint(1, 4)
-        filled, stages = self.random.randrange(count), []
+        filled = self.random.randrange(count)
+        stages = []
         for place in range(count):
             self.behind_filled = place > filled
             after = stages[-1] if stages else None
@@ -116,37 +121,38 @@ class Draw:
         self.behind_filled = False
         return Stages(stages)
 
-    def schedule(self, kind):
-        self.fixed = kind != "squared"  # a power needs multiples of base
+    def schedule(self, form):
+        self.fixed = form != "squared"  # a power needs multiples of base
         whole = self.stages()
-        if kind in ("shift", "skip", "window", "every"):
-            return self.moved(kind, whole)
-        if kind in ("take", "take of"):
+        if form in ("shift", "skip", "window", "every"):
+            return self.moved(form, whole)
+        if form in ("take", "take of"):
             of = (self.number(self.random.randint(1, 2 * int(self.clock.total))), self.clock.unit)
-            part = Take(whole, self.length(0.3), of if kind == "take of" else None)
-            return Stages([part, Anneal("linear", self.open_or(0.5), 0.1)])
-        if kind == "overlay":
+            taken = Take(whole, self.length(0.3), of if form == "take of" else None)
+            return Stages([taken, Anneal("linear", self.open_or(0.5), 0.1)])
+        if form == "overlay":
             return Overlay(self.timed(shapes=("warmup",)), whole)
-        if kind == "joined":
+        if form == "joined":
             operator = self.random.choice(["*", "+"])
             self.fixed = operator == "+"  # only one factor may have absolute levels
             return Joined(whole, operator, self.stages())
-        return Joined(whole, "**") if kind == "squared" else whole
+        return Joined(whole, "**") if form == "squared" else whole
 
-    def moved(self, kind, whole):
+    def moved(self, form, whole):
         """Return a stage, and then the stages at other times."""
         first = Anneal("linear", self.level(), self.level(), self.length(self.random.choice([0.0, 0.1])))
-        self.behind_filled = kind == "skip"  # the number of updates before its stage is not modelled
-        by, phase = self.length(self.random.choice([0.01, 0.1, 0.4])), self.random.randint(0, 9)
-        moved = Moved(kind, whole, by, self.length(0.6), phase if kind == "every" else 0)
-        return Stages([first, moved, Anneal("linear", self.open_or(0.5), 0.1)][: 3 if kind == "window" else 2])
+        self.behind_filled = form == "skip"  # the number of updates before its stage is not modelled
+        by = self.length(self.random.choice([0.01, 0.1, 0.4]))
+        phase = self.random.randint(0, 9)
+        moved = Moved(form, whole, by, self.length(0.6), phase if form == "every" else 0)
+        return Stages([first, moved, Anneal("linear", self.open_or(0.5), 0.1)][: 3 if form == "window" else 2])
 
 
 @given(st.integers(0, 2**32))
 def test_values_equal_the_naive_model(seed):
-    for place, (clock, kind) in enumerate(product(CLOCKS, KINDS)):
+    for place, (clock, form) in enumerate(product(CLOCKS, FORMS)):
         draw = Draw(seed + place, clock)
-        schedule = draw.schedule(kind)
+        schedule = draw.schedule(form)
         try:
             value = schedule.value(draw.clock, Fraction(0), draw.clock.total, {})
             expected = [value(time) for time in draw.times]
@@ -156,7 +162,7 @@ def test_values_equal_the_naive_model(seed):
         try:
             trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": BASE}, facts=draw.facts)
         except ParamschedError as refused:  # the part that is taken ends in `constant(x)`
-            if not kind.startswith("take") or "after a constant could be" not in str(refused):
+            if not form.startswith("take") or "after a constant could be" not in str(refused):
                 raise
             continue
 

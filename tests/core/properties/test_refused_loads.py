@@ -53,7 +53,7 @@ def saved_states(names, plan, count, changes):
     for _ in range(count):
         for optimizer in optimizers.values():
             optimizer.step()
-    states = {name: one.state_dict() for name, one in optimizers.items()}
+    states = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
     for state in states.values():
         for key, value in changes.items():
             if key != "lr":
@@ -134,4 +134,5 @@ def continued(optimizers, scheduler):
     for _ in range(3):
         for optimizer in optimizers.values():
             optimizer.step()
-    return now, scheduler.t, [used(one, index=index)[-3:] for one in optimizers.values() for index in (0, 1)]
+    values = [used(optimizer, index=index)[-3:] for optimizer in optimizers.values() for index in (0, 1)]
+    return now, scheduler.t, values

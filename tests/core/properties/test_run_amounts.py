@@ -53,9 +53,9 @@ def test_amounts_and_updates_are_inverse_to_each_other(run, data):
     t = data.draw(st.integers(0, 12) | st.integers(0, COUNT - 3))  # planned sizes are constant after some updates
 
     assert amounts[0] == 0
-    assert [run.amount_at(one) for one in range(COUNT)] == amounts.tolist()
-    kind = float if run.clock == "progress" else int  # plain numbers, for checkpoints
-    assert {type(run.amount_at(one)) for one in range(COUNT)} == {kind}
+    assert [run.amount_at(update) for update in range(COUNT)] == amounts.tolist()
+    number_type = float if run.clock == "progress" else int  # plain numbers, for checkpoints
+    assert {type(run.amount_at(update)) for update in range(COUNT)} == {number_type}
     assert run.amounts_from(t, run.amount_at(t), 3).tolist() == amounts[t : t + 3].tolist()
     between = data.draw(st.integers(0, round(amounts[-1].item() * 10**9)).map(lambda value: value / 10**9))
     for amount in amounts[t].item(), amounts[t].item() + 1e-9, between:
@@ -157,7 +157,8 @@ class Counted:
         return t - 1 + Fraction(amount - actual[t - 1]) / (actual[t] - actual[t - 1])
 
     def amount_of(self, unit, update):
-        actual, t = self.amounts[unit], int(update)
+        actual = self.amounts[unit]
+        t = int(update)
         return actual[t] + (actual[t + 1] - actual[t]) * (update - t)
 
     def end(self, clock, begin, length):
@@ -181,7 +182,8 @@ def test_a_length_in_any_unit_is_that_of_a_count_update_by_update(clock, data):
     by_amount = clock != "steps"
     size = ps.resolve(ps.parse(written.format(40 if by_amount else 12)))
     counted = Counted(lambda t, amount: round(size(amount if by_amount else t)))
-    first, second = data.draw(LENGTHS), data.draw(LENGTHS)
+    first = data.draw(LENGTHS)
+    second = data.draw(LENGTHS)
     lr = 'constant(0.5, "{} {}") >> constant(0.25, "{} {}") >> constant(1)'.format(*first, *second)
     batch = size_of_batch(written.format("'40 samples'" if by_amount else 12))
 

@@ -40,7 +40,10 @@ class Run:
     """A run with disturbances, which counts its updates independently."""
 
     def __init__(self, plan: ps.Plan, world: World) -> None:
-        self.plan, self.world, self.t, self.late_at = plan, world, 0, None
+        self.plan = plan
+        self.world = world
+        self.t = 0
+        self.late_at = None
         self.used: list[tuple[int, list[dict]]] = []
         self.optimizer = self.bare()
         self.scheduler = self.built(self.optimizer)
@@ -100,12 +103,13 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
     assert reported(run.scheduler) == before
     for t, groups in run.used:
         for index, actual in enumerate(groups):
-            for one in bound[index]:
+            for line in bound[index]:
                 label = [*GROUPS, LATE][index].get("name", index)
-                base = one.field.base([*GROUPS, LATE][index])
-                expected = shown[one.name, label][t] if t < world.total else one.schedule(t, base)
+                base = line.field.base([*GROUPS, LATE][index])
+                expected = shown[line.name, label][t] if t < world.total else line.schedule(t, base)
                 # The sign of a zero is not promised.
-                assert repr(one.field.read(actual) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
+                value = line.field.read(actual) + 0.0
+                assert repr(value) == repr(float(expected) + 0.0), (t, line.name, label, run.used)
 
 
 @ANY_PLAN
@@ -121,14 +125,14 @@ def test_unplanned_fields_are_not_changed(data):
     for index, bounds in enumerate(bind(resolved, GROUPS)):
         planned = {bound.field.key for bound in bounds}
         for key in GROUPS[index].keys() - planned:
-            assert [one[index][key] for one in optimizer.used] == [GROUPS[index][key]] * 3
+            assert [groups[index][key] for groups in optimizer.used] == [GROUPS[index][key]] * 3
 
 
 @ANY_PLAN
 @given(st.data(), st.sampled_from([torch.float64, torch.float32, torch.float16, torch.bfloat16]))
 def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     world, plan, resolved = attachable(data)
-    tensors = [{**one, "lr": torch.tensor(one["lr"], dtype=dtype)} for one in GROUPS]
+    tensors = [{**group, "lr": torch.tensor(group["lr"], dtype=dtype)} for group in GROUPS]
     bases = [{**tensor, "lr": tensor["lr"].item()} for tensor in tensors]
     optimizer = probe(*tensors)
     ps.Scheduler(optimizer, plan, facts=world.facts)
@@ -141,7 +145,7 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     for index, bounds in enumerate(bind(resolved, bases)):
         if any(bound.name == "lr" for bound in bounds):
             expected = torch.from_numpy(shown["lr", index][:count].copy()).to(dtype).tolist()
-            np.testing.assert_array_equal([one[index]["lr"] for one in optimizer.used], expected)
+            np.testing.assert_array_equal([groups[index]["lr"] for groups in optimizer.used], expected)
 
 
 @ANY_PLAN
@@ -149,7 +153,8 @@ def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
 def test_seek_gives_the_same_state_as_running_the_updates(data):
     world, plan, _ = attachable(data, rules=0)
     t = data.draw(st.integers(0, 60))
-    walked, sought = probe(*GROUPS), probe(*GROUPS)
+    walked = probe(*GROUPS)
+    sought = probe(*GROUPS)
     first = ps.Scheduler(walked, plan, facts=world.facts)
     second = ps.Scheduler(sought, plan, facts=world.facts)
 
@@ -170,7 +175,8 @@ def test_replay_gives_the_same_metric_rules_as_the_observations(data):
     if not rules:
         reject()
     names = sorted({rule.metric for rule in rules})
-    optimizer, events = probe(*GROUPS), []
+    optimizer = probe(*GROUPS)
+    events = []
     scheduler = ps.Scheduler(optimizer, plan, facts=world.facts)
 
     for t in range(data.draw(st.integers(1, 10))):

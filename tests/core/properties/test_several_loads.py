@@ -29,7 +29,7 @@ def consumed(unit, update):
     return (6, True) if update % 5 == 2 else (4, False)
 
 
-AMOUNTS = {unit: [sum(consumed(unit, one)[0] for one in range(count)) for count in range(400)] for unit in PLANS}
+AMOUNTS = {unit: [sum(consumed(unit, update)[0] for update in range(count)) for count in range(400)] for unit in PLANS}
 """The tokens before each update."""
 
 
@@ -37,19 +37,21 @@ class History:
     """A run of one to three optimizers with saves, loads and copies, beside the counts that it should have."""
 
     def __init__(self, unit, seed):
-        self.random, self.unit = random.Random(seed), unit
+        self.random = random.Random(seed)
+        self.unit = unit
         self.names = NAMES[: self.random.choice([1, 2, 2, 3])]
         self.start()
-        self.model, self.saved = SharedClock(self.names), []
+        self.model = SharedClock(self.names)
+        self.saved = []
 
     def start(self, loaded=None):
         """Construct new optimizers, which load states before they have a Scheduler."""
         self.optimizers = probes(self.names)
         for name, state in (loaded or {}).items():
             self.optimizers[name].load_state_dict(copy.deepcopy(state))
-        given = self.optimizers if len(self.names) > 1 else self.optimizers[self.names[0]]
+        optimizers = self.optimizers if len(self.names) > 1 else self.optimizers[self.names[0]]
         facts = {"tokens_per_step": 4} if self.unit == "mostly known tokens" else {}
-        self.scheduler = ps.Scheduler(given, PLANS[self.unit], **facts)
+        self.scheduler = ps.Scheduler(optimizers, PLANS[self.unit], **facts)
 
     def step(self):
         name = self.next_step()
@@ -86,13 +88,13 @@ class History:
         """Load the states of some optimizers, or of all, some of them twice, and perhaps that of the Scheduler."""
         states, state, numbers = self.random.choice(self.saved)
         parts = self.random.choices([*self.names, "scheduler"], k=self.random.randint(1, 5))
-        for part in parts:
-            if part == "scheduler":
+        for name in parts:
+            if name == "scheduler":
                 self.scheduler.load_state_dict(copy.deepcopy(state))
                 self.model.counts = dict(numbers)
             else:
-                self.optimizers[part].load_state_dict(copy.deepcopy(states[part]))
-                self.model.counts[part] = numbers[part]
+                self.optimizers[name].load_state_dict(copy.deepcopy(states[name]))
+                self.model.counts[name] = numbers[name]
 
     def resume(self):
         """Load the states of all optimizers in a new process, some of them before the Scheduler is constructed."""
@@ -165,11 +167,11 @@ def test_loads_in_any_order_restore_the_states_of_metric_rules_and_the_plan(is_n
         scheduler.observe(loss=3.0)
     if is_new:  # another rule in the code
         optimizers = probes(names)
-        other = plan if on_change == "new" else ps.Plan(lr=PLATEAU.replace("patience=0", "patience=5"), total=30)
-        scheduler = ps.Scheduler(optimizers, other, on_change=on_change)
+        new = plan if on_change == "new" else ps.Plan(lr=PLATEAU.replace("patience=0", "patience=5"), total=30)
+        scheduler = ps.Scheduler(optimizers, new, on_change=on_change)
 
-    for part in order:
-        (optimizers | {"scheduler": scheduler})[part].load_state_dict(copy.deepcopy(saved[part]))
+    for loaded in order:
+        (optimizers | {"scheduler": scheduler})[loaded].load_state_dict(copy.deepcopy(saved[loaded]))
 
     assert (scheduler.t, scheduler._values(), scheduler.states) == expected
 
@@ -179,19 +181,19 @@ def test_a_copy_between_two_loads_ends_in_the_same_state(copying):
     first = probes(NAMES[:2])
     scheduler = ps.Scheduler(first, PLANS["tokens"])
     scheduler.consumed(tokens=1)
-    for one in first.values():
-        one.step()
-    saved = {name: copy.deepcopy(one.state_dict()) for name, one in first.items()}
+    for optimizer in first.values():
+        optimizer.step()
+    saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in first.items()}
     for update in range(1, 4):
         scheduler.consumed(tokens=1 + update)
-        for one in first.values():
-            one.step()
+        for optimizer in first.values():
+            optimizer.step()
 
     first["critic"].load_state_dict(saved["critic"])
-    optimizers, other = copying((first, scheduler))
+    optimizers, twin = copying((first, scheduler))
     optimizers["generator"].load_state_dict(saved["generator"])
 
-    assert (other.t, other.amount) == (1, 1)
+    assert (twin.t, twin.amount) == (1, 1)
 
 
 FIELDS = ps.Plan(lr="linear()", weight_decay="linear(1, 0.5)", total=20)
@@ -204,18 +206,19 @@ WITHOUT = ps.Plan(lr="linear()", total=20)
 def test_a_field_that_a_plan_leaves_out_returns_with_its_base(names, first, second):
     optimizers = probes(names)
     scheduler = ps.Scheduler(optimizers, FIELDS)
-    for one in optimizers.values():
-        one.step()
+    for optimizer in optimizers.values():
+        optimizer.step()
 
     for loaded, plan in ((first, WITHOUT), (second, FIELDS)):
-        saved, state = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}, scheduler.state_dict()
+        saved = {name: optimizer.state_dict() for name, optimizer in optimizers.items()}
+        state = scheduler.state_dict()
         optimizers = probes(names)
-        for one in optimizers.values():
-            one.param_groups[0]["weight_decay"] = 7.0  # the code has another value
+        for optimizer in optimizers.values():
+            optimizer.param_groups[0]["weight_decay"] = 7.0  # the code has another value
         scheduler = ps.Scheduler(optimizers, plan)
         if loaded != "scheduler":
-            for name, one in optimizers.items():
-                one.load_state_dict(copy.deepcopy(saved[name]))
+            for name, optimizer in optimizers.items():
+                optimizer.load_state_dict(copy.deepcopy(saved[name]))
         if loaded != "optimizer":
             scheduler.load_state_dict(copy.deepcopy(state))
 

@@ -14,7 +14,7 @@ from support.several import PLAN, SharedClock, killed, lines, probes
 from support.updates import Probe, used
 
 NAMES = ("muon", "adamw", "sgd")
-KINDS = ("step", "step", "step", "closure", "raised", "hidden", "kill")
+EVENTS = ("step", "step", "step", "closure", "raised", "hidden", "kill")
 
 
 class Optimizer(Probe):
@@ -28,25 +28,25 @@ class Optimizer(Probe):
         super().step(closure)
 
 
-def take(optimizer, kind):
+def take(optimizer, event):
     """Take one step; return whether it counts."""
-    if kind == "raised":
+    if event == "raised":
         optimizer.fails = True
         with pytest.raises(FloatingPointError):
             optimizer.step()
         optimizer.fails = False
         return False
-    if kind == "hidden":  # of a fused optimizer, which a GradScaler skips
+    if event == "hidden":  # of a fused optimizer, which a GradScaler skips
         optimizer.found_inf = torch.tensor(1.0)
         optimizer.step()
         del optimizer.found_inf
         optimizer.used.pop()
         return False
-    optimizer.step((lambda: torch.tensor(0.0)) if kind == "closure" else None)
+    optimizer.step((lambda: torch.tensor(0.0)) if event == "closure" else None)
     return True
 
 
-@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS)), max_size=60), st.randoms())
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(EVENTS)), max_size=60), st.randoms())
 def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(steps, random):
     names = random.sample(NAMES, len(NAMES))
 
@@ -54,20 +54,22 @@ def test_each_step_uses_the_values_of_its_update_in_any_order_and_after_kills(st
         return {name: Optimizer(probe.param_groups) for name, probe in probes(names).items()}
 
     optimizers = new()
-    scheduler, model = ps.Scheduler(optimizers, PLAN), SharedClock(names)
+    scheduler = ps.Scheduler(optimizers, PLAN)
+    model = SharedClock(names)
     planned = lines(PLAN, optimizers)
 
-    for name, kind in steps:
-        if kind == "kill":
-            before, optimizers = optimizers, new()
+    for name, event in steps:
+        if event == "kill":
+            before = optimizers
+            optimizers = new()
             scheduler = killed(before, scheduler, optimizers, random)
-        elif take(optimizers[name], kind):
+        elif take(optimizers[name], event):
             assert used(optimizers[name])[-1] == planned[name][min(model.step(name), 63)]
         assert scheduler.t == model.t
-        for other, number in model.number.items():
-            group = optimizers[other].param_groups[0]
+        for label, number in model.number.items():
+            group = optimizers[label].param_groups[0]
             assert group["paramsched_t"] == number
-            assert number >= 64 or group["lr"] == planned[other][number]
+            assert number >= 64 or group["lr"] == planned[label][number]
 
 
 @given(
@@ -87,7 +89,8 @@ def test_t_is_the_number_of_iterations_if_one_optimizer_steps_in_each(iterations
 
 @given(st.lists(st.sets(st.sampled_from(NAMES), min_size=1), max_size=20), st.randoms())
 def test_t_is_never_above_the_iterations_nor_below_the_steps_of_any_optimizer(iterations, random):
-    optimizers, steps = probes(NAMES), dict.fromkeys(NAMES, 0)
+    optimizers = probes(NAMES)
+    steps = dict.fromkeys(NAMES, 0)
     scheduler = ps.Scheduler(optimizers, PLAN)
 
     for count, stepped in enumerate(iterations, 1):
@@ -100,7 +103,8 @@ def test_t_is_never_above_the_iterations_nor_below_the_steps_of_any_optimizer(it
 @given(st.lists(st.sampled_from(NAMES), max_size=40))
 def test_a_driver_counts_its_own_updates_and_moves_all(steps):
     optimizers = probes(NAMES)
-    scheduler, planned = ps.Scheduler(optimizers, PLAN, drive="adamw"), lines(PLAN, optimizers)
+    scheduler = ps.Scheduler(optimizers, PLAN, drive="adamw")
+    planned = lines(PLAN, optimizers)
 
     for index, name in enumerate(steps):
         count = steps[:index].count("adamw")
@@ -116,7 +120,8 @@ def test_a_driver_counts_its_own_updates_and_moves_all(steps):
 @given(st.lists(st.sampled_from([*NAMES, "step()"]), max_size=40))
 def test_by_hand_only_the_scheduler_moves_and_moves_all(steps):
     optimizers = probes(NAMES)
-    scheduler, planned = ps.Scheduler(optimizers, PLAN, drive="manual"), lines(PLAN, optimizers)
+    scheduler = ps.Scheduler(optimizers, PLAN, drive="manual")
+    planned = lines(PLAN, optimizers)
 
     for index, name in enumerate(steps):
         (scheduler if name == "step()" else optimizers[name]).step()
@@ -133,14 +138,17 @@ BY_AMOUNT = {"tokens": ps.Plan(lr='linear(1, 0.25, over="200 tokens")', clock="t
 @pytest.mark.parametrize("unit", BY_AMOUNT)
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
 def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(unit, events, random):
-    plan, model, amounts = BY_AMOUNT[unit], SharedClock(NAMES), [0]
+    plan = BY_AMOUNT[unit]
+    model = SharedClock(NAMES)
+    amounts = [0]
     (line,) = counted_plan(plan.resolve()).bindings
     optimizers = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, plan)
 
     for name, amount in events:
         if name == "kill":
-            before, optimizers = optimizers, probes(NAMES)
+            before = optimizers
+            optimizers = probes(NAMES)
             scheduler = killed(before, scheduler, optimizers, random)
         else:
             if model.number[name] == model.t:  # this step starts an update
@@ -154,14 +162,16 @@ def test_each_step_uses_the_value_at_the_amount_of_its_update_also_after_kills(u
 
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, "report", "kill"]), st.integers(1, 9)), max_size=50), st.randoms())
 def test_each_step_uses_the_value_at_the_last_reported_progress_also_after_kills(events, random):
-    plan, progress = ps.Plan(lr="linear(1, 0.25)", clock="progress"), 0.0
+    plan = ps.Plan(lr="linear(1, 0.25)", clock="progress")
+    progress = 0.0
     optimizers = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, plan)
     scheduler.report(progress=progress)
 
     for name, more in events:
         if name == "kill":
-            before, optimizers = optimizers, probes(NAMES)
+            before = optimizers
+            optimizers = probes(NAMES)
             scheduler = killed(before, scheduler, optimizers, random)
         elif name == "report":
             progress = min(progress + more / 100, 1.0)
@@ -174,13 +184,15 @@ def test_each_step_uses_the_value_at_the_last_reported_progress_also_after_kills
 
 def test_steps_inside_backward_are_one_update_per_iteration():
     parameters = {f"layers.{index}.weight": torch.nn.Parameter(torch.ones(2)) for index in range(4)}
-    optimizers = {name: torch.optim.SGD([one], lr=0.1, weight_decay=0.1) for name, one in parameters.items()}
+    optimizers = {
+        name: torch.optim.SGD([parameter], lr=0.1, weight_decay=0.1) for name, parameter in parameters.items()
+    }
     scheduler = ps.Scheduler(optimizers, PLAN)
     for name, parameter in parameters.items():
         parameter.register_post_accumulate_grad_hook(lambda _, name=name: optimizers[name].step())
 
     for count in range(1, 6):
-        sum(one.sum() for one in parameters.values()).backward()
+        sum(parameter.sum() for parameter in parameters.values()).backward()
         assert {scheduler.t, *(optimizer.param_groups[0]["paramsched_t"] for optimizer in optimizers.values())} == {
             count
         }
@@ -217,8 +229,9 @@ def test_the_first_update_that_ends_without_an_optimizer_is_logged_once(caplog):
 
 
 @given(st.integers(1, 8), st.sampled_from(["ab", "abc"]))
-def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(at, names):
-    optimizers, logged = probes(names), []
+def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(skipped, names):
+    optimizers = probes(names)
+    logged = []
     handler = logging.Handler()
     handler.emit = lambda record: logged.append((iteration, record.getMessage()))
     logging.getLogger("paramsched").addHandler(handler)
@@ -226,14 +239,14 @@ def test_a_skipped_step_of_the_first_optimizer_is_logged_one_update_later(at, na
         scheduler = ps.Scheduler(optimizers, PLAN)
         for iteration in range(12):
             for name, optimizer in optimizers.items():
-                if (name, iteration) != ("a", at):
+                if (name, iteration) != ("a", skipped):
                     optimizer.step()
     finally:
         logging.getLogger("paramsched").removeHandler(handler)
 
     ((iteration, text),) = logged
-    assert iteration == at + 1
-    assert text.startswith(f"a step of b has started the updates from {at} on, and one of a the update before")
+    assert iteration == skipped + 1
+    assert text.startswith(f"a step of b has started the updates from {skipped} on, and one of a the update before")
     assert 'drive="b"' in text
     assert scheduler.t == 12
 
@@ -261,7 +274,8 @@ def test_with_a_driver_no_optimizer_is_missed(drive, caplog):
 def test_the_first_drive_of_the_log_counts_iterations_of_several_steps(caplog):
     def iterations(**options):
         optimizers = probes(["generator", "critic"])
-        scheduler, count = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=20), **options), 0
+        scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=20), **options)
+        count = 0
         while not scheduler.should_stop:
             for _ in range(5):
                 optimizers["critic"].step()

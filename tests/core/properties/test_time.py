@@ -69,7 +69,8 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
         case "every":
             if (last := exactly_settled(inner)) is None:
                 return None
-            period, phase = args["period"].number, args["phase"]
+            period = args["period"].number
+            phase = args["phase"]
             change = next(c for c in multiples(period, ceil(last + phase - period)) if c - phase >= last) - phase
             return change if inner.length is None or last > inner.length.number else min(change, inner.length.number)
         case _ if schedule.kind in ONE_OPERAND:
@@ -96,8 +97,10 @@ def sets_final_value_without_updates(schedule: Schedule) -> bool:
 def test_a_schedule_keeps_its_final_value_exactly(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     base = data.draw(strategies.bases())
-    end, schedule = settled(case.resolved), case.resolved
-    held, length = schedule.planned.held, schedule.length
+    end = settled(case.resolved)
+    schedule = case.resolved
+    held = schedule.planned.held
+    length = schedule.length
     assert end is None or end <= ceil(held) <= (end if length is None else max(end, length.updates))
     if end is None:  # open: it ends where a window does
         end = data.draw(st.integers(0, 100))
@@ -221,7 +224,8 @@ def test_breakpoints_of_a_shorter_range_are_the_same(name, data):
     near = data.draw(st.integers(1, far))
 
     try:
-        short, long = case.resolved.breakpoints(near), case.resolved.breakpoints(far)
+        short = case.resolved.breakpoints(near)
+        long = case.resolved.breakpoints(far)
     except InvalidArgument as refused:
         if "more than 250000 points" not in str(refused):  # of a restart in each millionth of an update
             raise
@@ -249,7 +253,8 @@ def test_lines_are_straight_between_breakpoints(case, base):
 @given(st.data())
 def test_a_schedule_without_open_parts_is_constant_after_its_length(name, data):
     case = data.draw(strategies.cases(name=name))
-    length, end = case.resolved.length, settled(case.resolved)
+    length = case.resolved.length
+    end = settled(case.resolved)
     if length is None or end is None:
         return
 
@@ -336,9 +341,9 @@ def test_the_same_plan_in_epochs_steps_and_percent_gives_the_same_values(data):
         lambda _: f'"{data.draw(st.integers(0, max(epochs // 10, 1)))} epochs"',
         str(data.draw(strategies.schedules(world, depth=3, names=names))),
     )
-    in_steps = re.sub(r'"(\d+) epochs"', lambda found: str(int(found[1]) * size), in_epochs)
+    in_steps = re.sub(r'"(\d+) epochs"', lambda match: str(int(match[1]) * size), in_epochs)
     share = Fraction(100, epochs)
-    in_per_cent = re.sub(r'"(\d+) epochs"', lambda found: f'"{float(int(found[1]) * share):g}%"', in_epochs)
+    in_per_cent = re.sub(r'"(\d+) epochs"', lambda match: f'"{float(int(match[1]) * share):g}%"', in_epochs)
     try:
         expected = resolve(parse(in_epochs), facts=world.facts)
     except InvalidArgument:

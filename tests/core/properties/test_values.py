@@ -97,7 +97,8 @@ def test_a_sum_of_levels_gives_the_sum_of_their_values(form, a, b, c, d, base):
 
     both = parse(form.format(f"{a} + absolute({b})", f"{c} + absolute({d})"))
 
-    relative, fixed = parse(form.format(a, c)), parse(form.format(f"absolute({b})", f"absolute({d})"))
+    relative = parse(form.format(a, c))
+    fixed = parse(form.format(f"absolute({b})", f"absolute({d})"))
     np.testing.assert_allclose(both(t, base), relative(t, base) + fixed(t, base), rtol=1e-12, atol=1e-14)
 
 
@@ -147,22 +148,22 @@ def test_an_absolute_schedule_has_the_bits_of_the_schedule_at_base_1(name, data,
     if total <= 5000:
         assert resolved.breakpoints(total) == case.resolved.breakpoints(total)
     if not np.isinf(expected).any():
-        at = np.minimum(times, total - 1)
+        inside = np.minimum(times, total - 1)
         try:
             stage = resolve(constant(1.0, 3) >> window(resolved, 0, total), facts=case.world.facts)
-            later = stage(at + 3, base)
+            later = stage(inside + 3, base)
         except InvalidArgument as error:
             assume("milestone" not in str(error))  # it may be after the end of the window
             raise
-        np.testing.assert_array_equal(later, case.resolved(at, 1.0))
+        np.testing.assert_array_equal(later, case.resolved(inside, 1.0))
 
 
 @st.composite
 def stages_before(draw, **kinds):
     """Draw a stage with a length, of any shape, and the run for which it is resolved."""
     world = draw(strategies.worlds())
-    part = draw(strategies.schedules(world, depth=2, **kinds))
-    return window(part, 0, draw(ENDS)), world
+    stage = draw(strategies.schedules(world, depth=2, **kinds))
+    return window(stage, 0, draw(ENDS)), world
 
 
 def resolved_or_rejected(schedule, world):
@@ -191,10 +192,10 @@ def test_an_open_start_is_not_the_written_level_that_it_has_alone(name, data):
     except InvalidArgument:  # `geometric` to an absolute or a negative level does not begin at base
         reject()
     assert written != schedule
-    for one in (schedule, written):
-        assert parse(str(one)) == one
+    for version in (schedule, written):
+        assert parse(str(version)) == version
         for form in ("yaml", "json"):
-            plan = Plan(lr=one)
+            plan = Plan(lr=version)
             assert config.loads(config.dump(plan, format=form), form) == plan
 
 
@@ -254,7 +255,8 @@ def test_an_open_level_resolves_to_the_same_plan_as_its_level(generated):
 def test_a_start_is_refused_exactly_if_a_value_of_the_run_is_outside_with_the_first_such_update(data, field):
     case = data.draw(strategies.cases(depth=2))
     base = {"lr": 0.1, "betas[0]": 0.9}[field]
-    optimizer, allowed = probe({"lr": 0.1, "betas": (0.9, 0.999)}), range_of(field)
+    optimizer = probe({"lr": 0.1, "betas": (0.9, 0.999)})
+    allowed = range_of(field)
     outside = np.flatnonzero(allowed.outside(evaluate(case.resolved, np.arange(case.world.total), base), base))
     plan = ps.Plan(ps.Binding(field, case.written), total=case.world.total)
 
@@ -289,11 +291,14 @@ def test_a_stage_of_no_updates_changes_no_value(data):
     first, last = (data.draw(strategies.cases(depth=1, fixed=True)).resolved for _ in range(2))
     empty = [parse(data.draw(st.sampled_from(EMPTY)).format(data.draw(st.sampled_from(NOTHING)))) for _ in range(2)]
     place = data.draw(st.sampled_from(["begin", "middle", "end"]))
-    before, middle, after = ([one if place == here else None for one in empty] for here in ("begin", "middle", "end"))
+    before, middle, after = (
+        [stage if place == here else None for stage in empty] for here in ("begin", "middle", "end")
+    )
     total = data.draw(st.integers(1, 120))
 
-    stages = [one for one in (*before, first, *middle, last, *after) if one is not None]
-    plain, padded = first >> last, stages[0]
+    stages = [stage for stage in (*before, first, *middle, last, *after) if stage is not None]
+    plain = first >> last
+    padded = stages[0]
     for stage in stages[1:]:
         padded = padded >> stage
     facts = ps.RunFacts(total=total, steps_per_epoch=7, batch_size=3, tokens_per_step=11)
@@ -302,7 +307,12 @@ def test_a_stage_of_no_updates_changes_no_value(data):
         expected = ps.trace(ps.Plan(lr=plain), GROUP, facts=facts)
     except InvalidArgument:  # no updates remain for a stage
         reject()
-    trace = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
+    try:
+        trace = ps.trace(ps.Plan(lr=padded), GROUP, facts=facts)
+    except InvalidArgument as refused:  # the open level of a stage without updates, such as `warmup(0)`
+        if "is not a multiple of base plus a constant" not in str(refused):
+            raise
+        reject()
     assert np.array_equal(trace["lr"], expected["lr"], equal_nan=True)
     assert trace.breakpoints("lr", 0) == expected.breakpoints("lr", 0)
 
@@ -343,27 +353,30 @@ def beside() -> st.SearchStrategy[Schedule]:
 @every_shape()
 @given(st.data())
 def test_take_keeps_the_values_and_then_stays_constant(name, data):
-    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
+    case = data.draw(strategies.cases(name=name))
+    base = data.draw(strategies.bases())
     over = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    part = resolve(take(case.written, over), facts=case.world.facts)
+    taken = resolve(take(case.written, over), facts=case.world.facts)
 
     expected = case.resolved(times, base)
-    assert bits(part(times[:over], base)) == bits(expected[:over])
-    assert set(part(times[over:], base).tolist()) == {expected[over]}
-    assert [part(int(t), base) for t in times[:5]] == [case.resolved(min(int(t), over), base) for t in times[:5]]
+    assert bits(taken(times[:over], base)) == bits(expected[:over])
+    assert set(taken(times[over:], base).tolist()) == {expected[over]}
+    assert [taken(int(t), base) for t in times[:5]] == [case.resolved(min(int(t), over), base) for t in times[:5]]
 
 
 @every_shape()
 @given(st.data())
 def test_a_stage_after_take_does_not_change_its_values(name, data):
-    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
-    at, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))
-    times = np.arange(at)
+    case = data.draw(strategies.cases(name=name))
+    base = data.draw(strategies.bases())
+    over = data.draw(st.integers(0, case.world.total))
+    later = data.draw(st.integers(10, 5000))
+    times = np.arange(over)
 
-    plan = take(case.written, at, of=case.world.total) >> data.draw(beside())
-    changed = resolve(plan, facts=run_of(case, at + later))
+    plan = take(case.written, over, of=case.world.total) >> data.draw(beside())
+    changed = resolve(plan, facts=run_of(case, over + later))
 
     assert bits(changed(times, base)) == bits(case.resolved(times, base))
     assert [changed(int(t), base) for t in times[-3:]] == [case.resolved(int(t), base) for t in times[-3:]]
@@ -374,7 +387,8 @@ def test_a_stage_after_take_does_not_change_its_values(name, data):
 @every_shape()
 @given(st.data())
 def test_skip_continues_at_the_value_of_the_schedule(name, data):
-    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
+    case = data.draw(strategies.cases(name=name))
+    base = data.draw(strategies.bases())
     by = data.draw(st.integers(0, case.world.total - 1))
     times = np.arange(by, case.world.total + 1)
 
@@ -390,11 +404,12 @@ def test_skip_continues_at_the_value_of_the_schedule(name, data):
 @every_shape()
 @given(st.data())
 def test_take_and_skip_together_equal_the_schedule(name, data):
-    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
-    at = data.draw(st.integers(0, case.world.total))
+    case = data.draw(strategies.cases(name=name))
+    base = data.draw(strategies.bases())
+    cut = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
-    whole = resolve(take(case.written, at) >> skip(case.written, at), facts=case.world.facts)
+    whole = resolve(take(case.written, cut) >> skip(case.written, cut), facts=case.world.facts)
 
     np.testing.assert_array_equal(whole(times, base), case.resolved(times, base))
 
@@ -405,10 +420,10 @@ def test_a_part_with_of_does_not_depend_on_the_length_of_the_run(data):
     longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
     by = data.draw(st.integers(0, case.world.total))
 
-    part = resolve(take(case.written, 5, of=case.world.total), facts=longer)
+    taken = resolve(take(case.written, 5, of=case.world.total), facts=longer)
     rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), facts=longer)
 
-    assert part.args["schedule"] == case.resolved
+    assert taken.args["schedule"] == case.resolved
     times = np.arange(by, case.world.total + 1)
     np.testing.assert_array_equal(rest(times, 0.3), case.resolved(times, 0.3))
 
@@ -520,7 +535,8 @@ def generated_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarra
 @given(st.data())
 def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
-    times, base = generated_times(data, case), data.draw(strategies.bases())
+    times = generated_times(data, case)
+    base = data.draw(strategies.bases())
 
     properties.value_at_each_time(case.resolved, times, base)
 
@@ -529,7 +545,8 @@ def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
 @given(st.data())
 def test_columns_have_the_same_bits_for_one_time(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
-    times, base = generated_times(data, case), data.draw(strategies.bases())
+    times = generated_times(data, case)
+    base = data.draw(strategies.bases())
     if case.resolved.affine:
         together = rows_at(case.resolved, times, np.array([base]))
         functions = [lambda t: rows_at(case.resolved, t, np.array([base]))]

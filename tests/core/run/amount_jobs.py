@@ -103,7 +103,8 @@ class Training:
 
     def __init__(self, clock: str, seed: int) -> None:
         torch.manual_seed(seed)
-        self.clock, self.model = clock, DistributedDataParallel(torch.nn.Linear(3, 1))
+        self.clock = clock
+        self.model = DistributedDataParallel(torch.nn.Linear(3, 1))
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.1)
         self.scheduler = ps.Scheduler(self.optimizer, REDUCED[clock])
         self.rates: list[float] = []
@@ -123,8 +124,8 @@ class Training:
             self.optimizer.zero_grad()
             self.scheduler.observe(loss=mean_of_ranks(loss.item()))
 
-    def found(self) -> dict[str, Any]:
-        weights = {name: one.tolist() for name, one in self.model.state_dict().items()}
+    def results(self) -> dict[str, Any]:
+        weights = {name: tensor.tolist() for name, tensor in self.model.state_dict().items()}
         return {"rates": self.rates, "weights": weights, "amount": self.scheduler.amount}
 
 
@@ -132,26 +133,30 @@ def trained_and_resumed(clock: str, rank: int, folder: Path) -> dict[str, Any]:
     """Train once without an interruption, and once with a checkpoint of rank 0 that new processes would load."""
     whole = Training(clock, seed=0)
     whole.train(rank, SHORT)
-    first, file = Training(clock, seed=0), folder / f"{clock}.pt"
+    first = Training(clock, seed=0)
+    file = folder / f"{clock}.pt"
     first.train(rank, SHORT // 2)
     if rank == 0:
         torch.save({"model": first.model.state_dict(), "optimizer": first.optimizer.state_dict()}, file)
     dist.barrier()
-    again, saved = Training(clock, seed=1), torch.load(file)
+    again = Training(clock, seed=1)
+    saved = torch.load(file)
     again.model.load_state_dict(saved["model"])
     again.optimizer.load_state_dict(saved["optimizer"])
     again.rates += first.rates
     again.train(rank, SHORT)
-    return {"whole": whole.found(), "resumed": again.found()}
+    return {"whole": whole.results(), "resumed": again.results()}
 
 
 JOBS: dict[str, Callable[[int], dict[str, Any]]] = {
-    one.__name__: one for one in (same_sums, same_progress, hold_of_the_mean)
+    job.__name__: job for job in (same_sums, same_progress, hold_of_the_mean)
 }
 
 
 def main() -> None:
-    address, rank, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    address = sys.argv[1]
+    rank = int(sys.argv[2])
+    folder = Path(sys.argv[3])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     actual = {name: job(rank) for name, job in JOBS.items()}
     actual |= {clock: trained_and_resumed(clock, rank, folder) for clock in REDUCED}

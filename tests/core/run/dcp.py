@@ -16,9 +16,9 @@ from torch.distributed.checkpoint.state_dict import (
 import paramsched as ps
 
 
-def made(groups: int = 1) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+def model_and_optimizer(groups: int = 1) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     model = torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(groups)))
-    bases = [{"params": list(part.parameters()), "lr": 0.1 / (1 + index)} for index, part in enumerate(model)]
+    bases = [{"params": list(layer.parameters()), "lr": 0.1 / (1 + index)} for index, layer in enumerate(model)]
     return model, torch.optim.AdamW(bases, weight_decay=0.01)
 
 
@@ -34,17 +34,17 @@ def parts_of(optimizer: Any) -> tuple[torch.optim.Optimizer, ...]:
 
 
 def train(
-    model: torch.nn.Module, optimizer: Any, updates: int, before: Callable[[], object] = lambda: None
+    model: torch.nn.Module, optimizers: Any, updates: int, before: Callable[[], object] = lambda: None
 ) -> list[list[Any]]:
     """Run updates of one optimizer, or of several in a mapping. Return the values of every group in each update."""
-    used, parts = [], parts_of(optimizer)
+    used = []
     for _ in range(updates):
         model(torch.ones(1, 2)).sum().backward()
         before()
-        groups = [group for one in parts for group in one.param_groups]
+        groups = [group for optimizer in parts_of(optimizers) for group in optimizer.param_groups]
         used.append([(group["lr"], group["weight_decay"], *group["betas"]) for group in groups])
-        for one in parts:
-            one.step()
+        for optimizer in parts_of(optimizers):
+            optimizer.step()
         model.zero_grad()
     return used
 

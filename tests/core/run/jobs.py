@@ -21,8 +21,8 @@ def start(module: str, *arguments: object, **variables: str) -> Program:
 def run(module: str, ranks: Iterable[Sequence[object]]) -> None:
     """Run a process with each of these arguments to the end; require that none fails."""
     started = [start(module, *arguments) for arguments in ranks]
-    said = [one.communicate(timeout=300)[1] for one in started]
-    assert [one.returncode for one in started] == [0] * len(started), said
+    said = [process.communicate(timeout=300)[1] for process in started]
+    assert [process.returncode for process in started] == [0] * len(started), said
 
 
 def results(folder: Path, count: int) -> list[Any]:

@@ -21,7 +21,8 @@ class _Lines(logging.Handler):
 
 def lines_logged(code: str, folder: Path) -> list[str]:
     """Return what a process with this script would log, also at its end; an error of the script ends it too."""
-    log, handler = logging.getLogger("paramsched"), _Lines()
+    log = logging.getLogger("paramsched")
+    handler = _Lines()
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.chdir(folder)

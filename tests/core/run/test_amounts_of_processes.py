@@ -31,8 +31,8 @@ def test_processes_use_the_planned_value_at_the_sum_of_their_tokens(seen):
         of_both = sum(local_tokens(rank, t) for rank in (0, 1)) + 1
         amounts.append(amounts[-1] + of_both + (3 if t % 50 == 13 else 0))
 
-    for one in seen:
-        job = one["same_sums"]
+    for answers in seen:
+        job = answers["same_sums"]
         skipped = [t for t in range(UPDATES) if t % 50 == 13]
         called = [amount for t, amount in enumerate(amounts[:-1]) for _ in range(2 if t in skipped else 1)]
         assert (job["t"], job["amount"]) == (UPDATES, amounts[-1])
@@ -40,22 +40,22 @@ def test_processes_use_the_planned_value_at_the_sum_of_their_tokens(seen):
 
 
 def test_processes_use_the_planned_value_at_the_progress_of_rank_0(seen):
-    for one in seen:
-        job = one["same_progress"]
+    for answers in seen:
+        job = answers["same_progress"]
         assert job["t"] == UPDATES
         assert job["used"] == pytest.approx([0.1 * (1 - t // 10 / 20) for t in range(UPDATES)], rel=1e-12)
 
 
 @pytest.mark.parametrize("clock", ["tokens", "progress"])
 def test_a_run_with_a_plateau_and_a_load_has_the_rates_and_weights_of_one_run_on_both_ranks(seen, clock):
-    first, second = (one[clock] for one in seen)
+    first, second = (answers[clock] for answers in seen)
     whole = first["whole"]
 
     assert first["resumed"] == second["resumed"] == second["whole"] == whole
     assert len(whole["rates"]) == SHORT
     tokens = [sum(local_tokens(rank, t) for rank in (0, 1)) for t in range(SHORT)]
     done = [sum(tokens[:t]) / 15_000 if clock == "tokens" else t / SHORT for t in range(SHORT)]
-    planned = [0.1 * (1 - 0.9 * one) for one in done]
+    planned = [0.1 * (1 - 0.9 * share) for share in done]
     reductions = [round(math.log2(value / rate)) for value, rate in zip(planned, whole["rates"], strict=True)]
     expected = [value * 0.5**count for value, count in zip(planned, reductions, strict=True)]
     assert whole["rates"] == pytest.approx(expected, rel=1e-6)
@@ -63,12 +63,13 @@ def test_a_run_with_a_plateau_and_a_load_has_the_rates_and_weights_of_one_run_on
 
 
 def test_a_metric_that_is_held_follows_the_mean_of_all_processes(seen):
-    expected, m = [], 1.0
+    expected = []
+    m = 1.0
     for t in range(UPDATES):
         expected.append(0.1 * m)
         kl = sum(local_kl(rank, t) for rank in (0, 1)) / 2
         m *= 1 + 0.1 * min(max(kl / 6 - 1, -0.2), 0.2)
-    mine, other = (one["hold_of_the_mean"] for one in seen)
+    first, second = (answers["hold_of_the_mean"] for answers in seen)
 
-    assert mine == other
-    assert mine["used"][1:] == pytest.approx([*expected[2:], 0.1 * m], rel=1e-12)
+    assert first == second
+    assert first["used"][1:] == pytest.approx([*expected[2:], 0.1 * m], rel=1e-12)

@@ -15,7 +15,8 @@ from support.replay import replay
 from support.tables import table
 from support.updates import probe, run
 
-LOSS, ACCURACY = ps.plateau("loss", patience=0, factor=0.5), ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
+LOSS = ps.plateau("loss", patience=0, factor=0.5)
+ACCURACY = ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
 RULES = {
     "plateau": lambda **more: plateau("val", patience=0, factor=0.5, **more),
     "hold": lambda **more: hold("val", at=1.0, factor=2.0, **more),
@@ -27,7 +28,8 @@ METRICS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.1, 0.5, 1.0, 
 
 def observed(plan, metrics, **facts):
     """Return the Scheduler of a run in which each metric is observed after some more updates, and the pairs of both."""
-    optimizer, events = probe(), []
+    optimizer = probe()
+    events = []
     scheduler = ps.Scheduler(optimizer, plan, **facts)
     for updates, metric in metrics:
         run(optimizer, updates)
@@ -36,15 +38,20 @@ def observed(plan, metrics, **facts):
     return scheduler, events
 
 
-@given(st.sampled_from(sorted(RULES)), st.sampled_from([(at, one) for at in TIMES for one in TIMES[at]]), METRICS)
+@given(
+    st.sampled_from(sorted(RULES)),
+    st.sampled_from([(update, after) for update in TIMES for after in TIMES[update]]),
+    METRICS,
+)
 def test_a_rule_has_the_state_of_one_that_has_observed_only_what_came_from_its_begin_on(name, time, metrics):
-    at, after = time
-    line, facts = "(warmup(4) >> constant()) * {}", ps.RunFacts(**FACTS)
+    update, after = time
+    line = "(warmup(4) >> constant()) * {}"
+    facts = ps.RunFacts(**FACTS)
     plan = ps.Plan(lr=line.format(RULES[name](after=after)))
 
     scheduler, events = observed(plan, metrics, **FACTS)
 
-    expected = replay(line.format(RULES[name]()), [event for event in events if event[0] >= at])
+    expected = replay(line.format(RULES[name]()), [event for event in events if event[0] >= update])
     assert [*scheduler.states.values()] == [*expected.values()]
     assert scheduler.states == replay(plan, events, facts=facts)
     assert [*replay(plan.resolve(facts=facts), events).values()] == [*expected.values()]
@@ -135,7 +142,8 @@ def test_a_resume_with_other_facts_continues_the_state_and_waits_for_the_new_tim
     run(first, 9)
     for _ in range(3):
         scheduler.observe(val=3.0)
-    saved, state = copy.deepcopy(first.state_dict()), scheduler.state_dict()
+    saved = copy.deepcopy(first.state_dict())
+    state = scheduler.state_dict()
     assert scheduler.value("lr") != 0.1
 
     for early in (True, False):
@@ -196,7 +204,7 @@ def test_a_change_of_the_total_keeps_the_time_at_which_a_rule_begins():
     longer = plan.change("10 epochs", total="40 epochs")
     changed = plan.change("10 epochs", lr="constant(0.5)", total="40 epochs")
 
-    assert [rule.after for one in (longer, changed) for rule in one.metric_rules] == [ps.Duration.of("2 epochs")] * 2
+    assert [rule.after for plan in (longer, changed) for rule in plan.metric_rules] == [ps.Duration.of("2 epochs")] * 2
     assert plan.change("10 epochs", lr="constant(0.5)").metric_rules == plan.metric_rules
 
 

@@ -33,9 +33,13 @@ WARM = 3  # no compilation is allowed after this number of updates
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name, tensor):
-    plan, graphs, actual = PLANS[name], [], []
+    plan = PLANS[name]
+    graphs = []
+    actual = []
     parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
-    optimizer = torch.optim.AdamW([{"params": [one]} for one in parameters], lr=torch.tensor(0.1) if tensor else 0.1)
+    optimizer = torch.optim.AdamW(
+        [{"params": [parameter]} for parameter in parameters], lr=torch.tensor(0.1) if tensor else 0.1
+    )
     torch._dynamo.reset()
     scheduler = ps.Scheduler(optimizer, plan)
 
@@ -62,7 +66,8 @@ def test_a_compiled_step_uses_the_planned_values_without_extra_compilations(name
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_twelve_checkpoints_cause_no_extra_compilations():
     torch._dynamo.reset()
-    parameter, graphs = torch.nn.Parameter(torch.ones(3)), []
+    parameter = torch.nn.Parameter(torch.ones(3))
+    graphs = []
     optimizer = torch.optim.AdamW([parameter], lr=torch.tensor(0.1))
     plan = ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0), total=100)
     scheduler = ps.Scheduler(optimizer, plan)
@@ -92,7 +97,7 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
         parameter.grad = torch.ones(3)
         optimizers[name] = torch.optim.SGD([parameter], lr=0.1)
     scheduler = ps.Scheduler(optimizers, PLANS["lr"], drive=drive)
-    steps = [torch.compile(one.step, backend="eager") for one in optimizers.values()]
+    steps = [torch.compile(optimizer.step, backend="eager") for optimizer in optimizers.values()]
     actual = []
     for t in range(40):
         with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
@@ -108,7 +113,9 @@ def test_compiled_steps_of_two_optimizers_share_the_clock(drive):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_token_clock_causes_no_extra_compilations(reported):
     plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", total="9000 tokens")
-    graphs, actual, amounts = [], [], []
+    graphs = []
+    actual = []
+    amounts = []
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.AdamW([weight], lr=0.1)
     torch._dynamo.reset()
@@ -133,26 +140,26 @@ def test_a_token_clock_causes_no_extra_compilations(reported):
     assert (scheduler.t, len(graphs)) == (45, 2)
 
 
-def attached(kind):
+def attached(case):
     """Return a Scheduler of one optimizer or of two, or one that takes over from another one."""
-    if kind == "two":
+    if case == "two":
         return ps.Scheduler({"a": probe(), "b": probe()}, PLANS["lr"])
     optimizer = probe()
-    if kind == "second":
+    if case == "second":
         ps.Scheduler(optimizer, PLANS["lr"])
     return ps.Scheduler(optimizer, PLANS["lr"])
 
 
 @pytest.mark.parametrize("users", ["", "L['x']", "L['x'],L['y']"])
-@pytest.mark.parametrize("kinds", [("one",), ("one", "two", "second")])
+@pytest.mark.parametrize("cases", [("one",), ("one", "two", "second")])
 def test_the_setting_for_changing_numbers_is_the_users_own_after_the_last_detach_in_any_order(
-    users, kinds, monkeypatch
+    users, cases, monkeypatch
 ):
     monkeypatch.setattr(updates, "_dynamic_counts", WeakSet())  # without the Schedulers of other tests
     # Torch's own `patch`, because the config module rejects the restore of pytest's monkeypatch.
     with torch.compiler.config.patch(dynamic_sources=users):
-        for order in itertools.permutations(range(len(kinds))):
-            schedulers = [attached(kind) for kind in kinds]
+        for order in itertools.permutations(range(len(cases))):
+            schedulers = [attached(case) for case in cases]
             for place in order:
                 *entries, last = torch.compiler.config.dynamic_sources.split(",")
                 assert ",".join(entries) == users
@@ -191,10 +198,12 @@ def capturing(monkeypatch):
 @pytest.mark.parametrize("names", ["one", "two"])
 @pytest.mark.parametrize("first", [True, False], ids=["first step", "later step"])
 def test_a_captured_step_that_would_be_counted_is_refused_and_counts_nothing(capturing, names, first):
-    optimizer, other = probe(), probe()
-    scheduler = ps.Scheduler(optimizer if names == "one" else {"a": optimizer, "b": other}, LINE)
+    optimizer = probe()
+    second = probe()
+    scheduler = ps.Scheduler(optimizer if names == "one" else {"a": optimizer, "b": second}, LINE)
     if not first:
-        run(optimizer, 1), run(other, 1)
+        run(optimizer, 1)
+        run(second, 1)
 
     capturing.append("on")
     with pytest.raises(InvalidArgument, match=r'replays call no hooks.*drive="manual"') as refused:

@@ -33,7 +33,8 @@ def train(folder: Path) -> dict[str, Any]:
     model = torch.nn.Linear(4, 1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
-    file, kept = folder / "checkpoint.pt", {"batch": 0, "used": []}
+    file = folder / "checkpoint.pt"
+    kept = {"batch": 0, "used": []}
     if file.exists():
         kept = torch.load(file, weights_only=True)
         model.load_state_dict(kept["model"])
@@ -81,7 +82,8 @@ def kill_soon(process, folder, chance):
 def test_a_killed_run_ends_like_an_uninterrupted_one(tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
-    threads, chance = torch.get_num_threads(), random.Random(KILLS)
+    threads = torch.get_num_threads()
+    chance = random.Random(KILLS)
     torch.set_num_threads(1)
     whole = train(tmp_path / "whole")
     torch.set_num_threads(threads)

@@ -49,9 +49,9 @@ def test_only_the_first_group_has_the_record_and_each_its_own_bases():
     ps.Scheduler(optimizer, PLAN)
     live = [dict(group) for group in run(optimizer, 3).param_groups]
 
-    first, *others = optimizer.state_dict()["param_groups"]
+    first, *rest = optimizer.state_dict()["param_groups"]
 
-    assert [one["paramsched"] for one in others] == [json.dumps({"bases": {"lr": base}}) for base in (0.25, 0.5)]
+    assert [group["paramsched"] for group in rest] == [json.dumps({"bases": {"lr": base}}) for base in (0.25, 0.5)]
     assert "t" not in json.loads(live[0]["paramsched"])  # a text that changes would compile a step again
     assert json.loads(first["paramsched"]).items() > json.loads(live[0]["paramsched"]).items()
     assert optimizer.param_groups == live
@@ -77,12 +77,13 @@ def test_last_lr_of_tensors_is_a_copy():
     kept = scheduler.get_last_lr()
     run(optimizer, 3)
 
-    assert [float(one) for one in kept] == [0.5]
+    assert [float(value) for value in kept] == [0.5]
 
 
 def test_other_base_lrs_are_refused_with_lines_that_set_them():
     optimizer = probe({"lr": 0.1})
-    scheduler, (group,) = ps.Scheduler(optimizer, PLAN), optimizer.param_groups
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    (group,) = optimizer.param_groups
     run(optimizer, 2)
 
     scheduler.base_lrs = [0.1]  # as before
@@ -145,18 +146,18 @@ class Titan(torch.optim.Optimizer):
 
 
 @pytest.mark.parametrize(
-    "kind", [lambda *parts: list(parts), tuple, Container, Titan], ids=["list", "tuple", "optimizer", "torchtitan"]
+    "container", [lambda *parts: list(parts), tuple, Container, Titan], ids=["list", "tuple", "optimizer", "torchtitan"]
 )
-def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
+def test_a_container_of_optimizers_is_refused_with_the_line_that_works(container):
     parts = probe(), probe()
-    optimizers = optimizer = kind(parts) if kind is tuple else kind(*parts)
+    optimizers = optimizer = container(parts) if container is tuple else container(*parts)
 
     with pytest.raises(ps.errors.InvalidArgument, match="of optimizers; give the optimizers names") as refusal:
         ps.Scheduler(optimizer, PLAN)
 
     line = str(refusal.value).partition("Write ")[2].rstrip(".")
-    made = eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer, "optimizers": optimizers})
-    assert list(made.optimizers.values()) == list(parts)
+    scheduler = eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer, "optimizers": optimizers})
+    assert list(scheduler.optimizers.values()) == list(parts)
 
 
 def test_a_wrapper_of_an_optimizer_with_hooks_is_rejected_with_a_line_that_works():

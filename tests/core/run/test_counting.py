@@ -76,7 +76,8 @@ def test_a_closure_that_is_called_many_times_is_one_update():
 
 
 def test_a_closure_that_steps_another_optimizer_advances_each_plan_once():
-    inner, outer = probe(), probe()
+    inner = probe()
+    outer = probe()
     schedulers = [ps.Scheduler(inner, PLAN), ps.Scheduler(outer, PLAN)]
 
     for _ in range(4):
@@ -87,10 +88,10 @@ def test_a_closure_that_steps_another_optimizer_advances_each_plan_once():
 
 
 @pytest.mark.parametrize("fused", [False, True])
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_an_update_skipped_by_a_gradient_scaler_is_not_counted(kind, fused):
+@pytest.mark.parametrize("optimizer_class", [torch.optim.SGD, torch.optim.AdamW])
+def test_an_update_skipped_by_a_gradient_scaler_is_not_counted(optimizer_class, fused):
     entries = group()
-    optimizer = kind(**entries, lr=0.1, fused=fused)
+    optimizer = optimizer_class(**entries, lr=0.1, fused=fused)
     scheduler = ps.Scheduler(optimizer, PLAN)
     scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
     overflows = (True, False, False, True, True, False)
@@ -175,7 +176,8 @@ def test_each_row_of_the_table_in_the_documentation_has_a_case():
 def test_each_uncounted_step_is_ignored_and_the_next_step_counts(name):
     model = torch.nn.Linear(2, 1, bias=False)
     optimizer = Child(model.parameters(), lr=0.1)
-    scheduler, (done, counted) = ps.Scheduler(optimizer, PLAN), DONE[name]
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    done, counted = DONE[name]
 
     done(model, optimizer)
 

@@ -21,7 +21,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.optim import ZeroRedundancyOptimizer
 
 import paramsched as ps
-from core.run.dcp import load, made, save, through_a_file, train
+from core.run.dcp import load, model_and_optimizer, save, through_a_file, train
 from support.updates import planned
 
 LR = ps.Plan(lr=ps.cosine(), total=20)
@@ -92,7 +92,7 @@ def outcome(call):
 def test_a_run_resumes_from_dcp_as_from_torch_save(
     names, new, facts, groups, updates, pending, on_change, flat, with_scheduler
 ):
-    model, optimizer = made(groups)
+    model, optimizer = model_and_optimizer(groups)
     for name in names:
         scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**facts[0]))
         run(model, optimizer, scheduler, updates)
@@ -100,7 +100,7 @@ def test_a_run_resumes_from_dcp_as_from_torch_save(
         scheduler.consumed(**{"samples" if names[-1] == "samples" else "tokens": pending})
 
     def resumed(load_into):
-        model, optimizer = made(groups)
+        model, optimizer = model_and_optimizer(groups)
         scheduler = ps.Scheduler(optimizer, PLANS[new], facts=ps.RunFacts(**facts[1]), on_change=on_change)
         reported = outcome(lambda: load_into(model, optimizer, scheduler if with_scheduler else None))
         return model, optimizer, scheduler, reported
@@ -119,14 +119,14 @@ def test_a_run_resumes_from_dcp_as_from_torch_save(
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder), model, optimizer, flat=flat, scheduler=scheduler.state_dict())
         saved = through_a_file([optimizer.state_dict(), scheduler.state_dict()])
-        one = resumed(by_dcp)
-        other = resumed(by_torch_save)
+        from_dcp = resumed(by_dcp)
+        from_torch = resumed(by_torch_save)
 
-    assert one[3] == other[3]
-    assert one[2].state_dict() == other[2].state_dict()
-    assert one[2].history == other[2].history
-    assert run(*one[:3], 6) == run(*other[:3], 6)
-    assert one[2].state_dict() == other[2].state_dict()
+    assert from_dcp[3] == from_torch[3]
+    assert from_dcp[2].state_dict() == from_torch[2].state_dict()
+    assert from_dcp[2].history == from_torch[2].history
+    assert run(*from_dcp[:3], 6) == run(*from_torch[:3], 6)
+    assert from_dcp[2].state_dict() == from_torch[2].state_dict()
 
 
 @pytest.mark.filterwarnings("ignore:a new Scheduler replaces one")
@@ -136,13 +136,14 @@ def test_the_state_keys_are_the_same_for_every_plan_and_dcp_flattens_none(names)
     from torch.distributed._state_dict_utils import _flatten_state_dict  # with `full_state_dict`
     from torch.distributed.checkpoint._nested_dict import flatten_state_dict
 
-    model, optimizer = made(2)
+    model, optimizer = model_and_optimizer(2)
     forms = set()
     for name in names:
         scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**FACTS[0]))
         run(model, optimizer, scheduler, 2)
         report(scheduler, 1)
-        state, groups = scheduler.state_dict(), optimizer.state_dict()["param_groups"]
+        state = scheduler.state_dict()
+        groups = optimizer.state_dict()["param_groups"]
         assert flatten_state_dict(state)[0].keys() == state.keys()
         forms |= {frozenset(state), *(frozenset(group) - {"initial_lr"} for group in groups)}  # only of a planned lr
         for group in groups:
@@ -177,10 +178,10 @@ def test_two_optimizers_resume_from_dcp_also_after_a_kill_between_their_steps(fl
                 sum(model[name](torch.ones(1, 2)).sum() for name in parts).backward()
                 if clock == "tokens":
                     scheduler.consumed(tokens=30 + step)
-            one = both[parts[step % 2]]
-            steps.append((one.param_groups[0]["lr"], scheduler.t, scheduler.amount))
-            one.step()
-            one.zero_grad()
+            optimizer = both[parts[step % 2]]
+            steps.append((optimizer.param_groups[0]["lr"], scheduler.t, scheduler.amount))
+            optimizer.step()
+            optimizer.zero_grad()
         return steps
 
     def state_of(model, both, scheduler):
@@ -204,15 +205,15 @@ def test_two_optimizers_resume_from_dcp_also_after_a_kill_between_their_steps(fl
 
 
 def test_dcp_treats_a_scheduler_as_stateful(tmp_path):
-    model, optimizer = made()
+    model, optimizer = model_and_optimizer()
     ps.Scheduler(optimizer, LR)
     train(model, optimizer, 4)
     scheduler = ps.Scheduler(optimizer, PLANS["tokens"], tokens_per_step=100)
     train(model, optimizer, 4, before=lambda: scheduler.consumed(tokens=90))
     scheduler.consumed(tokens=37)
     dcp.save({"scheduler": scheduler}, checkpoint_id=tmp_path)
-    _, other = made()
-    again = ps.Scheduler(other, LR, on_change="checkpoint")
+    _, resumed = model_and_optimizer()
+    again = ps.Scheduler(resumed, LR, on_change="checkpoint")
 
     dcp.load({"scheduler": again}, checkpoint_id=tmp_path)
 
@@ -222,20 +223,20 @@ def test_dcp_treats_a_scheduler_as_stateful(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(PLANS))
 def test_a_checkpoint_converted_to_torch_save_loads(name, tmp_path):
-    model, optimizer = made(2)
+    model, optimizer = model_and_optimizer(2)
     scheduler = ps.Scheduler(optimizer, PLANS[name], facts=ps.RunFacts(**FACTS[0]))
     run(model, optimizer, scheduler, 3)
     save(tmp_path / "dcp", model, optimizer, scheduler=scheduler)
 
     dcp_to_torch_save(tmp_path / "dcp", tmp_path / "one.pt")
-    again = ps.Scheduler(made(2)[1], PLANS[name], facts=ps.RunFacts(**FACTS[0]))
+    again = ps.Scheduler(model_and_optimizer(2)[1], PLANS[name], facts=ps.RunFacts(**FACTS[0]))
     again.load_state_dict(torch.load(tmp_path / "one.pt")["scheduler"])
 
     assert again.state_dict() == scheduler.state_dict()
 
 
 def by_torchs_scheduler(folder, updates=10):
-    model, optimizer = made()
+    model, optimizer = model_and_optimizer()
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 20)
     for _ in range(updates):
         train(model, optimizer, 1)
@@ -246,7 +247,7 @@ def by_torchs_scheduler(folder, updates=10):
 @pytest.mark.parametrize("attach_first", [True, False])
 def test_a_count_of_zero_with_a_nonzero_optimizer_state_causes_a_warning(attach_first, tmp_path):
     by_torchs_scheduler(tmp_path)
-    model, optimizer = made()
+    model, optimizer = model_and_optimizer()
     ps.Scheduler(optimizer, LR)
 
     def load_partly():
@@ -259,7 +260,7 @@ def test_a_count_of_zero_with_a_nonzero_optimizer_state_causes_a_warning(attach_
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             load_partly()
-        again = made()[1]
+        again = model_and_optimizer()[1]
         again.load_state_dict(optimizer.state_dict())
         with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state counts 10"):
             ps.Scheduler(again, LR)
@@ -267,10 +268,10 @@ def test_a_count_of_zero_with_a_nonzero_optimizer_state_causes_a_warning(attach_
 
 @pytest.mark.parametrize("t", [None, 0])
 def test_a_new_run_causes_no_warning(t, tmp_path, recwarn):
-    model, optimizer = made()
+    model, optimizer = model_and_optimizer()
     ps.Scheduler(optimizer, LR, t=t)
     save(tmp_path, model, optimizer)  # its hidden step counts one in the state of Adam
-    model, optimizer = made()
+    model, optimizer = model_and_optimizer()
     ps.Scheduler(optimizer, LR, t=t)
 
     load(tmp_path, model, optimizer)
@@ -336,10 +337,10 @@ def test_zero_resumes_with_the_plan_in_the_code_from_the_first_update(single_pro
 
 
 def test_a_program_without_the_library_loads_the_checkpoint_and_trains():
-    model, optimizer = made()
+    model, optimizer = model_and_optimizer()
     ps.Scheduler(optimizer, LINEAR)
     train(model, optimizer, 7)
-    model, bare = made()
+    model, bare = model_and_optimizer()
     bare.load_state_dict(optimizer.state_dict())
 
     assert [groups[0][0] for groups in train(model, bare, 2)] == [planned(LINEAR, {"lr": 0.1})[7]] * 2

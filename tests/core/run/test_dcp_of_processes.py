@@ -19,7 +19,7 @@ from torch.distributed.fsdp import fully_shard
 
 import paramsched as ps
 from core.run import jobs
-from core.run.dcp import in_two, made, parts_of, through_a_file, train
+from core.run.dcp import in_two, model_and_optimizer, parts_of, through_a_file, train
 from support.ports import free_port
 
 # ---------------------------------------------------------------------- in each process
@@ -72,7 +72,7 @@ def resume(model: Any, optimizer: Any, scheduler: ps.Scheduler) -> Any:
 def sharded(world: int, how: list[str]) -> tuple[Any, Any]:
     model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Linear(8, 8))
     fully_shard(model, mesh=init_device_mesh("cpu", (world,)))
-    groups = [{"params": list(part.parameters()), "lr": 0.1 / (1 + index)} for index, part in enumerate(model)]
+    groups = [{"params": list(layer.parameters()), "lr": 0.1 / (1 + index)} for index, layer in enumerate(model)]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     return model, in_two(optimizer) if "two" in how else optimizer
 
@@ -117,7 +117,11 @@ def load(name: str, world: int, folder: Path) -> Any:
 
 
 def main() -> None:
-    what, address, rank, world, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+    what = sys.argv[1]
+    address = sys.argv[2]
+    rank = int(sys.argv[3])
+    world = int(sys.argv[4])
+    folder = Path(sys.argv[5])
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
     if what == "save":
         for name in CASES:
@@ -140,10 +144,10 @@ def run_processes(what, count, folder):
 
 @pytest.fixture(
     scope="module",
-    params=[(2, 1), *(pytest.param(one, marks=pytest.mark.long) for one in [(4, 2), (2, 4)])],
+    params=[(2, 1), *(pytest.param(worlds, marks=pytest.mark.long) for worlds in [(4, 2), (2, 4)])],
     ids=["2 to 1", "4 to 2", "2 to 4"],
 )
-def found(request, tmp_path_factory):
+def results(request, tmp_path_factory):
     """Return the values that each process used after the load."""
     before, after = request.param
     folder = tmp_path_factory.mktemp("checkpoints")
@@ -153,26 +157,26 @@ def found(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_sharded_run_resumes_as_from_torch_save(name, found):
+def test_a_sharded_run_resumes_as_from_torch_save(name, results):
     _, plan, how = CASES[name]
 
     def new():
-        model, optimizer = made(2)
+        model, optimizer = model_and_optimizer(2)
         return model, in_two(optimizer) if "two" in how else optimizer
 
     model, optimizer = new()
     scheduler = begin(name, model, optimizer)
-    saved = through_a_file([[one.state_dict() for one in parts_of(optimizer)], scheduler.state_dict()])
+    saved = through_a_file([[single.state_dict() for single in parts_of(optimizer)], scheduler.state_dict()])
     model, optimizer = new()
     scheduler = attached(optimizer, plan)
-    for one, state in zip(parts_of(optimizer), saved[0], strict=True):
-        one.load_state_dict(state)
+    for single, state in zip(parts_of(optimizer), saved[0], strict=True):
+        single.load_state_dict(state)
     if "scheduler" in how:
         scheduler.load_state_dict(saved[1])
 
     expected = resume(model, optimizer, scheduler)
 
-    assert [one[name] for one in found] == [expected] * len(found)
+    assert [answers[name] for answers in results] == [expected] * len(results)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from support.ports import free_port
 
 # ---------------------------------------------------------------------- in each process
 
-BATCH, SAVED_AT = 4, 320
+BATCH = 4
+SAVED_AT = 320
 """Samples of a process in each update, and the amount at which the first run is saved."""
 
 PLANS = {
@@ -35,34 +36,34 @@ PLANS = {
     )
     for unit in ("samples", "tokens")
 }
-CASES = [(kind, unit) for kind in ("ddp", "fsdp2", "zero") for unit in PLANS]
+CASES = [(strategy, unit) for strategy in ("ddp", "fsdp2", "zero") for unit in PLANS]
 
 
-def distributed(kind: str) -> tuple[Any, Any]:
+def distributed(strategy: str) -> tuple[Any, Any]:
     """Return a model and its optimizer."""
     torch.manual_seed(0)
     model: Any = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Linear(8, 8))
-    if kind == "fsdp2":
+    if strategy == "fsdp2":
         fully_shard(model, mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
     else:
         model = torch.nn.parallel.DistributedDataParallel(model)
-    if kind == "zero":
+    if strategy == "zero":
         return model, ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, lr=0.1, weight_decay=0.01)
     return model, torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.01)
 
 
-def save(kind: str, model: Any, optimizer: Any, path: Path) -> None:
-    if kind == "fsdp2":
+def save(strategy: str, model: Any, optimizer: Any, path: Path) -> None:
+    if strategy == "fsdp2":
         dcp.save({"optimizer": get_optimizer_state_dict(model, optimizer)}, checkpoint_id=path)
         return
-    if kind == "zero":
+    if strategy == "zero":
         optimizer.consolidate_state_dict(to=0)
     if dist.get_rank() == 0:
         torch.save(optimizer.state_dict(), path)
 
 
-def load(kind: str, model: Any, optimizer: Any, path: Path) -> None:
-    if kind == "fsdp2":
+def load(strategy: str, model: Any, optimizer: Any, path: Path) -> None:
+    if strategy == "fsdp2":
         state = {"optimizer": get_optimizer_state_dict(model, optimizer)}
         dcp.load(state, checkpoint_id=path)
         set_optimizer_state_dict(model, optimizer, state["optimizer"])
@@ -70,15 +71,16 @@ def load(kind: str, model: Any, optimizer: Any, path: Path) -> None:
         optimizer.load_state_dict(torch.load(path))
 
 
-def train(kind: str, unit: str, folder: Path, resumes: bool) -> list[list[float]]:
+def train(strategy: str, unit: str, folder: Path, resumes: bool) -> list[list[float]]:
     """Train to the checkpoint, or from it to the end; return the amount before each update and its values."""
-    model, optimizer = distributed(kind)
+    model, optimizer = distributed(strategy)
     facts = {"batch_size": BATCH * dist.get_world_size()} if unit == "samples" else {}
     scheduler = ps.Scheduler(optimizer, PLANS[unit], **facts)
-    path, seen = folder / f"{kind} {unit}", []
+    path = folder / f"{strategy} {unit}"
+    seen = []
     if resumes:
-        load(kind, model, optimizer, path)
-    inner = optimizer.optim if kind == "zero" else optimizer
+        load(strategy, model, optimizer, path)
+    inner = optimizer.optim if strategy == "zero" else optimizer
     while scheduler.amount < (640 if resumes else SAVED_AT):
         if unit == "tokens":
             tokens = torch.tensor(BATCH + (scheduler.t + dist.get_rank()) % 3)  # of this process
@@ -95,17 +97,20 @@ def train(kind: str, unit: str, folder: Path, resumes: bool) -> list[list[float]
         hook.remove()
         optimizer.zero_grad()
     if not resumes:
-        save(kind, model, optimizer, path)
+        save(strategy, model, optimizer, path)
     return seen
 
 
 def main() -> None:
-    run, folder = sys.argv[1], Path(sys.argv[2])
+    run = sys.argv[1]
+    folder = Path(sys.argv[2])
     dist.init_process_group("gloo")
     messages: list[logging.LogRecord] = []
     logging.getLogger("paramsched").addHandler(handler := logging.Handler())
     handler.emit = messages.append  # type: ignore[method-assign]
-    actual: dict[str, Any] = {f"{kind} {unit}": train(kind, unit, folder, run == "again") for kind, unit in CASES}
+    actual: dict[str, Any] = {
+        f"{strategy} {unit}": train(strategy, unit, folder, run == "again") for strategy, unit in CASES
+    }
     actual["messages"] = [message.getMessage() for message in messages]
     logging.getLogger("paramsched").removeHandler(handler)
     (folder / f"{run} {dist.get_rank()}.json").write_text(json.dumps(actual))
@@ -136,21 +141,23 @@ def torchrun(run, count, folder):
 @pytest.fixture(scope="module", params=[(4, 2), (2, 4)], ids=["4 to 2", "2 to 4"])
 def ranks(request, tmp_path_factory):
     """Return the results of each rank before and after the kill, and the numbers of processes."""
-    folder, (before, after) = tmp_path_factory.mktemp("elastic"), request.param
+    folder = tmp_path_factory.mktemp("elastic")
+    before, after = request.param
     return torchrun("first", before, folder), torchrun("again", after, folder), (before, after)
 
 
-@pytest.mark.parametrize(("kind", "unit"), CASES)
-def test_every_update_uses_the_value_of_its_amount(kind, unit, ranks):
+@pytest.mark.parametrize(("strategy", "unit"), CASES)
+def test_every_update_uses_the_value_of_its_amount(strategy, unit, ranks):
     first, again, worlds = ranks
-    name = f"{kind} {unit}"
+    name = f"{strategy} {unit}"
     seen = np.array(first[0][name] + again[0][name])
     amounts = seen[:, 0]
     schedules = {binding.name: binding.schedule for binding in counted_plan(PLANS[unit].resolve()).bindings}
-    lr, decay = schedules["lr"](amounts, 0.1), schedules["weight_decay"](amounts, 0.01)
+    lr = schedules["lr"](amounts, 0.1)
+    decay = schedules["weight_decay"](amounts, 0.01)
 
-    assert all(one[name] == first[0][name] for one in first)
-    assert all(one[name] == again[0][name] for one in again)
+    assert all(answers[name] == first[0][name] for answers in first)
+    assert all(answers[name] == again[0][name] for answers in again)
     assert (seen[:, 1].tolist(), seen[:, 2].tolist()) == (lr.tolist(), decay.tolist())
     if unit == "samples":
         steps = [range(0, SAVED_AT, BATCH * worlds[0]), range(SAVED_AT, 640, BATCH * worlds[1])]
@@ -159,7 +166,7 @@ def test_every_update_uses_the_value_of_its_amount(kind, unit, ranks):
 
 def test_equal_ranks_log_nothing(ranks):
     first, again, _ = ranks
-    assert [one["messages"] for one in (*first, *again)] == [[]] * 6
+    assert [answers["messages"] for answers in (*first, *again)] == [[]] * 6
 
 
 if __name__ == "__main__":

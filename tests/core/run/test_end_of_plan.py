@@ -37,7 +37,7 @@ def by_hand():
 def by_several():
     both = {"a": sgd(), "b": sgd()}
     ps.Scheduler(both, "cosine()", total=TOTAL)
-    return lambda: [one.step() for one in both.values()]
+    return lambda: [optimizer.step() for optimizer in both.values()]
 
 
 def by_reports():
@@ -69,7 +69,8 @@ def test_the_first_update_after_the_end_warns(begin, updates):
 
 @pytest.mark.parametrize(("saved", "later"), [(TOTAL - 3, 4), (TOTAL, 1)])
 def test_a_resumed_run_warns_at_the_same_update(saved, later):
-    step, optimizer = by_hooks(), sgd()
+    step = by_hooks()
+    optimizer = sgd()
     reported_at(step, saved)
     ps.Scheduler(optimizer, "cosine()", total=TOTAL)
     optimizer.load_state_dict(step.__self__.state_dict())
@@ -79,20 +80,21 @@ def test_a_resumed_run_warns_at_the_same_update(saved, later):
 
 def test_the_end_of_a_plan_in_tokens_is_that_of_its_tokens_in_a_run_that_resumes_with_other_batches(recwarn):
     plan = ps.Plan(lr="linear()", clock="tokens", total="1000 tokens")
-    optimizer, other = sgd(), sgd()
+    optimizer = sgd()
+    second = sgd()
     scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=10)
     for _ in range(40):
         optimizer.step()
-    resumed = ps.Scheduler(other, plan, tokens_per_step=40, strict=True)
+    resumed = ps.Scheduler(second, plan, tokens_per_step=40, strict=True)
 
-    other.load_state_dict(optimizer.state_dict())
+    second.load_state_dict(optimizer.state_dict())
     resumed.load_state_dict(scheduler.state_dict())
     for _ in range(15):
-        other.step()
+        second.step()
 
-    assert (resumed.t, resumed.amount, other.param_groups[0]["lr"], recwarn.list) == (55, 1000, 0.0, [])
+    assert (resumed.t, resumed.amount, second.param_groups[0]["lr"], recwarn.list) == (55, 1000, 0.0, [])
     with pytest.raises(ps.PlanWarning, match="after 1000 tokens, and the run goes on"):
-        other.step()
+        second.step()
 
 
 def test_a_copy_does_not_warn_again_and_a_seek_to_the_begin_does():
@@ -123,18 +125,18 @@ def continued_with_the_plan_of_the_checkpoint():
 
 
 @table(
-    ("make", "parts"),
+    ("make", "texts"),
     [
         (lambda: trained(30)[1], ["update 30 of 100", "lr 0.071", "ends at 0"]),
         (lambda: trained(30, "cosine(to=0.5)")[1], ["update 30 of 100", "ends at 0.05"]),
         (continued_with_the_plan_of_the_checkpoint, ["update 30 of 100", "lr 0.0768", "ends at 0.02"]),
     ],
 )
-def test_a_run_that_ends_before_its_plan_is_reported_with_its_last_value_and_that_of_the_plan(make, parts):
+def test_a_run_that_ends_before_its_plan_is_reported_with_its_last_value_and_that_of_the_plan(make, texts):
     scheduler = make()
     problem = diagnosis_of(scheduler._run).end.short_run()
 
-    assert [part for part in parts if part not in problem] == []
+    assert [text for text in texts if text not in problem] == []
 
 
 def detached():
@@ -190,7 +192,7 @@ MEANT = {
     "a constant": lambda: trained(30, "constant()")[1],
     "a constant tail": lambda: trained(30, "cosine(over=20)")[1],
     "no end": lambda: trained(30, ps.constant(), None)[1],
-    **{one.__name__: one for one in (
+    **{begin.__name__: begin for begin in (
         detached, replaced, sought, moved_back_by_a_load, finished_by_another_process, over_by_its_tokens,
     )},
 }  # fmt: skip
@@ -350,7 +352,7 @@ def test_the_normal_end_of_a_process_names_once_the_optional_lines_without_a_gro
     actual = [line for line in lines_logged(GROWING + code, tmp_path) if "optional lines" in line]
 
     assert len(actual) == bool(missing)
-    assert [one for one in ("lr @ head", "lr @ tail") if one in "".join(actual)] == missing
+    assert [name for name in ("lr @ head", "lr @ tail") if name in "".join(actual)] == missing
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])

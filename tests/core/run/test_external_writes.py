@@ -25,8 +25,8 @@ def written(optimizer, index, entry, value):
 
 def without_momentum(*groups, **defaults):
     optimizer = probe(*groups, **defaults)
-    for one in optimizer.param_groups:
-        del one["momentum"]
+    for entries in optimizer.param_groups:
+        del entries["momentum"]
     return optimizer
 
 
@@ -47,22 +47,24 @@ LEFT_IN_PLACE = {
 @pytest.mark.parametrize("name", LEFT_IN_PLACE)
 @pytest.mark.parametrize("every", [1, 7])
 def test_a_scheduler_that_was_left_in_place_is_reported_once_and_its_values_are_used_once(name, every, caplog):
-    optimizer, plan = probe(lr=0.1), ps.Plan(lr="warmup(10) >> cosine(to=0.1)", total=100)
+    optimizer = probe(lr=0.1)
+    plan = ps.Plan(lr="warmup(10) >> cosine(to=0.1)", total=100)
     expected = planned(plan, {"lr": 0.1})
-    scheduler, step = ps.Scheduler(optimizer, plan), LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
+    scheduler = ps.Scheduler(optimizer, plan)
+    step = LEFT_IN_PLACE[name](torch.optim.lr_scheduler, optimizer)
     optimizer.param_groups[0]["lr"] = expected[0]  # which torch's scheduler has replaced
 
-    other = {}
+    written = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for t in range(100):
             run(optimizer, 1)
             if t % every == 0:
                 step()
-                other[t + 1] = optimizer.param_groups[0]["lr"]
+                written[t + 1] = optimizer.param_groups[0]["lr"]
 
     assert sum("instead of the planned" in str(warning.message) for warning in caught) == 1
-    assert used(optimizer) == [other.get(t, value) for t, value in enumerate(expected)]
+    assert used(optimizer) == [written.get(t, value) for t, value in enumerate(expected)]
     assert scheduler.should_stop
     assert caplog.messages == []
 
@@ -93,7 +95,7 @@ CHANGES = {
 
 
 @table(
-    ("change", "kind", "drive", "clock", "several"),
+    ("change", "lr_type", "drive", "clock", "several"),
     [
         case
         for case in itertools.product(
@@ -103,13 +105,13 @@ CHANGES = {
         if case[0] != "overwrite the count" or case[1:4] == ("float", "manual", "updates")
     ],
 )
-def test_an_external_write_is_warned_of_although_groups_change(change, kind, drive, clock, several):
+def test_an_external_write_is_warned_of_although_groups_change(change, lr_type, drive, clock, several):
     optimizers = [
-        torch.optim.SGD([group() for _ in range(3)], lr=0.1 if kind == "float" else torch.tensor(0.1)) for _ in "ab"
+        torch.optim.SGD([group() for _ in range(3)], lr=0.1 if lr_type == "float" else torch.tensor(0.1)) for _ in "ab"
     ]
-    one = optimizers[0]
+    optimizer = optimizers[0]
     plan = ps.Plan(lr="linear()", clock=clock, total=f"3000 {clock}")
-    scheduler = ps.Scheduler(dict(zip("ab", optimizers, strict=True)) if several else one, plan, drive=drive)
+    scheduler = ps.Scheduler(dict(zip("ab", optimizers, strict=True)) if several else optimizer, plan, drive=drive)
 
     def step():
         if clock == "tokens":
@@ -118,11 +120,11 @@ def test_an_external_write_is_warned_of_although_groups_change(change, kind, dri
             each.step()
 
     step()
-    if kind == "float":
-        one.param_groups[0]["lr"] = 0.77
+    if lr_type == "float":
+        optimizer.param_groups[0]["lr"] = 0.77
     else:
-        one.param_groups[0]["lr"].fill_(0.77)
-    CHANGES[change](one)
+        optimizer.param_groups[0]["lr"].fill_(0.77)
+    CHANGES[change](optimizer)
 
     with pytest.warns(UserWarning, match=r"lr of group '?[\w/]+'? was .*0\.77.* at update 1 instead of the planned"):
         step()
@@ -169,7 +171,8 @@ def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_i
     optimizer = without_momentum(*groups)
     scheduler = ps.Scheduler(optimizer, plan)
     run(optimizer, after)
-    field, name = ("lr" if entry == "lr" else "betas[0]"), groups[index].get("name", index)
+    field = "lr" if entry == "lr" else "betas[0]"
+    name = groups[index].get("name", index)
     before = optimizer.param_groups[index][entry]
     value, actual = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
 
@@ -224,8 +227,8 @@ def test_groups_reordered_during_the_step_keep_their_bases(updates):
     optimizer.step(optimizer.param_groups.reverse)
     run(optimizer, 1)
 
-    expected = [planned(plan, one)[updates + 1] for one in reversed(groups)]
-    assert [one["lr"] for one in optimizer.used[-1]] == expected
+    expected = [planned(plan, group)[updates + 1] for group in reversed(groups)]
+    assert [group["lr"] for group in optimizer.used[-1]] == expected
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
@@ -282,7 +285,8 @@ def test_a_factor_that_overflows_beside_a_base_of_zero_is_no_external_write(cloc
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 def test_an_error_of_the_function_of_a_target_is_raised_and_the_plan_continues(clock, error, drive):
-    written, fails = [], [False]
+    written = []
+    fails = [False]
 
     def write(value):
         if fails[0]:

@@ -22,7 +22,7 @@ def test_run_facts_have_the_facts_of_the_record_with_the_same_types():
     assert get_type_hints(ps.RunFacts) == get_type_hints(Facts)
 
 
-@pytest.mark.parametrize("name", [name for name, one in facts_by_name().items() if one.kind in ("count", "number")])
+@pytest.mark.parametrize("name", [name for name, fact in facts_by_name().items() if fact.kind in ("count", "number")])
 def test_a_fact_below_its_range_is_refused_with_the_declared_example(name):
     with pytest.raises(ps.errors.InvalidArgument, match=f"{name}={example_of_fact(name)}") as refused:
         ps.RunFacts(**{name: False})
@@ -46,7 +46,8 @@ OTHER = 100  # the number of an example
 
 @table(("epochs", "total"), list(product([1, 2, 10, 20], [None, 1, 2, 10, 20, 30, 400, 900])))
 def test_a_run_with_the_advised_facts_has_the_epochs_of_the_plan(epochs: int, total: int | None) -> None:
-    optimizer, plan = probe(), ps.Plan(lr="cosine()", total=f"{epochs} epochs")
+    optimizer = probe()
+    plan = ps.Plan(lr="cosine()", total=f"{epochs} epochs")
     facts = {} if total is None else {"total": total}
     with pytest.raises(MissingFact) as refused:
         ps.Scheduler(optimizer, plan, **facts)
@@ -82,7 +83,8 @@ def test_a_trace_of_the_log_equals_the_run(data):
     groups = [{"lr": 0.3}, {"lr": 0.07, "name": "head"}]
     optimizer = probe(*groups)
     scheduler = ps.Scheduler(optimizer, plan)
-    logged, temperatures = [], []
+    logged = []
+    temperatures = []
     for amount in data.draw(st.lists(CONSUMED[unit], min_size=1, max_size=8)):
         scheduler.consumed(**{unit: amount})
         temperatures.append(scheduler.value("temperature"))
@@ -107,16 +109,17 @@ def test_an_unknown_keyword_is_refused_whatever_its_value(value):
 
 @table("plan", ["linear()", ps.Plan(lr="linear()", total="3 epochs")])
 def test_an_accumulation_without_an_epoch_needs_its_batches(plan):
-    given = {"accumulation": 4} if isinstance(plan, ps.Plan) else {"total": "3 epochs", "accumulation": 4}
+    facts = {"accumulation": 4} if isinstance(plan, ps.Plan) else {"total": "3 epochs", "accumulation": 4}
     with pytest.raises(MissingFact) as refused:
-        ps.Scheduler(probe(), plan, **given)
+        ps.Scheduler(probe(), plan, **facts)
 
     assert refused.value.fact == "batches_per_epoch"
-    assert ps.Scheduler(probe(), plan, **given, batches_per_epoch=8).total == 6
+    assert ps.Scheduler(probe(), plan, **facts, batches_per_epoch=8).total == 6
 
 
 def test_another_total_than_that_of_a_plan_is_answered_with_the_plan_without_it():
-    plan, optimizer = ps.loads("lr: linear()\ntotal: 100"), probe()
+    plan = ps.loads("lr: linear()\ntotal: 100")
+    optimizer = probe()
     with pytest.raises(ps.errors.PlanError) as refused:
         ps.Scheduler(optimizer, plan, total=20)
 

@@ -61,15 +61,14 @@ def test_a_line_that_cannot_follow_is_refused_before_any_write():
 @pytest.mark.parametrize("clock", ["updates", "tokens"])
 @pytest.mark.parametrize("drive", ["optimizer", "adamw"])
 def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_their_steps(clock, drive):
-    names, facts = ("muon", "adamw"), {} if clock == "updates" else {"sequence_length": 16}
+    names = ("muon", "adamw")
+    facts = {} if clock == "updates" else {"sequence_length": 16}
     growing = ps.Binding(ps.Target("batch_size", 1), "rounded(linear(4, 32), 4)")
     following = ps.Binding("lr", '(like("batch_size") / 4) ** 0.5', groups="adamw")
     total = 20 if clock == "updates" else f"{20 * 18 * 16} tokens"
     plan = ps.Plan(growing, following, lr="linear(1, 0)", total=total, clock=clock)
-    shown, planned_values = (
-        ps.trace(plan, probes(names), facts=ps.RunFacts(**facts)),
-        lines(plan, probes(names), **facts),
-    )
+    shown = ps.trace(plan, probes(names), facts=ps.RunFacts(**facts))
+    planned_values = lines(plan, probes(names), **facts)
     optimizers = probes(names)
     scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
     actual = {name: [] for name in names}
@@ -79,15 +78,15 @@ def test_one_of_two_optimizers_follows_the_batch_size_also_after_a_kill_between_
         assert scheduler.value("batch_size") == shown["batch_size"][scheduler.t]
         assert scheduler.amount == shown.amounts[scheduler.t]
         if step == 14:  # after the step of the first one
-            saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
-            actual = {name: used(one) for name, one in optimizers.items()}
+            saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
+            actual = {name: used(optimizer) for name, optimizer in optimizers.items()}
             optimizers = probes(names)
             for name, optimizer in optimizers.items():
                 optimizer.load_state_dict(saved[name])
             scheduler = ps.Scheduler(optimizers, plan, drive=drive, **facts)
     sizes = shown["batch_size"][:15]
 
-    assert {name: actual[name] + used(one) for name, one in optimizers.items()} == {
+    assert {name: actual[name] + used(optimizer) for name, optimizer in optimizers.items()} == {
         name: planned_values[name][:15] for name in names
     }
     assert planned_values["adamw"][:15] == pytest.approx(list(0.2 * (sizes / 4) ** 0.5), rel=1e-15)

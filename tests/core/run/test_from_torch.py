@@ -83,7 +83,7 @@ def test_a_plan_that_continues_at_another_value_than_torch_is_logged(maker, line
     ps.Scheduler(optimizer, line, total=100, t=t)
 
     assert len(caplog.messages) == bool(jump)
-    assert all(part in caplog.text for part in jump)
+    assert all(text in caplog.text for text in jump)
 
 
 def test_a_plan_continues_a_one_cycle_of_torch_if_the_base_is_written_as_advised(caplog):
@@ -113,6 +113,6 @@ def test_the_reductions_that_a_state_of_torchs_plateau_has_are_logged(updates, c
 
     scheduler.load_state_dict(plateau.state_dict())
 
-    jumps = [one for one in caplog.messages if "the plan continues" in one]
+    jumps = [message for message in caplog.messages if "the plan continues" in message]
     assert len(jumps) == bool(updates)
-    assert all("update 6 with lr 0.1 (base 0.1) in place of 0.025" in one for one in jumps)
+    assert all("update 6 with lr 0.1 (base 0.1) in place of 0.025" in message for message in jumps)

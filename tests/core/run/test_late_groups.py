@@ -19,10 +19,10 @@ PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), total=100)
 LR = planned(PLAN, {"lr": 0.1})
 
 
-def joined(plan=PLAN, at=40, lr=0.05, **keywords):
+def joined(plan=PLAN, added_at=40, lr=0.05, **keywords):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, plan, **keywords)
-    run(optimizer, at)
+    run(optimizer, added_at)
     optimizer.add_param_group(group(lr=lr))
     return optimizer, scheduler
 
@@ -39,16 +39,16 @@ def test_the_present_lr_of_an_added_group_is_its_base_and_the_group_is_logged_on
 @pytest.mark.filterwarnings("ignore:base of lr in group 1. 0.05 in the checkpoint, 0.9 in the code")
 def test_a_checkpoint_saved_before_the_first_step_of_a_late_group_has_its_base():
     optimizer, scheduler = joined()
-    other = probe({}, {"lr": 0.9})
-    again = ps.Scheduler(other, PLAN)
-    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    resumed = probe({}, {"lr": 0.9})
+    again = ps.Scheduler(resumed, PLAN)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     alone, undisturbed = joined()
 
-    for one in (optimizer, other, alone):
-        run(one, 3)
+    for trained in (optimizer, resumed, alone):
+        run(trained, 3)
 
     assert scheduler.base_lrs == again.base_lrs == undisturbed.base_lrs
-    late = [[groups[1]["lr"] for groups in one.used[-3:]] for one in (optimizer, other, alone)]
+    late = [[groups[1]["lr"] for groups in trained.used[-3:]] for trained in (optimizer, resumed, alone)]
     assert late[0] == late[1] == late[2]
 
 
@@ -83,15 +83,15 @@ ADDED = {"lr": 0.5, "weight_decay": 0.3, "name": "head"}
 
 
 def values_of(optimizer, first=0):
-    return [[(one["lr"], one["weight_decay"]) for one in groups] for groups in optimizer.used[first:]]
+    return [[(group["lr"], group["weight_decay"]) for group in groups] for groups in optimizer.used[first:]]
 
 
-def grown(plan=LATER, at=8, updates=20, **options):
+def grown(plan=LATER, added_at=8, updates=20, **options):
     optimizer = probe({"lr": 0.1})
     scheduler = ps.Scheduler(optimizer, plan, **options)
-    run(optimizer, at)
+    run(optimizer, added_at)
     optimizer.add_param_group(group(**ADDED))
-    return run(optimizer, updates - at), scheduler
+    return run(optimizer, updates - added_at), scheduler
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
@@ -108,8 +108,8 @@ def test_an_optional_line_applies_from_the_update_on_at_which_its_group_is_added
 
     shown = ps.trace(LATER, [{"lr": 0.1, "weight_decay": 0.0}, ADDED])
     assert ("lr", "head") not in ps.trace(LATER, [{"lr": 0.1, "weight_decay": 0.0}]).keys()
-    assert [one[0][0] for one in values_of(optimizer)] == shown["lr", 0].tolist()
-    late = [one[1] for one in values_of(optimizer, 8)]
+    assert [values[0][0] for values in values_of(optimizer)] == shown["lr", 0].tolist()
+    late = [values[1] for values in values_of(optimizer, 8)]
     assert late == list(zip(shown["lr", "head"][8:], shown["weight_decay", "head"][8:], strict=True))
 
 
@@ -124,8 +124,8 @@ def test_an_optional_line_whose_group_is_there_is_a_line_of_groups():
             ps.Scheduler(optimizer, plan)
             run(optimizer, 20)
 
-    first, *others = [values_of(optimizer) for optimizers in runs for optimizer in optimizers]
-    assert all(one == first for one in others)
+    first, *rest = [values_of(optimizer) for optimizers in runs for optimizer in optimizers]
+    assert all(values == first for values in rest)
     with pytest.raises(ps.errors.UnknownGroup):
         ps.Scheduler(probe(), required)
 
@@ -146,7 +146,8 @@ def test_an_optional_line_changes_no_base(line):
 @pytest.mark.parametrize("saved", [9, 14])
 @pytest.mark.filterwarnings("ignore:base of lr in .* in the checkpoint, 0.9 in the code")
 def test_a_run_with_an_added_group_resumes_in_each_order(order, saved):
-    whole, (optimizer, scheduler) = grown()[0], grown(updates=saved)
+    whole = grown()[0]
+    optimizer, scheduler = grown(updates=saved)
     states = copy.deepcopy(optimizer.state_dict()), scheduler.state_dict()
     resumed = probe({"lr": 0.9})
     for action in order.split():
@@ -177,9 +178,11 @@ def test_an_optional_line_of_several_optimizers_waits_for_a_group_of_the_named_o
                 optimizer.add_param_group(group(**ADDED))
             optimizer.step()
 
-    shown = ps.trace(plan, {name: [one.param_groups[0] | {"lr": 0.0}, ADDED] for name, one in optimizers.items()})
+    shown = ps.trace(
+        plan, {name: [optimizer.param_groups[0] | {"lr": 0.0}, ADDED] for name, optimizer in optimizers.items()}
+    )
     for name, optimizer in optimizers.items():
-        actual = [one[1] for one in values_of(optimizer, 8)]
+        actual = [values[1] for values in values_of(optimizer, 8)]
         assert actual == [
             (shown["lr", f"{name}/head"][t], shown["weight_decay", f"{name}/head"][t]) for t in range(8, 20)
         ]
@@ -202,7 +205,8 @@ def turn_round(optimizer):
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
 def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exchange):
-    reported, line = [], ps.linear(1.0, 0.0)
+    reported = []
+    line = ps.linear(1.0, 0.0)
     plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, reported.append), line), lr=line, total=50)
     optimizer = probe({"lr": 0.1}, {"lr": 0.2})
     scheduler = ps.Scheduler(optimizer, plan, drive=drive)
@@ -221,8 +225,10 @@ PLAN_OF_FACTORS_IN_GROUPS = "lr: cosine()\nweight_decay: 1.0 * constant()\n"
 
 def adamw(*groups):
     """Return an AdamW with these groups; each has an lr of 0.1 and a weight decay of 0.5 if it lacks one."""
-    own = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1, "weight_decay": 0.5, **one} for one in groups]
-    return torch.optim.AdamW(own)
+    complete = [
+        {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1, "weight_decay": 0.5, **group} for group in groups
+    ]
+    return torch.optim.AdamW(complete)
 
 
 def warned(optimizer, plan=PLAN_OF_FACTORS_IN_GROUPS):
@@ -248,7 +254,7 @@ def test_factors_that_nothing_applies_are_reported_with_a_line_that_applies_them
 
     reported = warned(optimizer)
 
-    assert [(re.match(r"\w+", one)[0], one[-7:]) for one in reported] == [(name, "[PS404]") for name in named]
+    assert [(re.match(r"\w+", report)[0], report[-7:]) for report in reported] == [(name, "[PS404]") for name in named]
     corrected = adamw(*groups)
     for report in reported:
         exec(re.search(r"for group in .*(?= \[PS404\])", report)[0], {"optimizer": corrected})
@@ -287,8 +293,8 @@ SPOILED = [None, 0.9, (), (0.9,), "ab", (None, 0.9), ("x", 0.9), (True, 0.9), (1
 
 
 def without_momentum(optimizer):
-    for one in optimizer.param_groups:
-        del one["momentum"]
+    for entries in optimizer.param_groups:
+        del entries["momentum"]
     return optimizer
 
 
@@ -331,12 +337,12 @@ def test_an_lr_that_cannot_be_a_base_is_rejected_with_its_group_before_any_write
     late = {**optimizer.defaults, **group(lr=lr, name="head")}
     del late["momentum"]
     optimizer.param_groups.append(late)
-    before = [dict(one) for one in optimizer.param_groups]
+    before = [dict(group) for group in optimizer.param_groups]
 
     with pytest.raises(PlanError, match=r"lr.* (in|of) group 'head'"):
         ps.Scheduler(optimizer, PLAN_OF_SPOILED_GROUPS) if how == "attached" else optimizer.step()
 
-    assert [dict(one) for one in optimizer.param_groups] == before
+    assert [dict(group) for group in optimizer.param_groups] == before
     assert len(optimizer.used) == (how == "late")
 
 
@@ -360,7 +366,7 @@ def test_a_removed_field_is_restored_by_a_checkpoint():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN_OF_SPOILED_GROUPS)
     saved = run(optimizer, 2).state_dict()
-    saved["param_groups"] = [dict(one) for one in saved["param_groups"]]
+    saved["param_groups"] = [dict(group) for group in saved["param_groups"]]
     run(optimizer, 2)
     del optimizer.param_groups[0]["lr"]
 
@@ -407,16 +413,17 @@ def test_a_late_group_that_the_step_refuses_does_not_prevent_a_checkpoint(drive,
     optimizer.param_groups.append(added)
     before = dict(added)
 
-    own, of_scheduler = optimizer.state_dict(), scheduler.state_dict()
+    of_optimizer = optimizer.state_dict()
+    of_scheduler = scheduler.state_dict()
 
     with pytest.raises(ParamschedError):
         step()
     assert {name: added[name] for name in before} == before or late["lr"] != late["lr"]
     assert record_in(of_scheduler)["bases"].keys() == bases.keys()
-    own["param_groups"].pop()  # as of a run that has removed the group again
+    of_optimizer["param_groups"].pop()  # as of a run that has removed the group again
     resumed = probe({})
     ps.Scheduler(resumed, RISING)
-    resumed.load_state_dict(own)
+    resumed.load_state_dict(of_optimizer)
     optimizer.param_groups.pop()
     step()
     run(resumed, 1)
@@ -426,13 +433,13 @@ def test_a_late_group_that_the_step_refuses_does_not_prevent_a_checkpoint(drive,
 class Mixed(torch.optim.Optimizer):
     """Muon with an auxiliary Adam in one optimizer: its groups have different entries, and it has no defaults."""
 
-    def __init__(self, *kinds):
-        super().__init__([self.new(kind) for kind in kinds], {})
+    def __init__(self, *algorithms):
+        super().__init__([self.new(algorithm) for algorithm in algorithms], {})
 
     @staticmethod
-    def new(kind):
-        own = {"momentum": 0.95} if kind == "muon" else {"betas": (0.9, 0.95), "eps": 1e-8}
-        return group(lr=0.02 if kind == "muon" else 3e-4, **own)
+    def new(algorithm):
+        entries = {"momentum": 0.95} if algorithm == "muon" else {"betas": (0.9, 0.95), "eps": 1e-8}
+        return group(lr=0.02 if algorithm == "muon" else 3e-4, **entries)
 
     def step(self, closure=None):
         pass
@@ -447,13 +454,13 @@ eps: linear(1, 0.5)
 """)
 
 
-def planned_entries(one):
-    return {key: one[key] for key in ("lr", "momentum", "betas", "eps") if key in one}
+def planned_entries(group):
+    return {key: group[key] for key in ("lr", "momentum", "betas", "eps") if key in group}
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-@table("kinds", [("muon", "adam"), ("adam", "muon"), ("adam", "muon", "adam")])
-def test_groups_of_two_kinds_are_scheduled_as_two_optimizers(kinds, drive):
+@table("algorithms", [("muon", "adam"), ("adam", "muon"), ("adam", "muon", "adam")])
+def test_groups_of_two_kinds_are_scheduled_as_two_optimizers(algorithms, drive):
     def step(optimizers, scheduler):
         for _ in range(3):
             if drive == "manual":
@@ -465,41 +472,44 @@ def test_groups_of_two_kinds_are_scheduled_as_two_optimizers(kinds, drive):
         for optimizer in optimizers:
             optimizer.step()
 
-    one, several = Mixed(*kinds), {f"o{index}": Mixed(kind) for index, kind in enumerate(kinds)}
-    of_one, of_several = ps.Scheduler(one, MIXED, drive=drive), ps.Scheduler(several, MIXED, drive=drive)
-    step([one], of_one)
+    mixed = Mixed(*algorithms)
+    several = {f"o{index}": Mixed(algorithm) for index, algorithm in enumerate(algorithms)}
+    of_one = ps.Scheduler(mixed, MIXED, drive=drive)
+    of_several = ps.Scheduler(several, MIXED, drive=drive)
+    step([mixed], of_one)
     step(several.values(), of_several)
-    resumed = Mixed(*kinds)
+    resumed = Mixed(*algorithms)
     again = ps.Scheduler(resumed, MIXED, drive=drive)
-    resumed.load_state_dict(copy.deepcopy(one.state_dict()))
-    for optimizers, scheduler in (([one], of_one), (several.values(), of_several), ([resumed], again)):
+    resumed.load_state_dict(copy.deepcopy(mixed.state_dict()))
+    for optimizers, scheduler in (([mixed], of_one), (several.values(), of_several), ([resumed], again)):
         step(optimizers, scheduler)
 
     expected = [planned_entries(optimizer.param_groups[0]) for optimizer in several.values()]
-    assert [one["betas"][0] for one in expected if "betas" in one] == [0.9] * kinds.count("adam")
-    assert [planned_entries(mine) for mine in one.param_groups] == expected
-    assert [planned_entries(mine) for mine in resumed.param_groups] == expected
+    assert [entries["betas"][0] for entries in expected if "betas" in entries] == [0.9] * algorithms.count("adam")
+    assert [planned_entries(group) for group in mixed.param_groups] == expected
+    assert [planned_entries(group) for group in resumed.param_groups] == expected
 
 
 @table(
-    ("kinds", "late", "other"),
+    ("algorithms", "late", "second"),
     [(("muon", "adam"), "adam", None), (("muon", "adam"), "muon", None), (("muon",), "adam", "adam")],
 )
-def test_an_added_group_of_another_kind_continues_as_after_a_resume(kinds, late, other):
-    def started(*kinds):
-        optimizer = Mixed(*kinds)
-        optimizers = optimizer if other is None else {"a": optimizer, "b": Mixed(other)}
-        return optimizer, ps.Scheduler(optimizers, MIXED, drive="optimizer" if other is None else "a")
+def test_an_added_group_of_another_kind_continues_as_after_a_resume(algorithms, late, second):
+    def started(*algorithms):
+        optimizer = Mixed(*algorithms)
+        optimizers = optimizer if second is None else {"a": optimizer, "b": Mixed(second)}
+        return optimizer, ps.Scheduler(optimizers, MIXED, drive="optimizer" if second is None else "a")
 
-    optimizer, scheduler = started(*kinds)
+    optimizer, scheduler = started(*algorithms)
     optimizer.step()
     optimizer.add_param_group(Mixed.new(late))
-    resumed, again = started(*kinds, late)
+    resumed, again = started(*algorithms, late)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    run(optimizer, 3), run(resumed, 3)
+    run(optimizer, 3)
+    run(resumed, 3)
 
-    now = [planned_entries(mine) for mine in optimizer.param_groups]
-    assert now == [planned_entries(mine) for mine in resumed.param_groups]
+    now = [planned_entries(group) for group in optimizer.param_groups]
+    assert now == [planned_entries(group) for group in resumed.param_groups]
     added = planned_entries(Mixed.new(late))
     assert all(now[-1][key] != added[key] for key in added)
     assert again.t == scheduler.t == 4

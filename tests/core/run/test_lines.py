@@ -39,8 +39,10 @@ def test_one_schedule_object_in_two_lines_has_the_values_of_two_equal_objects(fi
 @table("line", ["constant(over=2) >> skip(linear(over=2), 2)", "warmup(2) >> skip(cosine(over=3), 3)"])
 @pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")
 def test_a_seek_beyond_an_empty_last_stage_gives_the_value_of_the_trace(line):
-    plan, optimizer = ps.Plan(lr=line, total=6), probe(lr=0.1)
-    scheduler, values = ps.Scheduler(optimizer, plan), ps.trace(plan, probe(lr=0.1))["lr", 0]
+    plan = ps.Plan(lr=line, total=6)
+    optimizer = probe(lr=0.1)
+    scheduler = ps.Scheduler(optimizer, plan)
+    values = ps.trace(plan, probe(lr=0.1))["lr", 0]
 
     for t in (2, 5, 1, 4):
         scheduler.seek(t)

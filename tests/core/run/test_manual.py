@@ -80,7 +80,8 @@ def test_last_scalars_belong_to_the_last_update_and_next_scalars_to_the_next(sch
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, total=20), steps_per_epoch=5)
     run(optimizer, updates)
 
-    last, coming = scheduler.scalars(), scheduler.scalars("coming")
+    last = scheduler.scalars()
+    coming = scheduler.scalars("coming")
 
     assert list(last.values()) == [used(optimizer, index=index)[-1] for index in (0, 1)]
     assert list(coming.values()) == [group["lr"] for group in optimizer.param_groups]
@@ -106,11 +107,11 @@ def test_detaching_gives_each_group_a_tensor_with_its_own_storage():
     optimizer = probe({}, {}, lr=torch.tensor(0.5))
     scheduler = ps.Scheduler(optimizer, PLAN_OF_SEEK_DETACH)
     run(optimizer, 7)
-    values = [one["lr"].item() for one in optimizer.param_groups]
+    values = [group["lr"].item() for group in optimizer.param_groups]
 
     scheduler.detach()
 
-    tensors = [one["lr"] for one in optimizer.param_groups]
+    tensors = [group["lr"] for group in optimizer.param_groups]
     assert [tensor.item() for tensor in tensors] == values
     assert [tensor.untyped_storage().nbytes() for tensor in tensors] == [4, 4]
     tensors[0].fill_(0.7)
@@ -125,10 +126,12 @@ def test_detaching_after_groups_were_removed_or_reordered():
 
     scheduler.detach()
 
-    assert [one["lr"].untyped_storage().nbytes() for one in optimizer.param_groups] == [4, 4]
+    assert [group["lr"].untyped_storage().nbytes() for group in optimizer.param_groups] == [4, 4]
 
 
-A, B, C = HistoryEntry(0, None, "a"), HistoryEntry(5, None, "b"), HistoryEntry(9, None, "c")
+A = HistoryEntry(0, None, "a")
+B = HistoryEntry(5, None, "b")
+C = HistoryEntry(9, None, "c")
 
 
 AT = ("lr", "0")
@@ -148,7 +151,8 @@ CHANGES = st.builds(changes_of, st.integers(0, 2**32), st.integers(0, 300))
 
 def resumed(changes, *, rewind=0):
     """The history of a run that is resumed with each of these plans and bases."""
-    history, update = History((A,)), 0
+    history = History((A,))
+    update = 0
     for more, text, base in changes:
         update += more
         history = history.with_plan(HistoryEntry(update, None, text))
@@ -183,5 +187,5 @@ def test_an_update_by_hand_writes_into_equal_copies_of_the_groups(fields, place)
             optimizer.param_groups[place] = dict(optimizer.param_groups[place])
         scheduler.step()
 
-        assert [one["lr"] for one in optimizer.param_groups] == [0.1 * (1 - t / 8)] * 2
+        assert [group["lr"] for group in optimizer.param_groups] == [0.1 * (1 - t / 8)] * 2
         assert optimizer.param_groups[0]["betas"] == optimizer.param_groups[1]["betas"]

@@ -24,7 +24,9 @@ PLAN = ps.Plan(
 
 def new():
     groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1 + index} for index in range(COUNT)]
-    optimizer = torch.optim.SGD([{**group, "name": f"g{at}"} for at, group in enumerate(groups)], weight_decay=0.1)
+    optimizer = torch.optim.SGD(
+        [{**group, "name": f"g{index}"} for index, group in enumerate(groups)], weight_decay=0.1
+    )
     return optimizer, ps.Scheduler(optimizer, PLAN)
 
 

@@ -20,14 +20,14 @@ GROWING = "exponential(1e150)"
 
 def steps(scheduler, optimizers, updates):
     """Make updates, and return the number that all optimizers made."""
-    made = 0
+    count = 0
     for _ in range(updates):
         for optimizer in optimizers:
             optimizer.step()
-        if scheduler.t == made:  # by hand
+        if scheduler.t == count:  # by hand
             scheduler.step()
-        made += 1
-    return made
+        count += 1
+    return count
 
 
 LINES = [
@@ -58,13 +58,13 @@ def test_a_start_is_refused_at_the_update_with_a_fragment_that_works_in_the_line
 
     assert optimizer.param_groups[0] == before
     assert f"update {update}" in str(error.value)
-    (found,) = [problem for problem in ps.check(plan) if problem.severity == "error"]
-    assert found.code == "PS310"
+    (problem,) = [problem for problem in ps.check(plan) if problem.severity == "error"]
+    assert problem.code == "PS310"
     fragment = error.value.problem.advice.partition(": ")[2]
-    assert fragment == found.advice.partition(": ")[2]
+    assert fragment == problem.advice.partition(": ")[2]
     limited = str(ps.parse(fragment).args["operands"][0])
-    part = next(part for part in (line, line.partition(" ** ")[0]) if str(ps.parse(part)) == limited)
-    ps.Scheduler(probe(lr=0.1, weight_decay=0.5), plan_with(field, line.replace(part, fragment), total=10))
+    text = next(text for text in (line, line.partition(" ** ")[0]) if str(ps.parse(text)) == limited)
+    ps.Scheduler(probe(lr=0.1, weight_decay=0.5), plan_with(field, line.replace(text, fragment), total=10))
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
@@ -197,7 +197,8 @@ def test_values_are_refused_before_they_are_read():
     growing = ps.Binding(ps.Target("x", 1.0, written.append), GROWING)
     with pytest.raises(PlanError):
         ps.Values({"kl": "warmup(3) ** -1"}, total=9)
-    values, with_target = ps.Values({"kl": GROWING, "steady": "constant()"}), ps.Values(ps.Plan(growing))
+    values = ps.Values({"kl": GROWING, "steady": "constant()"})
+    with_target = ps.Values(ps.Plan(growing))
     values.advance(3)
     with_target.advance(2)
 

@@ -26,8 +26,8 @@ def saved_run(updates=40, lr=1e-3, plan=PLAN, **choice):
 def resumed(saved, order, lr=5e-4, plan=PLAN, on_base="code", **arguments):
     optimizer = probe(lr=lr)
     scheduler = ps.Scheduler(optimizer, plan, on_base=on_base, **arguments)
-    for part in order:
-        if part == "optimizer":
+    for name in order:
+        if name == "optimizer":
             optimizer.load_state_dict(copy.deepcopy(saved[0]))
         else:
             scheduler.load_state_dict(saved[1])
@@ -68,7 +68,8 @@ def test_the_history_replays_every_past_value():
     second, scheduler = resumed(third, ("scheduler", "optimizer"), lr=2e-4)
     run(second, 20)
 
-    actual, base = [], None
+    actual = []
+    base = None
     entries = json.loads(json.dumps(scheduler.history))
     for entry, after in itertools.pairwise([*entries, [80]]):
         base = entry[3]["bases"]["lr"]["0"]
@@ -89,9 +90,9 @@ def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(order
         optimizer = probe(weight_decay=0.02)
         plan = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
         scheduler = ps.Scheduler(optimizer, plan, on_base=on_base, on_change="checkpoint")
-        for part in order:
-            (optimizer if part == "optimizer" else scheduler).load_state_dict(
-                copy.deepcopy(states[part == "scheduler"])
+        for name in order:
+            (optimizer if name == "optimizer" else scheduler).load_state_dict(
+                copy.deepcopy(states[name == "scheduler"])
             )
         return optimizer
 
@@ -109,48 +110,52 @@ def test_a_field_that_only_the_checkpoint_has_keeps_the_choice_of_its_base(order
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_groups_have_their_labels_and_tensors_their_values(order, caplog):
-    def made(head):
-        lrs = (torch.tensor(one, dtype=torch.float64) for one in (1e-3, head))
+    def started(head):
+        lrs = (torch.tensor(lr, dtype=torch.float64) for lr in (1e-3, head))
         optimizer = probe(*({"name": name, "lr": lr} for name, lr in zip(("body", "head"), lrs, strict=True)))
         return optimizer, ps.Scheduler(optimizer, PLAN, on_base="code")
 
-    optimizer, scheduler = made(1e-3)
+    optimizer, scheduler = started(1e-3)
     run(optimizer, 40)
     saved = {"optimizer": copy.deepcopy(optimizer.state_dict()), "scheduler": scheduler.state_dict()}
 
-    optimizer, scheduler = made(5e-4)
-    for part in order:
-        {"optimizer": optimizer, "scheduler": scheduler}[part].load_state_dict(copy.deepcopy(saved[part]))
+    optimizer, scheduler = started(5e-4)
+    for name in order:
+        {"optimizer": optimizer, "scheduler": scheduler}[name].load_state_dict(copy.deepcopy(saved[name]))
     run(optimizer, 3)
 
     assert (used(optimizer), used(optimizer, index=1)) == (OLD[40:43], NEW[40:43])
     assert bases_in(scheduler.history) == [(0, {"lr": {"head": 1e-3}}), (40, {"lr": {"head": 5e-4}})]
-    assert [one for one in caplog.messages if not one.endswith(" now")] == [LINE.replace("group 0", "group head")]
+    assert [message for message in caplog.messages if not message.endswith(" now")] == [
+        LINE.replace("group 0", "group head")
+    ]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(("a", "b", "scheduler"))), ids="-".join)
 @pytest.mark.parametrize("behind", [False, True])
 def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
-    def made(lr):
+    def started(lr):
         both = {"a": probe(lr=lr), "b": probe({"name": "x"}, {"name": "y", "lr": lr})}
         return both, ps.Scheduler(both, PLAN, on_base="code")
 
-    both, scheduler = made(1e-3)
+    both, scheduler = started(1e-3)
     for _ in range(40):
-        both["a"].step(), both["b"].step()
+        both["a"].step()
+        both["b"].step()
     if behind:
         both["a"].step()
-    saved = copy.deepcopy({name: one.state_dict() for name, one in both.items()})
+    saved = copy.deepcopy({name: optimizer.state_dict() for name, optimizer in both.items()})
     saved["scheduler"] = copy.deepcopy(scheduler.state_dict())
     caplog.clear()
 
-    both, scheduler = made(5e-4)
-    for part in order:
-        (both | {"scheduler": scheduler})[part].load_state_dict(copy.deepcopy(saved[part]))
+    both, scheduler = started(5e-4)
+    for name in order:
+        (both | {"scheduler": scheduler})[name].load_state_dict(copy.deepcopy(saved[name]))
     if behind:
         both["b"].step()
     for _ in range(3):
-        both["a"].step(), both["b"].step()
+        both["a"].step()
+        both["b"].step()
 
     t = 40 + behind
     assert used(both["a"]) == NEW[t : t + 3]
@@ -170,7 +175,8 @@ def test_two_optimizers_change_their_bases_alone(order, behind, caplog):
 )
 @pytest.mark.parametrize("updates", [0, 1])
 def test_the_bases_of_the_code_belong_to_the_groups_and_not_to_their_places(change, bases, updates):
-    optimizer, saved = probe({"lr": 5e-4}, {"lr": 7e-4}), probe(*[{"lr": 1e-3} for _ in bases])
+    optimizer = probe({"lr": 5e-4}, {"lr": 7e-4})
+    saved = probe(*[{"lr": 1e-3} for _ in bases])
     scheduler = ps.Scheduler(optimizer, PLAN, on_base="code")
     ps.Scheduler(saved, PLAN)
     run(saved, 40)
@@ -185,16 +191,16 @@ def test_the_bases_of_the_code_belong_to_the_groups_and_not_to_their_places(chan
 # ------------------------------------------------------------------ entries that the user has edited
 
 EDITED = "was changed after the save or the last update"
-KINDS = {
+NUMBER_TYPES = {
     "float": float,
     "float32": lambda value: torch.tensor(value, dtype=torch.float32),
     "float64": lambda value: torch.tensor(value, dtype=torch.float64),
 }
 
 
-def edited(groups, entries, kind=float, index=0):
+def edited(groups, entries, number_type=float, index=0):
     for entry, number in entries.items():
-        groups[index][entry] = number if entry == "initial_lr" or isinstance(number, tuple) else kind(number)
+        groups[index][entry] = number if entry == "initial_lr" or isinstance(number, tuple) else number_type(number)
 
 
 def warned_by(action):
@@ -239,7 +245,7 @@ EDIT_ORDERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number_type", NUMBER_TYPES)
 @pytest.mark.parametrize("order", EDIT_ORDERS)
 @pytest.mark.parametrize(
     ("entries", "numbers"),
@@ -252,8 +258,8 @@ EDIT_ORDERS = [
         ({"weight_decay": 0.3}, None),  # the plan does not write it
     ],
 )
-def test_an_edited_entry_is_reported_in_every_order(order, entries, numbers, kind):
-    new = lambda: probe({"lr": KINDS[kind](0.01)}, {"lr": KINDS[kind](0.03)})  # noqa: E731
+def test_an_edited_entry_is_reported_in_every_order(order, entries, numbers, number_type):
+    new = lambda: probe({"lr": NUMBER_TYPES[number_type](0.01)}, {"lr": NUMBER_TYPES[number_type](0.03)})  # noqa: E731
     plan = ps.Plan(ps.Binding("betas[0]", "linear(1, 0.5)"), lr="linear()", total=10)
     first = new()
     scheduler = ps.Scheduler(first, plan)
@@ -262,21 +268,21 @@ def test_an_edited_entry_is_reported_in_every_order(order, entries, numbers, kin
 
     optimizer, actual = warned_by(
         lambda: begun(
-            order, saved, state, lambda groups: edited(groups, entries, KINDS[kind]), new,
+            order, saved, state, lambda groups: edited(groups, entries, NUMBER_TYPES[number_type]), new,
             lambda value: ps.Scheduler(value, plan),
         )
     )  # fmt: skip
 
-    assert [one.partition(" at update 5: ")[0] for one in actual] == [numbers] * (numbers is not None)
-    assert all('on_base="code"' in one for one in actual)
+    assert [message.partition(" at update 5: ")[0] for message in actual] == [numbers] * (numbers is not None)
+    assert all('on_base="code"' in message for message in actual)
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(0.005, rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number_type", NUMBER_TYPES)
 @pytest.mark.parametrize("order", ["file, load, start", "load, edit, start", "start, load, edit, start"])
 @pytest.mark.parametrize(("entries", "base"), [({"lr": 0.0213}, 0.0213), ({"lr": 0.01, "initial_lr": 0.02}, 0.02)])
-def test_an_edited_number_is_the_base_with_on_base_code(order, entries, base, kind):
-    new = lambda: probe({"lr": KINDS[kind](0.1)}, {"lr": KINDS[kind](0.03)})  # noqa: E731
+def test_an_edited_number_is_the_base_with_on_base_code(order, entries, base, number_type):
+    new = lambda: probe({"lr": NUMBER_TYPES[number_type](0.1)}, {"lr": NUMBER_TYPES[number_type](0.03)})  # noqa: E731
     plan = ps.Plan(lr="linear()", total=10)
     first = new()
     scheduler = ps.Scheduler(first, plan)
@@ -284,12 +290,14 @@ def test_an_edited_number_is_the_base_with_on_base_code(order, entries, base, ki
     saved, state = copy.deepcopy((first.state_dict(), scheduler.state_dict()))
     attached = []
 
-    def attach(one):
-        attached.append(ps.Scheduler(one, plan, on_base="code"))
+    def attach(optimizer):
+        attached.append(ps.Scheduler(optimizer, plan, on_base="code"))
         return attached[-1]
 
     optimizer, actual = warned_by(
-        lambda: begun(order, saved, state, lambda groups: edited(groups, entries, KINDS[kind]), new, attach)
+        lambda: begun(
+            order, saved, state, lambda groups: edited(groups, entries, NUMBER_TYPES[number_type]), new, attach
+        )
     )
     run(optimizer, 2)
 
@@ -298,7 +306,7 @@ def test_an_edited_number_is_the_base_with_on_base_code(order, entries, base, ki
     assert used(optimizer) == pytest.approx([base * 0.5, base * 0.4], rel=1e-6)
     assert used(optimizer, index=1) == pytest.approx([0.015, 0.012], rel=1e-6)
     assert bases_in(attached[-1].history)[-1] == (5, {"lr": {"0": pytest.approx(base, rel=1e-6)}})
-    again = probe({"lr": KINDS[kind](0.1)}, {"lr": KINDS[kind](0.03)})
+    again = probe({"lr": NUMBER_TYPES[number_type](0.1)}, {"lr": NUMBER_TYPES[number_type](0.03)})
     ps.Scheduler(again, plan)
     with pytest.warns(ps.PlanWarning, match="base of lr in group 0: .* in the checkpoint, .* in the code"):
         again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
@@ -328,7 +336,7 @@ def test_an_edit_of_an_absolute_line_is_reported_with_the_level_to_write(on_base
         lambda: ps.Scheduler(optimizer, ps.Plan(lr="absolute(linear(0.2, 0))", total=100), on_base=on_base)
     )
 
-    assert [one.partition("write it there: ")[2] for one in actual] == ['lr="absolute(0.0125)"']
+    assert [message.partition("write it there: ")[2] for message in actual] == ['lr="absolute(0.0125)"']
 
 
 def written_at_the_save(optimizer, scheduler):
@@ -351,12 +359,12 @@ def observed(optimizer, scheduler):
         scheduler.observe(loss=loss)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number_type", NUMBER_TYPES)
 @pytest.mark.parametrize("order", EDIT_ORDERS)
 @pytest.mark.parametrize("updates", [8, 23])
 @pytest.mark.parametrize("happens", [written_at_the_save, written_in_the_run, skipped, observed, None])
-def test_what_is_no_edit_is_silent(happens, updates, order, kind):
-    new = lambda: probe({"lr": KINDS[kind](0.1)}, {"lr": KINDS[kind](0.3), "name": "head"})  # noqa: E731
+def test_what_is_no_edit_is_silent(happens, updates, order, number_type):
+    new = lambda: probe({"lr": NUMBER_TYPES[number_type](0.1)}, {"lr": NUMBER_TYPES[number_type](0.3), "name": "head"})  # noqa: E731
     plan = ps.Plan(
         ps.Binding("betas[1]", "linear(1, 0.9)", groups="head"),
         lr="(warmup(5) >> cosine(to=absolute(1e-4))) * plateau('loss', patience=0)", total=20,
@@ -368,10 +376,12 @@ def test_what_is_no_edit_is_silent(happens, updates, order, kind):
         warned_by(lambda: happens(first, scheduler))
     saved, state = copy.deepcopy((first.state_dict(), scheduler.state_dict()))
 
-    def own(groups):  # of the user: a field that the plan does not write
+    def edit_decay(groups):  # of the user: a field that the plan does not write
         groups[0]["weight_decay"] = 0.5
 
-    optimizer, actual = warned_by(lambda: begun(order, saved, state, own, new, lambda value: ps.Scheduler(value, plan)))
+    optimizer, actual = warned_by(
+        lambda: begun(order, saved, state, edit_decay, new, lambda value: ps.Scheduler(value, plan))
+    )
 
     assert actual == []
     assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(scheduler.value("lr"), rel=1e-6)
@@ -389,7 +399,7 @@ def test_an_edit_of_one_of_two_optimizers_is_reported_at_its_group(behind, early
     ps.Scheduler(first, PLAN)
     for name in "ab" * 5 + "b" * behind:
         first[name].step()
-    saved = {name: copy.deepcopy(one.state_dict()) for name, one in first.items()}
+    saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in first.items()}
     if changed is not None:
         saved[changed]["param_groups"][0]["lr"] = 0.0125
 
@@ -397,14 +407,14 @@ def test_an_edit_of_one_of_two_optimizers_is_reported_at_its_group(behind, early
         both = new()
         if not early:
             ps.Scheduler(both, PLAN)
-        for name, one in both.items():
-            one.load_state_dict(saved[name])
+        for name, optimizer in both.items():
+            optimizer.load_state_dict(saved[name])
         if early:
             ps.Scheduler(both, PLAN)
 
     _, actual = warned_by(resume)
     label = {"a": "a/0", "b": "b/x", None: ""}[changed]
-    assert [one.partition(" is ")[0] for one in actual] == [f"lr in group {label}"] * (changed is not None)
+    assert [message.partition(" is ")[0] for message in actual] == [f"lr in group {label}"] * (changed is not None)
 
 
 def test_a_state_whose_tensors_were_filled_by_an_earlier_state_is_not_edited():

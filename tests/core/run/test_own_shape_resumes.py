@@ -69,7 +69,9 @@ def test_a_function_that_returns_other_values_than_at_the_save_is_reported_once(
         ps.Scheduler(optimizer, line, total=TOTAL)
         for _ in range(10):
             optimizer.step()
-        before, after, same = adamw(), adamw(), adamw()
+        before = adamw()
+        after = adamw()
+        same = adamw()
         before.load_state_dict(optimizer.state_dict())
         defined(3)
 
@@ -79,7 +81,7 @@ def test_a_function_that_returns_other_values_than_at_the_save_is_reported_once(
         with pytest.warns(ps.PlanWarning, match="of_a_run") as at_the_load:
             after.load_state_dict(optimizer.state_dict())
         now = f"{after.param_groups[0]['lr']:g} for update 10"
-        assert [now in str(one.message) for one in (*at_the_start, *at_the_load)] == [True, True]
+        assert [now in str(warning.message) for warning in (*at_the_start, *at_the_load)] == [True, True]
         same.load_state_dict(optimizer.state_dict())
         with pytest.raises(ps.PlanWarning):
             ps.Scheduler(same, line, total=TOTAL, strict=True)

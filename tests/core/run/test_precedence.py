@@ -22,7 +22,8 @@ from support.spread import every
 from support.tables import table
 from support.updates import planned, probe, run, used
 
-AT, REST = 7, 6
+AT = 7
+REST = 6
 ORDERS = ["SO", "OS", "SOR", "SRO", "OSR", "SR"]
 """S: construct the Scheduler; O: load the optimizers; R: load the Scheduler's state."""
 POLICIES: dict[str, Any] = {
@@ -33,7 +34,7 @@ POLICIES: dict[str, Any] = {
 POINTS = {10 * i: 0.5 + 0.001 * (i % 7) for i in range(1, 300)}
 
 
-class Kind(NamedTuple):
+class Case(NamedTuple):
     """The plan of the checkpoint and that of the code, with their run facts."""
 
     old: ps.Plan
@@ -55,40 +56,40 @@ def by_function(lr: str) -> ps.Plan:
 
 
 HALF = ps.constant(0.5)
-KINDS = {
-    "updates": Kind(plan(ps.cosine()), plan(HALF)),
-    "units": Kind(
+CASES = {
+    "updates": Case(plan(ps.cosine()), plan(HALF)),
+    "units": Case(
         plan('warmup("10%") >> cosine()', total="2 epochs"), plan(HALF, total="2 epochs"), {"steps_per_epoch": 10}
     ),
-    "amounts": Kind(
+    "amounts": Case(
         plan(ps.cosine(), clock="tokens", total="2000 tokens"), plan(HALF, clock="tokens", total="2000 tokens")
     ),
-    "longer": Kind(
+    "longer": Case(
         plan('warmup("10%") >> cosine()', total="2 epochs"), plan('warmup("10%") >> cosine()', total="3 epochs"),
         {"steps_per_epoch": 10},
     ),
-    "other epochs": Kind(
+    "other epochs": Case(
         *[plan('warmup("10%") >> cosine()', total="2 epochs")] * 2,
         {"steps_per_epoch": 10}, later={"steps_per_epoch": 14},
     ),
-    "rules": Kind(plan('linear() * plateau("loss", patience=0)'), plan('constant() * plateau("loss", patience=0)')),
-    "table": Kind(plan(ps.piecewise(POINTS)), plan(ps.piecewise(POINTS | {10: 0.9}))),
-    "several": Kind(plan(ps.cosine()), plan(HALF), names=("a", "b")),
-    "function": Kind(by_function("cosine()"), by_function("constant(0.5)"), has_text=False),
+    "rules": Case(plan('linear() * plateau("loss", patience=0)'), plan('constant() * plateau("loss", patience=0)')),
+    "table": Case(plan(ps.piecewise(POINTS)), plan(ps.piecewise(POINTS | {10: 0.9}))),
+    "several": Case(plan(ps.cosine()), plan(HALF), names=("a", "b")),
+    "function": Case(by_function("cosine()"), by_function("constant(0.5)"), has_text=False),
 }  # fmt: skip
 
 
 class Run:
-    """A run of one kind; it consumes and observes the same at each update."""
+    """A run of one case; it consumes and observes the same at each update."""
 
-    def __init__(self, kind: Kind, *, later: bool = False) -> None:
-        self.facts = kind.later if later and kind.later is not None else kind.facts
-        self.optimizers = {name: probe(lr=0.1 * (1 + index)) for index, name in enumerate(kind.names)}
+    def __init__(self, case: Case, *, later: bool = False) -> None:
+        self.facts = case.later if later and case.later is not None else case.facts
+        self.optimizers = {name: probe(lr=0.1 * (1 + index)) for index, name in enumerate(case.names)}
         self.scheduler: Any = None
 
     def construct(self, new: ps.Plan, **options: Any) -> None:
-        one = self.optimizers if len(self.optimizers) > 1 else self.optimizers["optimizer"]
-        self.scheduler = ps.Scheduler(one, new, **self.facts, **options)
+        optimizer = self.optimizers if len(self.optimizers) > 1 else self.optimizers["optimizer"]
+        self.scheduler = ps.Scheduler(optimizer, new, **self.facts, **options)
 
     def go(self, begin: int, end: int) -> "Run":
         for t in range(begin, end):
@@ -109,15 +110,15 @@ def plans_logged(caplog: Any) -> list[str]:
     return [message for message in caplog.messages if " in the checkpoint, " not in message]
 
 
-def reference(kind: Kind, new: ps.Plan, *, later: bool = False) -> list[list[float]]:
-    run = Run(kind, later=later)
+def reference(case: Case, new: ps.Plan, *, later: bool = False) -> list[list[float]]:
+    run = Run(case, later=later)
     run.construct(new)
-    return [one[AT:] for one in run.go(0, AT + REST).used()]
+    return [values[AT:] for values in run.go(0, AT + REST).used()]
 
 
-def saved(kind: Kind) -> tuple[dict[str, Any], Any]:
-    run = Run(kind)
-    run.construct(kind.old)
+def saved(case: Case) -> tuple[dict[str, Any], Any]:
+    run = Run(case)
+    run.construct(case.old)
     run.go(0, AT)
     return copy.deepcopy(
         ({name: optimizer.state_dict() for name, optimizer in run.optimizers.items()}, run.scheduler.state_dict())
@@ -125,9 +126,9 @@ def saved(kind: Kind) -> tuple[dict[str, Any], Any]:
 
 
 def resumed(
-    kind: Kind, new: ps.Plan, order: str, states: tuple[dict[str, Any], Any], *, later: bool = False, **options: Any
+    case: Case, new: ps.Plan, order: str, states: tuple[dict[str, Any], Any], *, later: bool = False, **options: Any
 ) -> Run:
-    run = Run(kind, later=later)
+    run = Run(case, later=later)
     for action in order:
         if action == "S":
             run.construct(new, **options)
@@ -139,54 +140,55 @@ def resumed(
     return run
 
 
-@pytest.mark.parametrize(("name", "order"), every(5, itertools.product(KINDS, ORDERS)))
+@pytest.mark.parametrize(("name", "order"), every(5, itertools.product(CASES, ORDERS)))
 @table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 @pytest.mark.filterwarnings("ignore:.* takes 14950% of the total")
 def test_a_resume_uses_the_plan_of_the_choice_and_tells_each_difference_once(caplog, name, order, policy, changed):
     caplog.clear()
-    kind, choice = KINDS[name], POLICIES[policy]
-    new = kind.new if changed else kind.old
-    differs = changed or not kind.has_text
+    case = CASES[name]
+    choice = POLICIES[policy]
+    new = case.new if changed else case.old
+    differs = changed or not case.has_text
     if differs and choice == "error":
         with pytest.raises(PlanChanged):
-            resumed(kind, new, order, saved(kind), later=changed, on_change=choice)
+            resumed(case, new, order, saved(case), later=changed, on_change=choice)
         return
 
-    run = resumed(kind, new, order, saved(kind), later=changed, on_change=choice)
+    run = resumed(case, new, order, saved(case), later=changed, on_change=choice)
     history = run.scheduler.history
     run.go(AT, AT + REST)
 
-    keeps_all = kind.has_text and choice == "checkpoint"
-    both = zip(reference(kind, kind.old), reference(kind, new, later=changed), strict=True)
+    keeps_all = case.has_text and choice == "checkpoint"
+    both = zip(reference(case, case.old), reference(case, new, later=changed), strict=True)
     assert run.used() == [old if keeps_all else now for old, now in both]
     if not differs:
         assert caplog.messages == []
-    elif not kind.has_text:
+    elif not case.has_text:
         (reported,) = plans_logged(caplog)
         assert "cannot be compared with the code's" in reported
     else:
-        reported, *others = plans_logged(caplog)
+        reported, *rest = plans_logged(caplog)
         assert reported.startswith("the plan differs from the checkpoint's, which was in force up to update 7")
         assert choice == {"lr": "checkpoint"} or ("stays in force" in reported) == (choice == "checkpoint")
         assert re.search(r"\nlr: \(?\w+\(.* -> \(?\w+\(", reported)
-        assert ['clock="samples"' in one for one in others] == [True] * (kind.later is not None)
-    if kind.has_text:
-        assert history[0][2] == kind.old.text
-        is_another = choice != "checkpoint" and run.scheduler.plan != kind.old
+        assert ['clock="samples"' in message for message in rest] == [True] * (case.later is not None)
+    if case.has_text:
+        assert history[0][2] == case.old.text
+        is_another = choice != "checkpoint" and run.scheduler.plan != case.old
         assert len(history) == 1 + (changed and is_another)
 
 
 @table("updates", [0, 3])
 def test_a_scheduler_that_replaces_another_one_in_a_process_resumes_nothing(caplog, updates):
     caplog.clear()
-    run = Run(KINDS["other epochs"])
-    run.construct(KINDS["other epochs"].old)
+    run = Run(CASES["other epochs"])
+    run.construct(CASES["other epochs"].old)
     run.go(0, updates)
 
-    again = Run(KINDS["other epochs"], later=True)
+    again = Run(CASES["other epochs"], later=True)
     again.optimizers = run.optimizers
-    again.construct(KINDS["other epochs"].new)
+    again.construct(CASES["other epochs"].new)
 
     assert (again.scheduler.t, again.scheduler.total) == (updates, 28)
     (reported,) = caplog.messages
@@ -201,7 +203,8 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
     recwarn.clear()
     state = probe(lr=0.025).state_dict()
     state["param_groups"][0] |= entries
-    optimizer, linear = probe(lr=0.1), ps.Plan(lr="linear()", weight_decay="linear()", total="2 epochs")
+    optimizer = probe(lr=0.1)
+    linear = ps.Plan(lr="linear()", weight_decay="linear()", total="2 epochs")
     if order == "OS":
         optimizer.load_state_dict(state)
     scheduler = ps.Scheduler(optimizer, linear, t=t, steps_per_epoch=10)
@@ -221,16 +224,17 @@ def test_a_checkpoint_of_other_code_never_moves_a_base_that_the_code_had(order, 
 @pytest.mark.parametrize(
     "way", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))], ids=["copy", "pickle"]
 )
-@pytest.mark.parametrize("name", [name for name in KINDS if name not in ("several", "function", "other epochs")])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("several", "function", "other epochs")])
 @table(("choice", "changed"), list(itertools.product(["new", "checkpoint", "error"], [False, True])))
 @pytest.mark.filterwarnings("ignore:.* takes 14950% of the total")
 def test_a_copy_has_the_count_and_the_bases_and_says_that_its_plan_is_unknown(caplog, way, name, choice, changed):
     caplog.clear()
-    kind = KINDS[name]
-    new, original = (kind.new if changed else kind.old), Run(kind)
-    original.construct(kind.old)
+    case = CASES[name]
+    new = case.new if changed else case.old
+    original = Run(case)
+    original.construct(case.old)
     original.go(0, AT)
-    copied = Run(kind)
+    copied = Run(case)
     copied.optimizers = {"optimizer": way(original.optimizers["optimizer"])}
 
     if choice == "error" or name == "amounts":
@@ -247,15 +251,15 @@ def test_a_copy_has_the_count_and_the_bases_and_says_that_its_plan_is_unknown(ca
 @pytest.mark.parametrize("order", ["SO", "OS"])
 @pytest.mark.parametrize("choice", ["new", "error"])
 def test_a_count_without_a_record_has_an_unknown_plan(caplog, order, choice):
-    kind = KINDS["updates"]
-    states, _ = saved(kind)
+    case = CASES["updates"]
+    states, _ = saved(case)
     del states["optimizer"]["param_groups"][0]["paramsched"]
     if choice == "error":
         with pytest.raises(PlanChanged, match="its plan is unknown"):
-            resumed(kind, kind.old, order, (states, None), on_change=choice)
+            resumed(case, case.old, order, (states, None), on_change=choice)
         return
 
-    run = resumed(kind, kind.old, order, (states, None))
+    run = resumed(case, case.old, order, (states, None))
 
     assert (run.scheduler.t, run.optimizers["optimizer"].param_groups[0]["initial_lr"]) == (AT, 0.1)
     assert [message for message in caplog.messages if "its plan is unknown" in message] == plans_logged(caplog) != []
@@ -270,14 +274,14 @@ def assign_entries(optimizer: Any, groups: list[dict[str, Any]]) -> None:
 
 
 def replace_groups(optimizer: Any, groups: list[dict[str, Any]]) -> None:
-    mine = zip(optimizer.param_groups, groups, strict=True)
-    optimizer.param_groups = [{**loaded, "params": group["params"]} for group, loaded in mine]
+    pairs = zip(optimizer.param_groups, groups, strict=True)
+    optimizer.param_groups = [{**loaded, "params": group["params"]} for group, loaded in pairs]
 
 
 def set_state(optimizer: Any, groups: list[dict[str, Any]]) -> None:
-    mine = zip(optimizer.param_groups, groups, strict=True)
+    pairs = zip(optimizer.param_groups, groups, strict=True)
     optimizer.__setstate__(
-        {"state": {}, "param_groups": [{**loaded, "params": group["params"]} for group, loaded in mine]}
+        {"state": {}, "param_groups": [{**loaded, "params": group["params"]} for group, loaded in pairs]}
     )
 
 
@@ -289,10 +293,11 @@ WRITERS = [assign_entries, replace_groups, set_state]
 @table(("policy", "changed"), list(itertools.product(POLICIES, [False, True])))
 def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_step(caplog, write, name, policy, changed):
     caplog.clear()
-    kind, choice = KINDS[name], POLICIES[policy]
-    new = kind.new if changed else kind.old
-    states, _ = saved(kind)
-    run = resumed(kind, new, "S", (states, None), on_change=choice)
+    case = CASES[name]
+    choice = POLICIES[policy]
+    new = case.new if changed else case.old
+    states, _ = saved(case)
+    run = resumed(case, new, "S", (states, None), on_change=choice)
     for key, optimizer in run.optimizers.items():
         write(optimizer, copy.deepcopy(states[key]["param_groups"]))
     if changed and choice == "error":
@@ -307,7 +312,7 @@ def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_ste
     run.go(AT, AT + REST)
 
     keeps = choice == "checkpoint"
-    assert run.used() == reference(kind, kind.old if keeps else new)
+    assert run.used() == reference(case, case.old if keeps else new)
     assert run.scheduler.t == AT + REST
     reports = [message[:30] for message in plans_logged(caplog)]
     assert reports == ["the plan differs from the chec"] * changed
@@ -317,43 +322,44 @@ def test_a_state_that_other_code_writes_into_the_groups_is_loaded_before_the_ste
 @pytest.mark.filterwarnings("ignore:.* other code wrote it")
 @pytest.mark.filterwarnings("ignore:.* it was changed after the save")
 def test_an_update_by_hand_continues_from_a_state_that_other_code_wrote(write):
-    kind = KINDS["updates"]
-    states, _ = saved(kind)
+    case = CASES["updates"]
+    states, _ = saved(case)
     optimizer = probe(lr=0.1)
-    scheduler = ps.Scheduler(optimizer, kind.old, steps_per_epoch=10, drive="manual")
+    scheduler = ps.Scheduler(optimizer, case.old, steps_per_epoch=10, drive="manual")
     write(optimizer, copy.deepcopy(states["optimizer"]["param_groups"]))
 
     for _ in range(REST):
         optimizer.step()
         scheduler.step()
 
-    assert used(optimizer, "lr") == reference(kind, kind.old)[0]
+    assert used(optimizer, "lr") == reference(case, case.old)[0]
     assert scheduler.t == AT + REST
 
 
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.filterwarnings("ignore:the run is at update 7, from the checkpoint of b")
 def test_an_optimizer_that_is_behind_continues_from_a_state_that_other_code_wrote(write):
-    kind, first = KINDS["several"], Run(KINDS["several"])
-    first.construct(kind.old)
+    case = CASES["several"]
+    first = Run(CASES["several"])
+    first.construct(case.old)
     first.go(0, AT).optimizers["a"].step()
-    states = copy.deepcopy({name: one.state_dict() for name, one in first.optimizers.items()})
-    run = resumed(kind, kind.old, "S", (states, None))
+    states = copy.deepcopy({name: optimizer.state_dict() for name, optimizer in first.optimizers.items()})
+    run = resumed(case, case.old, "S", (states, None))
     for name, optimizer in run.optimizers.items():
         write(optimizer, copy.deepcopy(states[name]["param_groups"]))
 
     run.optimizers["b"].step()
     run.go(AT + 1, AT + REST)
 
-    a, b = reference(kind, kind.old)[::2]
+    a, b = reference(case, case.old)[::2]
     assert run.used()[::2] == [a[1:], b]
 
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_part_of_a_state_that_other_code_writes_is_refused_before_the_step(write):
-    kind = KINDS["updates"]
-    states, _ = saved(kind)
-    run = resumed(kind, kind.old, "S", (states, None))
+    case = CASES["updates"]
+    states, _ = saved(case)
+    run = resumed(case, case.old, "S", (states, None))
     optimizer = run.optimizers["optimizer"]
     write(optimizer, [states["optimizer"]["param_groups"][0] | {"paramsched_t": 6}])
 
@@ -362,14 +368,14 @@ def test_a_part_of_a_state_that_other_code_writes_is_refused_before_the_step(wri
     assert optimizer.used == []
     optimizer.load_state_dict(states["optimizer"])
 
-    assert run.go(AT, AT + REST).used() == reference(kind, kind.old)
+    assert run.go(AT, AT + REST).used() == reference(case, case.old)
 
 
 @table("changes", [{"t": 5}, {"history": [[0, None, "x"]]}, {"facts": {"total": 0}}, {"rules": {"x": 1}}])
 def test_states_of_two_updates_are_reported_and_damaged_ones_change_nothing(caplog, changes):
-    kind = KINDS["rules"]
-    states, state = saved(kind)
-    run = resumed(kind, kind.old, "SO", (states, None))
+    case = CASES["rules"]
+    states, state = saved(case)
+    run = resumed(case, case.old, "SO", (states, None))
     before = copy.deepcopy(run.optimizers["optimizer"].state_dict())
     caplog.clear()
 
@@ -398,30 +404,30 @@ def of_two_groups(updates=0, plan=OLD, bases=BASES, **options):
 
 
 @table(
-    ("name", "part"),
+    ("name", "action"),
     [
-        (name, part)
+        (name, action)
         for name in ("updates", "longer", "other epochs")
-        for part in ("optimizer", "scheduler", "construct")
+        for action in ("optimizer", "scheduler", "construct")
     ],
 )
-def test_a_change_that_is_an_error_is_raised_before_anything_is_written(name, part):
-    kind = KINDS[name]
-    states, state = saved(kind)
-    run = Run(kind, later=True)
+def test_a_change_that_is_an_error_is_raised_before_anything_is_written(name, action):
+    case = CASES[name]
+    states, state = saved(case)
+    run = Run(case, later=True)
     (optimizer,) = run.optimizers.values()
-    if part == "construct":
+    if action == "construct":
         optimizer.load_state_dict(states["optimizer"])
     else:
-        run.construct(kind.new, on_change="error")
+        run.construct(case.new, on_change="error")
         run.go(0, 2)
     before = copy.deepcopy((optimizer.state_dict(), run.scheduler and run.scheduler.state_dict()))
 
     resume = {
         "optimizer": lambda: optimizer.load_state_dict(states["optimizer"]),
         "scheduler": lambda: run.scheduler.load_state_dict(state),
-        "construct": lambda: run.construct(kind.new, on_change="error"),
-    }[part]
+        "construct": lambda: run.construct(case.new, on_change="error"),
+    }[action]
     with pytest.raises(PlanChanged):
         resume()
 
@@ -466,11 +472,12 @@ def test_a_checkpoint_that_lacks_a_group_or_a_field_changes_nothing(spoil, error
 @pytest.mark.parametrize("facts", [{"total": 20}, {"steps_per_epoch": 10}])
 def test_run_facts_that_a_plan_does_not_need_are_no_change(caplog, facts):
     plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), total=20)
-    optimizer, other = probe(), probe()
+    optimizer = probe()
+    resumed = probe()
     ps.Scheduler(optimizer, plan)
-    scheduler = ps.Scheduler(other, plan, on_change="error", **facts)
+    scheduler = ps.Scheduler(resumed, plan, on_change="error", **facts)
 
-    other.load_state_dict(run(optimizer, 3).state_dict())
+    resumed.load_state_dict(run(optimizer, 3).state_dict())
 
     assert (scheduler.t, caplog.messages, len(scheduler.history)) == (3, [], 1)
 
@@ -490,7 +497,8 @@ def test_a_plan_with_an_unregistered_shape_is_logged_and_the_codes_plan_is_used(
 
 
 def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
-    predicate, state = KINDS["function"].old, of_two_groups(AT)[3]
+    predicate = CASES["function"].old
+    state = of_two_groups(AT)[3]
     strict, scheduler = (of_two_groups(plan=predicate, on_change=choice)[1] for choice in ("error", "new"))
 
     with pytest.raises(PlanChanged, match="lr: warmup"):
@@ -508,9 +516,10 @@ def test_a_plan_with_a_predicate_is_compared_with_a_plan_with_text(caplog):
     ),
 )
 def test_a_count_that_another_library_has_stored_as_another_type_is_read(value, loads_first):
-    state, optimizer = of_two_groups(AT)[2], probe(*BASES)
-    for one in state["param_groups"]:
-        one["paramsched_t"] = value
+    state = of_two_groups(AT)[2]
+    optimizer = probe(*BASES)
+    for group in state["param_groups"]:
+        group["paramsched_t"] = value
     if loads_first:
         optimizer.load_state_dict(state)
 

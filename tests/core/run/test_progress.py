@@ -43,12 +43,17 @@ def lr_of(optimizer, index=0):
 def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actions, data):
     """The model: a count, a progress, and whether the progress is known."""
     optimizer, scheduler = built(drive=drive)
-    expected, t, progress, is_known, saved = [], 0, 0.0, False, []
+    expected = []
+    t = 0
+    progress = 0.0
+    is_known = False
+    saved = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for action in actions:
             if action == "report":
-                progress, is_known = max(progress, data.draw(st.sampled_from(PLACES))), True
+                progress = max(progress, data.draw(st.sampled_from(PLACES)))
+                is_known = True
                 scheduler.report(progress=progress)
                 assert lr_of(optimizer) == lr_at(progress)
             elif action == "report back" and is_known:
@@ -64,15 +69,17 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
                 del optimizer.found_inf
                 del optimizer.used[-1]
             elif action == "seek":
-                t, progress, is_known = data.draw(st.integers(1, 100)), data.draw(st.sampled_from(PLACES)), True
+                t = data.draw(st.integers(1, 100))
+                progress = data.draw(st.sampled_from(PLACES))
+                is_known = True
                 scheduler.seek(t, progress=progress)
             elif action in ("optimizer", "scheduler") and t:
                 saved.append((action, t, progress, copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))))
-                kind, t, progress, states = data.draw(st.sampled_from(saved))
+                source, t, progress, states = data.draw(st.sampled_from(saved))
                 before = optimizer.used
                 optimizer, scheduler = built(drive=drive)
                 optimizer.used = before
-                if kind == "optimizer":
+                if source == "optimizer":
                     optimizer.load_state_dict(states[0])
                 else:
                     scheduler.load_state_dict(states[1])
@@ -86,8 +93,8 @@ def test_every_update_uses_the_value_at_the_last_report_or_position(drive, actio
 @pytest.mark.parametrize("tensors", [False, True])
 def test_tensors_tuples_and_groups_hold_the_values_of_a_report(tensors):
     plan = ps.Plan(ps.Binding("betas[0]", "linear(absolute(0.5), absolute(0.9))"), lr="linear(1, 0)", clock="progress")
-    made = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in (0.3, 0.07)]
-    optimizer = probe(*({"lr": lr} for lr in made))
+    lrs = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in (0.3, 0.07)]
+    optimizer = probe(*({"lr": lr} for lr in lrs))
     scheduler = ps.Scheduler(optimizer, plan)
     for place in (0.25, 0.5, 0.5, 1.0):
         scheduler.report(progress=place)
@@ -125,7 +132,7 @@ def test_a_report_reaches_all_optimizers(drive):
     optimizers["b"].used.clear()
     for place in (0.0, 0.3, 0.3, 0.8):
         scheduler.report(progress=place)
-        assert [lr_of(one) for one in optimizers.values()] == [lr_at(place), lr_at(place, base=0.2)]
+        assert [lr_of(optimizer) for optimizer in optimizers.values()] == [lr_at(place), lr_at(place, base=0.2)]
         for optimizer in optimizers.values():
             optimizer.step()
         scheduler.step()
@@ -140,8 +147,10 @@ def test_a_report_reaches_all_optimizers(drive):
 def test_any_order_of_steps_reports_and_restarts(actions, data):
     """All fields follow the last report."""
     plan = ps.Plan(lr="linear(1, 0)", clock="progress")
-    optimizers, model = probes("ab"), SharedClock("ab")
-    scheduler, progress = ps.Scheduler(optimizers, plan), 0.1
+    optimizers = probes("ab")
+    model = SharedClock("ab")
+    scheduler = ps.Scheduler(optimizers, plan)
+    progress = 0.1
     scheduler.report(progress=progress)
     for action in actions:
         if action == "report":

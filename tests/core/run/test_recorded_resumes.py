@@ -58,22 +58,22 @@ RUNS = {
 }  # fmt: skip
 
 
-def optimizer_of(kind):
+def optimizer_of(case):
     parameter = [torch.nn.Parameter(torch.ones(1))]
-    if kind == "adam":
+    if case == "adam":
         return torch.optim.AdamW(parameter, lr=0.25, betas=(0.75, 0.5))
-    if kind == "two groups":
+    if case == "two groups":
         head = {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5, "name": "head"}
         return torch.optim.SGD([{"params": parameter, "name": "body"}, head], lr=0.25, momentum=0.75)
     return torch.optim.SGD(parameter, lr=0.25, weight_decay=0.125)
 
 
 def started(name, *, later=False):
-    plan, facts, kinds, other = RUNS[name]
-    optimizers = {chr(97 + index): optimizer_of(kind) for index, kind in enumerate(kinds)}
-    read = ps.loads(json.dumps(other if later and other is not None else plan), "json")
-    given = optimizers if len(kinds) > 1 else optimizers["a"]
-    return optimizers, ps.Scheduler(given, read, **facts)
+    plan, facts, cases, changed = RUNS[name]
+    optimizers = {chr(97 + index): optimizer_of(case) for index, case in enumerate(cases)}
+    read = ps.loads(json.dumps(changed if later and changed is not None else plan), "json")
+    optimizer = optimizers if len(cases) > 1 else optimizers["a"]
+    return optimizers, ps.Scheduler(optimizer, read, **facts)
 
 
 def step(name, optimizers, scheduler, update):
@@ -140,8 +140,8 @@ def digest_of_resume(name, saved, source):
     """Return a digest of what a run does in 60 updates after a resume, of its history, and of a jump after that."""
     optimizers, scheduler = started(name, later=True)
     if source != "scheduler":
-        for one, optimizer in optimizers.items():
-            groups = copy.deepcopy(saved["optimizers"][one])
+        for label, optimizer in optimizers.items():
+            groups = copy.deepcopy(saved["optimizers"][label])
             for group in groups:
                 group.update({key: tuple(group[key]) for key in ("betas",) if key in group})
             optimizer.load_state_dict({"state": {}, "param_groups": groups})
@@ -180,5 +180,7 @@ def test_a_resume_from_a_recorded_checkpoint_is_the_recorded_one(name):
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     logging.disable()
-    found = {name: {"checkpoints": (saved := checkpoints(name)), "digests": digests(name, saved)} for name in RUNS}
-    FILE.write_text(json.dumps(found, ensure_ascii=False, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+    answers = {name: {"checkpoints": (saved := checkpoints(name)), "digests": digests(name, saved)} for name in RUNS}
+    FILE.write_text(
+        json.dumps(answers, ensure_ascii=False, indent=None, separators=(",", ":")) + "\n", encoding="utf-8"
+    )

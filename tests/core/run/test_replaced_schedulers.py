@@ -110,7 +110,7 @@ def test_a_load_that_goes_back_in_a_running_process_is_one_line(count, caplog):
             optimizer.step()
 
     step()
-    saved = {name: copy.deepcopy(one.state_dict()) for name, one in optimizers.items()}
+    saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in optimizers.items()}
     state = copy.deepcopy(scheduler.state_dict())
     for _ in range(3):
         step()
@@ -138,8 +138,8 @@ def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(order, c
             "optimizer": lambda: after.load_state_dict(before.state_dict()),
             "scheduler": lambda: scheduler.load_state_dict(cosine.state_dict()),
         }
-        for part in order:
-            loads[part]()
+        for name in order:
+            loads[name]()
 
     assert after.param_groups[0]["lr"] == pytest.approx(before.param_groups[0]["lr"], rel=1e-12)
     assert scheduler.t == 40
@@ -160,17 +160,18 @@ def test_a_run_of_torch_is_continued_without_a_statement_about_the_code(order, c
 def test_groups_with_other_names_in_the_same_places_are_warned_of_before_the_load(
     saved, present, warns, strict, recwarn
 ):
-    def made(names):
+    def optimizer_of(names):
         return probe(*({"lr": 0.1} | ({} if name is None else {"name": name}) for name in names))
 
-    first, second = made(saved), made(present)
+    first = optimizer_of(saved)
+    second = optimizer_of(present)
     ps.Scheduler(first, "linear()", total=10)
     run(first, 3)
     scheduler = ps.Scheduler(second, "linear()", total=10, strict=strict)
     if warns and strict:
         with pytest.raises(ps.PlanWarning):
             second.load_state_dict(first.state_dict())
-        assert (scheduler.t, [one["name"] for one in second.param_groups]) == (0, present)
+        assert (scheduler.t, [group["name"] for group in second.param_groups]) == (0, present)
         return
     second.load_state_dict(first.state_dict())
 

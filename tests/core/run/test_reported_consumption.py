@@ -40,7 +40,7 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
         torch.optim.Adam([{"params": [torch.zeros(1)], "lr": 0.1 + 0.01 * i, "weight_decay": 0.1} for i in range(60)])
         for _ in seen
     ]
-    run, other = (
+    run, seeking = (
         ps.Scheduler(
             optimizer,
             ps.Plan(
@@ -51,7 +51,8 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
         )
         for optimizer, values in zip(optimizers, seen, strict=True)
     )  # fmt: skip
-    amounts, total = [*range(80), *[500] * 50, *range(600, 720), 7], 0  # more updates than one block holds
+    amounts = [*range(80), *[500] * 50, *range(600, 720), 7]  # more updates than one block holds
+    total = 0
     for t, tokens in enumerate(amounts):
         noticed = contextlib.nullcontext()
         if t == 190:
@@ -62,7 +63,7 @@ def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_fo
             optimizers[0].step()
         total += tokens
         if t % 7 == 0 or t in range(78, 132, 3):
-            other.seek(t + 1, tokens=total)
+            seeking.seek(t + 1, tokens=total)
             assert seen[0][-1] == seen[1][-1]
             for group, sought in zip(*(optimizer.param_groups for optimizer in optimizers), strict=True):
                 assert [group[key] == sought[key] for key in ("lr", "weight_decay", "betas")] == [True] * 3
@@ -91,19 +92,19 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
     run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
 
     again = probe()
-    other = ps.Scheduler(again, PLAN) if when == "before" else None
+    resumed = ps.Scheduler(again, PLAN) if when == "before" else None
     if state == "first":
-        other.load_state_dict(saved[1])
+        resumed.load_state_dict(saved[1])
     if loads_optimizer:
         again.load_state_dict(saved[0])
-    other = other or ps.Scheduler(again, PLAN)
+    resumed = resumed or ps.Scheduler(again, PLAN)
     if state == "last":
-        other.load_state_dict(saved[1])
-    run_with_amounts(again, other, AMOUNTS[7:])
+        resumed.load_state_dict(saved[1])
+    run_with_amounts(again, resumed, AMOUNTS[7:])
 
     assert used(again) == used(optimizer)[7:]
-    assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
-    assert other.state_dict() == scheduler.state_dict()
+    assert (resumed.t, resumed.amount) == (scheduler.t, scheduler.amount)
+    assert resumed.state_dict() == scheduler.state_dict()
 
 
 # ---------------------------------------------------------------------- seek

@@ -35,14 +35,14 @@ RUNS: dict[str, tuple[ps.Plan, dict[str, Any]]] = {
 
 
 @contextmanager
-def called_at_each_line(other: Callable[[], object]) -> Iterator[None]:
+def called_at_each_line(function: Callable[[], object]) -> Iterator[None]:
     """Call a function before each line of the traced code that the body executes."""
     before = sys.gettrace()
 
     def local(frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":
             sys.settrace(None)
-            other()
+            function()
             sys.settrace(trace)
         return local
 
@@ -56,18 +56,18 @@ def called_at_each_line(other: Callable[[], object]) -> Iterator[None]:
         sys.settrace(before)
 
 
-def run_of(kind: str, count: int) -> tuple[dict[str, Any], ps.Scheduler]:
+def run_of(case: str, count: int) -> tuple[dict[str, Any], ps.Scheduler]:
     optimizers = {name: probe({"lr": 0.1}) for name in (["gen", "disc"] if count == 2 else [ALONE])}
-    plan, facts = RUNS[kind]
+    plan, facts = RUNS[case]
     return optimizers, ps.Scheduler(optimizers if count == 2 else optimizers[ALONE], plan, **facts)
 
 
 @pytest.mark.parametrize("count", spread([1, 2], 2))
-@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("case", RUNS)
 @pytest.mark.filterwarnings("error")
-def test_a_save_at_any_line_of_an_update_changes_no_value(kind: str, count: int) -> None:
-    optimizers, scheduler = run_of(kind, count)
-    others, undisturbed = run_of(kind, count)
+def test_a_save_at_any_line_of_an_update_changes_no_value(case: str, count: int) -> None:
+    optimizers, scheduler = run_of(case, count)
+    twins, undisturbed = run_of(case, count)
     saved: list[Any] = []
     name = next(iter(optimizers))
 
@@ -75,7 +75,7 @@ def test_a_save_at_any_line_of_an_update_changes_no_value(kind: str, count: int)
         with called_at_each_line(lambda: saved.append(optimizers[name].state_dict())):
             for optimizer in optimizers.values():
                 optimizer.step()
-        for optimizer in others.values():
+        for optimizer in twins.values():
             optimizer.step()
 
     assert len(saved) > 30
@@ -83,28 +83,29 @@ def test_a_save_at_any_line_of_an_update_changes_no_value(kind: str, count: int)
 
 
 @pytest.mark.parametrize("count", spread([1, 2], 2))
-@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("case", RUNS)
 @pytest.mark.filterwarnings("error")
-def test_an_update_at_any_line_of_a_save_is_counted(kind: str, count: int) -> None:
-    optimizers, scheduler = run_of(kind, count)
-    name, lines = next(iter(optimizers)), 0
+def test_an_update_at_any_line_of_a_save_is_counted(case: str, count: int) -> None:
+    optimizers, scheduler = run_of(case, count)
+    name = next(iter(optimizers))
+    lines = 0
 
-    def update(at: int) -> Callable[[], None]:
+    def update(line: int) -> Callable[[], None]:
         def step() -> None:
             nonlocal lines
             lines += 1
-            if lines == at:
+            if lines == line:
                 for optimizer in optimizers.values():
                     optimizer.step()
 
         return step
 
-    for at in range(1, 400):
+    for line in range(1, 400):
         lines = 0
-        with called_at_each_line(update(at)):
+        with called_at_each_line(update(line)):
             optimizers[name].state_dict()
-        if lines < at:
+        if lines < line:
             break
 
-    assert 10 < at < 399
-    assert scheduler.t == at - 1
+    assert 10 < line < 399
+    assert scheduler.t == line - 1

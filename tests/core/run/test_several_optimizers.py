@@ -21,8 +21,8 @@ from support.updates import group, run, used
 def model_optimizers():
     muon = torch.optim.SGD([torch.nn.Parameter(torch.ones(2, 2))], lr=0.02, momentum=0.95)
     adamw = torch.optim.AdamW([{**group(), "name": "embed"}, {**group(), "name": "rest"}], lr=3e-4)
-    for one in muon.param_groups[0]["params"]:
-        one.grad = torch.ones_like(one)
+    for parameter in muon.param_groups[0]["params"]:
+        parameter.grad = torch.ones_like(parameter)
     return {"muon": muon, "adamw": adamw}
 
 
@@ -45,7 +45,8 @@ def test_reported_consumption_is_counted_once_per_update(drive):
     plan = ps.Plan(lr="linear(1, 0, over='100 tokens')", weight_decay=1.0, clock="tokens")
     optimizers = probes("ab")
     scheduler = ps.Scheduler(optimizers, plan, drive=drive)
-    expected, amount = [], 0
+    expected = []
+    amount = 0
     for tokens in (10, 10, 20, 5, 5, 5):
         scheduler.consumed(tokens=tokens)
         expected.append(1 - amount / 100)
@@ -56,7 +57,7 @@ def test_reported_consumption_is_counted_once_per_update(drive):
         amount += tokens
         assert scheduler.amount == amount
         assert scheduler.scalars()["consumed_tokens"] == amount - tokens
-        records = [record_in(one.state_dict()) for one in optimizers.values()]
+        records = [record_in(optimizer.state_dict()) for optimizer in optimizers.values()]
         assert [(record["amount"], record["last_amount"]) for record in records] == [(amount, amount - tokens)] * 2
     for base, optimizer in zip((0.1, 0.2), optimizers.values(), strict=True):
         assert used(optimizer) == pytest.approx([base * factor for factor in expected], rel=1e-12)
@@ -85,15 +86,18 @@ def test_a_copy_continues_at_the_same_numbers(copied, drive):
         for optimizer in optimizers.values():
             optimizer.step()
     optimizers["a"].step()
-    other = copied(scheduler)
-    for made in (scheduler, other):
-        made.optimizers["b"].step()
-        made.optimizers["a"].step()
+    twin = copied(scheduler)
+    for stepped in (scheduler, twin):
+        stepped.optimizers["b"].step()
+        stepped.optimizers["a"].step()
 
-    assert (other.t, other._values()) == (scheduler.t, scheduler._values())
+    assert (twin.t, twin._values()) == (scheduler.t, scheduler._values())
     actual = [
-        [(one.param_groups[0]["paramsched_t"], one.param_groups[0]["lr"]) for one in made.optimizers.values()]
-        for made in (other, scheduler)
+        [
+            (optimizer.param_groups[0]["paramsched_t"], optimizer.param_groups[0]["lr"])
+            for optimizer in stepped.optimizers.values()
+        ]
+        for stepped in (twin, scheduler)
     ]
     assert actual[0] == actual[1]
 
@@ -106,7 +110,7 @@ def test_deleting_the_optimizers_frees_their_memory_at_once():
     gc.disable()
     try:
         del optimizers, scheduler
-        assert [one() for one in freed] == [None, None]
+        assert [reference() for reference in freed] == [None, None]
     finally:
         gc.enable()
 
@@ -116,7 +120,8 @@ def test_deleting_one_optimizer_frees_its_memory_and_the_other_one_continues():
     scheduler = ps.Scheduler(optimizers, PLAN)
     for optimizer in optimizers.values():
         run(optimizer, 1)
-    freed, kept = weakref.ref(optimizers["a"].param_groups[0]["params"][0]), optimizers["b"]
+    freed = weakref.ref(optimizers["a"].param_groups[0]["params"][0])
+    kept = optimizers["b"]
     planned = lines(PLAN, optimizers)["b"]
     gc.disable()
     try:

@@ -58,14 +58,14 @@ def test_a_run_resumes_exactly_after_a_kill_between_any_two_steps(plan, count, o
     assert (again.scalars(), again.scalars("coming")) == (scheduler.scalars(), scheduler.scalars("coming"))
     kept = ("lr", "weight_decay", "paramsched_t", "paramsched")
     for name in NAMES:
-        one, other = (found[name].state_dict()["param_groups"][0] for found in (optimizers, resumed))
-        assert {key: one[key] for key in kept} == {key: other[key] for key in kept}
-    for run_of, made in ((optimizers, scheduler), (resumed, again)):
+        expected, actual = (by_name[name].state_dict()["param_groups"][0] for by_name in (optimizers, resumed))
+        assert {key: expected[key] for key in kept} == {key: actual[key] for key in kept}
+    for run_of, attached in ((optimizers, scheduler), (resumed, again)):
         for name in itertools.islice(itertools.cycle(NAMES), count % 3, 12):
-            if tokens is not None and numbers(run_of)[name] == made.t:
-                made.consumed(tokens=5)
+            if tokens is not None and numbers(run_of)[name] == attached.t:
+                attached.consumed(tokens=5)
             run_of[name].step()
-    assert {name: used(one) for name, one in resumed.items()} == {
+    assert {name: used(optimizer) for name, optimizer in resumed.items()} == {
         name: used(optimizer)[len(used(optimizer)) - len(used(resumed[name])) :]
         for name, optimizer in optimizers.items()
     }
@@ -73,7 +73,8 @@ def test_a_run_resumes_exactly_after_a_kill_between_any_two_steps(plan, count, o
 
 @given(st.integers(0, 20))
 def test_the_state_of_the_scheduler_alone_is_exact_after_a_kill_between_two_steps(count):
-    optimizers, resumed = probes(NAMES), probes(NAMES)
+    optimizers = probes(NAMES)
+    resumed = probes(NAMES)
     scheduler = ps.Scheduler(optimizers, PLAN)
     steps_until(optimizers, scheduler, count)
     again = ps.Scheduler({name: resumed[name] for name in reversed(NAMES)}, PLAN)
@@ -117,17 +118,21 @@ def numbers(optimizers):
 def test_loads_set_the_update_of_each_optimizer(drive, actions, expected):
     """In `actions`, a10 loads the state that a had after 10 updates, a= its own state; a is a step and 4 a seek."""
     expected = {word[0]: int(word[1:]) for word in expected.split()}
-    optimizers, planned = probes(expected), lines(PLAN, probes(expected))
+    optimizers = probes(expected)
+    planned = lines(PLAN, probes(expected))
     scheduler = ps.Scheduler(optimizers, PLAN, drive=drive)
 
     for action in actions.split():
-        one, number = optimizers.get(action[0]), action[1:]
-        if one is None:
+        optimizer = optimizers.get(action[0])
+        number = action[1:]
+        if optimizer is None:
             scheduler.seek(int(action))
         elif number:
-            one.load_state_dict(one.state_dict() if number == "=" else saved_at(int(number), optimizers)[action[0]])
+            optimizer.load_state_dict(
+                optimizer.state_dict() if number == "=" else saved_at(int(number), optimizers)[action[0]]
+            )
         else:
-            one.step()
+            optimizer.step()
 
     assert (scheduler.t, numbers(optimizers)) == (max(expected.values()), expected)
     assert {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()} == {
@@ -192,7 +197,7 @@ def test_a_load_of_one_of_two_optimizers_is_reported_by_the_next_update(loaded, 
 
     source = loaded if order.startswith("load") else f"the checkpoint of {loaded}"
     actual = [str(warning.message) for warning in recwarn] + caplog.messages
-    reports = [one for one in actual if "the run is at update" in one]
+    reports = [message for message in actual if "the run is at update" in message]
     expected = f"the run is at update {update}, from {source}, "
     assert [expected in report for report in reports] == [True] * (len(loaded) == 1)
     assert numbers(optimizers) == dict.fromkeys("ab", update + 1)
@@ -213,7 +218,8 @@ def test_a_load_of_the_own_state_between_two_steps_is_silent(name, recwarn):
 
 
 def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
-    optimizers, later = probes("ab"), probes("ab")
+    optimizers = probes("ab")
+    later = probes("ab")
     optimizers["a"].load_state_dict(saved_at(10, "ab")["a"])
     scheduler = ps.Scheduler(optimizers, PLAN)
     resumed = ps.Scheduler(later, PLAN)
@@ -226,7 +232,8 @@ def test_an_optimizer_without_a_count_joins_the_run_and_leaves_its_history():
 
 
 def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_it_joins():
-    optimizers, plain = probes("ab"), probes("b")["b"].state_dict()
+    optimizers = probes("ab")
+    plain = probes("b")["b"].state_dict()
     ps.Scheduler(optimizers, PLAN).seek(5)
     scheduler = ps.Scheduler(
         optimizers, ps.Plan(lr="constant(-1, 2) >> cosine(start=1)", weight_decay="linear()", total=64)
@@ -239,7 +246,7 @@ def test_a_state_without_a_count_is_checked_from_the_position_of_the_run_which_i
 
 
 def test_a_missing_count_is_warned_of_once(recwarn):
-    plain = {name: one.state_dict() for name, one in probes("ab").items()}
+    plain = {name: optimizer.state_dict() for name, optimizer in probes("ab").items()}
     optimizers = probes("ab")
     ps.Scheduler(optimizers, PLAN)
 
@@ -268,8 +275,8 @@ def test_messages_about_counts_plans_and_groups_name_several_optimizers(caplog):
     scheduler = ps.Scheduler(first, PLAN)
     steps_until(first, scheduler, 6)
     resumed = probes("ab")
-    for name, one in resumed.items():
-        one.load_state_dict(first[name].state_dict())
+    for name, optimizer in resumed.items():
+        optimizer.load_state_dict(first[name].state_dict())
 
     with pytest.raises(PlanChanged, match="the plan differs from the checkpoint's"):
         ps.Scheduler(resumed, CHANGED, on_change="error")
@@ -281,14 +288,19 @@ def test_messages_about_counts_plans_and_groups_name_several_optimizers(caplog):
 
 
 def test_a_state_of_one_optimizer_the_reverse_and_one_of_torch_are_refused():
-    one, several = ps.Scheduler(probe(), PLAN), ps.Scheduler(probes("ab"), PLAN)
-    run(one.optimizer, 3)
+    single = ps.Scheduler(probe(), PLAN)
+    several = ps.Scheduler(probes("ab"), PLAN)
+    run(single.optimizer, 3)
 
     step_lr = torch.optim.lr_scheduler.StepLR(probe(), 10)
-    for scheduler, state in ((several, one.state_dict()), (one, several.state_dict()), (several, step_lr.state_dict())):
+    for scheduler, state in (
+        (several, single.state_dict()),
+        (single, several.state_dict()),
+        (several, step_lr.state_dict()),
+    ):
         with pytest.raises(StateError):
             scheduler.load_state_dict(state)
-    assert (one.t, several.t) == (3, 0)
+    assert (single.t, several.t) == (3, 0)
 
 
 SAMPLES = ps.Plan(lr="linear(1, 0)", weight_decay="linear(0.5, 1.5)", total="64 samples", clock="samples")
@@ -338,7 +350,8 @@ def test_the_state_is_small_and_plain():
 
 
 def test_the_plan_of_a_checkpoint_schedules_fields_that_the_plan_of_the_code_lacks():
-    first, optimizers = probes("ab"), probes("ab")
+    first = probes("ab")
+    optimizers = probes("ab")
     scheduler = ps.Scheduler(first, PLAN)
     steps_until(first, scheduler, 6)
     again = ps.Scheduler(optimizers, ps.Plan(lr="linear(1, 0)", total=64), on_change="checkpoint")
@@ -402,22 +415,24 @@ def test_a_scheduler_for_one_takes_it_over_from_several_and_the_reverse(caplog):
 @pytest.mark.parametrize("count", [1, 40])
 @pytest.mark.parametrize("loads", ["all", "all but one", "scheduler"])
 def test_other_bases_are_warned_of_in_one_line_for_each_field(recwarn, count, loads):
-    def made(lr):
+    def new_optimizers(lr):
         return {f"o{index}": probe({}, {}, lr=lr * (1 + index)) for index in range(count)}
 
     plan = ps.Plan(lr="cosine()", weight_decay="linear()", total=100)
-    first, second = made(0.1), made(0.2)
-    before, after = ps.Scheduler(first, plan), ps.Scheduler(second, plan)
-    for one in first.values():
-        one.step()
+    first = new_optimizers(0.1)
+    second = new_optimizers(0.2)
+    before = ps.Scheduler(first, plan)
+    after = ps.Scheduler(second, plan)
+    for optimizer in first.values():
+        optimizer.step()
     recwarn.clear()
     if loads == "scheduler":
         after.load_state_dict(before.state_dict())
     else:
         for name in list(second)[: count - (loads == "all but one" and count > 1)]:
             second[name].load_state_dict(first[name].state_dict())
-    for one in second.values():
-        one.step()
+    for optimizer in second.values():
+        optimizer.step()
 
     lines = [line for line in map(str, (warning.message for warning in recwarn)) if "loaded none" not in line]
     groups = 2 * count - 2 * (loads == "all but one" and count > 1)
@@ -438,7 +453,7 @@ def test_the_checkpoint_of_any_optimizer_with_another_plan_is_refused(drive):
             optimizer.load_state_dict(optimizers[name].state_dict())
 
     assert scheduler.t == 0
-    assert [one.param_groups[0]["lr"] for one in resumed.values()] == [0.05, 0.1]
+    assert [optimizer.param_groups[0]["lr"] for optimizer in resumed.values()] == [0.05, 0.1]
 
 
 def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
@@ -448,7 +463,8 @@ def test_a_load_of_one_optimizer_that_moves_the_run_writes_its_targets():
 
     optimizers = probes(NAMES)
     steps_until(optimizers, ps.Scheduler(optimizers, plan([])), 15)
-    resumed, written = probes(NAMES), []
+    resumed = probes(NAMES)
+    written = []
     ps.Scheduler(resumed, plan(written))
 
     resumed["adamw"].load_state_dict(states(optimizers)["adamw"])
@@ -462,25 +478,30 @@ def made_of_two():
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_the_own_state_may_be_loaded_again_under_another_plan(order):
-    optimizers, again = made_of_two(), made_of_two()
+    optimizers = made_of_two()
+    again = made_of_two()
     scheduler = ps.Scheduler(optimizers, ps.Plan(lr="linear()", total=100))
     steps_until(optimizers, scheduler, 7)
     resumed = ps.Scheduler(again, ps.Plan(lr="constant(0.5)", total=100))
     for name in order:
         again[name].load_state_dict(optimizers[name].state_dict())
-    before = [one.param_groups[0]["lr"] for one in again.values()], resumed.t
+    before = [optimizer.param_groups[0]["lr"] for optimizer in again.values()], resumed.t
 
     resumed.load_state_dict(resumed.state_dict())
 
-    assert ([one.param_groups[0]["lr"] for one in again.values()], resumed.t) == before == ([0.05, 0.1], before[1])
+    assert (
+        ([optimizer.param_groups[0]["lr"] for optimizer in again.values()], resumed.t)
+        == before
+        == ([0.05, 0.1], before[1])
+    )
 
 
 @pytest.mark.parametrize("clock", ["updates", "tokens"])
 def test_a_write_into_an_optimizer_that_is_behind_is_compared_with_the_plan_in_force(clock):
     first, resumed = ({name: probe(*({"lr": torch.tensor(lr)} for lr in (0.5, 0.25))) for name in "ab"} for _ in "12")
     before, after = (
-        ps.Scheduler(made, ps.Plan(lr=line, clock=clock, total=f"16 {clock}"), tokens_per_step=1)
-        for made, line in ((first, "linear()"), (resumed, "cosine()"))
+        ps.Scheduler(optimizers, ps.Plan(lr=line, clock=clock, total=f"16 {clock}"), tokens_per_step=1)
+        for optimizers, line in ((first, "linear()"), (resumed, "cosine()"))
     )
     steps_until(first, before, 3)
     after.load_state_dict(before.state_dict())

@@ -75,7 +75,7 @@ NONSENSE = [
 ]
 
 
-def at(state, path):
+def entry_at(state, path):
     for key in path:
         state = state[key]
     return state
@@ -84,7 +84,7 @@ def at(state, path):
 def corrupted(path, value):
     state = copy.deepcopy(SOUND)
     if path:
-        at(state, path[:-1])[path[-1]] = value
+        entry_at(state, path[:-1])[path[-1]] = value
     return state if path else value
 
 
@@ -106,7 +106,9 @@ def assert_states_rejected(states):
             scheduler.load_state_dict(state)
         assert isinstance(refusal.value, ps.errors.StateError), state
         after = snapshot(optimizer, scheduler)
-        assert [{**one, "params": None} for one in after[0]] == [{**one, "params": None} for one in before[0]], state
+        assert [{**group, "params": None} for group in after[0]] == [
+            {**group, "params": None} for group in before[0]
+        ], state
         assert after[1:] == before[1:], state
     run(optimizer, 1)
     assert scheduler.last_epoch == 3
@@ -121,7 +123,9 @@ CASES = [
     (path, value)
     for path in [(), *PATHS]
     for value in NONSENSE
-    if not any(value is one or (type(value) is type(one) and value == one) for one in ALLOWED.get(path, []))
+    if not any(
+        value is allowed or (type(value) is type(allowed) and value == allowed) for allowed in ALLOWED.get(path, [])
+    )
 ]
 
 
@@ -142,7 +146,7 @@ def test_a_run_fact_of_another_type_is_rejected_although_it_equals_that_of_the_r
 @table("path", [path for path in PATHS if path[0] != "bases" or len(path) == 1])
 def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
-    del at(state, path[:-1])[path[-1]]
+    del entry_at(state, path[:-1])[path[-1]]
 
     assert_rejected(state)
 
@@ -195,11 +199,12 @@ def test_a_plan_that_cannot_be_read_here_is_reported_once_and_that_of_the_code_c
 
 @pytest.mark.parametrize("several", [False, True])
 def test_a_detached_scheduler_describes_the_groups_that_are_left(several):
-    optimizer, other = probe({"lr": 0.1}, {"lr": 0.5}), probe(lr=0.7)
-    optimizers = {"a": optimizer, "b": other} if several else {"a": optimizer}
+    optimizer = probe({"lr": 0.1}, {"lr": 0.5})
+    second = probe(lr=0.7)
+    optimizers = {"a": optimizer, "b": second} if several else {"a": optimizer}
     scheduler = ps.Scheduler(optimizers if several else optimizer, ps.Plan(lr=ps.linear(), total=10))
-    for one in optimizers.values():
-        run(one, 1)
+    for trained in optimizers.values():
+        run(trained, 1)
     scheduler.detach()
     del optimizer.param_groups[1]
 
@@ -255,7 +260,7 @@ def test_any_state_loads_completely_or_changes_nothing(path, value):
         scheduler.load_state_dict(state_with(corrupted(path, value)))
     except (ValueError, TypeError):
         after = snapshot(optimizer, scheduler)
-        assert [{**one, "params": None} for one in after[0]] == [{**one, "params": None} for one in before[0]]
+        assert [{**group, "params": None} for group in after[0]] == [{**group, "params": None} for group in before[0]]
         assert after[1:] == before[1:]
     run(optimizer, 1)
 
@@ -302,14 +307,14 @@ def test_the_state_of_any_valid_plan_loads(name, order):
     scheduler = ps.Scheduler(optimizer, plan)
     run(optimizer, 3)
     state = scheduler.state_dict()
-    other = ps.Scheduler(
+    resumed = ps.Scheduler(
         probe(), plan if order == "same plan" else ps.Plan(lr=1.0, weight_decay=1.0), on_change="checkpoint"
     )
 
-    other.load_state_dict(state)
+    resumed.load_state_dict(state)
 
-    assert other.plan == plan
-    assert other.state_dict() == state
+    assert resumed.plan == plan
+    assert resumed.state_dict() == state
 
 
 def test_a_report_without_the_amount_before_it_is_rejected():
@@ -320,7 +325,7 @@ def test_a_report_without_the_amount_before_it_is_rejected():
 
 
 @table(
-    ("entry", "value", "found"),
+    ("entry", "value", "message"),
     [
         ("paramsched", '{"bases": {"lr": 1e999}}', "has the base inf, not a finite number"),
         ("paramsched", f'{{"bases": {{"lr": 1{"0" * 400}}}}}', "an integer of 401 digits, not a finite number"),
@@ -331,16 +336,17 @@ def test_a_report_without_the_amount_before_it_is_rejected():
         ("paramsched_t", 2**62, "not a number of updates"),
     ],
 )
-def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(entry, value, found):
+def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(entry, value, message):
     plan = ps.Plan(lr="linear()", total=10)
-    saved, optimizer = probe(), probe(lr=0.5)
+    saved = probe()
+    optimizer = probe(lr=0.5)
     ps.Scheduler(saved, plan)
     scheduler = ps.Scheduler(optimizer, plan)
     before = snapshot(optimizer, scheduler)
     state = copy.deepcopy(saved.state_dict())
     state["param_groups"][0][entry] = value
 
-    with pytest.raises(ps.errors.StateError, match=rf"param_groups\[0\]\['{entry}'\] .*{found}"):
+    with pytest.raises(ps.errors.StateError, match=rf"param_groups\[0\]\['{entry}'\] .*{message}"):
         optimizer.load_state_dict(state)
 
     assert snapshot(optimizer, scheduler)[1:] == before[1:]
@@ -372,9 +378,10 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
 )
 def test_a_damaged_record_of_an_optimizer_is_rejected_before_it_changes(changes):
     plan = ps.Plan(lr="linear(1, 0, over='100 tokens')", clock="tokens")
-    saved, optimizer = probe(), probe(lr=0.5)
-    for one in (saved, optimizer):
-        ps.Scheduler(one, plan, tokens_per_step=5)
+    saved = probe()
+    optimizer = probe(lr=0.5)
+    for trained in (saved, optimizer):
+        ps.Scheduler(trained, plan, tokens_per_step=5)
     run(saved, 3)
     before = copy.deepcopy(optimizer.state_dict())
 

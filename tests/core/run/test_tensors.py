@@ -8,7 +8,8 @@ from paramsched.core.fields import Field
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=20)
-F32, F64 = torch.float32, torch.float64
+F32 = torch.float32
+F64 = torch.float64
 
 
 def rounded(values, dtype=F32):
@@ -17,17 +18,17 @@ def rounded(values, dtype=F32):
 
 def test_groups_that_share_a_tensor_get_separate_tensors():
     by_index = ps.Plan(lr=ps.linear(1.0, 0.0), total=20)
-    other = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), total=20)
+    plan = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), total=20)
     optimizer = probe({}, {}, {}, lr=torch.tensor(0.1))
     assert optimizer.param_groups[0]["lr"] is optimizer.param_groups[2]["lr"]
-    ps.Scheduler(optimizer, other)
+    ps.Scheduler(optimizer, plan)
 
     run(optimizer, 8)
 
     base = {"lr": torch.tensor(0.1).item()}
     for index in (0, 2):
         assert used(optimizer, "lr", index) == rounded(planned(by_index, base)[:8])
-    assert used(optimizer, "lr", 1) == rounded(planned(other, [base, base], "lr", 1)[:8])
+    assert used(optimizer, "lr", 1) == rounded(planned(plan, [base, base], "lr", 1)[:8])
 
 
 @pytest.mark.parametrize("groups", [1, 3])
@@ -37,15 +38,17 @@ def test_a_load_fills_the_tensors_that_the_groups_had(groups, position):
     field = ["lr", "betas[0]"][position]
     plan = ps.Plan(ps.Binding(field, ps.linear(1.0, 0.5)), total=20)
     first, again = (probe(*[entry() for _ in range(groups)]) for _ in range(2))
-    ps.Scheduler(first, plan), ps.Scheduler(again, plan)
-    run(first, 7), run(again, 2)
-    held = [Field.of(field).read(one) for one in again.param_groups]
+    ps.Scheduler(first, plan)
+    ps.Scheduler(again, plan)
+    run(first, 7)
+    run(again, 2)
+    held = [Field.of(field).read(group) for group in again.param_groups]
 
     again.load_state_dict(first.state_dict())
     run(again, 3)
     run(first, 3)
 
-    assert all(Field.of(field).read(one) is had for one, had in zip(again.param_groups, held, strict=True))
+    assert all(Field.of(field).read(group) is had for group, had in zip(again.param_groups, held, strict=True))
     for index in range(groups):
         assert used(again, field, index)[2:] == used(first, field, index)[7:]
 
@@ -72,12 +75,15 @@ def test_some_of_the_tensors_of_an_earlier_plan_get_a_vector_of_their_own():
 @pytest.mark.filterwarnings("ignore:base of lr in group 0. 0.1 in the checkpoint, 0.10000000149")
 def test_a_loaded_tensor_of_another_dtype_or_a_number_takes_precedence():
     for lr in (torch.tensor(0.1, dtype=F64), 0.1):
-        saved, optimizer = probe(lr=lr), probe(lr=torch.tensor(0.1))
-        ps.Scheduler(saved, PLAN), ps.Scheduler(optimizer, PLAN)
+        saved = probe(lr=lr)
+        optimizer = probe(lr=torch.tensor(0.1))
+        ps.Scheduler(saved, PLAN)
+        ps.Scheduler(optimizer, PLAN)
         run(saved, 4)
 
         optimizer.load_state_dict(saved.state_dict())
-        run(saved, 1), run(optimizer, 1)
+        run(saved, 1)
+        run(optimizer, 1)
 
         assert used(optimizer) == used(saved)[-1:]
 

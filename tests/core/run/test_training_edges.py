@@ -88,23 +88,23 @@ def test_forked_workers_do_not_change_the_optimizer():
     assert scheduler.last_epoch == 12
 
 
-def optimizer(**entries):
+def sgd(**entries):
     return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **entries}], lr=0.1)
 
 
 def test_the_state_of_an_optimizer_whose_groups_were_removed_is_empty():
-    one = optimizer()
-    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", total=10))
-    one.param_groups.clear()
+    optimizer = sgd()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", total=10))
+    optimizer.param_groups.clear()
 
-    assert one.state_dict()["param_groups"] == []
+    assert optimizer.state_dict()["param_groups"] == []
     assert scheduler.t == 0
 
 
 @pytest.mark.filterwarnings("ignore:numbers are multiples of the group's own lr")
 def test_the_repr_of_a_scheduler_has_lines_of_at_most_100_columns():
     stages = " >> ".join(f"constant({n}, over={n})" for n in range(1, 20))
-    text = repr(ps.Scheduler(optimizer(), ps.Plan(lr=stages, total=500)))
+    text = repr(ps.Scheduler(sgd(), ps.Plan(lr=stages, total=500)))
 
     assert text.startswith("<Scheduler at update 0 of <Plan total: 500; lr: constant(1.0, 1) >> constant(2.0, 2) >>")
     assert 80 < max(map(len, text.split("\n"))) <= 100
@@ -118,14 +118,15 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
         def note(self, optimizer):
             self.calls += 1
 
-    one, other = optimizer(), Other()
-    one.register_load_state_dict_post_hook(other.note)
-    scheduler = ps.Scheduler(one, ps.Plan(lr="cosine()", total=10))
-    one.step()
+    optimizer = sgd()
+    library = Other()
+    optimizer.register_load_state_dict_post_hook(library.note)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr="cosine()", total=10))
+    optimizer.step()
 
-    one.load_state_dict(one.state_dict())
+    optimizer.load_state_dict(optimizer.state_dict())
 
-    assert (scheduler.t, other.calls) == (1, 1)
+    assert (scheduler.t, library.calls) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -137,15 +138,15 @@ def test_a_hook_of_another_library_on_the_loading_is_kept_and_is_no_scheduler():
 )
 @pytest.mark.filterwarnings("ignore:lr is 0.02 in group 1, 0.1 in group 0")
 def test_a_floor_of_a_metric_rule_is_a_multiple_of_base_or_a_value_inside_absolute(line, floors):
-    one = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)])
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)])
     target = ps.Target("temperature", 4.0)
-    scheduler = ps.Scheduler(one, ps.Plan(ps.Binding("lr", line), ps.Binding(target, line), total=50))
+    scheduler = ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", line), ps.Binding(target, line), total=50))
 
     for _ in range(6):
         scheduler.observe(loss=1.0)
-        one.step()
+        optimizer.step()
 
-    assert [each["lr"] for each in one.param_groups] == pytest.approx(floors[:2], rel=1e-12)
+    assert [each["lr"] for each in optimizer.param_groups] == pytest.approx(floors[:2], rel=1e-12)
     assert scheduler.value("temperature") == pytest.approx(floors[2], rel=1e-12)
 
 
@@ -158,14 +159,14 @@ PLAN_OF_LEAVING = ps.Plan(
 
 
 MAKERS = {
-    "LambdaLR": lambda optimizer, at: SCHEDULERS.LambdaLR(optimizer, lambda t: 0.9**t, last_epoch=at),
-    "CosineAnnealingLR": lambda optimizer, at: SCHEDULERS.CosineAnnealingLR(optimizer, 100, last_epoch=at),
-    "StepLR": lambda optimizer, at: SCHEDULERS.StepLR(optimizer, 3, last_epoch=at),
+    "LambdaLR": lambda optimizer, update: SCHEDULERS.LambdaLR(optimizer, lambda t: 0.9**t, last_epoch=update),
+    "CosineAnnealingLR": lambda optimizer, update: SCHEDULERS.CosineAnnealingLR(optimizer, 100, last_epoch=update),
+    "StepLR": lambda optimizer, update: SCHEDULERS.StepLR(optimizer, 3, last_epoch=update),
 }
 
 
 def initial(optimizer):
-    return [one.get("initial_lr") for one in optimizer.param_groups]
+    return [group.get("initial_lr") for group in optimizer.param_groups]
 
 
 def rates(optimizer, scheduler, updates=8):
@@ -173,7 +174,7 @@ def rates(optimizer, scheduler, updates=8):
     for _ in range(updates):
         optimizer.step()
         scheduler.step()
-        actual.append([float(one["lr"]) for one in optimizer.param_groups])
+        actual.append([float(group["lr"]) for group in optimizer.param_groups])
     return actual
 
 
@@ -190,8 +191,8 @@ def test_torchs_scheduler_continues_from_the_true_base(maker, leaves):
         fresh.load_state_dict(optimizer.state_dict())
         optimizer = fresh
     same = probe({}, {"lr": 0.5})
-    for one, trained, base in zip(same.param_groups, optimizer.param_groups, [0.1, 0.5], strict=True):
-        one.update(initial_lr=base, lr=trained["lr"])
+    for entries, trained, base in zip(same.param_groups, optimizer.param_groups, [0.1, 0.5], strict=True):
+        entries.update(initial_lr=base, lr=trained["lr"])
 
     actual = MAKERS[maker](optimizer, 16)
 
@@ -206,20 +207,22 @@ def test_initial_lr_is_the_base_in_force_in_groups_whose_lr_is_planned():
 
     assert initial(optimizer) == [None, 0.5]
     assert type(optimizer.param_groups[1]["initial_lr"]) is float
-    assert not [key for one in optimizer.param_groups for key in one if key in ("initial_momentum", "initial_betas")]
+    assert not [
+        key for group in optimizer.param_groups for key in group if key in ("initial_momentum", "initial_betas")
+    ]
 
 
 def test_a_second_plan_takes_initial_lr_and_the_warning_has_the_line_to_avoid_it(caplog):
     optimizer = probe()
     ps.Scheduler(optimizer, PLAN_OF_LEAVING).detach()
     optimizer.param_groups[0]["lr"] = 0.7
-    other = copy.deepcopy(optimizer)
+    twin = copy.deepcopy(optimizer)
 
     assert ps.Scheduler(optimizer, PLAN_OF_LEAVING).base_lrs == [0.1]
     assert 'del group["initial_lr"]' in caplog.text
-    for one in other.param_groups:
-        del one["initial_lr"]
-    assert ps.Scheduler(other, PLAN_OF_LEAVING).base_lrs == [0.7]
+    for entries in twin.param_groups:
+        del entries["initial_lr"]
+    assert ps.Scheduler(twin, PLAN_OF_LEAVING).base_lrs == [0.7]
 
 
 def test_failed_constructions_leave_no_key():
@@ -261,7 +264,7 @@ def train(model, optimizer, updates):
     actual = []
     for _ in range(updates):
         model(torch.ones(1, 2)).sum().backward()
-        actual.append([(one["lr"], one["betas"]) for one in optimizer.param_groups])
+        actual.append([(group["lr"], group["betas"]) for group in optimizer.param_groups])
         optimizer.step()
         optimizer.zero_grad()
     return actual
@@ -283,8 +286,9 @@ def test_a_copy_of_model_optimizer_and_scheduler_continues_independently(copied)
     assert scheduler2.optimizer is optimizer2
     assert (scheduler2.states, scheduler2.last_epoch) == (scheduler.states, 3)
     assert scheduler2.get_last_lr() == scheduler.get_last_lr()
-    mine, copies = train(model, optimizer, 4), train(model2, optimizer2, 6)
-    assert copies[:4] == mine
+    originals = train(model, optimizer, 4)
+    copies = train(model2, optimizer2, 6)
+    assert copies[:4] == originals
     assert (scheduler.last_epoch, scheduler2.last_epoch) == (7, 9)
     torch.testing.assert_close(
         copies[0][1][0], 0.5 * 0.125 * planned_of_copies(ps.Plan(lr=ps.linear(1, 0), total=20), {"lr": 1.0})[3]
@@ -309,7 +313,9 @@ def test_a_copy_of_the_optimizer_alone_contains_count_and_bases(copied, tensor):
     run(optimizer, 1)
 
     assert scheduler.last_epoch == 8
-    assert [float(one["lr"]) for one in twin.param_groups] == [float(one["lr"]) for one in optimizer.param_groups]
+    assert [float(group["lr"]) for group in twin.param_groups] == [
+        float(group["lr"]) for group in optimizer.param_groups
+    ]
     assert scheduler.base_lrs == [0.25, 0.5]
 
 
@@ -335,7 +341,7 @@ def test_deleting_an_optimizer_frees_it_without_the_cycle_collector():
 
     try:
         del model, optimizer, scheduler
-        assert [one() for one in gone] == [None, None]
+        assert [reference() for reference in gone] == [None, None]
     finally:
         gc.enable()
 

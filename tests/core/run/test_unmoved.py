@@ -56,7 +56,8 @@ class Wrapper:
     """A wrapper with a step of its own, around an optimizer that has the hooks."""
 
     def __init__(self, optimizer):
-        self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+        self.optimizer = optimizer
+        self.param_groups = optimizer.param_groups
 
     step = own_step
 
@@ -77,13 +78,13 @@ def needs_fused_steps():
         pytest.skip("fused optimizers on the CPU need torch 2.4")
 
 
-def beside_fused(other, **options):
+def beside_fused(optimizer_class, **options):
     def begin():
         needs_fused_steps()
         model = network()
-        return attach(sgd(model)), other(model.parameters(), fused=True, **options)
+        return attach(sgd(model)), optimizer_class(model.parameters(), fused=True, **options)
 
-    begin.__name__ = f"beside_fused_{other.__name__}_{len(options)}"
+    begin.__name__ = f"beside_fused_{optimizer_class.__name__}_{len(options)}"
     return begin
 
 
@@ -153,7 +154,8 @@ def resumed():
 
 
 def one_of_several():
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     return attach({"a": first, "b": second}, drive="manual"), second
 
 
@@ -188,7 +190,8 @@ def test_a_run_without_an_update_whose_parameters_are_trained_is_reported(begin)
 
 
 def trained_by_the_other():
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     scheduler = attach({"g": first, "d": second}, drive="g")
     train(second, TOTAL)
     return scheduler
@@ -285,10 +288,10 @@ def frozen_beside_a_fused_optimizer():
     needs_fused_steps()
     model = network()
     scheduler = attach(sgd(model[1]))
-    other = torch.optim.AdamW(model.parameters(), fused=True)
+    fused = torch.optim.AdamW(model.parameters(), fused=True)
     for _ in range(20):
         model[0](torch.ones(3)).sum().backward()
-        other.step()
+        fused.step()
     return scheduler
 
 
@@ -352,22 +355,24 @@ STEPS = st.lists(
 @given(STEPS)
 def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_position(steps):
     optimizer = sgd()
-    scheduler, parameters = attach(optimizer, drive="manual"), optimizer.param_groups[0]["params"]
-    writes, has_moved = 0, False
-    for kind, count in steps:
-        if kind == "write":
+    scheduler = attach(optimizer, drive="manual")
+    parameters = optimizer.param_groups[0]["params"]
+    writes = 0
+    has_moved = False
+    for action, count in steps:
+        if action == "write":
             with torch.no_grad():
                 for _ in range(count):
                     for parameter in parameters[:2]:
                         parameter.add_(1)
             writes += count
-        elif kind == "update":
+        elif action == "update":
             scheduler.step()
             has_moved = True
-        elif kind == "seek":
+        elif action == "seek":
             scheduler.seek(scheduler.t)
             writes = 0
-        elif kind == "load":
+        elif action == "load":
             optimizer.load_state_dict(optimizer.state_dict())
             writes = 0
         else:
@@ -378,7 +383,8 @@ def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_positio
 
 def loop(scheduler, step):
     """Train until the Scheduler stops; return the iterations before its warnings, and the number of iterations."""
-    warned, iterations = [], 0
+    warned = []
+    iterations = 0
     while iterations < 5 * TOTAL:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -413,7 +419,8 @@ def test_should_stop_raises_the_warning_with_strict_and_the_position_stays():
 
 @pytest.mark.parametrize("drive", ["g", "manual"])
 def test_a_loop_that_trains_another_optimizer_first_ends_in_silence(drive):
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     scheduler = attach({"g": first, "d": second}, drive=drive)
 
     def step(iteration):
@@ -426,9 +433,9 @@ def test_a_loop_that_trains_another_optimizer_first_ends_in_silence(drive):
 
 def test_a_loop_that_accumulates_after_other_training_ends_in_silence():
     optimizer = sgd()
-    other = torch.optim.SGD(optimizer.param_groups[0]["params"], lr=0.1)
+    earlier = torch.optim.SGD(optimizer.param_groups[0]["params"], lr=0.1)
     scheduler = attach(optimizer)
-    train(other, 20)
+    train(earlier, 20)
 
     def step(iteration):
         if iteration % 16 == 15:
@@ -446,7 +453,8 @@ def test_a_loop_with_an_update_per_epoch_ends_in_silence():
 
 
 def counted(drive):
-    first, second = sgd(), sgd()
+    first = sgd()
+    second = sgd()
     scheduler = attach({"g": first, "d": second}, drive=drive)
     train(second if drive == "optimizer" else first, 1, scheduler.step)
     return scheduler
@@ -547,9 +555,9 @@ def test_aliases_are_in_no_copy_and_hinder_neither_a_swap_nor_the_end_of_an_opti
     scheduler = attach(optimizer)
     size = len(pickle.dumps(scheduler))
     train(optimizer, 1)
-    other = torch.nn.Parameter(torch.zeros(4))
+    swapped = torch.nn.Parameter(torch.zeros(4))
     attached = attach(sgd(model))
-    torch.utils.swap_tensors(model[0].bias, other)
+    torch.utils.swap_tensors(model[0].bias, swapped)
     gone = weakref.ref(attached.optimizer)
     gc.disable()
 

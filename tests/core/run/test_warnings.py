@@ -56,41 +56,41 @@ def errors():
 @table("name", STARTS)
 @pytest.mark.parametrize("strict", [False, True])
 def test_a_start_that_warns_has_changed_nothing(name, strict):
-    make, plan, given = STARTS[name]
+    make, plan, arguments = STARTS[name]
     optimizer = make()
-    before = [copy.copy(one) for one in optimizer.param_groups]
+    before = [copy.copy(group) for group in optimizer.param_groups]
     entries = {key: len(value) for key, value in vars(optimizer).items() if key.endswith("_hooks")}
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore" if strict else "error")
         with pytest.raises(ps.PlanWarning):
-            ps.Scheduler(optimizer, plan, strict=strict, **given)
+            ps.Scheduler(optimizer, plan, strict=strict, **arguments)
 
     assert optimizer.param_groups == before
     assert {key: len(value) for key, value in vars(optimizer).items() if key.endswith("_hooks")} == entries
 
 
-def by_hooks(plan, **given):
+def by_hooks(plan, **arguments):
     optimizer = sgd()
-    return ps.Scheduler(optimizer, plan, **given), [optimizer], optimizer.step
+    return ps.Scheduler(optimizer, plan, **arguments), [optimizer], optimizer.step
 
 
-def by_hand(plan, **given):
+def by_hand(plan, **arguments):
     optimizer = sgd()
-    scheduler = ps.Scheduler(optimizer, plan, drive="manual", **given)
+    scheduler = ps.Scheduler(optimizer, plan, drive="manual", **arguments)
     return scheduler, [optimizer], scheduler.step
 
 
 def of_several(drive):
-    def begin(plan, **given):
+    def begin(plan, **arguments):
         both = {"a": sgd(), "b": sgd(0.2)}
-        scheduler = ps.Scheduler(both, plan, drive=drive, **given)
+        scheduler = ps.Scheduler(both, plan, drive=drive, **arguments)
 
         def step():
             raised = []
-            for one in (both["b"], both["a"]):
+            for optimizer in (both["b"], both["a"]):
                 try:
-                    one.step()
+                    optimizer.step()
                 except UserWarning as error:
                     raised.append(error)
             if drive == "manual":
@@ -163,10 +163,11 @@ def test_strict_is_a_boolean(strict):
 # ---------------------------------------------------------------------- limits
 
 
-def said(recwarn, caplog, optimizer, plan=PLAN, **given):
+def said(recwarn, caplog, optimizer, plan=PLAN, **arguments):
     warnings.simplefilter("always")  # within `recwarn`
-    recwarn.clear(), caplog.clear()
-    scheduler = ps.Scheduler(optimizer, plan, **given)
+    recwarn.clear()
+    caplog.clear()
+    scheduler = ps.Scheduler(optimizer, plan, **arguments)
     return scheduler, [str(warning.message) for warning in recwarn] + caplog.messages
 
 
@@ -174,21 +175,23 @@ def said(recwarn, caplog, optimizer, plan=PLAN, **given):
 def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
     optimizer = probe({"initial_lr": 0.1})
     scheduler, first = said(recwarn, caplog, optimizer, t=t)
-    state, saved = scheduler.state_dict(), optimizer.state_dict()
+    state = scheduler.state_dict()
+    saved = optimizer.state_dict()
     text = f"the optimizer has completed {t} updates, but the plan ends after 10: its last values are kept"
     actual = [first]
     for load in (lambda new, again: new.load_state_dict(saved), lambda new, again: again.load_state_dict(state)):
         new = probe()
         again, _ = said(recwarn, caplog, new)
-        recwarn.clear(), caplog.clear()
+        recwarn.clear()
+        caplog.clear()
         load(new, again)
         actual.append([str(warning.message) for warning in recwarn])
 
-    assert [[one.startswith(text) for one in texts] for texts in actual] == [[True] * warns] * 3
+    assert [[message.startswith(text) for message in texts] for texts in actual] == [[True] * warns] * 3
 
 
 @table(
-    ("steps", "initial", "given", "expected"),
+    ("steps", "initial", "arguments", "expected"),
     [
         (0, None, {}, []),
         (1, None, {}, ["no update count found in the optimizer; starting the plan at update 0"]),
@@ -206,16 +209,16 @@ def test_a_run_that_is_longer_than_its_plan_warns(t, warns, recwarn, caplog):
         (2, 0.2, {"t": 2}, ["the plan continues at update 2 with lr 0.1"]),  # an earlier scheduler has changed the rate
     ],
 )
-def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, given, expected, recwarn, caplog):
+def test_a_start_on_an_optimizer_that_has_stepped_is_reported(steps, initial, arguments, expected, recwarn, caplog):
     optimizer = torch.optim.AdamW([group(**({} if initial is None else {"initial_lr": initial}))], lr=0.1)
     for _ in range(steps):
         optimizer.step()
 
-    _, actual = said(recwarn, caplog, optimizer, **given)
+    _, actual = said(recwarn, caplog, optimizer, **arguments)
 
-    assert [text in one for text, one in zip(expected, actual, strict=True)] == [True] * len(expected)
+    assert [text in message for text, message in zip(expected, actual, strict=True)] == [True] * len(expected)
     warned = [str(warning.message) for warning in recwarn]
-    assert bool(warned) == (steps > 1 and initial is None and given != {"t": 0})
+    assert bool(warned) == (steps > 1 and initial is None and arguments != {"t": 0})
 
 
 @table(("steps", "warns"), [(0, False), (1, False), (2, True)])
@@ -231,7 +234,7 @@ def test_a_count_of_zero_is_reported_only_if_the_optimizer_has_stepped_more_ofte
     _, actual = said(recwarn, caplog, optimizer)
 
     text = "the optimizer carries a count of 0 updates; starting the plan at update 0"
-    assert [text in one for one in actual] == [True] * warns
+    assert [text in message for message in actual] == [True] * warns
 
 
 @table(
@@ -287,7 +290,8 @@ def test_what_every_process_detects_is_a_warning_in_the_first_one_only(
     backend, rank, level, caplog, recwarn, monkeypatch
 ):
     caplog.set_level(logging.INFO, "paramsched")
-    first, second = sgd(), sgd(lr=0.3)
+    first = sgd()
+    second = sgd(lr=0.3)
     ps.Scheduler(first, ps.Plan(lr="cosine()", total=TOTAL))
     first.step()
     for name, value in {"is_initialized": True, "get_backend": backend, "get_rank": rank}.items():
@@ -351,9 +355,11 @@ def test_a_metric_without_a_rule_is_warned_of_once_and_with_strict_raised(drive,
 def test_a_metric_of_a_rule_and_a_step_without_one_are_silent(recwarn):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, "plateau('val_loss')", total=10)
-    plain = ps.Scheduler(other := probe(), "linear()", total=10)
+    plain = ps.Scheduler(second := probe(), "linear()", total=10)
     for _ in range(3):
-        optimizer.step(), other.step()
-        scheduler.step(0.3), plain.step()
+        optimizer.step()
+        second.step()
+        scheduler.step(0.3)
+        plain.step()
 
     assert [str(warning.message) for warning in recwarn if warning.category is ps.PlanWarning] == []

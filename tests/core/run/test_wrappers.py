@@ -17,7 +17,9 @@ class Lookahead(torch.optim.Optimizer):
 
     def __init__(self, base):
         self._base_optimizer = base
-        self.param_groups, self.defaults, self.state = base.param_groups, getattr(base, "defaults", {}), {}
+        self.param_groups = base.param_groups
+        self.defaults = getattr(base, "defaults", {})
+        self.state = {}
 
     def step(self, closure=None):
         return self._base_optimizer.step()
@@ -84,7 +86,7 @@ def test_accelerate_prepares_a_scheduler_in_either_order():
             prepared, scheduler = accelerator.prepare(optimizer, scheduler)
         rates = []
         for _ in range(5):
-            rates.append([one["lr"] for one in optimizer.param_groups])
+            rates.append([group["lr"] for group in optimizer.param_groups])
             prepared.step()
             scheduler.step()
         actual.append(rates)
@@ -126,27 +128,30 @@ def test_an_optimizer_without_hooks_can_be_driven_manually():
 
 @pytest.mark.parametrize("attribute", ["optimizers", "parts"])
 def test_a_container_whose_groups_its_optimizers_read_is_an_optimizer(attribute):
-    first, second = probe(), probe()
+    first = probe()
+    second = probe()
     container = SimpleNamespace(param_groups=first.param_groups + second.param_groups, **{attribute: [first, second]})
 
     ps.Scheduler(container, ps.Plan(lr="linear(1, 0)", total=10), drive="manual").step()
 
-    assert [one.param_groups[0]["lr"] for one in (first, second)] == [0.1 * 0.9] * 2
+    assert [optimizer.param_groups[0]["lr"] for optimizer in (first, second)] == [0.1 * 0.9] * 2
 
 
 def test_wrappers_that_refer_to_each_other_are_no_endless_search():
     class Wrapper:
         def __init__(self, param_groups):
-            self.param_groups, self.optimizer = param_groups, self
+            self.param_groups = param_groups
+            self.optimizer = self
 
         def step(self):
             pass
 
-    one = Wrapper(probe().param_groups)
-    two = Wrapper(one.param_groups)
-    one.optimizer, two.optimizer = two, one
+    first = Wrapper(probe().param_groups)
+    second = Wrapper(first.param_groups)
+    first.optimizer = second
+    second.optimizer = first
 
-    for wrapper in (one, Wrapper(one.param_groups)):
+    for wrapper in (first, Wrapper(first.param_groups)):
         scheduler = ps.Scheduler(wrapper, ps.Plan(lr=ps.cosine(), total=10), drive="manual")
         scheduler.step()
         assert scheduler.t == 1

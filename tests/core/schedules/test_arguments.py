@@ -32,13 +32,14 @@ LISTS = {"multistep": [10, 20], "table": [1.0, 0.5]}
 
 def signature(builder):
     """Return the signature of a builder with its annotations, in place of the texts that `help` shows."""
-    shown, hints = shown_signature(builder), get_type_hints(builder)
+    shown = shown_signature(builder)
+    hints = get_type_hints(builder)
     return Signature([parameter.replace(annotation=hints[parameter.name]) for parameter in shown.parameters.values()])
 
 
 def without_none(annotation):
-    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-    return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotation) else annotation
+    options = [option for option in get_args(annotation) if option is not NoneType]
+    return options[0] if len(options) == 1 and NoneType in get_args(annotation) else annotation
 
 
 def is_level(annotation):
@@ -46,26 +47,26 @@ def is_level(annotation):
 
 
 def valid(name, parameter):
-    kind = without_none(parameter.annotation)
+    annotation = without_none(parameter.annotation)
     if (name, parameter.name) in REQUIRED:
         return REQUIRED[name, parameter.name]
-    if kind is float or is_level(kind):
+    if annotation is float or is_level(annotation):
         return 0.75
-    if kind is int:
+    if annotation is int:
         return 12
-    if kind is Schedule:
+    if annotation is Schedule:
         return cosine(over=50)
-    return 12 if kind == DurationLike else LISTS[name]
+    return 12 if annotation == DurationLike else LISTS[name]
 
 
 def arguments(name):
     """Return valid arguments: the required ones, and those without which another one is invalid."""
-    given = {}
+    values = {}
     for parameter in signature(BUILDERS[name]).parameters.values():
         needed = parameter.default is parameter.empty or (name, parameter.name) in REQUIRED
         if needed and parameter.kind is not parameter.VAR_POSITIONAL:
-            given[parameter.name] = valid(name, parameter)
-    return given
+            values[parameter.name] = valid(name, parameter)
+    return values
 
 
 def description(name, parameter):
@@ -77,10 +78,11 @@ def description(name, parameter):
 
 def excluded(name, parameter):
     """Return arguments that are invalid by the annotation or the documentation of a parameter."""
-    kind, text = without_none(parameter.annotation), description(name, parameter.name)
+    annotation = without_none(parameter.annotation)
+    text = description(name, parameter.name)
     optional = NoneType in get_args(parameter.annotation)
     wrong = []
-    if kind is float or is_level(kind):
+    if annotation is float or is_level(annotation):
         wrong += ["x", nan] + ([] if optional else [None])
         if "bove 0" in text or "greater than 0" in text:
             wrong += [0.0]
@@ -88,16 +90,16 @@ def excluded(name, parameter):
             wrong += [1.0]
         if "at least 0" in text:
             wrong += [-0.5]
-    elif kind is int:
+    elif annotation is int:
         least = re.search(r"at least (\d+)", text)
         wrong += [True, 1.5, int(least[1]) - 1 if least else -1] + ([] if optional else [None])
-    elif get_origin(kind) is Literal:
+    elif get_origin(annotation) is Literal:
         wrong += ["x", None]
-    elif kind == DurationLike:
+    elif annotation == DurationLike:
         wrong += ["x", 0.5] + ([] if optional else [None])
         if re.search(r"above 0|at least one update", text):
             wrong += [0]
-    elif kind == CurveLike:
+    elif annotation == CurveLike:
         wrong += ["x", cosine()]
     return wrong
 
@@ -114,9 +116,10 @@ def cases():
 
 def calls_with_excluded(name, parameter):
     """Return functions that call a builder, each with another invalid argument; and one call with valid arguments."""
-    builder, given = BUILDERS[name], arguments(name)
+    builder = BUILDERS[name]
+    values = arguments(name)
     wrong = excluded(name, signature(builder).parameters[parameter])
-    return [partial(builder, **given | {parameter: one}) for one in wrong], partial(builder, **given)
+    return [partial(builder, **values | {parameter: value}) for value in wrong], partial(builder, **values)
 
 
 @table(("name", "parameter"), cases())

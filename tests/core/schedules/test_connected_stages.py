@@ -99,7 +99,8 @@ WRITTEN = [
 
 @table(("open_text", "written_text"), WRITTEN)
 def test_a_written_level_is_printed_and_is_another_value(open_text, written_text):
-    opened, written = ps.parse(open_text), ps.parse(written_text)
+    opened = ps.parse(open_text)
+    written = ps.parse(written_text)
 
     assert (str(opened), str(written)) == (open_text, written_text)
     assert opened != written

@@ -50,8 +50,9 @@ def test_a_stage_that_exactly_fills_the_run_leaves_no_update():
 @table("stage", ["take(exponential(0.97), 12)", "take(0.3 + 0.7 * cosine(over=30), 12)"])
 def test_a_stage_with_lengths_has_the_bits_of_the_stage_also_beside_a_stage_that_is_not_affine(stage):
     line = "warmup(5) >> {} >> minimum(linear(over=20), constant(absolute(0.02)))"
-    plain, wrapped = (parse(line.format(one)) for one in (stage, f"with_lengths({stage})"))
-    alone, times = parse(stage), np.arange(12)
+    plain, wrapped = (parse(line.format(text)) for text in (stage, f"with_lengths({stage})"))
+    alone = parse(stage)
+    times = np.arange(12)
 
     for base in (0.1, 0.3, 7.3):
         assert np.array_equal(plain(times + 5, base=base), alone(times, base=base))
@@ -74,14 +75,16 @@ CURVES = [
 
 @table(("curve", "index"), [(curve, "t/n") for curve in CURVES] + [("cosine", index) for index in get_args(Index)])
 def test_a_factor_has_the_bits_of_an_array(curve, index):
-    times, many = [0, 1, 2, 3, 6, 7, 8, 9, 30], np.arange(31)
+    times = [0, 1, 2, 3, 6, 7, 8, 9, 30]
+    many = np.arange(31)
     for (first, last), length in product(ENDS, (0, 1, 2, 7)):
         line = f"anneal({first}, {last}, {length}, curves.{curve}, '{index}')"
         schedule = parse(f"constant(0.5, over=2) >> {line} >> constant(0.1)")
-        for one in (schedule, schedule.args["stages"][1]):
-            factors = [*map(factor_of_number(one), times)]
-            assert factors == factors_at(one, np.array(times)).tolist() == factors_at(one, many)[times].tolist()
-            assert factors == [factors_at(one, time) for time in times]
+        for evaluated in (schedule, schedule.args["stages"][1]):
+            factors = [*map(factor_of_number(evaluated), times)]
+            assert factors == factors_at(evaluated, np.array(times)).tolist()
+            assert factors == factors_at(evaluated, many)[times].tolist()
+            assert factors == [factors_at(evaluated, time) for time in times]
         assert factors[-1] == last
         assert factors[0] == first or index[0] == "(" or length <= (index == "t/(n-1)")
 
@@ -102,8 +105,8 @@ def test_values_next_to_the_end_of_a_long_stage_are_exact_and_within_its_levels(
     n = 2**54  # (n - 1) / n is 1.0 in floats
     for first, last in ENDS:
         stage = parse(f"{name}(start={first}, to={last}, over={n})")
-        at = np.array([1, n - 1])
-        for values in (list(map(factor_of_number(stage), at.tolist())), stage(at)):
+        times = np.array([1, n - 1])
+        for values in (list(map(factor_of_number(stage), times.tolist())), stage(times)):
             assert min(first, last) <= min(values) <= max(values) <= max(first, last)
             assert last or values[1] > 0
 

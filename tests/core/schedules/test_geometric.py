@@ -54,7 +54,8 @@ def test_the_values_are_those_of_the_formula(base, to, total, index):
 @pytest.mark.parametrize("sign", [1, -1])
 @given(st.floats(-300, 0), st.floats(-3, 3), st.integers(2, 400), st.sampled_from([*INDICES]))
 def test_a_fall_between_two_levels_keeps_its_digits(level, sign, exponent, size, total, index):
-    start, to = sign * 10**size, sign * 10 ** (size + exponent)
+    start = sign * 10**size
+    to = sign * 10 ** (size + exponent)
     schedule = ps.shapes.geometric(level(start), level(to), over=total, index=index)
     later, longer = INDICES[index]
     for t in {0, total // 3, 4 * total // 5, total - 1, total}:
@@ -77,7 +78,8 @@ def test_the_values_are_those_of_nerfstudio():
 
 @table("line", LINES[:-1])
 def test_a_value_has_the_same_bits_however_it_is_computed(line):
-    schedule, times = ps.resolve(ps.parse(line), total=100), np.arange(130)
+    schedule = ps.resolve(ps.parse(line), total=100)
+    times = np.arange(130)
     rows = rows_at(schedule, times, np.array(BASES[:4]))
     together = schedule(times[:, np.newaxis], np.array(BASES[:4]))
     order = np.random.default_rng(0).permutation(times)
@@ -90,23 +92,30 @@ def test_a_value_has_the_same_bits_however_it_is_computed(line):
 
 
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
-@pytest.mark.parametrize("kind", [float, torch.tensor])
+@pytest.mark.parametrize("number_type", [float, torch.tensor])
 @table("line", LINES)
-def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, kind):
-    plan, bases = ps.Plan(lr=line, total=60), [0.1, 0.003, 0.1]
-    start = [{"lr": kind(base) if kind is float else kind(base, dtype=torch.float64)} for base in bases]
-    optimizer, resumed = probe(*copy.deepcopy(start)), probe(*copy.deepcopy(start))
-    scheduler, again = ps.Scheduler(optimizer, plan), ps.Scheduler(resumed, plan)
+def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, number_type):
+    plan = ps.Plan(lr=line, total=60)
+    bases = [0.1, 0.003, 0.1]
+    start = [
+        {"lr": number_type(base) if number_type is float else number_type(base, dtype=torch.float64)} for base in bases
+    ]
+    optimizer = probe(*copy.deepcopy(start))
+    resumed = probe(*copy.deepcopy(start))
+    scheduler = ps.Scheduler(optimizer, plan)
+    again = ps.Scheduler(resumed, plan)
     run(optimizer, 25)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    run(optimizer, 35), run(resumed, 35)
+    run(optimizer, 35)
+    run(resumed, 35)
 
     trace = ps.trace(plan, [{"lr": base} for base in bases])
     expected = [[float(trace["lr", index][t]) for index in range(3)] for t in range(60)]
     assert [[float(group["lr"]) for group in groups] for groups in optimizer.used] == expected
     assert [[float(group["lr"]) for group in groups] for groups in resumed.used] == expected[25:]
     for t in (59, 3, 30):
-        scheduler.seek(t), again.seek(t)
+        scheduler.seek(t)
+        again.seek(t)
         assert [scheduler.value("lr", index) for index in range(3)] == expected[t]
         assert [float(group["lr"]) for group in resumed.param_groups] == expected[t]
 
@@ -114,15 +123,16 @@ def test_a_run_a_seek_and_a_resume_use_the_values_of_the_trace(line, kind):
 @table("line", LINES)
 def test_it_reads_back_equal(line):
     schedule = ps.Plan(lr=line).bindings[0].schedule
-    for one in (schedule, ps.Plan(lr=line, total=60).resolve().bindings[0].schedule):
-        plan = ps.Plan(lr=one)
+    for version in (schedule, ps.Plan(lr=line, total=60).resolve().bindings[0].schedule):
+        plan = ps.Plan(lr=version)
         assert ps.loads(ps.dump(plan)) == ps.Plan.of_text(plan.text) == pickle.loads(pickle.dumps(plan)) == plan
 
 
 @pytest.mark.parametrize("base", [0.0, -0.1])
 @table("line", LINES)
 def test_a_base_that_is_not_above_0_is_refused_with_its_group(line, base):
-    plan, optimizer = ps.Plan(lr=line, total=60), probe({"lr": 0.1}, {"lr": base, "name": "head"})
+    plan = ps.Plan(lr=line, total=60)
+    optimizer = probe({"lr": 0.1}, {"lr": base, "name": "head"})
     before = [dict(group) for group in optimizer.param_groups]
 
     for attach in (lambda: ps.Scheduler(optimizer, plan), lambda: ps.trace(plan, optimizer)):
@@ -138,7 +148,8 @@ def test_a_base_that_is_not_above_0_is_refused_with_its_group(line, base):
 
 @pytest.mark.parametrize("where", ["added", "target", "edited"])
 def test_a_base_that_appears_later_is_refused_before_a_write(where):
-    plan, optimizer = ps.Plan(lr=LINES[0], total=60), probe({"lr": 0.1})
+    plan = ps.Plan(lr=LINES[0], total=60)
+    optimizer = probe({"lr": 0.1})
     if where == "target":
         with pytest.raises(ps.errors.PlanError, match="target 'kl'"):
             ps.Scheduler(optimizer, ps.Plan(ps.Binding(ps.Target("kl", 0), LINES[0]), total=9))
@@ -151,7 +162,8 @@ def test_a_base_that_appears_later_is_refused_before_a_write(where):
             optimizer.step()
         assert optimizer.param_groups[1]["lr"] == 0.0
         return
-    state, loaded = copy.deepcopy(optimizer.state_dict()), probe({"lr": 0.1})
+    state = copy.deepcopy(optimizer.state_dict())
+    loaded = probe({"lr": 0.1})
     state["param_groups"][0]["lr"] = 0.0
     loaded.load_state_dict(state)
     with pytest.raises(ps.errors.PlanError, match="lr of group 0"):

@@ -83,9 +83,10 @@ def test_noam_equals_the_published_formula():
 
 def test_an_overlay_equals_the_schedule_of_bert():
     """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
-    run, up = 1000, 100
+    run = 1000
+    up = 100
 
-    own = resolve(overlay(warmup("10%", to=1), linear()), total=run)
+    actual = resolve(overlay(warmup("10%", to=1), linear()), total=run)
 
     original = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
-    np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), original, rtol=1e-14, atol=1e-18)
+    np.testing.assert_allclose(actual(np.arange(run + 1), 1e-4), original, rtol=1e-14, atol=1e-18)

@@ -37,23 +37,24 @@ def names_as_before():
 TIMES = st.lists(st.integers(0, 200), min_size=1, max_size=20)
 
 
-POWERS, BASES = st.floats(0.0, 4.0), st.sampled_from([1.0, 0.1, 3e-4, 0.0])
+POWERS = st.floats(0.0, 4.0)
+BASES = st.sampled_from([1.0, 0.1, 3e-4, 0.0])
 
 
 @given(TIMES, st.integers(1, 150), POWERS, st.booleans(), BASES)
 def test_the_values_of_a_function_of_progress_are_its_own_bits(times, n, power, bend, base):
     schedule = generated_progress(n, power=power, bend=bend)
-    own = [falling(min(t, n) / n, power, bend) * base for t in times]
+    expected = [falling(min(t, n) / n, power, bend) * base for t in times]
 
-    assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
+    assert schedule(np.array(times), base).tolist() == expected == [schedule(t, base) for t in times]
 
 
 @given(TIMES, st.integers(1, 50), BASES)
 def test_the_values_of_a_function_of_updates_are_its_own_bits(times, epochs, base):
     schedule = ps.resolve(generated_updates(period=f"{epochs} epochs"), total=100, steps_per_epoch=3)
-    own = [fading(t, 3 * epochs) * base for t in times]
+    expected = [fading(t, 3 * epochs) * base for t in times]
 
-    assert schedule(np.array(times), base).tolist() == own == [schedule(t, base) for t in times]
+    assert schedule(np.array(times), base).tolist() == expected == [schedule(t, base) for t in times]
 
 
 @given(TIMES, st.integers(1, 150), POWERS, strategies.levels(), strategies.levels(), BASES)
@@ -62,7 +63,8 @@ def test_levels_move_the_ends_exactly_and_the_rest_in_proportion(times, n, power
     begin, end = (ps.constant(level)(0, base) for level in (start, to))
 
     assert (schedule(0, base), schedule(n, base), schedule(n + 9, base)) == (begin, end, end)
-    first, last = falling(0.0, power), falling(1.0, power)
+    first = falling(0.0, power)
+    last = falling(1.0, power)
     share = np.array([(falling(min(t, n) / n, power) - last) / (first - last) for t in times])
     values = schedule(np.array(times), base)
     assert values.tolist() == [schedule(t, base) for t in times]
@@ -84,12 +86,12 @@ def test_a_function_gets_numbers_and_an_index_where_it_counts_updates():
         seen.append(t)
         return 0.5
 
-    for build, kind in ((seen_u, float), (seen_t, int)):
+    for build, number_type in ((seen_u, float), (seen_t, int)):
         seen.clear()
         build(8)(np.arange(10))
         build(8)(np.arange(10.0))
         build(8)(3)
-        assert {type(one) for one in seen} == {kind}
+        assert {type(value) for value in seen} == {number_type}
 
 
 def test_a_list_is_read_by_its_index_and_its_last_value_is_kept():
@@ -164,7 +166,7 @@ def test_text_files_and_code_have_one_text(line):
     assert plan.serializable
     resolved = plan.resolve(steps_per_epoch=10)
     assert ps.Plan.of_text(resolved.text) == resolved
-    for schedule in (one.bindings[0].schedule for one in (plan, resolved)):
+    for schedule in (version.bindings[0].schedule for version in (plan, resolved)):
         for same in (copy.copy(schedule), copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
             assert same == schedule
             assert hash(same) == hash(schedule)
@@ -285,11 +287,17 @@ def named(name: str, *parameters: str) -> Callable[[], Any]:
     return build
 
 
-VALUE, NAME, TYPE, CALL = codes.REFUSED_VALUE, codes.UNKNOWN_NAME, codes.WRONG_TYPE, codes.WRONG_ARGUMENT
+VALUE = codes.REFUSED_VALUE
+NAME = codes.UNKNOWN_NAME
+TYPE = codes.WRONG_TYPE
+CALL = codes.WRONG_ARGUMENT
 
 
 RETURNS = [
-    *((broken(one), VALUE, None) for one in (None, "high", True, math.nan, math.inf, 1j, np.ones(1), [0.5], 10**400)),
+    *(
+        (broken(returned), VALUE, None)
+        for returned in (None, "high", True, math.nan, math.inf, 1j, np.ones(1), [0.5], 10**400)
+    ),
     (broken(lambda u: 1 / u), VALUE, None),
     (broken(lambda u: math.log(0.5 - u)), VALUE, None),
     (broken(lambda u: [1.0][1]), VALUE, None),

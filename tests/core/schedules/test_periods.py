@@ -121,7 +121,7 @@ def test_the_complete_periods_and_the_rest_are_those_of_fractions(period):
 @table("line", ["{}", "with_lengths(cosine() * {})", "with_lengths(with_lengths(clamp({}, low=0.1))) ** 2"])
 def test_stairs_of_very_many_rises_are_straight(line):
     parts = f'stairs(0.1, 1.0, {10**18 - 1}, over="33.333%")', 'linear(0.1, 1.0, over="33.333%")'
-    schedule, straight = (resolve(parse(line.format(part)), total=100) for part in parts)
+    schedule, straight = (resolve(parse(line.format(stage)), total=100) for stage in parts)
 
     for times in ([0], [0, 1], range(40)):
         np.testing.assert_allclose(schedule(np.array(times)), straight(np.array(times)), rtol=1e-9)
@@ -196,14 +196,15 @@ AROUND = [
 def test_the_boundaries_of_counted_periods_are_those_of_linear(counted, around):
     for number, (begin, percent) in enumerate(product(["", '"1.25%"', '"20% + 1 steps"'], [8.7, 10, 12.5])):
         total = (97, 101, 211)[number % 3]
-        part = counted.format(percent / COUNTED[counted])
+        stage = counted.format(percent / COUNTED[counted])
 
-        def resolved(part, begin=begin, total=total):
-            line = around.format(part, "linear(0.3, 0.9, over=4) >> constant(0.9)")
+        def resolved(stage, begin=begin, total=total):
+            line = around.format(stage, "linear(0.3, 0.9, over=4) >> constant(0.9)")
             return resolve(parse(f"constant(over={begin}) >> {line}" if begin else line), total=total)
 
         straight, steeper = (resolved(f'linear({start}, 0.25, over="{percent}%")') for start in (1.0, 1.5))
-        times, actual = np.arange(total + 3), resolved(part)
+        times = np.arange(total + 3)
+        actual = resolved(stage)
         elsewhere = np.flatnonzero(np.abs(straight(times) - steeper(times)) < 1e-12)
         np.testing.assert_allclose(actual(elsewhere), straight(elsewhere), rtol=1e-12, err_msg=str(actual))
         np.testing.assert_array_equal(resolve(actual, total=total)(times), actual(times), err_msg=str(actual))
