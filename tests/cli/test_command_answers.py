@@ -38,7 +38,8 @@ def shared_folder() -> Path:
 
 def restore(folder: Path) -> dict[str, bytes]:
     """Make a folder contain the inputs and nothing else; return the files that were written or changed."""
-    written, kept = {}, set()
+    written = {}
+    kept = set()
     for file in os.scandir(folder):
         if file.name not in inputs() or file.stat(follow_symlinks=False).st_mtime_ns != WRITTEN_AT:
             written[file.name] = Path(file).read_bytes()
@@ -53,7 +54,8 @@ def restore(folder: Path) -> dict[str, bytes]:
 
 def full_answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Run a command in a folder with the inputs, and return what it printed and wrote."""
-    before, folder = Path.cwd(), shared_folder()
+    before = Path.cwd()
+    folder = shared_folder()
     restore(folder)
     os.chdir(folder)
     try:

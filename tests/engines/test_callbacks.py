@@ -150,7 +150,8 @@ def test_an_update_ends_after_each_window_of_batches_and_with_the_last_batch(win
     )
     callback = lightning._LightningPlan("linear()")
     _, _, trainer, module = begun(callback, ps.Plan(lr="linear()", total=10))
-    callback._amounts, trainer.accumulate_grad_batches = [counter("lightning")], window
+    callback._amounts = [counter("lightning")]
+    trainer.accumulate_grad_batches = window
 
     for index in range(batches):
         own.on_train_step_end(engine, None, index)
@@ -340,7 +341,9 @@ def test_a_fit_that_code_of_the_user_stops_is_not_short(should_stop, interrupted
     callback = lightning._LightningPlan("linear()")
     stepped, _, trainer, module = begun(callback, ps.Plan(lr="linear()", total=10))
     stepped.step()
-    trainer.should_stop, trainer.interrupted, trainer.callback_metrics = should_stop, interrupted, {}
+    trainer.should_stop = should_stop
+    trainer.interrupted = interrupted
+    trainer.callback_metrics = {}
     trainer.callbacks = [object(), Timer(remaining)]
 
     with warnings.catch_warnings(record=True) as reported:
@@ -369,10 +372,13 @@ class Trainer:
     """What `planned` uses of a Trainer; `update` makes an update of two batches and 100 tokens."""
 
     lr_scheduler: Any = None
-    is_deepspeed_enabled, is_in_train = False, True
+    is_deepspeed_enabled = False
+    is_in_train = True
 
     def __init__(self, copies=1, **arguments):
-        self.args, self.optimizer, self.callbacks = Arguments(**arguments), optimizer(), []
+        self.args = Arguments(**arguments)
+        self.optimizer = optimizer()
+        self.callbacks = []
         self.accelerator = SimpleNamespace(num_processes=1, device="cpu")
         self.state = SimpleNamespace(global_step=0, num_input_tokens_seen=0, max_steps=9)
         self.control = SimpleNamespace(should_training_stop=False)
@@ -443,7 +449,8 @@ def test_the_amount_is_what_the_user_specifies_or_the_trainer_counts(plan, optio
 
 
 def test_the_last_of_the_batches_ends_an_update():
-    trainer, ends = trainer_of("linear()", {}), []
+    trainer = trainer_of("linear()", {})
+    ends = []
     trainer._paramsched_amounts = SimpleNamespace(count_batch=lambda batch, ends_update: ends.append(ends_update))
 
     assert trainer.get_batch_samples(iter("abcd"), 3) == (["a", "b", "c"], 3)
@@ -468,7 +475,8 @@ def test_a_run_without_a_state_of_the_plan_continues_at_the_update_and_amount_of
     plan, counted, seen, amount
 ):
     trainer = trainer_of(plan, {}, include_num_input_tokens_seen=counted, copies=2, world_size=2)
-    trainer.state.global_step, trainer.state.num_input_tokens_seen = 4, seen
+    trainer.state.global_step = 4
+    trainer.state.num_input_tokens_seen = seen
 
     if amount is None:
         with pytest.raises(MissingFact, match=r"the number of tokens consumed so far is unknown\. Resume from"):
@@ -487,7 +495,8 @@ def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_repo
     trainer = trainer_of(plan, {})
     trainer.state.global_step = begins_at
     trainer.call("on_train_begin")
-    trainer.state.global_step, trainer.is_in_train = at, trains
+    trainer.state.global_step = at
+    trainer.is_in_train = trains
     trainer.result = {"eval_loss": 1.0}
 
     assert trainer.evaluate() == trainer.result
@@ -513,7 +522,8 @@ def test_a_run_that_code_of_the_user_stops_is_not_short(stops, at, max_steps, ha
     for _ in range(at):
         trainer.update()
     trainer.call(*["on_epoch_begin"] * (not has_batch))
-    trainer.state.max_steps, trainer.control.should_training_stop = max_steps, stops
+    trainer.state.max_steps = max_steps
+    trainer.control.should_training_stop = stops
 
     with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
@@ -523,7 +533,8 @@ def test_a_run_that_code_of_the_user_stops_is_not_short(stops, at, max_steps, ha
 
 
 def test_the_plan_is_attached_to_the_optimizer_of_the_call():
-    trainer, other = planned(Trainer, "linear()")(), optimizer()
+    trainer = planned(Trainer, "linear()")()
+    other = optimizer()
     trainer.is_deepspeed_enabled = True
 
     made = trainer.create_scheduler(9, optimizer=other)

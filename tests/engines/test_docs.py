@@ -37,7 +37,8 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     code = script(page, "-" if version == "with a plan" else "+")
 
-    names, earlier = {"__name__": "__main__"}, optimizers()
+    names = {"__name__": "__main__"}
+    earlier = optimizers()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         exec(compile(code, f"{page}.md, {version}", "exec"), names)

@@ -17,7 +17,8 @@ from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 from support.tables import table
 from support.updates import probe
 
-INF, NAN = float("inf"), float("nan")
+INF = float("inf")
+NAN = float("nan")
 
 
 def engine_facts(**given):
@@ -143,7 +144,8 @@ def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length
 
 def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
     plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.plateau("d") * ps.constant(1.0), total=9)
-    relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), plan, drive="manual")
+    relay = MetricRelay("engine")
+    scheduler = ps.Scheduler(probe(), plan, drive="manual")
     scheduler.step()
 
     relay.report(scheduler, {"c": 3.0})
@@ -175,7 +177,8 @@ WATCHES = ps.Plan(lr=ps.plateau("eval_loss") * ps.plateau("train_loss") * ps.con
     ],
 )  # fmt: skip
 def test_a_metric_that_the_first_evaluations_lack_is_named_once(events, missed):
-    relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), WATCHES, drive="manual")
+    relay = MetricRelay("engine")
+    scheduler = ps.Scheduler(probe(), WATCHES, drive="manual")
     scheduler.step()
 
     with warnings.catch_warnings(record=True) as caught:
@@ -199,7 +202,8 @@ def test_a_metric_that_the_first_evaluations_lack_is_named_once(events, missed):
     ],
 )
 def test_an_event_inside_another_one_is_a_part_of_it(outer, inner, fails, observed):
-    relay, reported = MetricRelay("engine"), []
+    relay = MetricRelay("engine")
+    reported = []
     relay.report = lambda _, metrics, is_evaluation: reported.append(("".join(metrics), is_evaluation))
 
     def run():
@@ -289,7 +293,8 @@ def test_arguments_in_another_order_are_refused_with_the_call_to_write(given, ex
 
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
-    columns, values = PlannedColumns("engine.scheduler"), {"lr": 0.1, "beta": 0.5}
+    columns = PlannedColumns("engine.scheduler")
+    values = {"lr": 0.1, "beta": 0.5}
     processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", total=9))._run.processes
 
     with pytest.warns(UserWarning, match="lr as planned/lr") as first:
@@ -314,7 +319,10 @@ def test_invalid_options_are_refused(options, found):
         PlanOptions(**options)
 
 
-SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
+SAMPLES = 960
+BATCH = 4
+EPOCHS = 5
+TOKENS = 128
 
 
 PLANS = {
@@ -447,7 +455,8 @@ def test_the_evaluations_of_the_trainer_are_those_of_its_own_callback():
         state.eval_steps = max(1, -(-updates * steps // 1)) if steps < 1 else steps
         expected = 0  # without that of `eval_on_start`
         for state.global_step in range(1, updates + 1):
-            control, state.epoch = transformers.TrainerControl(), state.global_step / epoch
+            control = transformers.TrainerControl()
+            state.epoch = state.global_step / epoch
             flow.on_step_end(args, state, control)
             if state.global_step % epoch == 0 or state.global_step == updates:
                 flow.on_epoch_end(args, state, control)

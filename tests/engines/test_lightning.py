@@ -79,7 +79,7 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, 
         plan = PlanCallback(BY_TOKENS, amount_of=tokens_of_batch)
         callbacks = [pl.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1), Stop(stop), plan]
         trainer = runs.trainer(case, callbacks=callbacks, enable_checkpointing=True)
-        trainer.fit(module, DataLoader(Numbers(overflow=skips, at=71), BATCH), **keywords)
+        trainer.fit(module, DataLoader(Numbers(overflow=skips, overflow_index=71), BATCH), **keywords)
         return module.used
 
     first = fit_by_tokens(tmp_path / "a", 1)
@@ -89,7 +89,8 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, 
 
     assert first + again == whole
     # `whole` includes the batches of the skipped update; the recorder of the second part does not.
-    first.amounts, again.amounts = whole.amounts[: len(first)], whole.amounts[len(first) :]
+    first.amounts = whole.amounts[: len(first)]
+    again.amounts = whole.amounts[len(first) :]
     name = "Lightning, the update before it skipped" if skips else "Lightning"
     check_resumed(name, first + again, in_one(first, again), 12 if skips else 15)
 
@@ -228,7 +229,8 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
 
 def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
     def fit(epochs: int, path: str | None = None) -> tuple[Any, Any]:
-        module, callback = Pair(), PlanCallback(BOTH, optimizers=("critic", "generator"))
+        module = Pair()
+        callback = PlanCallback(BOTH, optimizers=("critic", "generator"))
         runs.fit(module, callback, max_epochs=epochs, path=path).save_checkpoint(tmp_path / f"{epochs}.ckpt")
         return module, callback.schedulers[0]
 
@@ -300,7 +302,8 @@ class Adds(pl.Callback):
 class Late(runs.Simple):
     def __init__(self) -> None:
         super().__init__()
-        self.late, self.rates = torch.nn.Linear(2, 2), []
+        self.late = torch.nn.Linear(2, 2)
+        self.rates = []
 
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         self.rates.append([group["lr"] for group in optimizer.param_groups])
@@ -326,7 +329,9 @@ class Written(Unfreeze):
 
     def __init__(self, epoch: int = 1, initial_lr: float | None = None, **options: Any) -> None:
         super().__init__()
-        self.epoch, self.initial_lr, self.options = epoch, initial_lr, options
+        self.epoch = epoch
+        self.initial_lr = initial_lr
+        self.options = options
 
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
         if epoch == self.epoch:
@@ -373,7 +378,8 @@ def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
     is_first: bool, on_base: Any, line: str, tmp_path: Path, caplog: Any, recwarn: Any
 ) -> None:
     def fit(until: int, **where: Any) -> list[list[float]]:
-        module, plan = Late(), ps.Plan(lr=line, total=40)
+        module = Late()
+        plan = ps.Plan(lr=line, total=40)
         saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         both = [PlanCallback(plan, on_base=on_base), Unfreeze()]
         trainer = runs.trainer(
@@ -418,7 +424,8 @@ def test_an_optional_line_applies_to_the_group_that_a_callback_adds(adds: Any, b
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_resumed_run_continues_an_optional_line(is_first: bool, tmp_path: Path) -> None:
     def fit(**where: Any) -> list[list[float]]:
-        module, saving = Late(), pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+        module = Late()
+        saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         both = [PlanCallback({"lr": "linear(1, 0.1)", "later": {"[2]": {"lr": OWN}}}), Unfreeze()]
         runs.fit(module, saving, *(both[::-1] if is_first else both), path=where.get("path"), enable_checkpointing=True)
         return module.rates
@@ -473,7 +480,8 @@ def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(kind: str, tm
 @pytest.mark.long
 @pytest.mark.heavy
 def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
-    port, tests = str(free_port()), Path(__file__).parents[1]
+    port = str(free_port())
+    tests = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])}
     started = [
         Program(
@@ -561,7 +569,8 @@ def run_job(folder: Path, signal_at: int) -> None:
 @pytest.mark.heavy
 @pytest.mark.long
 def test_a_job_that_lightning_requeues_continues_with_the_value_of_the_next_update(tmp_path: Path) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole = tmp_path / "whole"
+    parts = tmp_path / "parts"
     run_job(whole, 0)
     run_job(parts, 70)
     assert (parts / "requeued.txt").read_text().split() == ["requeue", "17"]

@@ -63,7 +63,8 @@ def test_lightning_counts_what_was_logged_since_the_last_report(
     class Counted(runs.Simple):  # type: ignore[misc,name-defined]  # its module is imported here
         """Counts the reports before which its metric was logged."""
 
-        expected, is_new = 0, False
+        expected = 0
+        is_new = False
 
         def note(self) -> None:
             self.is_new = True
@@ -104,7 +105,8 @@ def test_lightning_counts_what_was_logged_since_the_last_report(
 
     several = sets > 1 and place == "validation_step"
     callback = PlanCallback(counting("loss/dataloader_idx_1" if several else "loss"), observe=observe)
-    module, loader = Counted(), DataLoader(Numbers(), BATCH)
+    module = Counted()
+    loader = DataLoader(Numbers(), BATCH)
     how = {"max_epochs": 4, "num_sanity_val_steps": 1, **frequency}
     trainer = runs.trainer(Case("lightning", accumulation), callbacks=[callback], **how)
     trainer.fit(module, loader, [loader] * sets)

@@ -35,7 +35,9 @@ def job(module, arguments, folder, cut=""):
 
 def whole_and_cut(folder, module, *arguments):
     """Return what one job has found, and what jobs that end with a save, a kill, a save and the end have."""
-    whole, parts, draw = folder / "whole", folder / "parts", random.Random(f"{module} {arguments}")
+    whole = folder / "whole"
+    parts = folder / "parts"
+    draw = random.Random(f"{module} {arguments}")
     whole.mkdir()
     parts.mkdir()
     assert job(module, arguments, whole) == 0

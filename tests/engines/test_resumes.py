@@ -22,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 PLAN = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
 
 
-BEFORE, AFTER = 1e-3, 5e-4
+BEFORE = 1e-3
+AFTER = 5e-4
 
 
 def plain(run: Run) -> None:

@@ -14,7 +14,8 @@ from support.pages import run_section
 pytest.importorskip("skorch")
 runs = pytest.importorskip("support.engine_runs.skorch")
 
-X, Y = Numbers().x.numpy(), Numbers().y.numpy()
+X = Numbers().x.numpy()
+Y = Numbers().y.numpy()
 
 
 def net(**keywords: Any) -> Any:

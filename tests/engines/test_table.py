@@ -105,7 +105,7 @@ def wanted(columns: dict[str, Case], extent: str) -> dict[str, Case]:
 
 
 def cells(runs: dict[str, Run]) -> dict[str, str]:
-    return {column: f"{one.exact} / {one.made}" for column, one in runs.items()}
+    return {column: f"{one.exact} / {one.update_count}" for column, one in runs.items()}
 
 
 def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row) -> None:
@@ -114,7 +114,7 @@ def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row)
     if extent == "whole":
         add_row(row)
 
-    assert {c: (one.exact, one.made) for c, one in runs.items()} == {
+    assert {c: (one.exact, one.update_count) for c, one in runs.items()} == {
         c: (one.expected, one.expected) for c, one in runs.items()
     }
     if not WRITES:
@@ -192,5 +192,5 @@ def test_a_scheduler_stepped_per_batch_is_detected(engine, overflow, capfd):
     with stepped_per_batch():
         wrong = run(case)
 
-    assert wrong.made == wrong.expected
-    assert wrong.exact < wrong.made
+    assert wrong.update_count == wrong.expected
+    assert wrong.exact < wrong.update_count

@@ -34,7 +34,8 @@ def run_of_trainer(folder: Path, write: Any, *, resume: bool = False) -> Any:
     class WithCoefficients(transformers.Trainer):  # as TRL's GRPOTrainer copies arguments
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self.args.entropy_coef, self.args.window = 0.25, 7
+            self.args.entropy_coef = 0.25
+            self.args.window = 7
             self.entropy_coef = self.args.entropy_coef
             self.part = SimpleNamespace(window=7)
             self.seen: list[Any] = []
@@ -110,7 +111,8 @@ def test_lightning_writes_into_the_module() -> None:
     class Module(runs.Simple):
         def __init__(self) -> None:
             super().__init__()
-            self.entropy_coef, self.seen = 1, []
+            self.entropy_coef = 1
+            self.seen = []
 
         def training_step(self, batch: Any, index: int) -> Any:
             self.seen.append(self.entropy_coef)
@@ -145,7 +147,8 @@ def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_li
             self.log_dict({"entropy": 7.0, "window": self.window})  # a float32 of the planned window
             return super().training_step(batch, index)
 
-    rows, callback = Rows(), PlanCallback(PLAN, write={"window": "window"})
+    rows = Rows()
+    callback = PlanCallback(PLAN, write={"window": "window"})
     with pytest.warns(UserWarning, match="PlanCallback: .*: entropy as planned/entropy. Rename"):
         trainer = runs.fit(Module(), callback, max_epochs=2, logger=rows, log_every_n_steps=1)
 
@@ -259,7 +262,8 @@ ATTACHED, PLANNED = of_plan(sgd())
 BY_HAND, COUNTED = of_plan(sgd(), drive="manual")
 
 
-OTHER, SECOND = sgd(), of_plan(sgd())
+OTHER = sgd()
+SECOND = of_plan(sgd())
 
 
 @table(

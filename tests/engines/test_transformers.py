@@ -180,7 +180,8 @@ def test_a_group_has_a_logged_rate_if_it_differs_from_that_of_the_first_group(
 ) -> None:
     model = runs.Model()
     groups = [{"params": [parameter], "lr": base} for parameter, base in zip(model.parameters(), bases, strict=True)]
-    plan, optimizers = ps.Plan(lr=ps.linear(1.0, 0.0)), (torch.optim.AdamW(groups), None)
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0))
+    optimizers = (torch.optim.AdamW(groups), None)
     trainer = runs.planned_trainer(
         plan, tmp_path, model=model, optimizers=optimizers, logging_strategy="steps", logging_steps=1
     )
@@ -370,7 +371,8 @@ class Halve(transformers.TrainerCallback):
     """Halve the rest of the plan after some update, at an event of the Trainer."""
 
     def __init__(self, event: str, at: int, tells: list[Any]) -> None:
-        self._at, self._tells = at, tells
+        self._at = at
+        self._tells = tells
         setattr(self, event, self._change)
 
     def _change(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:

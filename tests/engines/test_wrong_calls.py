@@ -130,7 +130,8 @@ def wrong_calls(name: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.filterwarnings("ignore")
 def test_a_wrong_call_is_refused_when_it_is_made(name: str, subtests: Any) -> None:
-    function, (makers, keywords) = called(name), CALLS[name]
+    function = called(name)
+    makers, keywords = CALLS[name]
     function(*(make() for make in makers), **keywords)
 
     for what, positional, named in wrong_calls(name):
@@ -151,7 +152,8 @@ WITH_OPTIONS = (
 
 @pytest.mark.parametrize("name", WITH_OPTIONS)
 def test_a_misspelled_option_is_refused_with_the_nearest_name(name: str) -> None:
-    function, (makers, keywords) = called(f"engines.{name}"), CALLS[f"engines.{name}"]
+    function = called(f"engines.{name}")
+    makers, keywords = CALLS[f"engines.{name}"]
 
     with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(strct=…\): .*; did you mean "strict"'):
         function(*(make() for make in makers), **keywords, strct=True)
@@ -200,8 +202,10 @@ def named(reported: list[Any], site: str) -> list[str]:
 
 @table(("plan", "make", "name"), [*CASES, (LR, plateau_of, "ReduceLROnPlateau")])
 def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make, name):
-    accelerate, engine = pytest.importorskip("accelerate"), pytest.importorskip("paramsched.engines.accelerate")
-    accelerator, optimizer = accelerate.Accelerator(cpu=True), harness.optimizer_of(harness.Tiny())
+    accelerate = pytest.importorskip("accelerate")
+    engine = pytest.importorskip("paramsched.engines.accelerate")
+    accelerator = accelerate.Accelerator(cpu=True)
+    optimizer = harness.optimizer_of(harness.Tiny())
     other = harness.optimizer_of(harness.Tiny())  # the other phase of a GAN, without a plan
     loader = DataLoader(harness.Numbers(), harness.BATCH)
     optimizer, other, loader, *_ = accelerator.prepare(optimizer, other, loader, make(optimizer), step_of(other))
@@ -235,7 +239,8 @@ def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, n
 
 
 def test_only_the_optimizers_whose_lr_is_planned_count():
-    critic, generator = harness.optimizer_of(harness.Tiny()), harness.optimizer_of(harness.Tiny())
+    critic = harness.optimizer_of(harness.Tiny())
+    generator = harness.optimizer_of(harness.Tiny())
     plan = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), total=9)
     made = ps.Scheduler({"critic": critic, "generator": generator}, plan)
 

@@ -9,7 +9,8 @@ from support.updates import planned
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=100)
 RATES = planned(PLAN, {"lr": 0.1})
 
-ADAMW, SGD = torch.optim.AdamW, torch.optim.SGD
+ADAMW = torch.optim.AdamW
+SGD = torch.optim.SGD
 
 
 def weight_on(device):
@@ -23,7 +24,8 @@ def on_device(options, device):
 
 def take_updates(optimizer, weight, count, step=None):
     """Run updates. Return the value that each read from its group, and the change of the weight."""
-    used, moved = [], []
+    used = []
+    moved = []
     for _ in range(count):
         weight.grad = torch.ones_like(weight)
         used.append(float(optimizer.param_groups[0]["lr"]))
@@ -73,7 +75,8 @@ def test_updates_that_a_scaler_skips_do_not_count(device, fused):
     scheduler = ps.Scheduler(optimizer, PLAN)
     scaler = torch.amp.GradScaler(device, init_scale=1024.0)
     half = torch.float16 if device == "cuda" else torch.bfloat16
-    data, used = torch.ones(8, 4, device=device), []
+    data = torch.ones(8, 4, device=device)
+    used = []
 
     for batch in range(12):
         used.append(optimizer.param_groups[0]["lr"])

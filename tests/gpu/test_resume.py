@@ -6,7 +6,8 @@ import torch
 import paramsched as ps
 
 PLAN = ps.Plan(lr="warmup(5) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", total=40)
-STOP, END = 17, 40
+STOP = 17
+END = 40
 OPTIONS = {
     "float lr": lambda device: {"lr": 0.1},
     "fused": lambda device: {"lr": 0.1, "fused": True},

@@ -104,7 +104,8 @@ def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
         optimizer, factor=0.5, patience=0, rule=rule, threshold=threshold, threshold_rule=threshold_rule
     )
     assert plateau.best == plateau.rule_worse == (math.inf if rule == "less" else -math.inf)
-    actual, before = [], 0.1
+    actual = []
+    before = 0.1
     for index, metric in enumerate(metrics):
         plateau.step({"loss": metric})
         rate = optimizer.param_groups[0]["lr"]

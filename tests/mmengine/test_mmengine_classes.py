@@ -30,7 +30,8 @@ def sgd(lr=0.1, groups=1):
 
 @table("name", SCHEDULER_CLASSES)
 def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
-    drop_in, reference = getattr(drop_ins, name), getattr(original_classes, name)
+    drop_in = getattr(drop_ins, name)
+    reference = getattr(original_classes, name)
     expected = inspect.signature(next(c for c in reference.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
     skipped = set() if name.endswith("ParamScheduler") else {"param_name"}
 
@@ -146,7 +147,8 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
         optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         ticks(schedulers, optimizer, 0, stop)
-        states, weights = [scheduler.state_dict() for scheduler in schedulers], optimizer.state_dict()
+        states = [scheduler.state_dict() for scheduler in schedulers]
+        weights = optimizer.state_dict()
         optimizer = original.optimizer_of(kind, groups)
         schedulers = built(optimizer)
         optimizer.load_state_dict(weights)
@@ -312,7 +314,8 @@ def test_a_user_class_on_an_own_one_overrides_its_values():
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_wrapper_has_the_groups_of_mmengine(groups):
     optimizer = original.optimizer_of("SGD", groups)
-    drop_in, reference = drop_ins.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
+    drop_in = drop_ins.OptimWrapper(optimizer)
+    reference = originals.OptimWrapper(optimizer)
 
     assert len(drop_in.param_groups) == len(reference.param_groups)
     assert drop_in.get_lr() == reference.get_lr()

@@ -41,7 +41,8 @@ def test_only_a_verbose_scheduler_reports_its_values_and_logs_them_if_there_is_a
     logged, verbose, capsys, caplog
 ):
     log = logging.getLogger("paramsched")
-    level, actual = log.level, []
+    level = log.level
+    actual = []
     log.setLevel(logging.INFO if logged else logging.WARNING)
     caplog.clear()
     try:
@@ -259,7 +260,8 @@ def test_a_restored_cycle_uses_the_peak_of_each_group():
     def cycle(peaks):
         return drop_in.OneCycleLR(sgd(1.0, 1.0, 1.0), peaks, 10)
 
-    saved, whole = cycle([0.2, 0.4, 0.6]), cycle([0.3, 0.5, 0.9])
+    saved = cycle([0.2, 0.4, 0.6])
+    whole = cycle([0.3, 0.5, 0.9])
     for scheduler in (saved, whole):
         steps(scheduler, 4)
     resumed = cycle([0.3, 0.5, 0.9])

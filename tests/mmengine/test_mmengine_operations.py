@@ -104,7 +104,10 @@ class Program:
     """A scheduler and its optimizer, which operations replace."""
 
     def __init__(self, module: Any, name: str, build: Any, options: dict[str, Any]) -> None:
-        self.module, self.name, self.build, self.options = module, name, build, options
+        self.module = module
+        self.name = name
+        self.build = build
+        self.options = options
         self.begin()
 
     def begin(self) -> None:
@@ -121,7 +124,8 @@ class Program:
         return copy.deepcopy((self.scheduler.state_dict(), self.optimizer.state_dict()))
 
     def do(self, operation: tuple[Any, ...]) -> None:
-        scheduler, groups = self.scheduler, self.optimizer.param_groups
+        scheduler = self.scheduler
+        groups = self.optimizer.param_groups
         match operation:
             case ("step",):
                 self.optimizer.step()
@@ -156,13 +160,15 @@ class Program:
 
 
 def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
-    rows, expected = drop_in.found(), reference.found()
+    rows = drop_in.found()
+    expected = reference.found()
     actual = {
         key: (rows.get(key), value) for key, value in expected.items() if key not in rows or not same(rows[key], value)
     }
     state = drop_in.scheduler.state_dict()
     for key in reference.attributes:
-        value, held = vars(reference.scheduler)[key], vars(drop_in.scheduler).get(key)
+        value = vars(reference.scheduler)[key]
+        held = vars(drop_in.scheduler).get(key)
         if key in ("best", "rule_worse") and abs(value) == 10**9:
             value = math.copysign(math.inf, value)  # row 6
         numbers = isinstance(value, list) and all(isinstance(element, (int, float)) for element in value)
@@ -208,7 +214,8 @@ FAMILIES.remove(("OneCycle", "Momentum"))
 def generated(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{family}{seed}")
-    draw.groups, kind = draw.randint(1, 3), draw.choice(OPTIMIZERS)
+    draw.groups = draw.randint(1, 3)
+    kind = draw.choice(OPTIMIZERS)
     lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
 
     def build(*late: float) -> Any:
@@ -241,7 +248,8 @@ def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family
         for index, operation in enumerate(program):
             place = seed, options, program[: index + 1]
             if operation == ("exchange",):
-                of_drop_in, of_reference = drop_in.states(), reference.states()
+                of_drop_in = drop_in.states()
+                of_reference = reference.states()
                 run(partial(drop_in.load, *of_reference))
                 run(partial(reference.load, *of_drop_in))
             else:
@@ -261,7 +269,8 @@ class Training:
     """Schedulers of the learning rate that are stepped after each batch, or after each epoch of four batches."""
 
     def __init__(self, schedulers: list[tuple[str, dict[str, Any]]], build: Any, loaded: Any = None) -> None:
-        self.batches, self.optimizer = 0, build()
+        self.batches = 0
+        self.optimizer = build()
         if loaded is not None:
             self.optimizer.load_state_dict(loaded)
         self.schedulers = [

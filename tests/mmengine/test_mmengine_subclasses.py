@@ -35,8 +35,12 @@ def classes(base, step_lr, plateau):
         """A class that never constructs its base but uses its step."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.param_name, self.verbose = optimizer, "lr", False
-            self.begin, self.end, self.by_epoch = 0, 8, True
+            self.optimizer = optimizer
+            self.param_name = "lr"
+            self.verbose = False
+            self.begin = 0
+            self.end = 8
+            self.by_epoch = True
             self.last_step = self._global_step = -1
             self.first = [group["lr"] for group in optimizer.param_groups]
             self.step()
@@ -50,7 +54,9 @@ def classes(base, step_lr, plateau):
         by_epoch = False
 
         def __init__(self, optimizer, warmup=3):
-            self.optimizer, self.warmup, self.count = optimizer, warmup, 0
+            self.optimizer = optimizer
+            self.warmup = warmup
+            self.count = 0
             self.peak = [group["lr"] for group in optimizer.param_groups]
 
         def step(self):
@@ -74,7 +80,8 @@ def classes(base, step_lr, plateau):
         """A plateau that never constructs its base."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.worst = optimizer, 0.0
+            self.optimizer = optimizer
+            self.worst = 0.0
 
         def step(self, metrics=None):
             self.worst = max(self.worst, 0.7)

@@ -102,7 +102,8 @@ def test_milestones_by_iteration(values):
 
 
 def test_epochs_are_converted_manually():
-    optimizer, epoch_length = optimizer_of(), 7
+    optimizer = optimizer_of()
+    epoch_length = 7
 
     param_scheduler = drop_ins.MultiStepLR.build_iter_from_epoch(
         optimizer, milestones=[8, 11], gamma=0.1, epoch_length=epoch_length

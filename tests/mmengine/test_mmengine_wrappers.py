@@ -36,7 +36,9 @@ def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begi
     wrapper = OptimWrapper(sgd(), accumulative_counts=counts)
     if end >= 0:
         wrapper.initialize_count_status(None, begin, end)
-    actual, synced, scales = [], [], []
+    actual = []
+    synced = []
+    scales = []
     for batch in range(begin + 1, begin + 1 + len(weights)):
         synced += [batch] * wrapper.should_sync()
         scales.append(round(1 / wrapper.scale_loss(torch.tensor(1.0)).item()))
@@ -90,7 +92,8 @@ class NoSync:
 
 
 def test_gradients_are_not_synchronized_within_an_update():
-    wrapper, model = OptimWrapper(sgd(), accumulative_counts=2), NoSync()
+    wrapper = OptimWrapper(sgd(), accumulative_counts=2)
+    model = NoSync()
     for _ in range(4):
         with wrapper.optim_context(model):
             pass
@@ -102,7 +105,8 @@ def test_gradients_are_not_synchronized_within_an_update():
 
 
 def test_a_wrapper_of_several_groups_has_a_pseudo_group_of_the_defaults():
-    one, two = OptimWrapper(sgd()), OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
+    one = OptimWrapper(sgd())
+    two = OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
 
     assert (len(one.param_groups), pseudo_group(one)) == (1, None)
     assert [group["lr"] for group in two.param_groups] == [0.5, 0.2, 0.1]

@@ -141,7 +141,8 @@ def lines_on_axes(found: Any) -> str:
         lines += [f"above {axis.get_xlabel()}" for axis in ax.child_axes]
         lines += [f"title {row}" for row in ax.get_title(loc="left").splitlines()]
         for one in ax.get_lines():
-            x, y = one.get_xdata(), one.get_ydata()
+            x = one.get_xdata()
+            y = one.get_ydata()
             color = one.get_color()
             color = color if isinstance(color, str) else to_hex(color)  # NumPy prints its floats in other forms
             style = f"{color} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()} {one.zorder}"

@@ -94,7 +94,8 @@ def test_the_axis_has_the_unit_of_the_first_row(found, unit, end):
 
 
 def test_a_logarithmic_value_axis_has_powers_of_ten_and_marks_0(found):
-    linear, log = found[0]["updates linear"], found[0]["updates log"]
+    linear = found[0]["updates linear"]
+    log = found[0]["updates log"]
 
     assert (linear["levels"][0], linear["notes"]) == ("0", [True])
     assert ("1e-3" in log["levels"], log["notes"]) == (True, [False])

@@ -95,10 +95,13 @@ POINT = re.compile(r"([MLHVh])(-?[\d.]+)(?: (-?[\d.]+))?")
 
 def points_of(path):
     """Return the corners of each piece of a path."""
-    pieces, x, y = [], 0.0, 0.0
+    pieces = []
+    x = 0.0
+    y = 0.0
     for kind, first, second in POINT.findall(path):
         if kind in "ML":
-            x, y = float(first), float(second)
+            x = float(first)
+            y = float(second)
         elif kind in "HV":
             x, y = (float(first), y) if kind == "H" else (x, float(first))
         if kind == "M":
@@ -124,7 +127,8 @@ def test_a_path_has_each_value_as_a_step_and_a_gap_for_nan(values):
 
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=3, max_size=40))
 def test_a_narrow_path_passes_through_all_points_without_points_on_straight_lines(values):
-    levels, total = np.array(values), 10 * len(values)
+    levels = np.array(values)
+    total = 10 * len(values)
     times = np.arange(0, total, 10)
     path = svg_path(times, levels, updates_axis(total), width=len(values), height=10, held=False)
 
@@ -210,7 +214,8 @@ def test_matplotlib_receives_no_control_characters() -> None:
 class Many:
     """A curve with a breakpoint at every update."""
 
-    total, steps_per_epoch = 1_000_000, None
+    total = 1_000_000
+    steps_per_epoch = None
     marks = tuple(range(1_000_001))
     values = np.linspace(1, 0, 1_000_000)
 

@@ -59,7 +59,8 @@ def test_simulated_values_equal_stepped_values(build):
 def test_a_simulation_changes_neither_the_scheduler_nor_its_optimizer(build):
     one = optimizer()
     scheduler = build(one)
-    groups, state = copy.deepcopy(numbers(one)), copy.deepcopy(scheduler.state_dict())
+    groups = copy.deepcopy(numbers(one))
+    state = copy.deepcopy(scheduler.state_dict())
 
     show.simulate(scheduler, 60)
 

@@ -109,7 +109,8 @@ def test_a_new_file_has_the_default_mode_of_the_system(tmp_path, monkeypatch, wr
 @pytest.mark.parametrize("there", [True, False], ids=["link", "dangling link"])
 def test_a_symbolic_link_is_followed_and_kept(tmp_path, writer, there):
     (tmp_path / "inner").mkdir()
-    target, link = tmp_path / "inner" / "target", tmp_path / "link"
+    target = tmp_path / "inner" / "target"
+    link = tmp_path / "link"
     link.symlink_to("inner/target")
     if there:
         target.write_text("old")
@@ -123,7 +124,8 @@ def test_a_symbolic_link_is_followed_and_kept(tmp_path, writer, there):
 
 @all_writers
 def test_a_full_disk_leaves_the_old_file_and_the_error_names_it(tmp_path, writer):
-    file, fresh = tmp_path / "out", tmp_path / "fresh"
+    file = tmp_path / "out"
+    fresh = tmp_path / "fresh"
     file.write_text("old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
@@ -146,7 +148,8 @@ def test_the_error_names_a_missing_folder(tmp_path, writer):
 
 
 def test_a_pipe_and_a_device_are_written_as_they_are(tmp_path):
-    pipe, read = tmp_path / "pipe", []
+    pipe = tmp_path / "pipe"
+    read = []
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
@@ -262,7 +265,8 @@ def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, writer
 
 @all_writers
 def test_a_pipe_with_a_reader_is_written(tmp_path, writer):
-    file, read = tmp_path / "out", []
+    file = tmp_path / "out"
+    read = []
     os.mkfifo(file)
     reader = threading.Thread(target=lambda: read.append(file.read_text()))
     reader.start()

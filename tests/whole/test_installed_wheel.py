@@ -42,7 +42,8 @@ def output_of(command: list[str | Path], installed: Path) -> str:
 
 @pytest.mark.heavy
 def test_the_command_of_the_wheel_runs_outside_the_repository(installed):
-    command, (metadata,) = installed / "bin" / "paramsched", installed.glob("paramsched-*.dist-info")
+    command = installed / "bin" / "paramsched"
+    (metadata,) = installed.glob("paramsched-*.dist-info")
 
     assert output_of([command, "--version"], installed).split()[-1] in metadata.name
     assert "cosine" in output_of([command, "show", "cosine()", "--total", "10"], installed)

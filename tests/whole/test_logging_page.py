@@ -22,7 +22,8 @@ Rows = list[tuple[int, Mapping[str, float]]]
 
 
 def rates_of_run(names):
-    plan, bases = names["scheduler"].plan, [{"lr": 0.1, "betas": (0.9, 0.999)}, {"lr": 1.0, "betas": (0.9, 0.999)}]
+    plan = names["scheduler"].plan
+    bases = [{"lr": 0.1, "betas": (0.9, 0.999)}, {"lr": 1.0, "betas": (0.9, 0.999)}]
     return ps.trace(plan, bases, steps_per_epoch=16)["lr", 1][:UPDATES].tolist()
 
 

@@ -75,7 +75,8 @@ def test_hugging_face_trainer(tmp_path: Path) -> None:
         def on_epoch_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             control.should_training_stop = not resumes
 
-    used, resumes = [], False
+    used = []
+    resumes = False
     for resumes in (False, True):
         model = runs.Model()
         optimizer = optimizer_of(model)
@@ -103,12 +104,14 @@ def test_lightning(manual: bool, tmp_path: Path) -> None:
                 plan.schedulers[0].report(progress=trainer.global_step / 100)
 
     case = Case("lightning", 4, variant="manual" if manual else "")
-    module, plan = runs.Module(case, 15), engine.PlanCallback(BY_PROGRESS)
+    module = runs.Module(case, 15)
+    plan = engine.PlanCallback(BY_PROGRESS)
     saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
     trainer = runs.trainer(case, callbacks=[plan, Report(), saving], enable_checkpointing=True, max_epochs=1)
     trainer.fit(module, DataLoader(Numbers(), BATCH))
     first = list(module.used)
-    module, plan = runs.Module(case, 15), engine.PlanCallback(BY_PROGRESS)
+    module = runs.Module(case, 15)
+    plan = engine.PlanCallback(BY_PROGRESS)
     trainer = runs.trainer(case, callbacks=[plan, Report()], max_epochs=2)
     trainer.fit(module, DataLoader(Numbers(), BATCH), ckpt_path=tmp_path / "epoch=0.ckpt")
 

@@ -14,7 +14,8 @@ from paramsched.tools.recipes import Recipe
 from support.updates import probe
 
 FACTS = list(ps.RunFacts.__dataclass_fields__)
-PLAN, OTHER = ps.Plan(lr="warmup(2) >> cosine()"), ps.Plan(lr="linear()")
+PLAN = ps.Plan(lr="warmup(2) >> cosine()")
+OTHER = ps.Plan(lr="linear()")
 BASES = {"lr": 0.5}
 
 

@@ -123,8 +123,10 @@ def test_a_value_has_the_same_bits_alone_and_among_others(line):
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_the_values_that_are_applied_are_those_of_the_trace(line, sizes):
     """Values of equal amounts are computed in blocks, and those of varying amounts one by one."""
-    plan, optimizer = recorded_values.ps.Plan(lr=line, clock="tokens", total="100_000 tokens"), probe()
-    scheduler, amounts = recorded_values.ps.Scheduler(optimizer, plan), []
+    plan = recorded_values.ps.Plan(lr=line, clock="tokens", total="100_000 tokens")
+    optimizer = probe()
+    scheduler = recorded_values.ps.Scheduler(optimizer, plan)
+    amounts = []
     for t in range(99):
         amounts.append(scheduler.amount)
         scheduler.consumed(tokens=sizes[t % len(sizes)])

@@ -19,7 +19,9 @@ from support.ports import free_port
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 
 PAGE = "how-to/several-machines.md"
-DDP, FSDP, ELASTIC = "DistributedDataParallel", "FSDP2 and torch.distributed.checkpoint", "Elastic restart"
+DDP = "DistributedDataParallel"
+FSDP = "FSDP2 and torch.distributed.checkpoint"
+ELASTIC = "Elastic restart"
 SLURM = "SLURM: a budget and a requeue"
 
 pytestmark = pytest.mark.heavy

@@ -36,11 +36,17 @@ STATE_OF_RUN = {
 class Accelerator:
     """What checkpoints use of an Accelerator with one process."""
 
-    is_main_process, num_processes, process_index, scaler, distributed_type = True, 1, 0, None, "NO"
+    is_main_process = True
+    num_processes = 1
+    process_index = 0
+    scaler = None
+    distributed_type = "NO"
 
     def __init__(self, model=None, optimizer=None):
-        self._models, self._optimizers = [one for one in [model] if one], [one for one in [optimizer] if one]
-        self._schedulers, self._custom_objects = [], []
+        self._models = [one for one in [model] if one]
+        self._optimizers = [one for one in [optimizer] if one]
+        self._schedulers = []
+        self._custom_objects = []
 
     def wait_for_everyone(self):
         pass
@@ -70,7 +76,8 @@ def saved(folder, name="epoch_2", *, newest=True, gradients=None, accelerator=No
 
 
 def test_a_saved_checkpoint_is_the_newest(tmp_path):
-    first, second = saved(tmp_path, "epoch_1"), saved(tmp_path, "epoch_2", gradients={"w": torch.ones(2)})
+    first = saved(tmp_path, "epoch_1")
+    second = saved(tmp_path, "epoch_2", gradients={"w": torch.ones(2)})
 
     saved(tmp_path, "best_acc", newest=False)
 
@@ -198,7 +205,8 @@ def test_a_new_run_clears_the_pointer_and_warns_only_if_there_was_a_run(tmp_path
 
 
 def test_a_run_that_resumes_from_an_older_checkpoint_points_to_it(tmp_path):
-    older, newer = saved(tmp_path, "epoch_1"), saved(tmp_path, "epoch_2")
+    older = saved(tmp_path, "epoch_1")
+    newer = saved(tmp_path, "epoch_2")
     home(tmp_path).begin_at(older)
     assert home(tmp_path).newest() == older
 
@@ -287,7 +295,8 @@ def test_formats_of_other_libraries_are_left_to_them(tmp_path):
 
 def test_each_of_several_models_and_optimizers_is_compared(tmp_path):
     def both(width):
-        first, second = fitted(model((2, 3))), fitted(model((5, width)))
+        first = fitted(model((2, 3)))
+        second = fitted(model((5, width)))
         first._models += second._models
         first._optimizers += second._optimizers
         return first
@@ -315,7 +324,9 @@ def test_a_weight_with_two_names_fits(tmp_path):
 
 def process(*, main, count=1):
     accelerator = fitted(model((2, 3)))
-    accelerator.is_main_process, accelerator.num_processes, accelerator.process_index = main, count, 0 if main else 1
+    accelerator.is_main_process = main
+    accelerator.num_processes = count
+    accelerator.process_index = 0 if main else 1
     return accelerator
 
 

@@ -97,7 +97,8 @@ def weights(model):
 @pytest.mark.parametrize("style", MODELS)
 def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, kind, tmp_path):
     make, loss = MODELS[style]
-    model, plain = make(), network()
+    model = make()
+    plain = network()
     runner = Runner(
         model, tmp_path, batches(kind), batches(kind), train_cfg=dict(max_epochs=2), val_cfg=dict(),
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)), default_hooks=QUIET, loss=loss,
@@ -136,7 +137,8 @@ def test_a_model_that_is_never_trained_is_moved_to_the_device_of_the_batches(mod
 class Returning(nn.Module):
     def __init__(self, output):
         super().__init__()
-        self.weight, self.output = nn.Parameter(torch.ones(2)), output
+        self.weight = nn.Parameter(torch.ones(2))
+        self.output = output
 
     def forward(self, inputs, target):
         return self.output(self.weight)

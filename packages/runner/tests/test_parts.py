@@ -361,7 +361,8 @@ class CallsItself(WithSteps):
 
     def __init__(self, how):
         super().__init__()
-        self.how, self.passes = how, 0
+        self.how = how
+        self.passes = 0
 
     def train_step(self, data, optim_wrapper):
         self.passes += 1
@@ -403,7 +404,8 @@ def test_batches_are_passed_by_keyword_or_position():
 
 
 def test_predictions_come_from_the_method_of_the_mode_or_from_forward():
-    x, line = torch.ones(1, 1), nn.Linear(1, 1)
+    x = torch.ones(1, 1)
+    line = nn.Linear(1, 1)
 
     assert ModelCalls(m := WithSteps(), m, None).predict(x, "val") == ("val", x)
     assert ModelCalls(m, m, None).predict(x, "test") is x
@@ -460,7 +462,8 @@ class Accelerator:
     """What a wrapper uses of an Accelerator, recorded."""
 
     def __init__(self, scaler=None):
-        self.calls, self.scaler = [], scaler
+        self.calls = []
+        self.scaler = scaler
 
     @contextmanager
     def no_sync(self, model):
@@ -477,7 +480,8 @@ class Accelerator:
 
 
 def test_a_wrapper_accumulates_and_synchronizes_with_the_last_batch():
-    accelerator, optimizer = Accelerator(), sgd(0.5)
+    accelerator = Accelerator()
+    optimizer = sgd(0.5)
     stepper = AcceleratedWrapper(OptimWrapper(optimizer, accumulative_counts=2), optimizer, accelerator)
     (weight,) = optimizer.param_groups[0]["params"]
     cycles = []

@@ -62,7 +62,8 @@ def facts(folder: Path) -> tuple[dict, dict]:
 
 @pytest.mark.package("mmengine")
 def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
-    whole, again = tmp_path / "whole", tmp_path / "again"
+    whole = tmp_path / "whole"
+    again = tmp_path / "again"
     finished, errors = both(whole, "dicts")
     killed, _ = both(again, "dicts", "kill")
     resumed, errors_of_resumed = both(again, "dicts", "resume")
@@ -100,7 +101,8 @@ def test_a_train_step_that_bypasses_the_distributed_wrapper_is_rejected(tmp_path
 
 @pytest.mark.long
 def test_the_samples_of_both_processes_are_summed_also_after_a_kill(tmp_path):
-    whole, again = tmp_path / "whole", tmp_path / "again"
+    whole = tmp_path / "whole"
+    again = tmp_path / "again"
     finished, errors = both(whole, "samples")
     killed, _ = both(again, "samples", "kill")
     resumed, errors_of_resumed = both(again, "samples", "resume")

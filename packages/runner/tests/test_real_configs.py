@@ -30,7 +30,8 @@ from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS
 from support.spread import spread
 
-BATCHES, SIZE = 8, 4
+BATCHES = 8
+SIZE = 4
 
 
 @registry.DATASETS.register_module(name="ToyImages")
@@ -102,7 +103,8 @@ class Recorder(Hook):
     """Records each call with the position of the run and the values of every group."""
 
     def __init__(self, label: str, calls: list[Any]) -> None:
-        self.label, self.calls = label, calls
+        self.label = label
+        self.calls = calls
 
 
 def _recorded(name: str) -> Any:
@@ -361,7 +363,8 @@ class Idle(Hook):
 
 def trained(runner_class: Any, config: dict[str, Any], folder: Any, *, build: bool) -> tuple[list[Any], Any]:
     """Train; return the recorded calls and the weights."""
-    config, calls = copy.deepcopy(config), []
+    config = copy.deepcopy(config)
+    calls = []
     hooks = [(priority, Recorder(priority, calls)) for priority in ("VERY_HIGH", "NORMAL", "VERY_LOW")]
     config.setdefault("train_dataloader", loader())
     config.setdefault("custom_hooks", [])

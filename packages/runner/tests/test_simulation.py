@@ -53,7 +53,8 @@ def values_of_mmengine(schedulers, kind, fields):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         runner = SimpleNamespace(param_schedulers=built_by_original(schedulers, optimizer))
-        hook, (group,) = ParamSchedulerHook(), optimizer.param_groups
+        hook = ParamSchedulerHook()
+        (group,) = optimizer.param_groups
         columns = {field: [] for field in fields}
         for t in range(EPOCHS * LENGTH):
             for field, column in columns.items():
@@ -241,8 +242,11 @@ class Network(torch.nn.Module):
         nn = torch.nn
         self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, groups=4))
         self.neck = nn.ModuleDict({"norm": nn.LayerNorm(4), "fc": nn.Linear(4, 4)})
-        self.head, self.depthwise, self.norm = nn.Linear(4, 2), nn.Conv2d(4, 4, 3, groups=4), nn.GroupNorm(2, 4)
-        self.scale, self.flat = nn.Parameter(torch.ones(1, 4)), nn.Parameter(torch.ones(4))
+        self.head = nn.Linear(4, 2)
+        self.depthwise = nn.Conv2d(4, 4, 3, groups=4)
+        self.norm = nn.GroupNorm(2, 4)
+        self.scale = nn.Parameter(torch.ones(1, 4))
+        self.flat = nn.Parameter(torch.ones(4))
         self.wide = nn.Module()
         self.wide.bias = nn.Parameter(torch.zeros(1, 4))
 
@@ -302,7 +306,8 @@ def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, sc
     plotted: dict = {}
     for field, group in curves.keys():
         plotted.setdefault(group, {})[field] = curves[field, group].tolist()
-    fields, values = [*plotted[0]], [*plotted.values()]
+    fields = [*plotted[0]]
+    values = [*plotted.values()]
     groups = groups_of_mmengine(config)
     missing = [one for one in groups if {field: one[field] for field in fields} not in values]
     assert missing == []
@@ -444,7 +449,8 @@ def test_a_factor_of_a_missing_value_is_refused_if_mmengine_refuses_it(missing, 
     optimizer = {name: value for name, value in OPTIMIZERS["SGD"].items() if name not in missing}
     wrapper = {"optimizer": optimizer, "paramwise_cfg": paramwise}
 
-    refused, expected = [], []
+    refused = []
+    expected = []
     try:
         build_optim_wrapper(Network(), copy.deepcopy(wrapper))
     except (TypeError, ValueError):
@@ -547,7 +553,8 @@ class LinearByProgress(LinearLR):
 @pytest.mark.parametrize("stale", [False, True])
 @pytest.mark.parametrize("by_epoch", [True, False])
 def test_a_class_that_reads_the_progress_of_the_run_has_the_values_of_a_run(by_epoch, stale):
-    hub, optimizer = MessageHub.get_current_instance(), optimizer_of("SGD")
+    hub = MessageHub.get_current_instance()
+    optimizer = optimizer_of("SGD")
     if stale:  # from an earlier run of the process
         hub.update_info("iter", 999)
         hub.update_info("epoch", 9)
@@ -557,7 +564,8 @@ def test_a_class_that_reads_the_progress_of_the_run_has_the_values_of_a_run(by_e
     curves = simulate(config_of({"type": LinearByProgress, **arguments}), steps_per_epoch=LENGTH)
 
     assert {name: hub.runtime_info.get(name) for name in ("iter", "epoch")} == before
-    expected, scheduler = [], LinearByProgress(optimizer, **arguments)
+    expected = []
+    scheduler = LinearByProgress(optimizer, **arguments)
     for t in range(EPOCHS * LENGTH):
         hub.update_info("iter", t)
         hub.update_info("epoch", t // LENGTH)
@@ -681,7 +689,8 @@ def test_a_run_fact_must_be_a_count(facts):
 
 
 def test_a_file_is_read_and_code_is_run_only_when_asked(tmp_path):
-    data, code = tmp_path / "config.json", tmp_path / "config.py"
+    data = tmp_path / "config.json"
+    code = tmp_path / "config.py"
     data.write_text(json.dumps(config_of(STEP, max_epochs=2)))
     code.write_text("".join(f"{name} = {value!r}\n" for name, value in config_of(STEP, max_epochs=2).items()))
 

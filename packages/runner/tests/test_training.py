@@ -82,7 +82,8 @@ class TwoParts(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+        self.body = nn.Linear(64, 16)
+        self.head = nn.Linear(16, 10)
 
     def forward(self, inputs):
         return self.head(self.body(inputs).relu())
@@ -163,7 +164,8 @@ def test_an_update_skipped_by_the_loss_scaler_does_not_advance_the_plan(tmp_path
 
 
 def test_two_optimizers_follow_separate_schedules_and_equal_a_plain_loop(tmp_path):
-    model, same = TwoParts(), TwoParts()
+    model = TwoParts()
+    same = TwoParts()
     runner = run(
         model,
         work_dir=tmp_path,
@@ -174,9 +176,11 @@ def test_two_optimizers_follow_separate_schedules_and_equal_a_plain_loop(tmp_pat
         ),
         param_scheduler=dict(body=dict(type="StepLR", step_size=1), head=dict(type="PolyLR", by_epoch=False, end=21)),
     )
-    body, head = torch.optim.SGD(same.body.parameters(), lr=0.1), torch.optim.Adam(same.head.parameters(), 0.01)
+    body = torch.optim.SGD(same.body.parameters(), lr=0.1)
+    head = torch.optim.Adam(same.head.parameters(), 0.01)
     for t, (inputs, target) in enumerate([*loader(10), *loader(10)]):
-        body.param_groups[0]["lr"], head.param_groups[0]["lr"] = 0.1 * 0.1 ** (t // 10), 0.01 * (1 - t / 20)
+        body.param_groups[0]["lr"] = 0.1 * 0.1 ** (t // 10)
+        head.param_groups[0]["lr"] = 0.01 * (1 - t / 20)
         cross_entropy(same(inputs), target).backward()
         body.step(), head.step()
         body.zero_grad(), head.zero_grad()
@@ -458,7 +462,8 @@ def test_clipping_equals_a_plain_loop():
 
 
 def test_one_loss_for_two_optimizers_needs_no_train_step():
-    model, same = TwoParts(), TwoParts()
+    model = TwoParts()
+    same = TwoParts()
     train_step = TwoParts.train_step
     del TwoParts.train_step
     try:

@@ -88,7 +88,8 @@ WRAPPERS = {
 
 @table("form", WRAPPERS)
 def test_every_form_of_a_wrapper_trains_the_same(form):
-    model, plain = network(), network()
+    model = network()
+    plain = network()
     optimizer = sgd(plain)
     batches = list(loader(5))
     for start in range(0, 5, 2):
@@ -108,7 +109,8 @@ def test_every_form_of_a_wrapper_trains_the_same(form):
 
 
 def test_clipping_by_value_of_mmengines_wrapper_is_kept():
-    model, plain = network(), network()
+    model = network()
+    plain = network()
 
     wrapper = original.OptimWrapper(sgd(model), clip_grad=dict(type="value", clip_value=1e-3))
     run(model, train_dataloader=loader(1), optim_wrapper=wrapper)
@@ -128,7 +130,8 @@ def test_only_mmengines_own_classes_are_replaced():
 
     kinds = {original.OptimWrapper: drop_ins.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
     for given, expected in kinds.items():
-        config, problems = dict(type=given, optimizer=sgd(network())), ProblemCollector()
+        config = dict(type=given, optimizer=sgd(network()))
+        problems = ProblemCollector()
         built = build_wrappers(config, network(), "$", problems)[""]
         assert type(built) is (type(None) if expected is None else expected)
         assert [problem.path for problem in problems.found()] == ([] if expected else ["$.type"])
@@ -195,7 +198,8 @@ class Body(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+        self.body = nn.Linear(64, 16)
+        self.head = nn.Linear(16, 10)
 
     def forward(self, inputs):
         return self.head(self.body(inputs).relu())
@@ -227,7 +231,8 @@ def test_optimizers_that_accumulate_differently_need_a_train_step():
 
 @pytest.mark.parametrize("counts", [1, 3])
 def test_one_loss_for_several_optimizers_accumulates_as_for_one(counts):
-    model, same = Body(), Body()
+    model = Body()
+    same = Body()
     two = {name: dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts) for name in TWO}
 
     run(model, optim_wrapper=two)
@@ -285,7 +290,8 @@ def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
         lambda hook: hook.is_last_train_epoch(runner),
         lambda hook: hook.is_last_train_iter(runner),
     ]
-    runner.epoch, runner._train_loop = done, SimpleNamespace(stop_training=False)
+    runner.epoch = done
+    runner._train_loop = SimpleNamespace(stop_training=False)
 
     assert [bool(condition(Hook())) for condition in conditions] == [
         bool(condition(PeersHook())) for condition in conditions
@@ -294,7 +300,8 @@ def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
 
 class Noting(Hook):
     def __init__(self, name="", **settings):
-        self.name, self.seen = name, settings["seen"]
+        self.name = name
+        self.seen = settings["seen"]
 
     def before_train(self, runner):
         self.seen.append(self.name)
@@ -327,7 +334,8 @@ def test_hooks_are_called_in_the_order_of_their_priority_however_they_are_added(
 
 
 SCORES = [0.5, 0.7, 0.6, 0.9, 0.2]
-HIGHER, LOWER = [0, 1, 3], [0, 4]  # the epochs with a new best score
+HIGHER = [0, 1, 3]
+LOWER = [0, 4]  # the epochs with a new best score
 
 
 @table(
@@ -348,7 +356,8 @@ def test_the_name_of_a_metric_shows_which_scores_are_better(name, rule):
 )
 @pytest.mark.parametrize("is_automatic", [False, True])
 def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, is_automatic, tmp_path):
-    scores, saved = iter(SCORES), []
+    scores = iter(SCORES)
+    saved = []
 
     class Scripted:
         def process(self, data_batch, data_samples):

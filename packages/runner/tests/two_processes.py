@@ -43,7 +43,8 @@ class NeverCalled(WithTrainStep):
 
 
 def main() -> None:
-    folder, kind = Path(sys.argv[1]), sys.argv[2]
+    folder = Path(sys.argv[1])
+    kind = sys.argv[2]
     schedules = {
         "dicts": [dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8), dict(type="StepLR", step_size=1)],
         "plan": ps.Plan(lr=ps.warmup("3 steps") >> ps.cosine(to=0.1)),

@@ -196,7 +196,8 @@ def test_a_plateau_is_resumed_with_its_state(library: Any, resumed_after: int) -
     metrics = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
     after = lambda o: library.ReduceLROnPlateau(o, factor=0.5, patience=1)  # noqa: E731  # one line
     whole = guided(build(drop_in, 2, 2, after), metrics)
-    begun, resumed = build(drop_in, 2, 2, after), build(drop_in, 2, 2, after, base=0.3)
+    begun = build(drop_in, 2, 2, after)
+    resumed = build(drop_in, 2, 2, after, base=0.3)
 
     guided(begun, metrics[:resumed_after])
     resumed.load_state_dict(begun.state_dict())
@@ -440,7 +441,8 @@ def test_a_negative_epoch_raises_and_changes_nothing() -> None:
 def test_an_invalid_state_changes_nothing(spoil: Any, found: str) -> None:
     scheduler = build(drop_in, 1, 4, halving)
     curve(scheduler, 6)
-    before, state = scheduler.state_dict(), scheduler.state_dict()
+    before = scheduler.state_dict()
+    state = scheduler.state_dict()
     spoil(state)
 
     with pytest.raises(StateError, match=found):

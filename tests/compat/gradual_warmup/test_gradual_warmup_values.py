@@ -149,7 +149,8 @@ def source_ramp(base: float, m: float, t: int, length: int, published: bool) -> 
 
 def expected(build: Build, bases: list[float], arguments: dict[str, Any], steps: int) -> list[list[float]]:
     """The formula: a ramp, then the after-scheduler alone from the peak."""
-    m, published = arguments["multiplier"], "total_epoch" in arguments
+    m = arguments["multiplier"]
+    published = "total_epoch" in arguments
     length = arguments["total_epoch"] if published else arguments["warmup_epoch"]
     top = m if published else 1
     ramp = [[source_ramp(b, m, t, length, published) for b in bases] for t in range(length + 1)] if length else []
@@ -288,7 +289,8 @@ def test_a_tensor_is_filled_in_place(library: Any) -> None:
 
 
 def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
-    optimizer, bases = optimizer_of(1.0), [0.5]
+    optimizer = optimizer_of(1.0)
+    bases = [0.5]
     scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, base_lr=bases))
 
     optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.25})
@@ -379,7 +381,8 @@ class Program:
         self.rates = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(self.groups)]
         match draw.choice(["none", "torch", "generated", "generated", "generated"]):
             case "none":
-                self.description, self.after = "", lambda optimizer: None
+                self.description = ""
+                self.after = lambda optimizer: None
             case "torch":
                 name = draw.choice([*OF_TORCH])
                 self.description = name, OF_TORCH[name](draw)
@@ -412,7 +415,8 @@ def test_a_late_group_changes_no_other_group_and_a_resumed_run_goes_on_with_it()
     for seed in range(20 * settings().max_examples):
         program = Program(f"resumed{seed}")
         draw = program.draw
-        at, rate = draw.randint(0, 12), draw.choice([program.rates[-1], draw.lr()])
+        at = draw.randint(0, 12)
+        rate = draw.choice([program.rates[-1], draw.lr()])
         alone, whole, resumed = (program.stepped(at) for _ in range(3))
         for scheduler in (whole, resumed):
             scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate})

@@ -262,9 +262,11 @@ def test_a_late_group_changes_no_other_group_and_has_the_values_of_an_early_one_
         draw = Draw(f"accelerated{seed}")
         kind = draw.choice([*CLASSES])
         options = {key: value(draw) for key, value in CLASSES[kind].items()}
-        rates, late = [draw.lr() for _ in range(draw.randint(1, 3))], draw.lr()
+        rates = [draw.lr() for _ in range(draw.randint(1, 3))]
+        late = draw.lr()
         new = partial(built, kind, options, draw.choice(OPTIMIZERS), draw.randint(0, 1))
-        early, scheduler = new([*rates, late]), new(rates)
+        early = new([*rates, late])
+        scheduler = new(rates)
         at = draw.randint(0, 9)
         for _ in range(at):
             early.step()
@@ -286,7 +288,8 @@ def kinds(m):
         """A class that never calls the constructor."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.param_group_field = optimizer, "lr"
+            self.optimizer = optimizer
+            self.param_group_field = "lr"
 
         def get_updated_values(self, num_updates):
             return 0.1 * 0.5**num_updates
@@ -302,7 +305,9 @@ def kinds(m):
         """A class that counts and writes on its own and contains its own containers."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.updates, self.seen = optimizer, 0, defaultdict(list)
+            self.optimizer = optimizer
+            self.updates = 0
+            self.seen = defaultdict(list)
 
         def get_updated_values(self, num_updates):
             return None
@@ -324,7 +329,8 @@ def kinds(m):
     return type("Kinds", (), {kind.__name__: kind for kind in actual})
 
 
-ON_LIBRARY, ON_DROP_IN = kinds(original), kinds(drop_in)
+ON_LIBRARY = kinds(original)
+ON_DROP_IN = kinds(drop_in)
 
 
 def run_of_pytorch_accelerated_subclasses(kind, steps):
@@ -337,10 +343,8 @@ def run_of_pytorch_accelerated_subclasses(kind, steps):
 
 @pytest.mark.parametrize("name", ["NeverBuilt", "OwnBases", "StepsItself"])
 def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_library(name):
-    of_library, scheduler = (
-        run_of_pytorch_accelerated_subclasses(getattr(ON_LIBRARY, name), 3),
-        run_of_pytorch_accelerated_subclasses(getattr(ON_DROP_IN, name), 3),
-    )
+    of_library = run_of_pytorch_accelerated_subclasses(getattr(ON_LIBRARY, name), 3)
+    scheduler = run_of_pytorch_accelerated_subclasses(getattr(ON_DROP_IN, name), 3)
 
     assert scheduler.optimizer.param_groups[0]["lr"] == of_library.optimizer.param_groups[0]["lr"]
     assert of_library.state_dict().items() <= scheduler.state_dict().items()

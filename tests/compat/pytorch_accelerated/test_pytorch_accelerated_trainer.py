@@ -60,7 +60,8 @@ def test_accumulated_batches_are_one_update() -> None:
 
 
 def test_placeholders_calculate_inside_the_trainer() -> None:
-    epochs, batches = TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
+    epochs = TrainerPlaceholderValues.NUM_EPOCHS
+    batches = TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
     scheduler = type("Documented", (WSDLrScheduler,), {"first_update": 1})
     create = partial(scheduler, total_steps=(epochs + 1 - 1) * batches, num_warmup_steps=batches // 2, lr_min=0.1)
 

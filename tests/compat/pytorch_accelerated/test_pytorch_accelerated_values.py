@@ -291,7 +291,8 @@ def test_the_printed_loops_train(kind: type) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     loss_func = torch.nn.functional.mse_loss
     train_dataloader = [(torch.ones(2, 1), torch.zeros(2, 1))] * 3
-    num_epochs, num_update_steps_per_epoch = 2, len(train_dataloader)
+    num_epochs = 2
+    num_update_steps_per_epoch = len(train_dataloader)
     scheduler = type("Decaying", (Inverse, kind), {"first_update": 1})(optimizer)
     lrs = []
 
@@ -330,7 +331,8 @@ def test_the_printed_loops_train(kind: type) -> None:
 @pytest.mark.parametrize("optimizer_first", [True, False])
 @pytest.mark.parametrize("saved_after", [0, 150, 201, 450])
 def test_a_milestone_run_resumes_in_any_order(saved_after: int, optimizer_first: bool) -> None:
-    whole, part = MilestoneLrScheduler(documented_optimizer()), MilestoneLrScheduler(documented_optimizer())
+    whole = MilestoneLrScheduler(documented_optimizer())
+    part = MilestoneLrScheduler(documented_optimizer())
     expected = used(whole, 600)[saved_after:]
     used(part, saved_after)
     buffer = io.BytesIO()

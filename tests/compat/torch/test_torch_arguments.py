@@ -31,7 +31,8 @@ def without_momentum():
 
 
 def two_optimizers(m, kind):
-    one, other = sgd(), sgd()
+    one = sgd()
+    other = sgd()
     members = [m.StepLR(one, 3), m.StepLR(other, 3)]
     return m.SequentialLR(one, members, [2]) if kind == "sequence" else m.ChainedScheduler(members, optimizer=one)
 
@@ -156,7 +157,8 @@ def without_addresses(text):
 @table("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
-    expected, actual = error_of(ERRORS[name], TORCH), error_of(ERRORS[name], DROP_IN)
+    expected = error_of(ERRORS[name], TORCH)
+    actual = error_of(ERRORS[name], DROP_IN)
 
     assert isinstance(actual, type(expected))
     first_line = without_addresses(message_of(expected)).splitlines()[0:1] or [""]
@@ -406,6 +408,7 @@ def test_an_infinite_length_behaves_as_in_torch(name, option, length):
     ],
 )
 def test_numbers_of_every_type_are_accepted_as_in_torch(name, options):
-    actual, expected = rates_of_a_run(drop_in, name, options), rates_of_a_run(lr_scheduler, name, options)
+    actual = rates_of_a_run(drop_in, name, options)
+    expected = rates_of_a_run(lr_scheduler, name, options)
 
     assert np.allclose(actual, expected, rtol=1e-12, atol=1e-16)

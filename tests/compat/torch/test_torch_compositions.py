@@ -117,7 +117,9 @@ class Direct(TORCH.LRScheduler):
     """A user's scheduler that writes the groups in its own step, and has neither bases nor a last value."""
 
     def __init__(self, optimizer):
-        self.optimizer, self.last_epoch, self._step_count = optimizer, 0, 1
+        self.optimizer = optimizer
+        self.last_epoch = 0
+        self._step_count = 1
 
     def step(self):
         self.last_epoch += 1
@@ -189,7 +191,8 @@ def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_la
             rates += rates_of(optimizer)
         return rates
 
-    with_zero, without = rates(lambda o: DROP_IN.CosineAnnealingLR(o, 1)), rates(lambda o: DROP_IN.ConstantLR(o, 1.0))
+    with_zero = rates(lambda o: DROP_IN.CosineAnnealingLR(o, 1))
+    without = rates(lambda o: DROP_IN.ConstantLR(o, 1.0))
 
     assert with_zero[0] == 0
     assert with_zero[1:] == pytest.approx(without[1:])

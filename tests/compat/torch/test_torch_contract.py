@@ -87,7 +87,8 @@ def test_anything_but_an_optimizer_is_a_type_error(name):
 def test_the_state_is_plain_data(name):
     scheduler = built(drop_in, name, optimizer(torch.tensor(1.0), groups=2))
     step(scheduler)
-    state, file = scheduler.state_dict(), io.BytesIO()
+    state = scheduler.state_dict()
+    file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
 
@@ -240,7 +241,8 @@ def test_a_method_that_is_deleted_from_a_class_no_longer_hides_the_momenta_of_a_
 
     loaded.load_state_dict(saved.state_dict())
 
-    (group,), (expected,) = loaded.optimizer.param_groups, saved.optimizer.param_groups
+    (group,) = loaded.optimizer.param_groups
+    (expected,) = saved.optimizer.param_groups
     assert group["momentum"] == pytest.approx(expected["momentum"])
     assert group["momentum"] != 0.9
 
@@ -277,7 +279,8 @@ def stepped(scheduler, count):
 
 def rates_before(scheduler, count, writes=None):
     """Return the first lr before each step, at which `writes` may replace it."""
-    rates, optimizer = [], scheduler.optimizer
+    rates = []
+    optimizer = scheduler.optimizer
     for step in range(count):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.param_groups[0]["lr"] = (writes or {}).get(step, rates[-1])
@@ -303,7 +306,8 @@ def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
 def test_the_annealing_functions_of_a_cycle_are_those_of_torch():
     for name in ("_annealing_cos", "_annealing_linear"):
         for given in ((0.1, 0.7, 0.0), (0.1, 0.7, 0.3), (0.7, 0.1, 1.0)):
-            actual, expected = getattr(drop_in.OneCycleLR, name), getattr(original.OneCycleLR, name)
+            actual = getattr(drop_in.OneCycleLR, name)
+            expected = getattr(original.OneCycleLR, name)
             assert actual(*given) == pytest.approx(expected(*given), rel=1e-15)
 
 

@@ -52,7 +52,8 @@ def a_scheduler_may_be_built_after_the_optimizer_is_loaded(m):
     first = one()
     s1 = m.LinearLR(first, 0.25, 1, 8)
     whole = record(first, s1, 5)
-    state, kept = copy.deepcopy(first.state_dict()), copy.deepcopy(s1.state_dict())
+    state = copy.deepcopy(first.state_dict())
+    kept = copy.deepcopy(s1.state_dict())
     whole += record(first, s1, 7)
     second = one()
     second.load_state_dict(state)
@@ -98,11 +99,13 @@ def warm_restarts_find_the_cycle_exactly(m):
         for mult in range(2, 8):
             optimizer = one()
             s = m.CosineAnnealingWarmRestarts(optimizer, first, mult)
-            begin, size = 0, first
+            begin = 0
+            size = first
             while begin < 1500:
                 quiet_step(s, begin)
                 actual += rates_of(optimizer)
-                begin, size = begin + size, size * mult
+                begin = begin + size
+                size = size * mult
     assert set(actual) == {1.0}
 
 
@@ -292,7 +295,8 @@ def groups_that_share_a_tensor_get_their_own(m):
 
 @row(19)
 def a_tensor_in_betas_is_filled_in_place(m):
-    o, floats = optimizer_with([1.0, 0.5], torch.optim.Adam), optimizer_with([1.0, 0.5], torch.optim.Adam)
+    o = optimizer_with([1.0, 0.5], torch.optim.Adam)
+    floats = optimizer_with([1.0, 0.5], torch.optim.Adam)
     for group in o.param_groups:
         group["lr"] = torch.tensor(group["lr"])
         group["betas"] = tuple(torch.tensor(beta) for beta in group["betas"])

@@ -146,7 +146,9 @@ def test_a_simulation_with_the_lr_as_metric_reduces_on_plateaus():
 
 @pytest.mark.filterwarnings("ignore")
 def test_plot_cosine_aneal_as_printed():
-    model, initial_lr, total_step = nn.Linear(1, 1), 1.0, 100
+    model = nn.Linear(1, 1)
+    initial_lr = 1.0
+    total_step = 100
     optim = torch.optim.Adam([{"params": model.parameters(), "initial_lr": initial_lr}], lr=initial_lr)
     scheduler = CosineAnnealingLR(optim, T_max=40, eta_min=0.2)
     lrs = get_lr_scheduler(optim, scheduler, total_step)

@@ -67,7 +67,11 @@ class Run:
     """A scheduler and its optimizer, which operations replace."""
 
     def __init__(self, module: Any, name: str, build: Any, options: dict[str, Any], own: bool = False) -> None:
-        self.module, self.name, self.build, self.options, self.own = module, name, build, options, own
+        self.module = module
+        self.name = name
+        self.build = build
+        self.options = options
+        self.own = own
         self.begin()
 
     def begin(self) -> None:
@@ -88,7 +92,9 @@ class Run:
 
     def do(self, operation: tuple[Any, ...]) -> list[float]:
         """Run one operation, and return its result."""
-        scheduler, groups, said = self.scheduler, self.optimizer.param_groups, []
+        scheduler = self.scheduler
+        groups = self.optimizer.param_groups
+        said = []
         match operation:
             case ("step", metric):
                 self.optimizer.step()
@@ -153,7 +159,8 @@ def differences(actual: Run, expected: Run) -> dict[str, Any]:
     }
     state = actual.scheduler.state_dict()
     for key in expected.attributes:
-        value, held = getattr(expected.scheduler, key), getattr(actual.scheduler, key, None)
+        value = getattr(expected.scheduler, key)
+        held = getattr(actual.scheduler, key, None)
         is_row = isinstance(value, list) and all(isinstance(element, (int, float)) for element in value)
         if (is_row or isinstance(value, (int, float, str))) and (key not in state or not same(held, value)):
             found[key] = held, value
@@ -163,7 +170,9 @@ def differences(actual: Run, expected: Run) -> dict[str, Any]:
 def generated(name: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{seed}")
-    draw.groups, kind, tensors = draw.randint(1, 3), draw.choice(OPTIMIZERS), draw.random() < 0.2
+    draw.groups = draw.randint(1, 3)
+    kind = draw.choice(OPTIMIZERS)
+    tensors = draw.random() < 0.2
     lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
 
     def build() -> Any:
@@ -192,7 +201,8 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
             if name == "CosineAnnealingLR" and operation[0] == "get_lr" and actual.scheduler.last_epoch == 0:
                 continue  # row 40
             if operation == ("exchange",):
-                values, from_torch = actual.states(), of_torch.states()
+                values = actual.states()
+                from_torch = of_torch.states()
                 run(partial(actual.load, *from_torch))
                 run(partial(of_torch.load, *values))
             else:

@@ -63,8 +63,10 @@ def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, writ
         scheduler = case.build(DROP_IN, optimizer)
         return DROP_IN.ChainedScheduler([DROP_IN.ConstantLR(optimizer, 0.3, 4), scheduler]) if is_chained else scheduler
 
-    first, second = optimizer_with(bases), optimizer_with(bases)
-    left, resumed = build(first), build(second)
+    first = optimizer_with(bases)
+    second = optimizer_with(bases)
+    left = build(first)
+    resumed = build(second)
     stepped(left, first, at, written)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     resumed.load_state_dict(copy.deepcopy(left.state_dict()))
@@ -111,8 +113,10 @@ def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
 
 @given(cases | plateau, lrs, writes, st.integers(0, 12))
 def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, at):
-    first, second = optimizer_with(bases), optimizer_with(bases)
-    expected, actual = case.build(TORCH, first), case.build(DROP_IN, second)
+    first = optimizer_with(bases)
+    second = optimizer_with(bases)
+    expected = case.build(TORCH, first)
+    actual = case.build(DROP_IN, second)
     for t in range(at):
         quiet_step(expected, *([1.0] if case.name == "ReduceLROnPlateau" else []))
         if t in written and t + 1 < at:  # a step follows, so that its value is the last one
@@ -177,11 +181,9 @@ def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_opt
 
 def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
-    here, there, again = (
-        DROP_IN.ExponentialLR(first, 0.9),
-        TORCH.ExponentialLR(between, 0.9),
-        DROP_IN.ExponentialLR(last, 0.9),
-    )
+    here = DROP_IN.ExponentialLR(first, 0.9)
+    there = TORCH.ExponentialLR(between, 0.9)
+    again = DROP_IN.ExponentialLR(last, 0.9)
     stepped(here, first, 3)
     between.load_state_dict(first.state_dict())
     there.load_state_dict(here.state_dict())
@@ -352,5 +354,6 @@ def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(
 
     actual.load_state_dict(of_torch.state_dict())
 
-    (found,), (expected,) = actual.optimizer.param_groups, of_torch.optimizer.param_groups
+    (found,) = actual.optimizer.param_groups
+    (expected,) = of_torch.optimizer.param_groups
     assert (found["lr"], found["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))

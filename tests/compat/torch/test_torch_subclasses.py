@@ -31,8 +31,14 @@ def kinds(m):
         """Cycles with a warmup that `step` writes into the groups; the base class never writes."""
 
         def __init__(self, optimizer, first=8, warm=2, low=0.001, gamma=0.5, last_epoch=-1):
-            self.first, self.warm, self.low, self.gamma = first, warm, low, gamma
-            self.cycle, self.at, self.length, self.high = 0, last_epoch, first, 0.1
+            self.first = first
+            self.warm = warm
+            self.low = low
+            self.gamma = gamma
+            self.cycle = 0
+            self.at = last_epoch
+            self.length = first
+            self.high = 0.1
             super().__init__(optimizer, last_epoch)
             self.base_lrs = []
             for group in optimizer.param_groups:
@@ -50,7 +56,8 @@ def kinds(m):
         def step(self, epoch=None):
             self.at += 1
             if self.at >= self.length:
-                self.cycle, self.at = self.cycle + 1, 0
+                self.cycle = self.cycle + 1
+                self.at = 0
                 self.high = 0.1 * self.gamma**self.cycle
             self.last_epoch = self.last_epoch + 1 if epoch is None else math.floor(epoch)
             for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
@@ -60,7 +67,10 @@ def kinds(m):
         """A class that never calls the constructor of the base class."""
 
         def __init__(self, optimizer, peak=0.1):
-            self.optimizer, self.peak, self.updates, self.lr = optimizer, peak, 0, 0.0
+            self.optimizer = optimizer
+            self.peak = peak
+            self.updates = 0
+            self.lr = 0.0
 
         def step(self, *args):
             self.updates += 1
@@ -75,7 +85,8 @@ def kinds(m):
         """A class that contains arrays and writes NumPy numbers."""
 
         def __init__(self, optimizer, peaks=(0.1, 0.05)):
-            self.peaks, self.current = np.array(peaks), 0
+            self.peaks = np.array(peaks)
+            self.current = 0
             self.rise = self.peaks / 10
             self.lr = np.zeros(len(peaks))
             super().__init__(optimizer)
@@ -200,7 +211,8 @@ def kinds(m):
             end = self._schedule_phases[0]["end_step"]
             if self.last_epoch > end:
                 return super().get_lr()
-            before, self.last_epoch = self.last_epoch, int(end + 1)
+            before = self.last_epoch
+            self.last_epoch = int(end + 1)
             row = super().get_lr()
             self.last_epoch = before
             return row
@@ -240,7 +252,8 @@ def kinds(m):
         """A class that builds its function from its own arguments."""
 
         def __init__(self, optimizer, warm=5, total=30, last_epoch=-1):
-            self.warm, self.total = warm, total
+            self.warm = warm
+            self.total = total
             super().__init__(optimizer, self.factor, last_epoch)
 
         def factor(self, t):
@@ -251,7 +264,8 @@ def kinds(m):
 
         def __init__(self, optimizer, after=None, ramp=5):
             self.after = m.StepLR(optimizer, 4, 0.5) if after is None else after
-            self.ramp, self.finished = ramp, False
+            self.ramp = ramp
+            self.finished = False
             super().__init__(optimizer)
 
         def get_lr(self):
@@ -305,7 +319,8 @@ TORCH._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
 TORCH._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
 TORCH._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
 TORCH._LRScheduler = torch.optim.lr_scheduler._LRScheduler
-ON_TORCH, ON_DROP_INS = kinds(TORCH), kinds(DROP_IN)
+ON_TORCH = kinds(TORCH)
+ON_DROP_INS = kinds(DROP_IN)
 NAMES = list(vars(ON_TORCH))
 each = pytest.mark.parametrize("name", NAMES)
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -38,7 +38,8 @@ def run(module, case, bases, written, kind=torch.optim.SGD, reload_at=()):
     rows = []
     for t in range(STEPS):
         if t in reload_at:
-            kept, state = scheduler.state_dict(), optimizer.state_dict()
+            kept = scheduler.state_dict()
+            state = optimizer.state_dict()
             optimizer = optimizer_with(bases, kind)
             if reload_at[t] == "optimizer first":
                 optimizer.load_state_dict(state)
@@ -296,7 +297,8 @@ def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_va
         members = [DROP_IN.ExponentialLR(optimizer, 0.5), DROP_IN.SWALR(optimizer, 0.05, anneal_epochs=4)]
         return DROP_IN.SequentialLR(optimizer, members, [2], last_epoch=last_epoch)
 
-    whole, resumed = optimizer_of(1.0), optimizer_of(1.0)
+    whole = optimizer_of(1.0)
+    resumed = optimizer_of(1.0)
     scheduler = built(whole, -1)
     for _ in range(4):
         whole.step()

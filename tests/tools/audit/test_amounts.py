@@ -192,7 +192,9 @@ def test_a_selector_that_no_group_of_the_log_has_is_refused_as_before(tmp_path):
 
 pytestmark = pytest.mark.package("show")
 PLAN_OF_TEN_EPOCHS = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", total="10 epochs")
-EPOCH, TOTAL, BASES_OF_TWO = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
+EPOCH = 20
+TOTAL = 200
+BASES_OF_TWO = {"lr": 0.1, "weight_decay": 0.04}
 NOW = np.arange(TOTAL)
 RESOLVED = PLAN_OF_TEN_EPOCHS.resolve(steps_per_epoch=EPOCH)
 

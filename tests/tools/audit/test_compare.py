@@ -321,7 +321,8 @@ def test_the_base_of_a_log_is_fitted_to_it(plan, form):
 
 @table("scale", [1e-14, 1e13])
 def test_a_plan_in_other_units_has_a_base_in_those_units(scale):
-    plan, base = f"({AFFINE[0]}) * {scale!r}", 0.0312 / scale
+    plan = f"({AFFINE[0]}) * {scale!r}"
+    base = 0.0312 / scale
 
     report = audited(plan, column(ROWS[0], planned(plan, ROWS[0], base)))
 

@@ -25,7 +25,8 @@ from support.spread import spread
 from support.tables import table
 
 FILE = Path(__file__).with_name("reports.yaml")
-TOTAL, EPOCH = 300, 10
+TOTAL = 300
+EPOCH = 10
 PLANS = (
     "warmup(10) >> cosine(to=0.1)",
     'warmup("5%") >> linear(to=0.2)',
@@ -69,7 +70,8 @@ SINGLE = 6e-8  # of rounding to float32
 
 def is_written(planned: float, text: str, form: str) -> bool:
     """Return whether a program writes the planned value as this text; "" for all digits."""
-    logged, single = float(text), float(np.float32(planned))
+    logged = float(text)
+    single = float(np.float32(planned))
     if min(abs(logged - planned), abs(logged - single)) <= CLOSE * abs(planned):
         return True
     near = (planned * (1 + sign * part) for part in (CLOSE, SINGLE) for sign in (-1, 0, 1))
@@ -163,7 +165,8 @@ def few_values(seed: int) -> tuple[str, float, Any]:
         f"multistep([30, 60], {gamma})", f"step(30, {gamma})", f"every(linear(to={gamma}), 30)", "every(cosine(), 30)",
         f"constant(1, 30) >> constant({gamma})", "cosine()", "exponential(0.9999)", "inverse_sqrt(5)",
     ]))  # fmt: skip
-    base, many = float(draw.choice([0.1, 0.05, 0.0312, 0.6789, 3e-4, 2.5e-4])), seed % 3 + 1
+    base = float(draw.choice([0.1, 0.05, 0.0312, 0.6789, 3e-4, 2.5e-4]))
+    many = seed % 3 + 1
     if plan in ("cosine()", "exponential(0.9999)", "inverse_sqrt(5)"):
         t = int(draw.choice([0, 0, 50, 120])) + np.arange(many)
     else:
@@ -277,11 +280,14 @@ class GeneratedLog:
 def generated_log(seed: int) -> GeneratedLog:
     """Draw a plan, a cause, rows and a base in one of the formats."""
     draw = np.random.default_rng(seed)
-    plan, form = str(draw.choice(PLANS)), ALL[seed % len(ALL)]
+    plan = str(draw.choice(PLANS))
+    form = ALL[seed % len(ALL)]
     cause = str(draw.choice(list(CAUSES)))
-    base, factor = float(draw.choice([0.5, 0.1, 0.3456, 0.02, 3e-4])), float(draw.choice([0.5, 1.01, 1.7, 10]))
+    base = float(draw.choice([0.5, 0.1, 0.3456, 0.02, 3e-4]))
+    factor = float(draw.choice([0.5, 1.01, 1.7, 10]))
     known = base if cause == "another base" or draw.random() < 0.5 else None
-    t, at = np.arange(0, int(draw.choice([200, 300])), int(draw.choice([1, 1, 5, 10]))), int(draw.integers(20, 150))
+    t = np.arange(0, int(draw.choice([200, 300])), int(draw.choice([1, 1, 5, 10])))
+    at = int(draw.integers(20, 150))
     total = int(draw.choice([150, 270, 303, 357, 600])) if cause == "another total" else TOTAL
     times = CAUSES[cause][1](t, at)
     values = schedule_of(plan, total)(times, base=base * factor if cause == "another base" else base)
@@ -327,22 +333,31 @@ def place_of(key: str) -> tuple[str, Any]:
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a described or a generated log, and the facts of the log."""
-    kept, facts, known = {key: one for key, one in question.items() if key not in ANSWERS}, {}, {}
-    fields, amount = ["lr"], AmountColumn()
+    kept = {key: one for key, one in question.items() if key not in ANSWERS}
+    facts = {}
+    known = {}
+    fields = ["lr"]
+    amount = AmountColumn()
     if "values" in question:
-        text, plan, facts, known = table_of(kept), kept["plan"], kept.get("facts", {}), kept.get("known", {})
+        text = table_of(kept)
+        plan = kept["plan"]
+        facts = kept.get("facts", {})
+        known = kept.get("known", {})
         fields = kept.get("fields", [*plan, *(name for name in kept["values"] if "[" not in name)])
         amount = AmountColumn(plan.get("clock"))
     elif "few" in question:
         seed = question["few"]
         plan, base, t = few_values(seed)
-        form, factor = ALL[seed % len(ALL)], (1.0, 1.0, 1.01, 2.0)[seed % 4]
-        kept, known = {"few": seed, "log": f"{plan} {form} {factor}"}, {} if seed % 2 else {"lr": base}
+        form = ALL[seed % len(ALL)]
+        factor = (1.0, 1.0, 1.01, 2.0)[seed % 4]
+        kept = {"few": seed, "log": f"{plan} {form} {factor}"}
+        known = {} if seed % 2 else {"lr": base}
         values = schedule_of(plan)(t, base=base * factor).tolist()
         text = "step,lr\n" + "".join(f"{n},{written(value, form)}\n" for n, value in zip(t, values, strict=True))
     else:
         log = generated_log(question["seed"])
-        plan, known = log.plan, {} if log.known is None else {"lr": log.known}
+        plan = log.plan
+        known = {} if log.known is None else {"lr": log.known}
         kept = {"seed": question["seed"], "log": f"{plan} {log.form} {log.cause}"}
         text = "step,lr\n" + "".join(f"{n},{value}\n" for n, value in zip(log.t, log.texts, strict=True))
     planned = ps.Plan(**plan) if isinstance(plan, dict) else ps.Plan(lr=plan)

@@ -63,7 +63,8 @@ class Stop(Exception):
 @pytest.fixture(scope="module")
 def first_part(example, tmp_path_factory):
     """The folder of a run that was stopped after 30 of 45 updates, for copies."""
-    folder, save = tmp_path_factory.mktemp("stopped"), example["checkpoint"].save
+    folder = tmp_path_factory.mktemp("stopped")
+    save = example["checkpoint"].save
     plan = folder / "plan.yaml"
     plan.write_text(PLAN)
 

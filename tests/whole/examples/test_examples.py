@@ -32,7 +32,8 @@ from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 TRAIN = ROOT / "examples" / "cluster" / "train.py"
 
 
-BATCH, SAMPLES = 32, 3000  # of the script
+BATCH = 32
+SAMPLES = 3000  # of the script
 
 
 PLAN = ps.Plan(
@@ -113,7 +114,8 @@ def test_the_plan_files_equal_the_run_before_their_branch(ran):
     for at in (400, 600, 800):
         branch = ps.load(ran[1] / f"at-{at}.yaml")
         assert branch == trunk.cooldown(at, 100)
-        values, planned = ps.trace(branch, groups), ps.trace(trunk, groups)
+        values = ps.trace(branch, groups)
+        planned = ps.trace(trunk, groups)
         assert values["lr"][:at].tobytes() == planned["lr"][:at].tobytes()
         assert values["weight_decay"].tobytes() == planned["weight_decay"][: at + 100].tobytes()
         assert values["lr"][-1] == pytest.approx(0.02 / 100)
@@ -174,7 +176,8 @@ def test_a_killed_run_of_muon_and_adamw_goes_on_exactly(number, tmp_path):
     assert logs[0] == logs[1]
     states = [torch.load(tmp_path / name / "checkpoint.pt")["model"] for name in ("whole", "killed")]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    plan, steps = ps.load(MUON.with_name("plan.yaml")), len(logs[0].splitlines()) // 4
+    plan = ps.load(MUON.with_name("plan.yaml"))
+    steps = len(logs[0].splitlines()) // 4
     log = read_log(tmp_path / "whole" / "values.jsonl", ["lr", "weight_decay", "momentum"])
     assert compare_with_plan(log, plan, steps_per_epoch=steps).first is None
     assert set(json.loads(logs[0].splitlines()[0])) >= {"lr/muon", "momentum/muon", "lr/adamw/head"}
@@ -243,7 +246,9 @@ def last_state(folder):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", spread([1, 2, 3], 1))
 def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_path):
-    draw, moved, copied = random.Random(seed), tmp_path / "moved", tmp_path / "copied"
+    draw = random.Random(seed)
+    moved = tmp_path / "moved"
+    copied = tmp_path / "copied"
     moved.mkdir()
     for processes in (4, 2, 3):
         killed(processes, moved, draw.randint(10, 30))
@@ -269,7 +274,8 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
     assert len(set(seen)) == len(seen)
 
     assert ended(4, copied) < resumed  # the same processes, without the last kill
-    (name, states), (same, others) = last_state(moved), last_state(copied)
+    name, states = last_state(moved)
+    same, others = last_state(copied)
     assert name == same
     torch.testing.assert_close(states["model"], others["model"], rtol=0, atol=0)
     torch.testing.assert_close(states["optimizer"]["state"], others["optimizer"]["state"], rtol=0, atol=0)

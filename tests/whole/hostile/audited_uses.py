@@ -35,14 +35,16 @@ class Watch:
     """
 
     def __init__(self, folder: Path, written: Path) -> None:
-        self.folder, self.written = str(folder), str(written)
+        self.folder = str(folder)
+        self.written = str(written)
         self.use: str | None = None
         self.violations: dict[str, str] = {}
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.use is None:
             return
-        use, self.use = self.use, None  # events of the hook itself are ignored
+        use = self.use
+        self.use = None  # events of the hook itself are ignored
         try:
             message = self._violation(event, arguments)
             if message is not None:
@@ -134,7 +136,8 @@ _NETWORK = ("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "ssl.")
 def violations_in(folder: Path, every: int, generated: int, seed: int) -> dict[str, Any]:
     """Use every command and function on the inputs. Return what the hook saw."""
     folder.mkdir()
-    inputs, written = folder / "inputs", folder / "written"
+    inputs = folder / "inputs"
+    written = folder / "written"
     written.mkdir()
     paths = write_inputs(inputs, generated, seed)
     os.chdir(inputs)
@@ -164,7 +167,8 @@ def violations_in(folder: Path, every: int, generated: int, seed: int) -> dict[s
 def _watched(watch: Watch, use: str, call: Callable[[], str]) -> None:
     """Use an input, and report what the hook, the error or the shown text reveals."""
     watch.use = use
-    text, messages = "", []
+    text = ""
+    messages = []
     try:
         with warnings.catch_warnings(record=True) as messages:
             warnings.simplefilter("always")

@@ -18,8 +18,10 @@ from support.tables import table
 from support.work import steps_of, work_of
 
 Text = Callable[[int], str]
-MOST_CALLS, MOST_MEGABYTES = 15_000_000, 500
-SIZE, LINE = 990_000, 9_900
+MOST_CALLS = 15_000_000
+MOST_MEGABYTES = 500
+SIZE = 990_000
+LINE = 9_900
 """The characters of a large file, and of a long line."""
 
 

@@ -194,7 +194,8 @@ def test_many_fields_are_one_plan(folder: Path) -> None:
 
 
 def test_a_changed_log_is_compared_row_by_row(folder: Path) -> None:
-    rows, doubled = rows_of_log(), [row for row in rows_of_log() for _ in range(2)]
+    rows = rows_of_log()
+    doubled = [row for row in rows_of_log() for _ in range(2)]
     rows[7]["groups"][0]["lr"] = float("nan")
 
     for changed, said in ((doubled, "160 of 160"), (rows, "79 of 80")):
@@ -211,11 +212,9 @@ def test_another_separator_and_a_byte_order_mark_are_read(folder: Path, name: st
 # ---------------------------------------------------------------- commands
 
 COMMANDS = tuple(sorted(main.list_commands(click.Context(main))))
-ODD_NAME, RED_NAME, RED_LOG = (
-    "odd\x1b[31m\udcff.yaml",
-    "a\x1b]0;title\x07\x9b31m\u202ered.yaml",
-    "a\x1b[31m\x9b31mlog.jsonl",
-)
+ODD_NAME = "odd\x1b[31m\udcff.yaml"
+RED_NAME = "a\x1b]0;title\x07\x9b31m\u202ered.yaml"
+RED_LOG = "a\x1b[31m\x9b31mlog.jsonl"
 MORE_FILES = {
     "wrong.py": "param_scheduler = dict(type='StepLR', step_size=10**400)\nraise OSError('odd')\n",
     "strange.yaml": 'total: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: constant(0.5)}}\n',

@@ -29,7 +29,9 @@ class Case:
     """An input, and the values that uses derive from it."""
 
     def __init__(self, path: Path, written: Path) -> None:
-        self.path, self.written, self.name = path, written, str(path)
+        self.path = path
+        self.written = written
+        self.name = str(path)
         self._plan: Any = None
 
     @property

@@ -50,7 +50,8 @@ class Story:
     """A run, and what is found after each action."""
 
     def __init__(self, question: dict[str, Any], folder: Path) -> None:
-        self.question, self.file = question, folder / "plan.yaml"
+        self.question = question
+        self.file = folder / "plan.yaml"
         self.scheduler: Any = None
         self.written: list[float] = []
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}

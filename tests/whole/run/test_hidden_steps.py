@@ -42,7 +42,8 @@ def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(kind, ten
     optimizer = KINDS[kind](model, torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
     train(model, optimizer, updates)
-    before, values = weights(model), scheduler._values()
+    before = weights(model)
+    values = scheduler._values()
 
     saved = get_optimizer_state_dict(model, optimizer)
     set_optimizer_state_dict(model, optimizer, saved)
@@ -57,7 +58,8 @@ def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(kind, ten
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_group_added_just_before_a_dcp_save_keeps_its_base(kind):
-    model, late = model_with_a_frozen_part(), torch.nn.Linear(2, 2)
+    model = model_with_a_frozen_part()
+    late = torch.nn.Linear(2, 2)
     optimizer = KINDS[kind](model, 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
     optimizer.add_param_group({"params": list(late.parameters()), "lr": 0.5})
@@ -187,7 +189,8 @@ def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, s
 
 def counters(optimizer, plan):
     """Return the objects that count the updates of an optimizer, and functions that read them."""
-    scheduler, count = ps.Scheduler(optimizer, plan), []
+    scheduler = ps.Scheduler(optimizer, plan)
+    count = []
     watch_updates(optimizer, None, count.append)
     return {
         "optimizer": lambda: scheduler.last_epoch,

@@ -18,7 +18,8 @@ NAMELESS = ps.Plan(ps.Binding("lr", ps.constant(), groups=lambda group: True), t
 
 def changed(*plans_and_updates):
     """Run several plans in turn, each for a number of updates; return the optimizer and the last scheduler."""
-    optimizer, scheduler = probe(), None
+    optimizer = probe()
+    scheduler = None
     for plan, updates in plans_and_updates:
         scheduler = ps.Scheduler(optimizer, plan)
         run(optimizer, updates)

@@ -18,7 +18,9 @@ import paramsched as ps
 from paramsched.compat import torch as dropins
 from support.updates import planned, probe, used
 
-AT, REST, BASE = 12, 10, 0.1
+AT = 12
+REST = 10
+BASE = 0.1
 END = AT + REST
 States = tuple[dict[str, Any], Any]
 """The state of the optimizer, and that of a scheduler or None."""
@@ -58,7 +60,8 @@ def halved(t: int) -> float:
 
 def one_cycle(t: int, total: int = 40) -> float:
     """The rate of torch's OneCycleLR with its defaults and max_lr = BASE, as a multiple of BASE."""
-    up, down = 0.3 * total - 1, 0.7 * total
+    up = 0.3 * total - 1
+    down = 0.7 * total
     high, low = (1.0, 0.04) if t <= up else (4e-6, 1.0)
     part = t / up if t <= up else (t - up) / down
     return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
@@ -192,7 +195,9 @@ PLANS = {
 @pytest.mark.filterwarnings("ignore:the plan starts at update 12 with the present values")
 def test_a_plan_uses_the_values_of_the_formula_and_of_an_uninterrupted_run(name):
     row = PLANS[name]
-    (state, of_scheduler), optimizer, scheduler = row.before(), probe(lr=row.base), None
+    state, of_scheduler = row.before()
+    optimizer = probe(lr=row.base)
+    scheduler = None
     for action in row.order:
         if action == "S":
             scheduler = ps.Scheduler(optimizer, row.plan, **row.options)
@@ -258,7 +263,8 @@ def test_a_dropin_with_its_state_uses_the_values_of_the_formula(name, order, sav
 
 
 def test_layers_unfrozen_before_the_resume_continue_with_their_own_base():
-    plan, optimizer = COSINE, probe(lr=BASE)
+    plan = COSINE
+    optimizer = probe(lr=BASE)
     ps.Scheduler(optimizer, plan)
     for t in range(AT):
         if t == 5:

@@ -63,12 +63,14 @@ class Optimizer:
     """An optimizer of any groups, whose updates are counted by hand."""
 
     def __init__(self, group):
-        self.param_groups, self.state = [{"params": [], **group}], {}
+        self.param_groups = [{"params": [], **group}]
+        self.state = {}
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 20))])
 def test_right_plans_have_no_warning(seed):
-    draw, reported = random.Random(seed), {}
+    draw = random.Random(seed)
+    reported = {}
     for _ in range(150):
         kind = draw.choice([*LINES])
         line = draw.choice(LINES[kind]).format(

@@ -30,7 +30,8 @@ def adamw(**settings):
 
 @pytest.mark.parametrize(("field", "line", "update", "words"), CASES)
 def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_touched(field, line, update, words):
-    plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
+    plan = ps.Plan(ps.Binding(field, line), total=100)
+    optimizer = adamw()
     before = copy.deepcopy(optimizer.state_dict())
 
     with pytest.raises(PlanError, match=rf"{words}.* at update {update}\b") as refused:
@@ -61,7 +62,8 @@ def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_tou
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 @pytest.mark.filterwarnings("ignore:.* takes 200% of the total")
 def test_values_inside_are_accepted_with_those_after_the_end_ignored(field, line):
-    plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
+    plan = ps.Plan(ps.Binding(field, line), total=100)
+    optimizer = adamw()
 
     ps.Scheduler(optimizer, plan)
 

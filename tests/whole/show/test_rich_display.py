@@ -102,7 +102,8 @@ def test_a_scheduler_is_displayed_with_its_curves_and_the_values_of_the_next_upd
 
 
 def test_the_cell_of_a_scheduler_names_optimizers_and_at_most_eight_values():
-    one, many = [torch.nn.Parameter(torch.ones(1))], [torch.nn.Parameter(torch.ones(1)) for _ in range(9)]
+    one = [torch.nn.Parameter(torch.ones(1))]
+    many = [torch.nn.Parameter(torch.ones(1)) for _ in range(9)]
     optimizers = {"a": torch.optim.SGD(one, lr=0.1), "b": torch.optim.SGD([{"params": [p]} for p in many], lr=0.2)}
 
     cell = ps.Scheduler(optimizers, ps.Plan(lr="cosine()", total=10))._repr_mimebundle_()["text/html"]

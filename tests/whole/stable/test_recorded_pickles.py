@@ -38,7 +38,8 @@ with contextlib.suppress(ImportError):
 from support.tables import table
 
 FOLDER = Path(__file__).with_name("pickles")
-BEFORE, AFTER = 5, 9  # updates
+BEFORE = 5
+AFTER = 9  # updates
 LINES = [
     "one_cycle(peak=2.0)",
     "wsd('2%', '20%')",
@@ -143,7 +144,8 @@ def library_runs() -> dict[str, Callable[[], Run]]:
         return run
 
     def several() -> Run:
-        first, second = sgd(), sgd()
+        first = sgd()
+        second = sgd()
         return first, second, ps.Scheduler({"a": first, "b": second}, "linear()", total=16)
 
     names: dict[str, tuple[Any, ...]] = {

@@ -54,7 +54,8 @@ def lines_of_class(name: str, kind: type) -> Iterator[str]:
 
 def lines_of_module(path: str, module: Any, names: Any = None) -> Iterator[str]:
     for name in sorted(module.__all__ if names is None else names):
-        value, whole = getattr(module, name), f"{path}.{name}"
+        value = getattr(module, name)
+        whole = f"{path}.{name}"
         if inspect.ismodule(value) or name in PROVISIONAL:
             continue
         if is_error(value):
