@@ -229,7 +229,7 @@ def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> 
                 if scheduler.t == updates:
                     break
                 accelerator.backward(prepared[1](prepared[0](batch)).sum())
-                used.append([one.param_groups[0]["lr"] for one in optimizers.values()])
+                used.append([optimizer.param_groups[0]["lr"] for optimizer in optimizers.values()])
                 for optimizer in optimizers.values():
                     optimizer.step()
                     optimizer.zero_grad()

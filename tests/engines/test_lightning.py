@@ -216,9 +216,9 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
     shown = ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})
     first, second = ([row[0] for row in used] for used in (module.used, module.used_too))
     # The critic steps first in an iteration: with drive="critic" the generator's step uses the next values already.
-    at = (lambda i: i, lambda i: 2 * i + 1) if drive == "critic" else (lambda i: (i + 1) // 2, lambda i: i)
-    assert first == [shown["lr", "critic"][at[0](i)] for i in range(len(first))]
-    assert second == [shown["lr", "generator"][at[1](i)] for i in range(len(second))]
+    update_of = (lambda i: i, lambda i: 2 * i + 1) if drive == "critic" else (lambda i: (i + 1) // 2, lambda i: i)
+    assert first == [shown["lr", "critic"][update_of[0](i)] for i in range(len(first))]
+    assert second == [shown["lr", "generator"][update_of[1](i)] for i in range(len(second))]
     (scheduler,) = callback.schedulers
     assert scheduler.t == len(first if drive == "critic" else second)
     logger.save()
@@ -245,20 +245,20 @@ def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plans", [list, dict])
 def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
-    given = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
+    plan_of = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
 
     with pytest.raises(ps.errors.InvalidArgument, match="one plan drives all optimizers") as refusal:
-        PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
+        PlanCallback(plan_of if plans is dict else list(plan_of.values()))  # type: ignore[arg-type]
 
     line = refusal.value.problem.advice.removeprefix("Write ")
     written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
-    names = tuple(given) if plans is dict else ("optimizer_0", "optimizer_1")
+    names = tuple(plan_of) if plans is dict else ("optimizer_0", "optimizer_1")
     lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]
     assert (written._plan, written._names) == (ps.Plan(*lines, total=54), names)
 
 
 @table(
-    ("options", "found"),
+    ("options", "message"),
     [
         ({"observe": "batch"}, 'expected "validation" or "epoch"'),
         ({"drive": "critic"}, "the optimizers have no names"),
@@ -267,8 +267,8 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
         ({"optimizers": ("a/b", "c")}, "a name must not"),
     ],
 )
-def test_wrong_arguments_are_refused_at_construction(options: dict[str, Any], found: str) -> None:
-    with pytest.raises(ps.errors.InvalidArgument, match=found):
+def test_wrong_arguments_are_refused_at_construction(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ps.errors.InvalidArgument, match=message):
         PlanCallback(BOTH, **options)
 
 
@@ -442,7 +442,7 @@ def test_the_end_of_a_fit_reports_an_optional_line_without_a_group(strict: bool)
     with pytest.raises(ps.PlanWarning) if strict else pytest.warns(ps.PlanWarning) as actual:
         runs.fit(Late(), PlanCallback(plan, strict=strict))
 
-    reports = [str(actual.value)] if strict else [str(one.message) for one in actual]  # type: ignore[attr-defined]
+    reports = [str(actual.value)] if strict else [str(warning.message) for warning in actual]  # type: ignore[attr-defined]
     assert ["lr @ head" in report for report in reports if "PlanCallback" in report] == [True]
 
 
@@ -458,16 +458,16 @@ class Returned(Small):
         return [optimizer], [ps.Scheduler(optimizer, PLAN, total=54)]
 
 
-@pytest.mark.parametrize("kind", ["callback", "returned"])
-def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["callback", "returned"])
+def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(form: str, tmp_path: Path) -> None:
     def trainer(*callbacks: Any) -> Any:
         return runs.trainer(Case("lightning"), callbacks=list(callbacks), enable_checkpointing=True)
 
     loader = DataLoader(Numbers(), BATCH)
     saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
     trainer(saving, Stop(1)).fit(Torchs(), loader)
-    module = Small() if kind == "callback" else Returned()
-    callbacks = [PlanCallback(PLAN)] if kind == "callback" else []
+    module = Small() if form == "callback" else Returned()
+    callbacks = [PlanCallback(PLAN)] if form == "callback" else []
 
     trainer(pl.callbacks.ModelCheckpoint(tmp_path / "again"), *callbacks).fit(
         module, loader, ckpt_path=tmp_path / "epoch=0.ckpt"
@@ -489,9 +489,9 @@ def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
         )
         for rank in (0, 1)
     ]
-    said = [one.communicate(timeout=300)[1] for one in started]
+    said = [process.communicate(timeout=300)[1] for process in started]
 
-    assert [one.returncode for one in started] == [0, 0], said
+    assert [process.returncode for process in started] == [0, 0], said
     for rank in (0, 1):  # updates, samples, and the samples in a batch as the Trainer knows them
         assert json.loads((tmp_path / f"{rank}.json").read_text()) == [[8, 100, 8]] * 2
 

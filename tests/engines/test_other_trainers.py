@@ -75,11 +75,11 @@ def test_the_kl_coefficient_of_trl_follows_the_logged_kl(monkeypatch, tmp_path):
     used = []
 
     def config(beta, **options):
-        made = transformers.TrainingArguments(
+        arguments = transformers.TrainingArguments(
             **options, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no"
         )
-        made.beta = beta
-        return made
+        arguments.beta = beta
+        return arguments
 
     class GRPOTrainer(transformers.Trainer):
         def __init__(self, model, reward_funcs=None, args=None, train_dataset=None):

@@ -80,7 +80,7 @@ def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_
     with pytest.warns(UserWarning, match="entropy as planned/entropy"):
         trainer.train()
 
-    rows = [one for one in trainer.state.log_history if "learning_rate" in one]
+    rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     assert [row["planned/entropy"] for row in rows] == pytest.approx(ENTROPY[: len(rows)], rel=1e-12)
     assert {row["entropy"] for row in rows} == {7.0}
     assert all("window" in row and "planned/window" not in row for row in rows)
@@ -122,7 +122,7 @@ def test_lightning_writes_into_the_module() -> None:
     callback = PlanCallback(PLAN, write={"entropy": "entropy_coef"})
     runs.fit(module, callback, max_epochs=4, accumulate_grad_batches=2)
 
-    assert module.seen == pytest.approx([one for one in ENTROPY for _ in range(2)], rel=1e-12)
+    assert module.seen == pytest.approx([coefficient for coefficient in ENTROPY for _ in range(2)], rel=1e-12)
 
 
 def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_lightning() -> None:
@@ -168,7 +168,7 @@ class Fixed:
 
 
 @table(
-    ("write", "found"),
+    ("write", "message"),
     [
         ({"entropi": "coef"}, "'entropi' is not a target of the plan; did you mean \"entropy\"?"),
         ({"lr": "coef"}, "'lr' is not a target of the plan"),
@@ -182,7 +182,7 @@ class Fixed:
         ({"entropy": "coef", "window": "missing"}, "got None"),
     ],
 )
-def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str) -> None:
+def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, message: str) -> None:
     trainer = SimpleNamespace(coef=0.5, part=SimpleNamespace(), missing=None, flag=True, fixed=Fixed())
     before = dict(vars(trainer))
     scheduler = ps.Scheduler(probe(lr=0.1), PLAN)
@@ -190,7 +190,7 @@ def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str)
     with pytest.raises(ps.errors.InvalidArgument) as refusal:
         TargetWrites("planned", "trainer", write).begin(trainer, scheduler)
 
-    assert found in str(refusal.value)
+    assert message in str(refusal.value)
     assert vars(trainer) == before
 
 
@@ -251,9 +251,9 @@ def wrapped(optimizer: Any) -> Any:
 class SameGroups(torch.optim.SGD):
     """An engine's optimizer with the group dicts of another one."""
 
-    def __init__(self, other: Any) -> None:
+    def __init__(self, optimizer: Any) -> None:
         super().__init__([torch.zeros(1)], lr=0.1)
-        self.param_groups = other.param_groups
+        self.param_groups = optimizer.param_groups
 
 
 ATTACHED, PLANNED = of_plan(sgd())

@@ -148,7 +148,7 @@ class Program:
             case ("load",):
                 self.load(*self.states())
 
-    def found(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Return the numbers in the groups, and those that the scheduler reports."""
         rows = {
             f"{key} of group {index}": value
@@ -160,8 +160,8 @@ class Program:
 
 
 def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
-    rows = drop_in.found()
-    expected = reference.found()
+    rows = drop_in.numbers()
+    expected = reference.numbers()
     actual = {
         key: (rows.get(key), value) for key, value in expected.items() if key not in rows or not same(rows[key], value)
     }

@@ -164,11 +164,11 @@ class PlannedBatches(torch.utils.data.Sampler):
         self.size = lambda: 4
 
     def __iter__(self):
-        at = 0
+        begin = 0
         while True:
             size = int(self.size())
-            yield [index % SAMPLES for index in range(at, at + size)]
-            at += size
+            yield [index % SAMPLES for index in range(begin, begin + size)]
+            begin += size
 
     def __len__(self):
         return 100

@@ -43,8 +43,8 @@ class Accelerator:
     distributed_type = "NO"
 
     def __init__(self, model=None, optimizer=None):
-        self._models = [one for one in [model] if one]
-        self._optimizers = [one for one in [optimizer] if one]
+        self._models = [model for model in [model] if model]
+        self._optimizers = [optimizer for optimizer in [optimizer] if optimizer]
         self._schedulers = []
         self._custom_objects = []
 
@@ -256,7 +256,7 @@ def test_a_checkpoint_fits_the_objects_it_was_saved_from(tmp_path):
 
 
 def two_groups(network):
-    return torch.optim.SGD([{"params": list(part.parameters())} for part in network], lr=0.1)
+    return torch.optim.SGD([{"params": list(module.parameters())} for module in network], lr=0.1)
 
 
 def registered(accelerator):
@@ -287,10 +287,10 @@ def test_a_checkpoint_of_other_objects_is_refused(build, said, tmp_path):
 
 
 def test_formats_of_other_libraries_are_left_to_them(tmp_path):
-    other = fitted(model((2, 3)))
-    other.distributed_type = "FSDP"
+    accelerator = fitted(model((2, 3)))
+    accelerator.distributed_type = "FSDP"
 
-    require_fit(other, tmp_path, shapes_of(other))
+    require_fit(accelerator, tmp_path, shapes_of(accelerator))
 
 
 def test_each_of_several_models_and_optimizers_is_compared(tmp_path):
@@ -333,19 +333,19 @@ def process(*, main, count=1):
 def test_only_the_main_process_writes_the_files_of_the_runner(tmp_path):
     folder = saved(tmp_path)
     pointer = (tmp_path / NEWEST).read_bytes()
-    other = home(tmp_path, process(main=False))
-    part = tmp_path / ".epoch_3.part"
-    part.mkdir()
-    (part / "model.safetensors").touch()  # by the main process
+    second_process = home(tmp_path, process(main=False))
+    unfinished = tmp_path / ".epoch_3.part"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").touch()  # by the main process
 
-    other.save("epoch_3", STATE_OF_RUN, {"w": torch.ones(1)}, newest=True)
-    other.remove("epoch_2")
-    other.begin_at(None)
+    second_process.save("epoch_3", STATE_OF_RUN, {"w": torch.ones(1)}, newest=True)
+    second_process.remove("epoch_2")
+    second_process.begin_at(None)
 
     assert folder.exists()
     assert (tmp_path / NEWEST).read_bytes() == pointer
-    assert {path.name for path in part.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin", "model.safetensors"}
-    assert not (part / STATE).exists()
+    assert {path.name for path in unfinished.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin", "model.safetensors"}
+    assert not (unfinished / STATE).exists()
 
 
 def refuse():

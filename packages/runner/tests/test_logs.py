@@ -213,8 +213,8 @@ class Interrupt(Hook):
 
 
 def open_files(folder):
-    files = [one for one in gc.get_objects() if type(one) is io.TextIOWrapper and not one.closed]
-    return [one.name for one in files if str(one.name).startswith(str(folder))]
+    files = [file for file in gc.get_objects() if type(file) is io.TextIOWrapper and not file.closed]
+    return [file.name for file in files if str(file.name).startswith(str(folder))]
 
 
 def interrupted(folder, **arguments):

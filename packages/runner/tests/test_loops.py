@@ -40,8 +40,8 @@ class Recorded:
         self.val_loop = SimpleNamespace(run=self.validate)
         self.stop_at = stop_at
         settings = TrainSettings(**settings)
-        kind = IterBasedTrainLoop if settings.max_epochs is None else EpochBasedTrainLoop
-        self.train_loop = kind(self, EpochBatches(loader, ACCELERATOR), settings)
+        loop_class = IterBasedTrainLoop if settings.max_epochs is None else EpochBasedTrainLoop
+        self.train_loop = loop_class(self, EpochBatches(loader, ACCELERATOR), settings)
 
     def validate(self):
         loop = self.train_loop

@@ -48,11 +48,11 @@ def both(folder: Path, *arguments: str) -> tuple[list[int], str]:
         for rank in ("0", "1")
     ]
     try:
-        errors = [one.communicate(timeout=120)[1] for one in started]
+        errors = [process.communicate(timeout=120)[1] for process in started]
     finally:
-        for one in started:
-            one.kill()
-    return [one.wait() for one in started], "\n".join(errors)
+        for process in started:
+            process.kill()
+    return [process.wait() for process in started], "\n".join(errors)
 
 
 def facts(folder: Path) -> tuple[dict, dict]:

@@ -78,7 +78,7 @@ def test_values_and_losses_are_read_only_if_they_are_shown(is_hidden, shown, mon
     for run.iter in range(7):
         hook.after_train_iter(run, run.iter, outputs={"loss": 0.5})
 
-    assert read == [{"loss": "0.5000", "lr": str(one), "refresh": False} for one in shown]
+    assert read == [{"loss": "0.5000", "lr": str(iteration), "refresh": False} for iteration in shown]
     assert (len(updates), closed) == (7, [])
     hook.after_exception(run)
     assert closed == [1]

@@ -171,14 +171,14 @@ def test_a_kill_at_any_file_operation_keeps_a_complete_checkpoint(tmp_path, numb
         left = random.Random(number).randrange(80)
 
         def counted(call):
-            def made(*args, **kwargs):
+            def counting(*args, **kwargs):
                 nonlocal left
                 left -= 1
                 if left < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return call(*args, **kwargs)
 
-            return made
+            return counting
 
         for name in ("rename", "replace", "unlink", "mkdir", "rmdir", "truncate", "open"):
             setattr(os, name, counted(getattr(os, name)))
@@ -248,7 +248,7 @@ def test_a_new_length_alone_is_not_a_change(stopped):
 
 
 @pytest.mark.parametrize(
-    "other",
+    "schedulers",
     [
         [dict(type="StepLR", step_size=1), dict(type="LinearLR", end=4)],
         SCHEDULES["overlap"][:1],
@@ -257,12 +257,12 @@ def test_a_new_length_alone_is_not_a_change(stopped):
         "lr: cosine()",
     ],
 )
-def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, other):
+def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, schedulers):
     folder = stopped()
     before = (folder / "values.jsonl").read_text()
 
     with pytest.raises(StateError):
-        job(folder, other, resume=True)
+        job(folder, schedulers, resume=True)
 
     assert (folder / "values.jsonl").read_text() == before
 

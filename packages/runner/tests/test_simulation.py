@@ -42,14 +42,14 @@ def config_of(schedulers, optimizer="SGD", **train):
     }
 
 
-def optimizer_of(kind):
-    arguments = {name: value for name, value in OPTIMIZERS[kind].items() if name != "type"}
-    return getattr(torch.optim, kind)([torch.nn.Parameter(torch.ones(1))], **arguments)
+def optimizer_of(optimizer_name):
+    arguments = {name: value for name, value in OPTIMIZERS[optimizer_name].items() if name != "type"}
+    return getattr(torch.optim, optimizer_name)([torch.nn.Parameter(torch.ones(1))], **arguments)
 
 
-def values_of_mmengine(schedulers, kind, fields):
+def values_of_mmengine(schedulers, optimizer_name, fields):
     """Return the value of each field at each iteration, from MMEngine's classes and hook."""
-    optimizer = optimizer_of(kind)
+    optimizer = optimizer_of(optimizer_name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         runner = SimpleNamespace(param_schedulers=built_by_original(schedulers, optimizer))
@@ -67,12 +67,12 @@ def values_of_mmengine(schedulers, kind, fields):
     return columns
 
 
-def assert_as_in_mmengine(schedulers, kind):
+def assert_as_in_mmengine(schedulers, optimizer_name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        curves = simulate(config_of(schedulers, kind), steps_per_epoch=LENGTH)
+        curves = simulate(config_of(schedulers, optimizer_name), steps_per_epoch=LENGTH)
 
-    expected = values_of_mmengine(schedulers, kind, [field for field, _ in curves.keys()])
+    expected = values_of_mmengine(schedulers, optimizer_name, [field for field, _ in curves.keys()])
     for field, column in expected.items():
         largest = max(map(abs, [*column, 0.1 if field == "lr" else 1e-300]))
         assert np.abs(curves[field, 0] - column).max() <= 1e-12 * largest
@@ -81,9 +81,9 @@ def assert_as_in_mmengine(schedulers, kind):
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_generated_lists_have_the_values_of_mmengine(data):
-    kind = data.draw(st.sampled_from(sorted(OPTIMIZERS)))
-    schedulers = data.draw(st.lists(scheduler_configs(kind), min_size=1, max_size=5))
-    assert_as_in_mmengine(schedulers, kind)
+    optimizer_name = data.draw(st.sampled_from(sorted(OPTIMIZERS)))
+    schedulers = data.draw(st.lists(scheduler_configs(optimizer_name), min_size=1, max_size=5))
+    assert_as_in_mmengine(schedulers, optimizer_name)
 
 
 EACH = [
@@ -121,10 +121,10 @@ WINDOWS = [
 def test_each_class_in_each_window_has_the_values_of_mmengine(family, window, curve, arguments):
     if curve == "OneCycle" and (family == "Momentum" or window.get("begin")):
         return  # it schedules lr alone, over the whole run
-    one = {"type": curve + family, **arguments, **window}
+    scheduler = {"type": curve + family, **arguments, **window}
     if curve == "OneCycle":
-        one.pop("end", None)
-    assert_as_in_mmengine([one], "SGD")
+        scheduler.pop("end", None)
+    assert_as_in_mmengine([scheduler], "SGD")
 
 
 def test_one_dict_is_a_list_of_one():
@@ -175,8 +175,8 @@ def test_an_optimizer_without_schedulers_keeps_its_rate():
     ],
 )
 def test_a_field_starts_at_the_value_of_the_optimizer(optimizer, field, value):
-    one = {"type": "StepParamScheduler", "param_name": field, "step_size": 5}
-    scheduler = {"type": "StepMomentum", "step_size": 5} if field == "momentum" else one
+    of_field = {"type": "StepParamScheduler", "param_name": field, "step_size": 5}
+    scheduler = {"type": "StepMomentum", "step_size": 5} if field == "momentum" else of_field
     config = {**config_of(scheduler), "optim_wrapper": {"optimizer": optimizer}}
 
     assert simulate(config, steps_per_epoch=1)[field, 0][0] == value
@@ -309,10 +309,10 @@ def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, sc
     fields = [*plotted[0]]
     values = [*plotted.values()]
     groups = groups_of_mmengine(config)
-    missing = [one for one in groups if {field: one[field] for field in fields} not in values]
+    missing = [columns for columns in groups if {field: columns[field] for field in fields} not in values]
     assert missing == []
     for field in {"lr", "weight_decay"} - {*fields}:  # which is the same in all groups
-        assert len({tuple(one[field]) for one in groups}) == 1
+        assert len({tuple(columns[field]) for columns in groups}) == 1
     assert all(value not in values[:place] for place, value in enumerate(values))
 
 
@@ -348,24 +348,24 @@ def test_groups_have_the_names_of_their_keys_and_kinds(paramwise, keys):
 
 def test_a_constructor_that_needs_the_model_is_named_and_each_of_several_optimizers_has_its_own_groups():
     paramwise = {"custom_keys": {"a": {"lr_mult": 0.1}}}
-    own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": paramwise}
-    several = {"g": own, "d": {"optimizer": OPTIMIZERS["SGD"]}}
+    wrapper = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": paramwise}
+    several = {"g": wrapper, "d": {"optimizer": OPTIMIZERS["SGD"]}}
 
     with pytest.warns(UserWarning, match="LayerDecay needs the model"):
-        one = simulate(
-            {**config_of(STEP), "optim_wrapper": {**own, "constructor": "mmdet.LayerDecay"}}, steps_per_epoch=1
+        single = simulate(
+            {**config_of(STEP), "optim_wrapper": {**wrapper, "constructor": "mmdet.LayerDecay"}}, steps_per_epoch=1
         )
     with pytest.warns(UserWarning, match=r"optim_wrapper\.g\.paramwise_cfg.*exist: g/a$"):
         many = simulate({**config_of(STEP), "optim_wrapper": several}, steps_per_epoch=1)
 
-    assert [*one.keys()] == [("lr", 0)]
+    assert [*single.keys()] == [("lr", 0)]
     assert [*many.keys()] == [("lr", "g"), ("lr", "g/a"), ("lr", "d")]
     assert many["lr", "g/a"].tolist() == pytest.approx((many["lr", "g"] * 0.1).tolist(), rel=1e-15)
 
 
 def test_a_group_and_an_optimizer_of_the_same_name_have_curves_of_their_own():
-    own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"custom_keys": {"b": {"lr_mult": 0.5}}}}
-    wrapper = {"a": own, "a/b": {"optimizer": {"type": "SGD", "lr": 8.0}}}
+    with_paramwise = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"custom_keys": {"b": {"lr_mult": 0.5}}}}
+    wrapper = {"a": with_paramwise, "a/b": {"optimizer": {"type": "SGD", "lr": 8.0}}}
 
     with pytest.warns(UserWarning, match=r"exist: a/b \(2\)$"):
         curves = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=1)
@@ -379,7 +379,9 @@ class ReceivesAll:
 
     def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
         outer = [] if paramwise_cfg is None else ["optim_wrapper.paramwise_cfg"]
-        inner = [f"optim_wrapper.{name}.paramwise_cfg" for name, one in optim_wrapper_cfg.items() if len(one) > 1]
+        inner = [
+            f"optim_wrapper.{name}.paramwise_cfg" for name, wrapper in optim_wrapper_cfg.items() if len(wrapper) > 1
+        ]
         self.paths = outer + inner
 
     def __call__(self, model):
@@ -592,9 +594,9 @@ def test_a_registered_class_of_the_user_is_run():
     assert simulate(config, steps_per_epoch=1)["lr", 0] == pytest.approx([0.1, 0.05, 0.1 / 3])
 
 
-@pytest.mark.parametrize("kind", ["mmdet.StepLR", "mmengine.optim.scheduler.lr_scheduler.StepLR"])
-def test_a_class_is_found_without_its_package(kind):
-    config = config_of({**STEP, "type": kind}, max_epochs=2)
+@pytest.mark.parametrize("name", ["mmdet.StepLR", "mmengine.optim.scheduler.lr_scheduler.StepLR"])
+def test_a_class_is_found_without_its_package(name):
+    config = config_of({**STEP, "type": name}, max_epochs=2)
 
     assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05]
 

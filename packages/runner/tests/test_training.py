@@ -71,9 +71,9 @@ def plain(model, *, batches=10, epochs=2, counts=1, clip=None, lr=0.1) -> nn.Mod
     return model
 
 
-def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
-    for name, expected in other.state_dict().items():
-        assert torch.equal(one.state_dict()[name], expected), name
+def assert_same_weights(model: nn.Module, expected_model: nn.Module) -> None:
+    for name, expected in expected_model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], expected), name
 
 
 class TwoParts(nn.Module):
@@ -94,9 +94,9 @@ class TwoParts(nn.Module):
             loss = cross_entropy(self(inputs), target)
         optim_wrapper["body"].backward(loss, retain_graph=True)
         optim_wrapper["head"].backward(loss * 0)
-        for one in optim_wrapper.values():
-            one.step()
-            one.zero_grad()
+        for wrapper in optim_wrapper.values():
+            wrapper.step()
+            wrapper.zero_grad()
         return {"loss": loss.detach()}
 
 
@@ -218,8 +218,8 @@ def test_one_plan_drives_two_optimizers_by_the_names_of_their_wrappers(tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
     for name in ("body", "head"):
         used = [line["groups"][0] for line in lines if line["optimizer"] == name]
-        assert [one["lr"] for one in used] == shown["lr", name].tolist()
-        assert ["momentum" in one for one in used] == [name == "body"] * 20
+        assert [group["lr"] for group in used] == shown["lr", name].tolist()
+        assert ["momentum" in group for group in used] == [name == "body"] * 20
     assert runner.schedulers["body"] == runner.schedulers["head"]
     assert runner.schedulers["body"][0].t == 20
 
@@ -300,7 +300,7 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "plan",
     [
         {"lr": "warmup(2) >> cosine(to=0.1)"},
         {"lr": "linear(over='80 samples')", "clock": "samples"},
@@ -308,8 +308,8 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
         {"weight_decay": "0.01 * absolute(linear())"},
     ],
 )
-def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(given):
-    assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(json.dumps(given))
+def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(plan):
+    assert run(param_scheduler=plan).schedulers[""][0].plan == ps.loads(json.dumps(plan))
 
 
 def test_a_plateau_without_validation_causes_a_warning():
@@ -416,14 +416,14 @@ param_scheduler: {type: ExponentialLR, gamma: 0.5}
 }
 
 
-@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("path_type", [str, Path])
 @pytest.mark.parametrize("name", CONFIG_FILES)
-def test_a_config_file_with_a_base_trains(name, kind, tmp_path):
+def test_a_config_file_with_a_base_trains(name, path_type, tmp_path):
     (tmp_path / "base.py").write_text(BASE_OF_DIGITS)
     (tmp_path / name).write_text(CONFIG_FILES[name])
     arguments = dict(work_dir=str(tmp_path / "work"), train_dataloader=loader(3), loss=cross_entropy)
 
-    runner = Runner.from_cfg(kind(tmp_path / name), **arguments)
+    runner = Runner.from_cfg(path_type(tmp_path / name), **arguments)
     runner.train()
 
     assert runner.cfg["train_cfg"] == {"by_epoch": True, "max_epochs": 2}
@@ -433,12 +433,12 @@ def test_a_config_file_with_a_base_trains(name, kind, tmp_path):
 
 def test_a_runner_does_not_modify_its_arguments():
     model = network()
-    given = dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=dict(type="norm", max_norm=1.0))
-    before = copy.deepcopy(given)
+    wrapper = dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=dict(type="norm", max_norm=1.0))
+    before = copy.deepcopy(wrapper)
 
-    run(model, optim_wrapper=given, epochs=1)
+    run(model, optim_wrapper=wrapper, epochs=1)
 
-    assert given == before
+    assert wrapper == before
 
 
 @pytest.mark.parametrize("is_replaced", [True, False])

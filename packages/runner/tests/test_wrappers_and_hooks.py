@@ -93,18 +93,18 @@ def test_every_form_of_a_wrapper_trains_the_same(form):
     optimizer = sgd(plain)
     batches = list(loader(5))
     for start in range(0, 5, 2):
-        part = batches[start : start + 2]
-        for inputs, target in part:
-            (cross_entropy(plain(inputs), target) / len(part)).backward()
+        window = batches[start : start + 2]
+        for inputs, target in window:
+            (cross_entropy(plain(inputs), target) / len(window)).backward()
         nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
         optimizer.step()
         optimizer.zero_grad()
 
     run(model, optim_wrapper=WRAPPERS[form](model))
 
-    for parameter, other in zip(model.parameters(), plain.parameters(), strict=True):
+    for parameter, expected in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(
-            parameter, other, rtol=1e-6, atol=1e-8
+            parameter, expected, rtol=1e-6, atol=1e-8
         )  # the last update may be divided before or after
 
 
@@ -120,7 +120,8 @@ def test_clipping_by_value_of_mmengines_wrapper_is_kept():
     nn.utils.clip_grad_value_(plain.parameters(), 1e-3)
     sgd(plain).step()
     assert all(
-        torch.equal(parameter, other) for parameter, other in zip(model.parameters(), plain.parameters(), strict=True)
+        torch.equal(parameter, expected)
+        for parameter, expected in zip(model.parameters(), plain.parameters(), strict=True)
     )
 
 
@@ -129,8 +130,8 @@ def test_only_mmengines_own_classes_are_replaced():
         pass
 
     kinds = {original.OptimWrapper: drop_ins.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
-    for given, expected in kinds.items():
-        config = dict(type=given, optimizer=sgd(network()))
+    for wrapper_class, expected in kinds.items():
+        config = dict(type=wrapper_class, optimizer=sgd(network()))
         problems = ProblemCollector()
         built = build_wrappers(config, network(), "$", problems)[""]
         assert type(built) is (type(None) if expected is None else expected)
@@ -148,7 +149,7 @@ def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
 
 
 @table(
-    ("given", "dtype", "precision", "scaling"),
+    ("arguments", "dtype", "precision", "scaling"),
     [
         (dict(dtype="float16"), "float16", "fp16", {}),
         (dict(dtype=torch.float64), "float64", "no", {}),
@@ -158,25 +159,25 @@ def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
         (dict(), None, "fp16" if torch.accelerator.is_available() else "bf16", {}),
     ],
 )
-def test_the_precision_and_the_scale_of_a_wrapper(given, dtype, precision, scaling):
-    wrapper = AmpOptimWrapper(sgd(network()), **given)
+def test_the_precision_and_the_scale_of_a_wrapper(arguments, dtype, precision, scaling):
+    wrapper = AmpOptimWrapper(sgd(network()), **arguments)
 
     assert (wrapper.dtype, wrapper.precision, wrapper.scaling) == (dtype, precision, scaling)
 
 
 @table(
-    ("given", "said"),
+    ("arguments", "said"),
     [
         (dict(dtype="int8"), "expected one of float16, bfloat16, float32, float64"),
         *(
-            (dict(loss_scale=one), "expected a number|must be greater than 0")
-            for one in ("static", 0, -1.0, True, None)
+            (dict(loss_scale=scale), "expected a number|must be greater than 0")
+            for scale in ("static", 0, -1.0, True, None)
         ),
     ],
 )
-def test_a_wrong_precision_or_scale_is_refused(given, said):
+def test_a_wrong_precision_or_scale_is_refused(arguments, said):
     with pytest.raises(InvalidArgument, match=said):
-        AmpOptimWrapper(sgd(network()), **given)
+        AmpOptimWrapper(sgd(network()), **arguments)
 
 
 def test_the_wrapper_of_a_run_shows_the_users_wrapper():
@@ -239,7 +240,8 @@ def test_one_loss_for_several_optimizers_accumulates_as_for_one(counts):
     run(same, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts))
 
     assert all(
-        torch.equal(parameter, other) for parameter, other in zip(model.parameters(), same.parameters(), strict=True)
+        torch.equal(parameter, expected)
+        for parameter, expected in zip(model.parameters(), same.parameters(), strict=True)
     )
 
 
@@ -396,7 +398,7 @@ def test_a_validation_without_a_training_saves_no_checkpoint_and_warns_of_none(b
 
 
 @table(
-    ("given", "said"),
+    ("arguments", "said"),
     [
         (dict(save_best="mine"), "the name does not show which value is better"),
         (dict(save_best=3), "expected the name of a metric"),
@@ -406,9 +408,9 @@ def test_a_validation_without_a_training_saves_no_checkpoint_and_warns_of_none(b
         (dict(save_begin=-1), "save_begin"),
     ],
 )
-def test_a_wrong_argument_of_the_checkpoint_hook_is_refused(given, said):
+def test_a_wrong_argument_of_the_checkpoint_hook_is_refused(arguments, said):
     with pytest.raises(InvalidArgument, match=said):
-        CheckpointHook(**given)
+        CheckpointHook(**arguments)
 
 
 def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(caplog):
@@ -427,7 +429,7 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
 
 
 @table(
-    ("settings", "found"),
+    ("settings", "by_epoch"),
     [
         (dict(max_epochs=3), True),
         (dict(max_iters=3), False),
@@ -437,10 +439,10 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
         (dict(type="IterBasedTrainLoop", max_iters=3), False),
     ],
 )
-def test_the_unit_of_a_run_follows_from_its_settings(settings, found):
+def test_the_unit_of_a_run_follows_from_its_settings(settings, by_epoch):
     runner = run(train_cfg=settings)
 
-    assert (runner.epoch, runner.iter) == ((3, 15) if found else (0, 3))
+    assert (runner.epoch, runner.iter) == ((3, 15) if by_epoch else (0, 3))
 
 
 def test_a_seed_repeats_a_run_and_another_does_not():

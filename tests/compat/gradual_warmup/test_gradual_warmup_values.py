@@ -339,12 +339,12 @@ def test_a_scheduler_keeps_no_metric_which_a_copy_could_not_contain(library: Any
 
 def test_a_state_without_an_after_scheduler_is_restored() -> None:
     scheduler = stepped(GradualWarmupScheduler(optimizer_of(0.1), 2, 5), 3)
-    other = GradualWarmupScheduler(optimizer_of(0.1), 3, 7)
+    restored = GradualWarmupScheduler(optimizer_of(0.1), 3, 7)
 
-    other.load_state_dict(scheduler.state_dict())
+    restored.load_state_dict(scheduler.state_dict())
 
-    assert (other.last_epoch, lrs(other)) == (3, lrs(scheduler))
-    assert curve(other, 4) == curve(scheduler, 4)
+    assert (restored.last_epoch, lrs(restored)) == (3, lrs(scheduler))
+    assert curve(restored, 4) == curve(scheduler, 4)
 
 
 def test_get_lr_after_the_ramp_warns_and_returns_the_values_of_the_groups() -> None:
@@ -415,13 +415,13 @@ def test_a_late_group_changes_no_other_group_and_a_resumed_run_goes_on_with_it()
     for seed in range(20 * settings().max_examples):
         program = Program(f"resumed{seed}")
         draw = program.draw
-        at = draw.randint(0, 12)
+        late_step = draw.randint(0, 12)
         rate = draw.choice([program.rates[-1], draw.lr()])
-        alone, whole, resumed = (program.stepped(at) for _ in range(3))
+        alone, whole, resumed = (program.stepped(late_step) for _ in range(3))
         for scheduler in (whole, resumed):
             scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate})
         for index, (call, epoch) in enumerate(program.calls):
-            place = seed, program.ramp, program.description, at, program.calls[: index + 1]
+            place = seed, program.ramp, program.description, late_step, program.calls[: index + 1]
             if call in ("step", "step to"):
                 after_call(call, alone, epoch, program.built)
                 after_call(call, whole, epoch, program.built)
@@ -433,13 +433,13 @@ def test_a_late_group_changes_no_other_group_and_a_resumed_run_goes_on_with_it()
 def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
     for seed in range(40 * settings().max_examples):
         program = Program(f"like{seed}")
-        at = program.draw.randint(0, 2 * program.length + 3)
-        scheduler = program.stepped(at)
+        late_step = program.draw.randint(0, 2 * program.length + 3)
+        scheduler = program.stepped(late_step)
         if any(name in repr(program.description) for name in ("OneCycleLR", "CyclicLR")):
             continue  # a cycle has bounds of its own, which the ramp does not have
         last = scheduler.optimizer.param_groups[-1]
         entries = {key: copy.deepcopy(last[key]) for key in FIELDS if key in last}
-        if at < program.length:
+        if late_step < program.length:
             entries["lr"] = program.rates[-1]  # in the ramp this is the base
         elif float(last["lr"]) == 0:
             continue  # its factor is unknown
@@ -448,4 +448,10 @@ def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
         for index, (call, epoch) in enumerate(program.calls):
             scheduler = after_call(call, scheduler, epoch, partial(program.built, program.rates[-1]))
             *_, expected, actual = rows(scheduler)
-            assert same(actual, expected), (seed, program.ramp, program.description, at, program.calls[: index + 1])
+            assert same(actual, expected), (
+                seed,
+                program.ramp,
+                program.description,
+                late_step,
+                program.calls[: index + 1],
+            )

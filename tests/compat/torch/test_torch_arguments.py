@@ -30,11 +30,15 @@ def without_momentum():
     return torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 
 
-def two_optimizers(m, kind):
-    one = sgd()
-    other = sgd()
-    members = [m.StepLR(one, 3), m.StepLR(other, 3)]
-    return m.SequentialLR(one, members, [2]) if kind == "sequence" else m.ChainedScheduler(members, optimizer=one)
+def two_optimizers(m, composition):
+    first = sgd()
+    second = sgd()
+    members = [m.StepLR(first, 3), m.StepLR(second, 3)]
+    return (
+        m.SequentialLR(first, members, [2])
+        if composition == "sequence"
+        else m.ChainedScheduler(members, optimizer=first)
+    )
 
 
 def beyond(m):
@@ -185,9 +189,10 @@ def test_the_table_has_every_error_that_torch_raises():
     raised = {
         (name, node.lineno)
         for name, module in MODULES.items()
-        for part in ast.parse(inspect.getsource(module)).body
-        if isinstance(part, ast.ClassDef | ast.FunctionDef) and (module is lr_scheduler or part.name == "SWALR")
-        for node in ast.walk(part)
+        for definition in ast.parse(inspect.getsource(module)).body
+        if isinstance(definition, ast.ClassDef | ast.FunctionDef)
+        and (module is lr_scheduler or definition.name == "SWALR")
+        for node in ast.walk(definition)
         if isinstance(node, ast.Raise)
     }
     seen = set()
@@ -202,8 +207,8 @@ def test_the_table_has_every_error_that_torch_raises():
 def test_the_advised_line_for_a_state_without_initial_lr_resumes_with_the_base_of_the_code(groups):
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **group} for group in groups], lr=0.1)
     saved = optimizer.state_dict()
-    for one in saved["param_groups"]:
-        one["lr"] = 0.05
+    for group in saved["param_groups"]:
+        group["lr"] = 0.05
     optimizer.load_state_dict(saved)
     with pytest.raises(KeyError) as refused:
         DROP_IN.CosineAnnealingLR(optimizer, 20, last_epoch=9)
@@ -297,8 +302,8 @@ ODD = [
     (name, option, value)
     for name, options in USUAL.items()
     for option in options
-    for kind, value in NO_NUMBERS.items()
-    if (name, option, kind) not in TAKEN and (option != "lr_lambda" or kind != "function")
+    for description, value in NO_NUMBERS.items()
+    if (name, option, description) not in TAKEN and (option != "lr_lambda" or description != "function")
 ]
 
 

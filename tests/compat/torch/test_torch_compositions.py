@@ -100,13 +100,13 @@ def own_class(module):
 def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch(of_member):
     def values(module, of_member):
         optimizer = optimizer_with([0.4, 0.2])
-        own = own_class(of_member)(optimizer)
-        members = [module.LinearLR(optimizer, 0.2, 1.0, 4), own, module.ExponentialLR(optimizer, 0.9)]
+        users_scheduler = own_class(of_member)(optimizer)
+        members = [module.LinearLR(optimizer, 0.2, 1.0, 4), users_scheduler, module.ExponentialLR(optimizer, 0.9)]
         sequence = module.SequentialLR(optimizer, members, [3, 8])
         values = []
         for _ in range(11):
             quiet_step(sequence)
-            values.append((*rates_of(optimizer), own.steps, own.last_epoch))
+            values.append((*rates_of(optimizer), users_scheduler.steps, users_scheduler.last_epoch))
         return values
 
     for actual, expected in zip(values(DROP_IN, of_member), values(TORCH, TORCH), strict=True):

@@ -59,7 +59,9 @@ def test_a_drop_in_is_an_instance_of_the_classes_of_torch_and_of_the_library(nam
     expected = getattr(original, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
     scheduler = built(drop_in, name, optimizer())
 
-    assert all(isinstance(scheduler, one) for one in (original.LRScheduler, drop_in.LRScheduler, expected))
+    assert all(
+        isinstance(scheduler, base_class) for base_class in (original.LRScheduler, drop_in.LRScheduler, expected)
+    )
     assert isinstance(scheduler, getattr(drop_in, name))
     assert isinstance(scheduler, original.ReduceLROnPlateau) == (name == "ReduceLROnPlateau")
 
@@ -289,7 +291,7 @@ def rates_before(scheduler, count, writes=None):
     return rates
 
 
-@table("name", [one for one in EVERY if one != "SWALR"])
+@table("name", [name for name in EVERY if name != "SWALR"])
 @pytest.mark.filterwarnings("ignore")
 def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
     for way in (copy.copy, copy.deepcopy):
@@ -305,10 +307,10 @@ def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
 
 def test_the_annealing_functions_of_a_cycle_are_those_of_torch():
     for name in ("_annealing_cos", "_annealing_linear"):
-        for given in ((0.1, 0.7, 0.0), (0.1, 0.7, 0.3), (0.7, 0.1, 1.0)):
+        for arguments in ((0.1, 0.7, 0.0), (0.1, 0.7, 0.3), (0.7, 0.1, 1.0)):
             actual = getattr(drop_in.OneCycleLR, name)
             expected = getattr(original.OneCycleLR, name)
-            assert actual(*given) == pytest.approx(expected(*given), rel=1e-15)
+            assert actual(*arguments) == pytest.approx(expected(*arguments), rel=1e-15)
 
 
 def test_a_function_that_raises_leaves_all_groups_unchanged():
@@ -384,15 +386,15 @@ class OwnAnneal(drop_in.OneCycleLR):
 def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
     for steps in range(2, 12):
         actual = []
-        for kind in (original.OneCycleLR, drop_in.OneCycleLR, OwnAnneal):
+        for scheduler_class in (original.OneCycleLR, drop_in.OneCycleLR, OwnAnneal):
             options = {"total_steps": steps, "pct_start": share, "three_phase": three_phase}
             try:
-                scheduler = kind(sgd(1.0), 0.5, **options)
+                scheduler = scheduler_class(sgd(1.0), 0.5, **options)
                 actual.append([*rates_before(scheduler, steps - 1), scheduler.optimizer.param_groups[0]["momentum"]])
             except ZeroDivisionError:  # row 16 of docs/reference/divergences.md
                 break
-        for one in actual[1:]:
-            assert one == pytest.approx(actual[0]), options
+        for rates in actual[1:]:
+            assert rates == pytest.approx(actual[0]), options
     short = OwnAnneal(sgd(1.0, 0.5), 0.5, total_steps=1)
     assert short.get_last_lr() == pytest.approx([2e-6, 2e-6])
     assert [group["momentum"] for group in short.optimizer.param_groups] == [0.95, 0.95]

@@ -171,7 +171,7 @@ def test_plot_cosine_aneal_as_printed():
 
 @pytest.mark.parametrize("verbose", [False, True, "deprecated"])
 @pytest.mark.parametrize(
-    "kind",
+    "scheduler_class",
     [
         partial(LambdaLR, lr_lambda=lambda epoch: 0.95**epoch, last_epoch=-1),
         ReduceLROnPlateau,
@@ -179,10 +179,10 @@ def test_plot_cosine_aneal_as_printed():
         lambda optimizer, verbose: SequentialLR(optimizer, [LambdaLR(optimizer, lambda epoch: 1.0)], [], -1, verbose),
     ],
 )
-def test_verbose_is_accepted_as_the_document_writes_it(kind, verbose, capsys):
+def test_verbose_is_accepted_as_the_document_writes_it(scheduler_class, verbose, capsys):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        scheduler = kind(optimizer_with([1.0]), verbose=verbose)
+        scheduler = scheduler_class(optimizer_with([1.0]), verbose=verbose)
 
     assert said == []
     assert scheduler.verbose is (verbose is True)

@@ -197,9 +197,9 @@ def kinds(m):
             return self._at
 
         @last_epoch.setter
-        def last_epoch(self, at):
-            if at <= self._schedule_phases[0]["end_step"]:
-                self._at = at
+        def last_epoch(self, epoch):
+            if epoch <= self._schedule_phases[0]["end_step"]:
+                self._at = epoch
 
     class Delayed(m.OneCycleLR):
         """A class that temporarily changes `last_epoch` to compute a value."""
@@ -310,8 +310,8 @@ def kinds(m):
     actual = types.SimpleNamespace(
         **{name: value for name, value in locals().items() if isinstance(value, type) and name != "Mixed"}
     )
-    for name, kind in vars(actual).items():
-        kind.__qualname__ = f"{'ON_DROP_INS' if m is DROP_IN else 'ON_TORCH'}.{name}"
+    for name, scheduler_class in vars(actual).items():
+        scheduler_class.__qualname__ = f"{'ON_DROP_INS' if m is DROP_IN else 'ON_TORCH'}.{name}"
     return actual
 
 
@@ -329,11 +329,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 class Training:
     """A model of six weights, its optimizer with two groups, and a scheduler."""
 
-    def __init__(self, kind):
+    def __init__(self, scheduler_class):
         self.parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
         groups = [{"params": [p], "lr": lr} for p, lr in zip(self.parameters, (0.1, 0.03), strict=True)]
         self.optimizer = torch.optim.SGD(groups, momentum=0.9)
-        self.scheduler = kind(self.optimizer)
+        self.scheduler = scheduler_class(self.optimizer)
 
     def run(self, steps):
         """Return lr and momentum before each update, and the weights after the last."""
@@ -395,20 +395,20 @@ def test_values_and_weights_equal_those_on_the_classes_of_torch(name):
 )
 def test_a_run_resumes_from_torch_in_paramsched_and_from_paramsched_in_torch(name, way, order):
     classes = {"torch": ON_TORCH, "paramsched": ON_DROP_INS}
-    for at in AT:
+    for saved_step in AT:
         rows = []
         for first, second in ((ON_TORCH, ON_TORCH), (classes[way.split()[0]], classes[way.split()[-1]])):
             before = Training(getattr(first, name))
-            before.run(at)
+            before.run(saved_step)
             after = Training(getattr(second, name))
             after.load(*before.saved(), order)
-            rows.append(after.run(STEPS - at))
+            rows.append(after.run(STEPS - saved_step))
         whole = Training(getattr(ON_TORCH, name))
-        whole.run(at)
-        uninterrupted = whole.run(STEPS - at)
+        whole.run(saved_step)
+        uninterrupted = whole.run(STEPS - saved_step)
 
         # Where torch itself goes astray after loading, the drop-in may be the uninterrupted run.
-        assert flat(rows[1]) == near(rows[0]) or flat(rows[1]) == near(uninterrupted), at
+        assert flat(rows[1]) == near(rows[0]) or flat(rows[1]) == near(uninterrupted), saved_step
 
 
 @each
@@ -438,7 +438,7 @@ def test_saving_copying_and_pickling_work_if_they_work_in_torch(name):
 
 @each
 def test_a_state_has_every_entry_of_torch_and_is_a_copy(name):
-    expected, actual = (Training(getattr(found, name)).scheduler for found in (ON_TORCH, ON_DROP_INS))
+    expected, actual = (Training(getattr(classes, name)).scheduler for classes in (ON_TORCH, ON_DROP_INS))
     state = actual.state_dict()
     before = copy.deepcopy(state)
 
@@ -474,16 +474,16 @@ def test_building_saving_and_stepping_a_subclass_does_not_warn():
 
 def test_a_class_beside_the_drop_in_learns_of_its_subclasses():
     class Registry:
-        found: ClassVar[list[str]] = []
+        labels: ClassVar[list[str]] = []
 
-        def __init_subclass__(cls, kind="", **kwargs):
+        def __init_subclass__(cls, label="", **kwargs):
             super().__init_subclass__(**kwargs)
-            Registry.found.append(kind)
+            Registry.labels.append(label)
 
-    class Own(DROP_IN.StepLR, Registry, kind="steps"):
+    class Own(DROP_IN.StepLR, Registry, label="steps"):
         pass
 
-    assert Registry.found == ["steps"]
+    assert Registry.labels == ["steps"]
     assert Own(optimizer_with([0.4]), 2).get_last_lr() == [0.4]
 
 
