@@ -82,7 +82,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     errors = answer.get("errors", "")
     advised = re.findall(r"(?:Write|For example:|did you mean) (.*)", errors)
     answer["errors"] = [
-        one for one in (answers.facts_of(errors), *advised, f"{len(errors.splitlines())} lines") if errors
+        fact for fact in (answers.facts_of(errors), *advised, f"{len(errors.splitlines())} lines") if errors
     ]
     answer["writes"] = {name: text_of(text) for name, text in answer.get("writes", {}).items()}
     return {key: value for key, value in answer.items() if value}

@@ -245,14 +245,14 @@ def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plans", [list, dict])
 def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
-    plan_of = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
+    plans_by_name = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
 
     with pytest.raises(ps.errors.InvalidArgument, match="one plan drives all optimizers") as refusal:
-        PlanCallback(plan_of if plans is dict else list(plan_of.values()))  # type: ignore[arg-type]
+        PlanCallback(plans_by_name if plans is dict else list(plans_by_name.values()))  # type: ignore[arg-type]
 
     line = refusal.value.problem.advice.removeprefix("Write ")
     written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
-    names = tuple(plan_of) if plans is dict else ("optimizer_0", "optimizer_1")
+    names = tuple(plans_by_name) if plans is dict else ("optimizer_0", "optimizer_1")
     lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]
     assert (written._plan, written._names) == (ps.Plan(*lines, total=54), names)
 

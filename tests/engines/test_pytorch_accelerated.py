@@ -55,13 +55,13 @@ class Recording(Trainer):
 
 
 @pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the first job ends before the plan
-@pytest.mark.parametrize("format", ["checkpoint", "training state"])
-def test_a_run_resumes_from_the_trainers_files(format: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("saved_as", ["checkpoint", "training state"])
+def test_a_run_resumes_from_the_trainers_files(saved_as: str, tmp_path: Path) -> None:
     first = Recording()
     again = Recording()
     first.fit(FIXED, epochs=1)
 
-    if format == "checkpoint":
+    if saved_as == "checkpoint":
         first.save_checkpoint(tmp_path / "run.pt")
         again._run_training = partial(_after_loading, again, tmp_path / "run.pt")
         again.fit(FIXED, epochs=2)

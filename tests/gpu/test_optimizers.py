@@ -184,8 +184,8 @@ def test_a_graph_replay_reads_the_values_of_every_group(device):
     options = {"betas": (0.0, 0.0), "eps": 0.0, "weight_decay": 0.0, "capturable": True}
     optimizer = ADAMW(groups, **on_device(options, device))
     scheduler = ps.Scheduler(optimizer, plan, drive="manual")
-    for one in weights:
-        one.grad = torch.ones_like(one)
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
     graph = captured(device, optimizer)
 
     moved = []
@@ -227,11 +227,14 @@ def test_a_capture_whose_replays_would_not_follow_the_plan_is_refused(device, dr
 )
 def test_no_update_synchronizes_with_the_device(device, make, options, tensor):
     weight = weight_on(device)
-    other = weight_on(device)
-    groups = [{"params": [weight]}, {"params": [other], "lr": torch.tensor(0.01, device=device) if tensor else 0.01}]
+    second_weight = weight_on(device)
+    groups = [
+        {"params": [weight]},
+        {"params": [second_weight], "lr": torch.tensor(0.01, device=device) if tensor else 0.01},
+    ]
     optimizer = make(groups, lr=torch.tensor(0.1, device=device) if tensor else 0.1, **on_device(options, device))
     scheduler = ps.Scheduler(optimizer, PLAN)
-    weight.grad = other.grad = torch.ones_like(weight)
+    weight.grad = second_weight.grad = torch.ones_like(weight)
     optimizer.step()  # makes the optimizer's state
 
     before = torch.cuda.get_sync_debug_mode() if device == "cuda" else 0

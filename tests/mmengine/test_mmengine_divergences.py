@@ -34,7 +34,7 @@ def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_
     runner._train_loop = loop
     wrap = lambda value: value if isinstance(value, originals.OptimWrapper) else originals.OptimWrapper(value)  # noqa: E731
     if isinstance(optimizer, dict):
-        runner.optim_wrapper = OptimWrapperDict(**{name: wrap(one) for name, one in optimizer.items()})
+        runner.optim_wrapper = OptimWrapperDict(**{name: wrap(member) for name, member in optimizer.items()})
     else:
         runner.optim_wrapper = wrap(optimizer)
     return runner.build_param_scheduler(config)
@@ -258,7 +258,7 @@ def resumed(epochs, **policy):
     optimizer = sgd()
     first = cosine_run(2, optimizer)
     rates(first[0], 2)
-    states = [one.state_dict() for one in first]
+    states = [scheduler.state_dict() for scheduler in first]
     weights = optimizer.state_dict()
     optimizer = sgd()
     schedulers = cosine_run(epochs, optimizer)

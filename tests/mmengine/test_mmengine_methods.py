@@ -156,12 +156,12 @@ def initial():
 
 @table("name", WRONG_CALLS)
 def test_a_wrong_call_raises_an_error_of_its_class(name):
-    kind, said, call = WRONG_CALLS[name]
+    error_class, said, call = WRONG_CALLS[name]
 
-    with pytest.raises(kind, match=said):
+    with pytest.raises(error_class, match=said):
         call(drop_in)
     if name in AS_IN_MMENGINE:
-        with pytest.raises(kind):
+        with pytest.raises(error_class):
             call(originals_optim)
 
 
@@ -181,7 +181,7 @@ def test_a_new_config_of_epochs_and_iterations_needs_the_length_of_an_epoch(capl
         return built, rates(optimizer)[0]
 
     old, before = run(0.5, 2, 9)
-    states = [one.state_dict() for one in old]
+    states = [scheduler.state_dict() for scheduler in old]
     _, expected = run(0.2, 2, 9)
     for length, value in ((4, expected), (None, before)):
         new, _ = run(0.2, 0, 0)
@@ -214,7 +214,9 @@ def test_a_changed_step_of_the_optimizer_warns_as_in_mmengine(count):
                 optimizer.step()
             optimizer.step = lambda: None
             steps(scheduler, 2)
-        actual.append([str(one.message).partition(". ")[0] for one in seen if "optimizer.step" in str(one.message)])
+        actual.append(
+            [str(warning.message).partition(". ")[0] for warning in seen if "optimizer.step" in str(warning.message)]
+        )
 
     assert actual[1] == actual[0]
 

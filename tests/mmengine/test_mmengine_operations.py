@@ -179,11 +179,13 @@ def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
     return actual
 
 
-def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
+def operations_of(draw: Draw, name: str, arguments: dict[str, Any]) -> list[Any]:
     plateau = "Plateau" in name
     kinds = ["step"] * 8 + ["copy", "pickle", "load", "exchange", "write"]
     kinds += ["measure"] * 8 if plateau else ["write a base"]
-    settable = {key: given[key] for key in NUMBERS if key in given} | OTHERS | (OF_PLATEAUS if plateau else OF_RULES)
+    settable = (
+        {key: arguments[key] for key in NUMBERS if key in arguments} | OTHERS | (OF_PLATEAUS if plateau else OF_RULES)
+    )
     kinds += ["set"] * 2
     actual: list[Any] = []
     for _ in range(draw.randint(4, 16)):
@@ -198,8 +200,8 @@ def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
             case "set":
                 key = draw.choice([*settable])
                 actual.append(("set", key, settable[key](draw)))
-            case kind:
-                actual.append((kind,))
+            case operation:
+                actual.append((operation,))
     return actual
 
 
@@ -215,11 +217,11 @@ def generated(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, A
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{family}{seed}")
     draw.groups = draw.randint(1, 3)
-    kind = draw.choice(OPTIMIZERS)
+    optimizer_class = draw.choice(OPTIMIZERS)
     lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
 
     def build(*late: float) -> Any:
-        return kind([_group(lr) for lr in (*lrs, *late)])
+        return optimizer_class([_group(lr) for lr in (*lrs, *late)])
 
     required, optional = CLASSES[name]
     options: dict[str, Any] = {}
@@ -302,14 +304,14 @@ def test_a_restored_run_goes_on_as_if_the_arguments_of_its_policy_had_been_used_
         configs: dict[str, list[Any]] = {"checkpoint": [], "new": []}
         for name in [draw.choice(["OneCycle"])] if draw.random() < 0.1 else draw.sample(names, draw.randint(1, 2)):
             _, _, options = generated(name, "LR", draw.randint(0, 99))
-            _, _, others = generated(name, "LR", draw.randint(0, 99))
-            others["by_epoch"] = options["by_epoch"] = draw.flag()  # the unit of the counters that are saved
-            for one in (options, others):
-                one.setdefault("end", draw.randint(5, 14))
+            _, _, new_options = generated(name, "LR", draw.randint(0, 99))
+            new_options["by_epoch"] = options["by_epoch"] = draw.flag()  # the unit of the counters that are saved
+            for arguments in (options, new_options):
+                arguments.setdefault("end", draw.randint(5, 14))
                 if name == "OneCycle":
-                    one["begin"] = 0  # it overwrites the lr that a group has until then
+                    arguments["begin"] = 0  # it overwrites the lr that a group has until then
             configs["checkpoint"].append((name + "LR", options))
-            configs["new"].append((name + "LR", others))
+            configs["new"].append((name + "LR", new_options))
         batches = draw.randint(0, 30)
         lrs = [draw.lr() for _ in range(3)]
         make = partial(_sgd, lrs)

@@ -164,7 +164,7 @@ def test_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(
 
     load(getattr(schedulers, name)(resumed, monitor="loss", factor=0.5, patience=0, **field), state)
 
-    assert [group[entry] for group in resumed.param_groups] == [one[entry] for one in of_optimizer["param_groups"]]
+    assert [group[entry] for group in resumed.param_groups] == [group[entry] for group in of_optimizer["param_groups"]]
 
 
 def closed(**options):
@@ -181,7 +181,7 @@ REDUCING = {"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0, "fact
         [REDUCING, closed()],
         [step(), REDUCING],
         [closed(), {**REDUCING, "type": "ReduceOnPlateauParamScheduler", "param_name": "lr"}, closed()],
-        [{**one, "type": "ReduceOnPlateauMomentum"} for one in (closed(), REDUCING)],
+        [{**config, "type": "ReduceOnPlateauMomentum"} for config in (closed(), REDUCING)],
     ],
 )
 def test_a_list_with_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(config):
@@ -194,15 +194,15 @@ def test_a_list_with_a_plateau_that_mmengine_continued_keeps_the_values_that_mme
             scheduler.step({"loss": 1.0})
     states, optimizer = first.saved
     continued = []
-    for one, state in zip(config, states, strict=True):
-        options = dict(one)
+    for entries_of_config, state in zip(config, states, strict=True):
+        options = dict(entries_of_config)
         continued.append(getattr(original, options.pop("type"))(there, **options))
         continued[-1].load_state_dict(state)
     there.load_state_dict(optimizer)
     for scheduler in continued:
         if hasattr(scheduler, "monitor"):
             scheduler.step({"loss": 1.0})
-    states, optimizer = copy.deepcopy(([one.state_dict() for one in continued], there.state_dict()))
+    states, optimizer = copy.deepcopy(([scheduler.state_dict() for scheduler in continued], there.state_dict()))
 
     def by_hand(run, order):
         for index in order:
@@ -313,16 +313,20 @@ class Halving(LinearParamScheduler):
 def test_an_unchanged_scheduler_without_a_formula_is_restored_without_a_message(caplog):
     original = pytest.importorskip("mmengine.optim.scheduler")
 
-    for kind in (ReduceOnPlateauLR, partial(Halving, param_name="lr"), partial(original.StepLR, step_size=2)):
-        assert restore([kind(sgd())], [kind(sgd()).state_dict()]) == ()
+    for scheduler_class in (
+        ReduceOnPlateauLR,
+        partial(Halving, param_name="lr"),
+        partial(original.StepLR, step_size=2),
+    ):
+        assert restore([scheduler_class(sgd())], [scheduler_class(sgd()).state_dict()]) == ()
     assert caplog.text == ""
 
 
 @table(
-    ("passed", "batches", "found"),
+    ("passed", "batches", "is_known"),
     [(None, 8, True), (None, 9, False), (LENGTH, 9, True), (None, 3, False)],
 )
-def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batches, found, caplog):
+def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batches, is_known, caplog):
     states, optimizer = Run([warmup(end=20), step()]).train(batches).saved
     second = Run([warmup(start_factor=0.2, end=20), step()])
     second.optimizer.load_state_dict(optimizer)
@@ -330,9 +334,9 @@ def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batc
 
     restore(second.schedulers, states, epoch_length=passed)
 
-    assert ("pass epoch_length" in caplog.text) is not found
+    assert ("pass epoch_length" in caplog.text) is not is_known
     planned = Run([warmup(start_factor=0.2, end=20), step()]).train(batches)
-    assert (second.values == pytest.approx(planned.values)) is found
+    assert (second.values == pytest.approx(planned.values)) is is_known
 
 
 def test_values_without_a_formula_stay_unchanged(caplog):
@@ -370,7 +374,7 @@ def test_a_changed_scheduler_beside_one_of_mmengine_leaves_the_value(caplog):
     resumed = build(0.1)
     before = [group["lr"] for group in resumed[0].optimizer.param_groups]
 
-    restore(resumed, [one.state_dict() for one in saved])
+    restore(resumed, [scheduler.state_dict() for scheduler in saved])
 
     assert "no formula for it is known" in caplog.text
     assert [group["lr"] for group in resumed[0].optimizer.param_groups] == before

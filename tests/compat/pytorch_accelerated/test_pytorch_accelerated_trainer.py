@@ -96,7 +96,7 @@ CREATE = {
 
 
 @pytest.mark.parametrize(
-    ("format", "name"),
+    ("saved_as", "name"),
     spread(
         itertools.product(["checkpoint", "training state"], CREATE),
         ("checkpoint", "stepping"),
@@ -104,14 +104,14 @@ CREATE = {
         ("checkpoint", "wsd"),
     ),
 )
-def test_a_run_resumed_from_the_trainers_files_equals_a_full_run(format: str, name: str, tmp_path: Path) -> None:
+def test_a_run_resumed_from_the_trainers_files_equals_a_full_run(saved_as: str, name: str, tmp_path: Path) -> None:
     create: Any = CREATE[name]
     whole = RecordingTrainer().fit(create, epochs=4)
     begun = RecordingTrainer()
     begun.fit(create, epochs=2)
     resumed = RecordingTrainer()
 
-    if format == "checkpoint":
+    if saved_as == "checkpoint":
         begun.save_checkpoint(tmp_path / "run.pt")
         resumed.train = partial(_train_from, resumed, tmp_path / "run.pt")  # type: ignore[method-assign]
         resumed.fit(create, epochs=2)

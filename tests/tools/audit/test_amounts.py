@@ -133,8 +133,8 @@ def logged_run(plan, file, groups):
     scheduler = ps.Scheduler({"muon": muon, "adamw": adamw}, plan)
     rows = []
     for _ in range(40):
-        for one in (muon, adamw):
-            one.step()
+        for optimizer in (muon, adamw):
+            optimizer.step()
         rows.append({"step": scheduler.t - 1, **scheduler.scalars()})
     if file.suffix == ".jsonl":
         file.write_text("\n".join(map(json.dumps, rows)))
@@ -209,8 +209,8 @@ def write(path: Path, columns, t=NOW) -> str:
     """Our JSONL."""
     rows = zip(*columns.values(), strict=True)
     lines = [
-        json.dumps({"t": int(at), "groups": [dict(zip(columns, row, strict=True))]})
-        for at, row in zip(t, rows, strict=True)
+        json.dumps({"t": int(amount), "groups": [dict(zip(columns, row, strict=True))]})
+        for amount, row in zip(t, rows, strict=True)
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)

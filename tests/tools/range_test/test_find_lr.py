@@ -60,14 +60,14 @@ class Training:
         return copy.deepcopy([self.model.state_dict(), dict(self.optimizer.state), groups, grads, self.model.training])
 
 
-def same(one, other):
-    if isinstance(one, torch.Tensor):
-        return isinstance(other, torch.Tensor) and torch.equal(one, other)
-    if isinstance(one, dict):
-        return len(one) == len(other) and all(map(same, one.values(), other.values()))
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+def same(value, expected):
+    if isinstance(value, torch.Tensor):
+        return isinstance(expected, torch.Tensor) and torch.equal(value, expected)
+    if isinstance(value, dict):
+        return len(value) == len(expected) and all(map(same, value.values(), expected.values()))
+    if isinstance(value, (list, tuple)):
+        return len(value) == len(expected) and all(map(same, value, expected))
+    return bool(value == expected)
 
 
 OPTIMIZERS = [
@@ -108,13 +108,13 @@ def test_tensors_in_lists_and_the_storage_of_parameters_are_the_same_objects_aft
 
 def test_training_continues_as_if_the_range_test_had_not_run():
     training = Training()
-    other = Training()
+    untested = Training()
     ps.find_lr(training.optimizer, training.step, updates=20, restore=[training.model], restore_random=True)
     torch.manual_seed(1)
     here = [training.step().item() for _ in range(5)]
     torch.manual_seed(1)
 
-    assert here == [other.step().item() for _ in range(5)]
+    assert here == [untested.step().item() for _ in range(5)]
 
 
 def test_random_generators_are_restored_if_requested():
@@ -422,17 +422,17 @@ class Interrupting:
 def test_an_interrupt_is_delayed_until_the_state_is_restored(first):
     training = Training()
     before = training.everything()
-    part = Interrupting()
-    parts = [part, training.model] if first else [training.model, part]
+    interrupting = Interrupting()
+    parts = [interrupting, training.model] if first else [training.model, interrupting]
 
     def step():
-        part.value = "after"
+        interrupting.value = "after"
         return training.step()
 
     with pytest.raises(KeyboardInterrupt):
         ps.find_lr(training.optimizer, step, updates=5, restore=parts)
 
-    assert part.value == "before"
+    assert interrupting.value == "before"
     assert same(training.everything(), before)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -475,7 +475,7 @@ def test_a_handler_that_does_not_raise_gets_each_signal_of_a_step():
     training = Training()
     seen = []
     during = []
-    before = signal.signal(signal.SIGINT, lambda *given: seen.append(given[0]))
+    before = signal.signal(signal.SIGINT, lambda *arguments: seen.append(arguments[0]))
 
     def step():
         for _ in range(2):
@@ -536,18 +536,18 @@ def test_a_step_that_does_not_call_the_optimizers_step_is_rejected(forgotten, re
         ps.find_lr(optimizer, step, updates=5, restore=model if restored else ())
 
 
-@pytest.mark.parametrize("given", [torch.nn.Linear(1, 1), None, "SGD", 3, {"lr": 0.1}, [{"lr": 0.1}]])
-def test_an_object_that_is_not_an_optimizer_is_rejected(given):
+@pytest.mark.parametrize("value", [torch.nn.Linear(1, 1), None, "SGD", 3, {"lr": 0.1}, [{"lr": 0.1}]])
+def test_an_object_that_is_not_an_optimizer_is_rejected(value):
     with pytest.raises(InvalidArgument, match="expected an optimizer"):
-        ps.find_lr(given, lambda: 1.0)
+        ps.find_lr(value, lambda: 1.0)
 
 
 @table(
     "options",
-    [{"smoothing": one} for one in ("x", None, True, 1, -1, float("nan"), 10**400)]
-    + [{"stop_at": one} for one in ("x", None, True, 1, float("nan"), 1j)]
-    + [{"updates": one} for one in ("x", None, 1, 2.5, 10**400, 10**12)]
-    + [{"low": one} for one in ("x", None, 0, float("nan"), 10**400, 11)],
+    [{"smoothing": value} for value in ("x", None, True, 1, -1, float("nan"), 10**400)]
+    + [{"stop_at": value} for value in ("x", None, True, 1, float("nan"), 1j)]
+    + [{"updates": value} for value in ("x", None, 1, 2.5, 10**400, 10**12)]
+    + [{"low": value} for value in ("x", None, 0, float("nan"), 10**400, 11)],
 )
 def test_invalid_arguments_raise_only_our_exceptions(options):
     scripted = Parabola([1.0, 0.9])

@@ -49,13 +49,13 @@ def first_at(amounts: list[int], amount: float) -> int:
     return int(np.searchsorted(amounts, amount))
 
 
-def assert_values(found: np.ndarray, formula: Callable[[int], float | Fraction], updates: Iterable[int]) -> None:
+def assert_values(values: np.ndarray, formula: Callable[[int], float | Fraction], updates: Iterable[int]) -> None:
     """Check that each value equals the formula."""
     times = np.array(list(updates))
     expected = np.array([float(formula(t)) for t in times.tolist()])
-    wrong = ~(np.abs(found[times] - expected) <= RELATIVE * np.abs(expected))
+    wrong = ~(np.abs(values[times] - expected) <= RELATIVE * np.abs(expected))
     first = int(wrong.argmax())
-    assert not wrong.any(), f"update {times[first]}: {found[times[first]]!r} is not {expected[first]!r}"
+    assert not wrong.any(), f"update {times[first]}: {values[times[first]]!r} is not {expected[first]!r}"
 
 
 def ramp(amount: int, begin: int, end: int, low: float, high: float) -> Fraction:

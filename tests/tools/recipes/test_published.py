@@ -52,12 +52,12 @@ class Run:
             marks = [bisect_left(range(self.total), mark, key=self.amount_at) for mark in marks]
         near = {int(mark) + away for mark in (0, *marks, self.total) for away in range(-2, 3)}
         times = sorted(t for t in near.union(range(0, self.total, max(self.total // 200, 1))) if 0 <= t < self.total)
-        at = [self.amount_at(t) for t in times] if of == "amounts" else times
+        positions = [self.amount_at(t) for t in times] if of == "amounts" else times
         actual = np.array(self._values(field, group, times))
-        expected = np.array([formula(t) for t in at], dtype=float)
+        expected = np.array([formula(t) for t in positions], dtype=float)
         wrong = ~(np.abs(actual - expected) <= RELATIVE * np.abs(expected) + ROUNDED * np.abs(expected).max())
         first = int(wrong.argmax())
-        assert not wrong.any(), f"{field} at {at[first]}: {actual[first]!r} is not {expected[first]!r}"
+        assert not wrong.any(), f"{field} at {positions[first]}: {actual[first]!r} is not {expected[first]!r}"
 
     def _values(self, field: str, group: str, times: list[int]) -> list[float]:
         clocks = [self.amount_at(t) for t in times] if self.plan.clock != "updates" else times
@@ -65,7 +65,7 @@ class Run:
             if isinstance(binding.field, Target) and binding.name == field:
                 return [binding.schedule(t, base=binding.field.initial) for t in clocks]
         index = [each.get("name", "") for each in self.groups].index(group) if group else 0
-        bound = next(one for one in plans.bind(self.plan, self.groups)[index] if one.name == field)
+        bound = next(line for line in plans.bind(self.plan, self.groups)[index] if line.name == field)
         return [bound.schedule(t, base=bound.field.base(self.groups[index])) for t in clocks]
 
 
@@ -74,8 +74,8 @@ class Run:
 
 def points(*pairs: tuple[float, float]) -> Formula:
     """Return the linear interpolation of points, constant outside."""
-    at, levels = zip(*pairs, strict=True)
-    return lambda t: float(np.interp(t, at, levels))
+    positions, levels = zip(*pairs, strict=True)
+    return lambda t: float(np.interp(t, positions, levels))
 
 
 def half_wave(t: float, begin: float, end: float, high: float, low: float) -> float:
@@ -248,8 +248,8 @@ def apertus(peak: float) -> Formula:
     def rate(seen: int) -> float:
         if seen <= warm:
             return peak * seen / warm
-        part = max(0.0, (seen - (total - cooldown)) / cooldown)
-        return peak / 10 + (peak - peak / 10) * (1.0 - sqrt(part))
+        share = max(0.0, (seen - (total - cooldown)) / cooldown)
+        return peak / 10 + (peak - peak / 10) * (1.0 - sqrt(share))
 
     return rate
 
@@ -390,7 +390,7 @@ def modded_momentum(step: int) -> float:
     return 0.95 - (step - 1235) / 50 * (0.95 - 0.85) if step > 1235 else 0.95
 
 
-MODDED = [0, *(round(part * 1270) for part in (1 / 3, 2 / 3, 1.0)), 1270 + 15]
+MODDED = [0, *(round(share * 1270) for share in (1 / 3, 2 / 3, 1.0)), 1270 + 15]
 
 
 def nanochat_parameters(depth: int) -> int:
