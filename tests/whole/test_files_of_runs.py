@@ -57,9 +57,9 @@ def as_nobody() -> Iterator[None]:
 @pytest.fixture
 def folder():
     """Return a folder that every user may access; the folders of pytest are private."""
-    with TemporaryDirectory() as made:
-        Path(made).chmod(0o777)
-        yield Path(made)
+    with TemporaryDirectory() as path:
+        Path(path).chmod(0o777)
+        yield Path(path)
 
 
 # ---------------------------------------------------------------- regular files
@@ -229,10 +229,10 @@ def make_device(file: Path, minor: int) -> None:
 
 
 def make_socket(file: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
+    with socket.socket(socket.AF_UNIX) as bound:
         here = Path.cwd()
         os.chdir(file.parent)  # because the path of a socket has at most 107 bytes
-        made.bind(file.name)
+        bound.bind(file.name)
         os.chdir(here)
 
 
@@ -244,16 +244,20 @@ SPECIAL_FILES = {
     "full device": lambda file: make_device(file, 7),
 }
 other_kinds = pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in SPECIAL_FILES if kind != "pipe"],
+    "file_type",
+    [
+        pytest.param(file_type, marks=only_root if "device" in file_type else ())
+        for file_type in SPECIAL_FILES
+        if file_type != "pipe"
+    ],
 )
 
 
 @all_writers
 @other_kinds
-def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, writer, kind):
+def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, writer, file_type):
     file = tmp_path / "out"
-    SPECIAL_FILES[kind](file)
+    SPECIAL_FILES[file_type](file)
     before = file.stat()
 
     with pytest.raises(OSError, match="out"):
@@ -289,19 +293,19 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
-def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, kind):
+@pytest.mark.parametrize("file_type", ["pipe", "socket", "folder"])
+def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, file_type):
     name, read = READERS[reader]
     file = tmp_path / name
-    SPECIAL_FILES[kind](file)
+    SPECIAL_FILES[file_type](file)
 
     with pytest.raises((ParamschedError, OSError), match=name.replace(".", r"\.")):
         read(file)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
-def test_a_base_that_is_not_a_regular_file_is_rejected_by_name(tmp_path, kind):
-    SPECIAL_FILES[kind](tmp_path / "base.py")
+@pytest.mark.parametrize("file_type", ["pipe", "socket", "folder"])
+def test_a_base_that_is_not_a_regular_file_is_rejected_by_name(tmp_path, file_type):
+    SPECIAL_FILES[file_type](tmp_path / "base.py")
     (tmp_path / "config.py").write_text('_base_ = "./base.py"\n')
 
     with pytest.raises((ParamschedError, OSError), match=r"base\.py"):

@@ -85,6 +85,8 @@ def test_a_commit_is_installed_with_the_lines_of_the_page(tmp_path):
     subprocess.run([*PIP, "wheel", *offline, *line[0].split(), line[1]], cwd=tmp_path, check=True)
 
     installed = json.loads((tmp_path / "report.json").read_text())["install"]
-    assert [(one["metadata"]["version"], one["requested_extras"]) for one in installed] == [(VERSION, ["torch"])]
+    assert [(distribution["metadata"]["version"], distribution["requested_extras"]) for distribution in installed] == [
+        (VERSION, ["torch"])
+    ]
     assert tomllib.loads(named["pyproject.toml"])["project"]["dependencies"] == [named["requirements.txt"].strip()]
     assert [file.name for file in tmp_path.glob("wheels/*")] == [f"paramsched-{VERSION}-py3-none-any.whl"]

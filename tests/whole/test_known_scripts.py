@@ -177,9 +177,9 @@ class TestTimm:
 class TestTransformers:
     def rate(self, t, warmup, total, processes):
         """Return the rate of `get_linear_schedule_with_warmup` after `t` updates, each a step of all processes."""
-        at = t * processes
+        steps = t * processes
         warmup = warmup * processes
-        return 5e-5 * (at / max(1, warmup) if at < warmup else max(0.0, (total - at) / max(1, total - warmup)))
+        return 5e-5 * (steps / max(1, warmup) if steps < warmup else max(0.0, (total - steps) / max(1, total - warmup)))
 
     @pytest.mark.parametrize("processes", [1, 2, 8])
     def test_the_plan_counts_updates_for_any_number_of_processes(self, processes):
@@ -190,11 +190,11 @@ class TestTransformers:
 
     def test_a_length_from_the_loader_of_one_process_ends_before_the_run(self):
         planned_steps = 3 * ceil(1000 / 4)
-        made = 3 * ceil(ceil(1000 / 3) / 4)
+        updates = 3 * ceil(ceil(1000 / 3) / 4)
 
-        assert (planned_steps // 3, made // 3) == (250, 84)
-        assert made * 3 == 3 * 252
-        assert [t for t in range(1, made) if self.rate(t, 10, planned_steps, 3) == 0] == [250, 251]
+        assert (planned_steps // 3, updates // 3) == (250, 84)
+        assert updates * 3 == 3 * 252
+        assert [t for t in range(1, updates) if self.rate(t, 10, planned_steps, 3) == 0] == [250, 251]
 
 
 def test_litgpt():

@@ -72,8 +72,8 @@ def test_a_fragment_in_the_place_of_a_mistake_has_the_values_of_the_wanted_line(
     actual = values_of_plan(line, base, run)
     wanted = values_of_plan(row["wanted"], base, run)
     assert [rules for rules, _ in actual] == [rules for rules, _ in wanted]
-    for (_, values), (_, others) in zip(actual, wanted, strict=True):
-        np.testing.assert_allclose(values, others, rtol=1e-7, atol=1e-15)
+    for (_, values), (_, wanted_values) in zip(actual, wanted, strict=True):
+        np.testing.assert_allclose(values, wanted_values, rtol=1e-7, atol=1e-15)
 
 
 NAMES = {name: getattr(drop_ins, name) for name in drop_ins.__all__}

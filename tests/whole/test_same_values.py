@@ -136,6 +136,8 @@ def test_the_values_that_are_applied_are_those_of_the_trace(line, sizes):
 
 
 if __name__ == "__main__":
-    found = {name: recorded_values.numbers_of(name) for name in RECORDED}
-    text = ",\n".join(f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(one)}" for name, one in found.items())
+    values_by_name = {name: recorded_values.numbers_of(name) for name in RECORDED}
+    text = ",\n".join(
+        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(numbers)}" for name, numbers in values_by_name.items()
+    )
     Path(__file__).with_name("recorded_values.json").write_text(f"{{\n{text}\n}}\n", "utf-8")

@@ -125,8 +125,8 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, orig
 @table(("page", "original", "line"), rows("coming_from/transformers", of="lr_scheduler_type"))
 def test_the_plan_in_a_row_has_the_rates_of_the_trainer(tmp_path: Path, page: str, original: str, line: str) -> None:
     transformers = pytest.importorskip("transformers")
-    given = eval(f"dict({original})")  # a row of a page of this repository
-    args = transformers.TrainingArguments(tmp_path, use_cpu=True, report_to=[], learning_rate=0.1, **given)
+    arguments = eval(f"dict({original})")  # a row of a page of this repository
+    args = transformers.TrainingArguments(tmp_path, use_cpu=True, report_to=[], learning_rate=0.1, **arguments)
     trainer = transformers.Trainer(torch.nn.Linear(1, 1), args)
     trainer.create_optimizer_and_scheduler(TOTAL)
     expected = []

@@ -167,7 +167,7 @@ def test_a_large_file_is_read_or_refused_in_bounded_time_and_memory(folder: Path
 def test_deeply_nested_text_is_read_or_refused_in_bounded_time_and_memory(
     folder: Path, name: str, opening: str
 ) -> None:
-    closing = "".join({"[": "]", "(": ")", "{": "}"}.get(one, "") for one in reversed(opening))
+    closing = "".join({"[": "]", "(": ")", "{": "}"}.get(bracket, "") for bracket in reversed(opening))
     for many, end in product((LINE, SIZE // len(opening + closing)), (closing, "")):
         (folder / name).write_text(AROUND[name].replace("{}", opening * many + "1" + end * many))
 

@@ -33,9 +33,9 @@ class EngineRun:
         options = PlanOptions(amount_of=sum if self.unit == "tokens" else None)
         self.amounts = BatchAmounts(self.scheduler, options, self.processes, self.summed, samples=len)
 
-    def summed(self, own):
+    def summed(self, amount):
         """Add up the processes: each passes what it has counted since the last sum."""
-        assert own == self.not_summed[0]
+        assert amount == self.not_summed[0]
         total = sum(self.not_summed)
         self.not_summed = [0] * self.processes
         return torch.tensor(total)

@@ -140,15 +140,15 @@ def test_a_plan_of_a_resume_counts_from_its_position_and_a_refused_one_changes_n
 
 
 def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
-    def made(beta):
+    def optimizer_with(beta):
         return adamw(betas=(beta, 0.999))
 
     line = ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), total=100)
-    saved = made(0.8)
+    saved = optimizer_with(0.8)
     ps.Scheduler(saved, line)
     state = saved.state_dict()
     state["param_groups"][0]["paramsched"] = '{"bases": {"betas_0": 0.95}}'
-    optimizer = made(0.8)
+    optimizer = optimizer_with(0.8)
     ps.Scheduler(optimizer, line)
     before = copy.deepcopy(optimizer.state_dict())
 

@@ -425,11 +425,11 @@ MEANT = {
 def plans_on(page):
     """Yield the text of each plan on a page: of its YAML blocks, its pictures and its Python code."""
     text = page.read_text(encoding="utf-8")
-    for kind, block in re.findall(
+    for language, block in re.findall(
         r"^(?:```|````)(yaml|\{plan\}[^\n]*)\n(.*?)^(?:```|````)$", text, re.MULTILINE | re.DOTALL
     ):
         lines = [line for line in block.splitlines() if not line.startswith(":")]
-        if kind == "yaml":
+        if language == "yaml":
             yield "\n".join(lines)
         elif lines and "lr:" not in block and ":file:" not in block:
             yield "\n".join(f"lr: {line}" for line in lines if line.strip())
@@ -466,7 +466,7 @@ def test_the_plans_of_pages_and_examples_start_silently():
         (name, text): code
         for (name, text), codes in actual.items()
         for code in codes
-        if not any(name == page and part in text and code == meant for (page, part), meant in MEANT.items())
+        if not any(name == page and fragment in text and code == meant for (page, fragment), meant in MEANT.items())
     }
     assert reported == {}
     assert len(actual) > 60
@@ -531,8 +531,8 @@ def test_generated_right_plans_start_silently(seed):
 )
 def test_usual_groups_start_silently(groups, more):
     groups = [{**VALUES, **group} for group in groups]
-    for one in groups:
-        one["initial_lr"] = one["lr"]
+    for group in groups:
+        group["initial_lr"] = group["lr"]
 
     assert codes_at_a_start(ps.Plan(lr="warmup('5%') >> cosine()"), groups, total=10_000, **more) == []
 

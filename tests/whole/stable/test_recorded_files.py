@@ -46,8 +46,8 @@ def two_groups() -> torch.optim.Optimizer:
 
 def step(optimizer: torch.optim.Optimizer) -> None:
     for group in optimizer.param_groups:
-        for one in group["params"]:
-            one.grad = torch.ones_like(one)
+        for parameter in group["params"]:
+            parameter.grad = torch.ones_like(parameter)
     optimizer.step()
 
 
