@@ -299,9 +299,9 @@ def test_a_user_class_on_the_base_class_defines_its_values():
 
 def test_a_user_class_on_an_own_one_overrides_its_values():
     class Doubled(drop_ins.StepLR):
-        def __init__(self, optimizer, step_size, times=2.0, **others):
+        def __init__(self, optimizer, step_size, times=2.0, **options):
             self.times = times
-            super().__init__(optimizer, step_size, **others)
+            super().__init__(optimizer, step_size, **options)
 
         def _get_value(self):
             return [self.times * value for value in super()._get_value()]
@@ -310,7 +310,7 @@ def test_a_user_class_on_an_own_one_overrides_its_values():
 
     assert optimizer.param_groups[0]["lr"] == 0.4
     assert scheduler.state_dict()["times"] == 4.0
-    assert list(inspect.signature(Doubled).parameters) == ["optimizer", "step_size", "times", "others"]
+    assert list(inspect.signature(Doubled).parameters) == ["optimizer", "step_size", "times", "options"]
 
 
 @pytest.mark.parametrize("groups", [1, 2])

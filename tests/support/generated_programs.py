@@ -249,7 +249,9 @@ def run(action: Any) -> tuple[Any, set[Any]]:
         "when this state was saved",
         "saved arguments",
     )
-    return result, {(kind, text[:60]) for kind, text in texts if not any(one in text for one in own_alone)}
+    return result, {
+        (category, text[:60]) for category, text in texts if not any(phrase in text for phrase in own_alone)
+    }
 
 
 def same(actual: Any, expected: Any) -> bool:

@@ -395,4 +395,4 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
                 process.kill()
         assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in outputs)
         ranks = [json.loads(Path(folder, f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
-    return [[Run(**one) for one in both] for both in zip(*ranks, strict=True)]
+    return [[Run(**fields) for fields in both] for both in zip(*ranks, strict=True)]

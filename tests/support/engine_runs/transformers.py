@@ -58,8 +58,10 @@ class Both(torch.optim.Optimizer):
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
         self.parts = parts
-        super().__init__([one for part in parts for group in part.param_groups for one in group["params"]], {})
-        self.param_groups = [group for part in parts for group in part.param_groups]
+        super().__init__(
+            [parameter for optimizer in parts for group in optimizer.param_groups for parameter in group["params"]], {}
+        )
+        self.param_groups = [group for optimizer in parts for group in optimizer.param_groups]
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # as the Trainer calls it
         for optimizer in self.parts:
