@@ -60,7 +60,7 @@ class Plain:
 
 KINDS = (Curve, Duration, Level, Plain, Schedule)
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-NAMES |= {getattr(kind, "__name__", "Level"): kind for kind in KINDS}
+NAMES |= {getattr(annotation, "__name__", "Level"): annotation for annotation in KINDS}
 NAMES |= {"np": np, "param": param, "kind_of": kind_of, "ranges": ranges, "DurationLike": DurationLike}
 answer_to = answers_with(NAMES)
 
@@ -71,4 +71,4 @@ def test_answers(places, subtests):
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])

@@ -22,21 +22,25 @@ from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
 
-EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+EVERY = [
+    error_class
+    for _, error_class in inspect.getmembers(errors, inspect.isclass)
+    if error_class.__module__ == errors.__name__
+]
 
 
-@table("kind", EVERY)
-def test_every_error_is_a_paramsched_error_and_a_builtin_error(kind):
-    assert issubclass(kind, ParamschedError)
-    assert kind is ParamschedError or issubclass(kind, (ValueError, KeyError, ImportError, RuntimeError))
-    assert kind.__name__ in (errors.__doc__ or "")
+@table("error_class", EVERY)
+def test_every_error_is_a_paramsched_error_and_a_builtin_error(error_class):
+    assert issubclass(error_class, ParamschedError)
+    assert error_class is ParamschedError or issubclass(error_class, (ValueError, KeyError, ImportError, RuntimeError))
+    assert error_class.__name__ in (errors.__doc__ or "")
 
 
-@table("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])
-def test_an_error_can_be_pickled(kind):
-    error = pickle.loads(pickle.dumps(kind("a", "b", "c")))
+@table("error_class", [error_class for error_class in EVERY if issubclass(error_class, InvalidArgument)])
+def test_an_error_can_be_pickled(error_class):
+    error = pickle.loads(pickle.dumps(error_class("a", "b", "c")))
 
-    assert type(error) is kind
+    assert type(error) is error_class
     assert str(error) == "a: b. c"
 
 

@@ -101,7 +101,8 @@ def test_the_entire_content_is_written_before_the_disk_is_asked_to_keep_it(tmp_p
     def fail(path, target):
         raise OSError(errno.EBUSY, "it is mounted")
 
-    sizes, file = [], tmp_path / "file"
+    sizes = []
+    file = tmp_path / "file"
     file.write_bytes(b"old")
     monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
     if not can_replace:

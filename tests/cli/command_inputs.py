@@ -29,10 +29,10 @@ def inputs() -> dict[str, bytes]:
     changed = ps.loads(texts["simple.yaml"].replace("to=0.1", "to=0.2"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the plan has changed
-        other = ps.Scheduler(optimizer, changed)
-        other.load_state_dict(states["scheduler"])
-    other.seek(400)
-    actual["changed.pt"] = _saved({"optimizer": optimizer.state_dict(), "scheduler": other.state_dict()})
+        changed_scheduler = ps.Scheduler(optimizer, changed)
+        changed_scheduler.load_state_dict(states["scheduler"])
+    changed_scheduler.seek(400)
+    actual["changed.pt"] = _saved({"optimizer": optimizer.state_dict(), "scheduler": changed_scheduler.state_dict()})
     rebased = torch.optim.SGD(_parameters(), lr=0.2, weight_decay=0.01)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the plan and a base have changed

@@ -74,7 +74,7 @@ def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, cod
 
 
 @pytest.mark.parametrize(
-    ("logged", "metric", "found"),
+    ("logged", "metric", "expected"),
     [
         ("val/loss", "val_accuracy", ["PS504"]),
         ("val/loss", "val_loss", []),
@@ -84,13 +84,13 @@ def test_a_warning_affects_the_exit_code_only_on_request(plan, text, strict, cod
         ("note", "val_loss", []),  # a log without metrics gives no problem
     ],
 )
-def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metric, found):
+def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metric, expected):
     measured = dict.fromkeys(logged.split(), 2.5)
     rows = [json.dumps({"step": t, "lr": 0.01} | (measured if t % 10 == 9 else {})) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
     file = plan(f'total: 20\nlr: 0.1 * plateau("{metric}")\n')
 
-    assert codes(file, "--log", "values.jsonl", "--select", "PS504") == found
+    assert codes(file, "--log", "values.jsonl", "--select", "PS504") == expected
 
 
 def test_the_problems_of_files_are_printed_in_the_order_of_the_files(tmp_path, monkeypatch):
@@ -110,13 +110,13 @@ def test_a_missing_fact_is_reported_beside_the_other_problems(tmp_path):
 
     actual = json.loads(result.stdout)
     assert result.exit_code == 2
-    assert [(one["code"], one["line"]) for one in actual] == [("PS109", None), ("PS301", 1)]
+    assert [(problem["code"], problem["line"]) for problem in actual] == [("PS109", None), ("PS301", 1)]
     assert "steps_per_epoch=" not in result.stdout  # an option has no such name
     assert "--steps-per-epoch 100" in result.stdout
 
 
 @table(
-    ("line", "options", "found"),
+    ("line", "options", "expected"),
     [
         ("cosine(to=3e-5)", [], [("PS301", "info")]),
         ("cosine(to=3e-5)", ["--base", "3e-4"], [("PS301", "warning")]),
@@ -128,13 +128,13 @@ def test_a_missing_fact_is_reported_beside_the_other_problems(tmp_path):
         ("cosine()", ["--base", "0"], [("PS403", "warning")]),
     ],
 )
-def test_a_base_decides_whether_an_end_is_a_rate(line, options, found, tmp_path):
+def test_a_base_decides_whether_an_end_is_a_rate(line, options, expected, tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text(f"total: 1000\nlr: {line}\nweight_decay: cosine(to=0.5)\n")
 
     result = CliRunner().invoke(main, ["check", str(file), "--json", *options], prog_name="paramsched")
 
-    assert [(load["code"], load["severity"]) for load in json.loads(result.stdout)] == found
+    assert [(load["code"], load["severity"]) for load in json.loads(result.stdout)] == expected
 
 
 MISTAKES = {

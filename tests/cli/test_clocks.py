@@ -74,8 +74,8 @@ def test_check_reports_a_length_that_is_not_in_percent_at_its_location(run_of_pr
 
 @pytest.mark.parametrize("times", [["5%", "57%"], ["157", "200"]])
 def test_show_spreads_the_updates_evenly(run_of_progress, times):
-    at = [argument for time in times for argument in ("--at", time)]
-    _, output = run_of_progress("show", "plan.yaml", "--total", "200", "--json", *at)
+    options = [argument for time in times for argument in ("--at", time)]
+    _, output = run_of_progress("show", "plan.yaml", "--total", "200", "--json", *options)
 
     actual = json.loads(output)["values"]["lr"]
     shown = ps.trace(ps.loads(BY_PROGRESS), {"lr": 1.0}, total=200)["lr", 0]
@@ -125,10 +125,10 @@ def printed_by(*arguments, code=0):
 
 
 def test_diff_has_the_target_and_the_line(following, tmp_path):
-    other = tmp_path / "other.yaml"
-    other.write_text(FOLLOWING.replace("64", "128"))
+    changed = tmp_path / "other.yaml"
+    changed.write_text(FOLLOWING.replace("64", "128"))
 
-    size, line = printed_by("diff", following, other, *FACTS, code=1).splitlines()
+    size, line = printed_by("diff", following, changed, *FACTS, code=1).splitlines()
 
     assert size.startswith("batch_size: 1.0 * rounded(linear(4.0, 64.0")
     assert line.startswith("lr: (warmup(")

@@ -39,7 +39,8 @@ def shared_folder() -> Path:
 
 def restore(folder: Path) -> dict[str, bytes]:
     """Make a folder contain the inputs and nothing else; return the files that were written or changed."""
-    written, kept = {}, set()
+    written = {}
+    kept = set()
     for file in os.scandir(folder):
         if file.name not in inputs() or file.stat(follow_symlinks=False).st_mtime_ns != WRITTEN_AT:
             written[file.name] = Path(file).read_bytes()
@@ -54,7 +55,8 @@ def restore(folder: Path) -> dict[str, bytes]:
 
 def full_answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Run a command in a folder with the inputs, and return what it printed and wrote."""
-    before, folder = Path.cwd(), shared_folder()
+    before = Path.cwd()
+    folder = shared_folder()
     restore(folder)
     os.chdir(folder)
     try:
@@ -81,7 +83,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     errors = answer.get("errors", "")
     advised = re.findall(r"(?:Write|For example:|did you mean) (.*)", errors)
     answer["errors"] = [
-        one for one in (answers.facts_of(errors), *advised, f"{len(errors.splitlines())} lines") if errors
+        fact for fact in (answers.facts_of(errors), *advised, f"{len(errors.splitlines())} lines") if errors
     ]
     answer["writes"] = {name: text_of(text) for name, text in answer.get("writes", {}).items()}
     return {key: value for key, value in answer.items() if value}

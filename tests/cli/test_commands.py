@@ -212,8 +212,8 @@ def test_a_missing_fact_has_the_name_and_an_example_of_its_option(name, plan, mo
 def tree(folder):
     (folder / "trunk.yaml").write_text("total: 100\nlr: constant()\n")
     (folder / "sub").mkdir()
-    for at in (40, 60):
-        (folder / f"at-{at}.yaml").write_text(f"total: {at + 10}\nlr: constant(over={at}) >> linear()\n")
+    for update in (40, 60):
+        (folder / f"at-{update}.yaml").write_text(f"total: {update + 10}\nlr: constant(over={update}) >> linear()\n")
     (folder / "sub" / "trunk.yaml").write_text("lr: constant()\n")
     return folder
 
@@ -345,7 +345,7 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
     assert result.stderr.startswith("short.yaml: ")
     assert "For example: --steps-per-epoch 100" in result.stderr
     assert alone.stderr in result.stderr
-    assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
+    assert {problem["plan"] for problem in printed} == {"short.yaml", "bad.yaml"}
     assert good("check", "short.yaml", "cosine()", "--total", "90 epochs", "--steps-per-epoch", "100") == (
         "short.yaml: no problems found\ncosine(): no problems found\n"
     )
@@ -383,7 +383,7 @@ def test_the_table_of_a_plan_has_the_bits_of_its_trace(folder, arguments, plan, 
     good("show", *arguments, "-o", "values.csv")
 
     rows = list(csv.reader(Path("values.csv").read_text().splitlines()))
-    columns = {name: [float(one) for one in column] for name, *column in zip(*rows, strict=True)}
+    columns = {name: [float(cell) for cell in column] for name, *column in zip(*rows, strict=True)}
     planned = config.loads(plan) if isinstance(plan, str) else plan
     expected = paramsched.trace(planned, groups, facts=facts)
     assert columns.pop("t") == [*range(expected.total)]

@@ -52,8 +52,8 @@ def test_show_has_the_values_of_the_simulation(place, file):
 
 
 def test_values_at_single_times(place):
-    at = ["--at", "0", "--at", "2 epochs", "--at", "50%"]
-    shown = json.loads(call("show", "config.yaml", "--steps-per-epoch", "5", *at, "--json").stdout)
+    options = ["--at", "0", "--at", "2 epochs", "--at", "50%"]
+    shown = json.loads(call("show", "config.yaml", "--steps-per-epoch", "5", *options, "--json").stdout)
 
     values = expected()
     assert shown["at"] == [0, 10, 10]

@@ -39,11 +39,13 @@ def run(command):
 
 
 def test_reports_of_a_log_for_programs(folder):
-    same, other = (json.loads(run(f"audit log.csv --plan 'constant({c})' --base lr=0.1 --json").stdout) for c in (1, 2))
+    same, differing = (
+        json.loads(run(f"audit log.csv --plan 'constant({c})' --base lr=0.1 --json").stdout) for c in (1, 2)
+    )
 
     assert (same["equal"], same["first"], same["log"], same["values"]) == (True, None, "log.csv", 2)
     first = {"t": 0, "field": "lr", "group": 0, "logged": 0.1, "planned": 0.2}
-    assert (other["equal"], other["first"]) == (False, first)
+    assert (differing["equal"], differing["first"]) == (False, first)
     assert run("audit log.csv --plan 'constant(2)' --base lr=0.1").exit_code == 1
     assert run("audit log.csv --plan 'constant(1)' --base lr=0.1").exit_code == 0
     (folder / "log.csv").write_text("step,lr\n0,0.1\n1,inf\n")
@@ -56,7 +58,7 @@ def test_a_total_is_for_the_plans_without_one(folder):
 
     both, _ = trace_plan_inputs(["cosine()", "plan.yaml"], options)
 
-    assert [one.total for _, one in both.plans] == [80, 100]
+    assert [trace.total for _, trace in both.plans] == [80, 100]
     with pytest.raises(ps.errors.InvalidArgument, match="but total=80"):
         trace_plan_inputs(["plan.yaml", "cosine()"], options)
 
@@ -74,9 +76,9 @@ def test_the_advised_base_of_a_log_names_the_group_only_if_there_are_several(fol
     (folder / "two.csv").write_text("step,lr[a],lr[b]\n0,0.5,0.25\n1,0.4,0.2\n")
     (folder / "groups.yaml").write_text("total: 9\ngroups:\n  a: {lr: cosine()}\n  b: {lr: linear()}\n")
 
-    one, two = (run(command) for command in ("show plan.yaml --used log.csv", "show groups.yaml --used two.csv"))
+    single, two = (run(command) for command in ("show plan.yaml --used log.csv", "show groups.yaml --used two.csv"))
 
-    assert one.output.splitlines()[-1].endswith(
+    assert single.output.splitlines()[-1].endswith(
         "the base of lr is unknown, so it is not compared. For example: --base lr=0.1"
     )
     assert two.output.splitlines()[-1].endswith("For example: --base lr@a=0.5,lr@b=0.25")

@@ -23,7 +23,8 @@ total: {UPDATES}
 
 
 def main() -> int:
-    stage, folder = int(sys.argv[1]), Path(sys.argv[2])
+    stage = int(sys.argv[1])
+    folder = Path(sys.argv[2])
     os.environ |= {
         "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())
     }  # fmt: skip

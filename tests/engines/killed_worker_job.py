@@ -15,7 +15,9 @@ from torch.utils.data import DataLoader
 
 from support.engine_runs.harness import BATCH, BY_TOKENS, Case, Numbers, Tiny, optimizer_of, recorded, tokens_of_batch
 
-EPOCHS, SAVED_AT, KILLED_AT = 3, 9, 13
+EPOCHS = 3
+SAVED_AT = 9
+KILLED_AT = 13
 """Epochs of the run, the updates before its checkpoint, and the updates before rank 1 is killed."""
 
 
@@ -92,7 +94,8 @@ def with_lightning(folder: Path, resumes: bool, record: Record) -> None:
 
 
 def main() -> None:
-    folder, run = Path(sys.argv[2]), sys.argv[3]
+    folder = Path(sys.argv[2])
+    run = sys.argv[3]
     train = {"accelerate": with_accelerate, "transformers": with_transformers, "lightning": with_lightning}
     train[sys.argv[1]](folder, run == "again", Record(folder, run))
     os._exit(0)  # because process groups and threads of the engines would wait for each other

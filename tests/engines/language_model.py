@@ -12,16 +12,16 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast,
 
 UPDATES = 24
 WORDS = list("abcdefghijkl")
-LINES = [" ".join(WORDS[(3 * one + place) % len(WORDS)] for place in range(6)) for one in range(60)]
+LINES = [" ".join(WORDS[(3 * number + place) % len(WORDS)] for place in range(6)) for number in range(60)]
 
 
 def tokenizer() -> Any:
     """Return a tokenizer of a few words."""
     vocabulary = {word: place for place, word in enumerate(["<pad>", "<eos>", "<unk>", *WORDS])}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    word_tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    word_tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", padding_side="left"
+        tokenizer_object=word_tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>", padding_side="left"
     )
 
 
@@ -47,12 +47,12 @@ def arguments(folder: Path) -> dict[str, Any]:
 
 def expect_kill() -> None:
     """Kill this process after the update that CUT names, as if its machine failed: `kill:7`."""
-    kind, at = cut()
+    form, update_count = cut()
     steps = list[int]()
 
     def notify(*_: Any) -> None:
         steps.append(1)
-        if kind == "kill" and len(steps) == at:
+        if form == "kill" and len(steps) == update_count:
             os.kill(os.getpid(), signal.SIGKILL)
 
     register_optimizer_step_post_hook(notify)
@@ -60,8 +60,8 @@ def expect_kill() -> None:
 
 def cut() -> tuple[str, int]:
     """Return how this job is cut and after how many updates of its own; 0 for never."""
-    kind, _, at = os.environ.get("CUT", "save:0").partition(":")
-    return kind, int(at)
+    form, _, update_count = os.environ.get("CUT", "save:0").partition(":")
+    return form, int(update_count)
 
 
 class SaveAndStop(TrainerCallback):

@@ -14,7 +14,10 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 import paramsched as ps
 from paramsched.engines.lightning import PlanCallback
 
-SAMPLES, BATCH, ACCUMULATION, EPOCHS = 50, 8, 2, 2  # the last batch has 2
+SAMPLES = 50
+BATCH = 8
+ACCUMULATION = 2
+EPOCHS = 2  # the last batch has 2
 
 
 class Tensor(LightningModule):

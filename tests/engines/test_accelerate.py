@@ -73,7 +73,8 @@ def test_a_run_resumes_from_save_state(wiring: str, tmp_path: Path) -> None:
 
 
 def test_a_run_in_tokens_resumes_from_save_state(tmp_path: Path, check_resumed: Any) -> None:
-    first, again = Loop(BY_TOKENS), Loop(BY_TOKENS)
+    first = Loop(BY_TOKENS)
+    again = Loop(BY_TOKENS)
     first.train(1)
     first.accelerator.save_state(str(tmp_path))
 
@@ -106,7 +107,8 @@ def test_epochs_that_are_not_a_count_are_rejected(epochs: Any) -> None:
 
 def test_the_values_of_the_next_update_reach_the_trackers(tmp_path: Path) -> None:
     class Kept(accelerate.tracking.GeneralTracker):
-        name, requires_logging_directory = "kept", False
+        name = "kept"
+        requires_logging_directory = False
         tracker = None
 
         def __init__(self) -> None:
@@ -162,7 +164,9 @@ def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(tmp_path: Pat
 class Meshed:
     """The attributes of an Accelerator in a run of eight processes."""
 
-    num_processes, device, sync_gradients = 8, torch.device("cpu"), True
+    num_processes = 8
+    device = torch.device("cpu")
+    sync_gradients = True
 
     def __init__(self, **sizes: int) -> None:
         self.parallelism_config = accelerate.ParallelismConfig(**sizes) if sizes else None
@@ -225,7 +229,7 @@ def test_two_optimizers_follow_one_plan_and_resume(how: str, tmp_path: Path) -> 
                 if scheduler.t == updates:
                     break
                 accelerator.backward(prepared[1](prepared[0](batch)).sum())
-                used.append([one.param_groups[0]["lr"] for one in optimizers.values()])
+                used.append([optimizer.param_groups[0]["lr"] for optimizer in optimizers.values()])
                 for optimizer in optimizers.values():
                     optimizer.step()
                     optimizer.zero_grad()

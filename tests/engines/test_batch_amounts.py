@@ -122,8 +122,8 @@ def test_a_plan_in_updates_does_not_read_the_batches():
     assert scheduler.t == 1
 
 
-def numel(one):
-    return one[0].numel()
+def numel(batch):
+    return batch[0].numel()
 
 
 @table(
@@ -180,7 +180,7 @@ def test_the_result_of_the_users_function_is_validated(wrong):
 
 
 @table(
-    ("one", "samples"),
+    ("batch", "samples"),
     [
         (torch.zeros(4, 2), 4),
         ([torch.zeros(4, 2), torch.zeros(4)], 4),
@@ -195,16 +195,16 @@ def test_the_result_of_the_users_function_is_validated(wrong):
         (None, None),
     ],
 )
-def test_the_samples_of_a_batch_are_its_first_dimension_if_all_parts_agree(one, samples):
+def test_the_samples_of_a_batch_are_its_first_dimension_if_all_parts_agree(batch, samples):
     if samples is None:
         with pytest.raises(InvalidArgument, match="amount_of=lambda batch"):
-            samples_in(one)
+            samples_in(batch)
     else:
-        assert samples_in(one) == samples
+        assert samples_in(batch) == samples
 
 
 @table(
-    ("one", "samples"),
+    ("batch", "samples"),
     [
         ({"inputs": [torch.zeros(3, 9), torch.zeros(3, 8)], "data_samples": [1, 2]}, 2),
         ([[torch.zeros(3)], [0]], 1),
@@ -212,8 +212,8 @@ def test_the_samples_of_a_batch_are_its_first_dimension_if_all_parts_agree(one, 
         ([torch.zeros(5, 3), torch.zeros(5)], 5),
     ],
 )
-def test_the_lists_of_a_collated_batch_have_an_entry_for_each_sample(one, samples):
-    assert samples_in_lists(one) == samples
+def test_the_lists_of_a_collated_batch_have_an_entry_for_each_sample(batch, samples):
+    assert samples_in_lists(batch) == samples
 
 
 # ---------------------------------------------------------------------- run facts of an engine

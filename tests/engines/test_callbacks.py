@@ -74,9 +74,9 @@ def test_the_values_of_named_optimizers_are_logged_once_for_each_update_of_all()
     trainer = SimpleNamespace(global_step=0, log_every_n_steps=3, loggers=[logger], logged_metrics={})
 
     for _ in range(7):
-        for one in optimizers.values():
-            callback.on_before_optimizer_step(trainer, None, one)
-            one.step()
+        for stepped in optimizers.values():
+            callback.on_before_optimizer_step(trainer, None, stepped)
+            stepped.step()
             trainer.global_step += 1  # of all optimizers
 
     assert logged == [0, 3, 6]
@@ -143,17 +143,18 @@ def test_an_update_ends_after_each_window_of_batches_and_with_the_last_batch(win
 
         return SimpleNamespace(count_batch=count_batch)
 
-    own = pytorch_accelerated._AmountCallback()
-    own._amounts = counter("pytorch_accelerated")
+    amount_callback = pytorch_accelerated._AmountCallback()
+    amount_callback._amounts = counter("pytorch_accelerated")
     engine = SimpleNamespace(
         run_config=SimpleNamespace(gradient_accumulation_steps=window), _train_dataloader=range(batches)
     )
     callback = lightning._LightningPlan("linear()")
     _, _, trainer, module = begun(callback, ps.Plan(lr="linear()", total=10))
-    callback._amounts, trainer.accumulate_grad_batches = [counter("lightning")], window
+    callback._amounts = [counter("lightning")]
+    trainer.accumulate_grad_batches = window
 
     for index in range(batches):
-        own.on_train_step_end(engine, None, index)
+        amount_callback.on_train_step_end(engine, None, index)
         trainer.is_last_batch = index == batches - 1
         callback.on_train_batch_start(trainer, module, None, index)
 
@@ -162,20 +163,20 @@ def test_an_update_ends_after_each_window_of_batches_and_with_the_last_batch(win
 
 @pytest.mark.parametrize(("batches", "updates", "accumulation"), [(10, 10, 1), (10, 4, 3), (10, 1, 10), (7, 4, 2)])
 def test_the_accumulation_of_pytorch_accelerated_follows_from_its_updates(batches, updates, accumulation):
-    made = pytorch_accelerated._attach_to(
+    scheduler = pytorch_accelerated._attach_to(
         optimizer(), plan='warmup("1 epoch") >> cosine()', options=PlanOptions(), epochs=3, steps_per_epoch=updates,
         batches=batches,
     )  # fmt: skip
 
-    assert (made.facts.accumulation, made.total) == (accumulation, 3 * updates)
-    assert str(made.plan.resolve(facts=made.facts).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
+    assert (scheduler.facts.accumulation, scheduler.total) == (accumulation, 3 * updates)
+    assert str(scheduler.plan.resolve(facts=scheduler.facts).bindings[0].schedule).startswith(f"warmup({updates}) >> ")
 
 
 class PreparedLoader:
     """A prepared loader of ten batches."""
 
-    def __init__(self, **given):
-        vars(self).update(given)
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
 
     def __len__(self):
         return 10
@@ -210,11 +211,11 @@ def test_a_loader_that_splits_its_batches_has_the_size_of_a_part(total, size):
     engine = SimpleNamespace(
         num_processes=2, gradient_accumulation_steps=1, gradient_state=SimpleNamespace(sync_with_dataloader=True)
     )
-    given = {"batch_size": 4} if total is None else {"batch_size": 4, "total_batch_size": total}
+    sizes = {"batch_size": 4} if total is None else {"batch_size": 4, "total_batch_size": total}
 
-    assert accelerate.facts(engine, loader_of(**given)).batch_size == size
+    assert accelerate.facts(engine, loader_of(**sizes)).batch_size == size
     with pytest.raises(ps.errors.InvalidArgument, match="all 2 processes together"):
-        accelerate.facts(engine, PreparedLoader(**given))
+        accelerate.facts(engine, PreparedLoader(**sizes))
 
 
 SIZED = SimpleNamespace(batch_size=4)
@@ -262,8 +263,15 @@ def test_the_facts_of_a_trainer_of_lightning(changes, expected):
     facts = lightning._facts_of_trainer(trainer, module)
 
     names = ("batches", "total", "accumulation", "batch_size", "fixed_sizes", "processes")
-    known = {"batches": None, "total": None, "accumulation": 2, "batch_size": 4, "fixed_sizes": None, "processes": 3}
-    assert {name: getattr(facts, name) for name in names} == known | expected
+    unchanged = {
+        "batches": None,
+        "total": None,
+        "accumulation": 2,
+        "batch_size": 4,
+        "fixed_sizes": None,
+        "processes": 3,
+    }
+    assert {name: getattr(facts, name) for name in names} == unchanged | expected
     assert facts.warns_of_metrics
     changes_accumulation = trainer.callbacks[1:] != [] and expected.keys() == {"total"} and expected["total"] != 54
     assert ("GradientAccumulationScheduler" in facts.why["steps_per_epoch"]) is changes_accumulation
@@ -340,7 +348,9 @@ def test_a_fit_that_code_of_the_user_stops_is_not_short(should_stop, interrupted
     callback = lightning._LightningPlan("linear()")
     stepped, _, trainer, module = begun(callback, ps.Plan(lr="linear()", total=10))
     stepped.step()
-    trainer.should_stop, trainer.interrupted, trainer.callback_metrics = should_stop, interrupted, {}
+    trainer.should_stop = should_stop
+    trainer.interrupted = interrupted
+    trainer.callback_metrics = {}
     trainer.callbacks = [object(), Timer(remaining)]
 
     with warnings.catch_warnings(record=True) as reported:
@@ -369,10 +379,13 @@ class Trainer:
     """What `planned` uses of a Trainer; `update` makes an update of two batches and 100 tokens."""
 
     lr_scheduler: Any = None
-    is_deepspeed_enabled, is_in_train = False, True
+    is_deepspeed_enabled = False
+    is_in_train = True
 
     def __init__(self, copies=1, **arguments):
-        self.args, self.optimizer, self.callbacks = Arguments(**arguments), optimizer(), []
+        self.args = Arguments(**arguments)
+        self.optimizer = optimizer()
+        self.callbacks = []
         self.accelerator = SimpleNamespace(num_processes=1, device="cpu")
         self.state = SimpleNamespace(global_step=0, num_input_tokens_seen=0, max_steps=9)
         self.control = SimpleNamespace(should_training_stop=False)
@@ -381,8 +394,8 @@ class Trainer:
     def add_callback(self, callback):
         self.callbacks.append(callback)
 
-    def remove_callback(self, kind):
-        self.callbacks = [callback for callback in self.callbacks if type(callback) is not kind]
+    def remove_callback(self, callback_class):
+        self.callbacks = [callback for callback in self.callbacks if type(callback) is not callback_class]
 
     def get_batch_samples(self, batches, count):
         return list(islice(batches, count)), count
@@ -443,7 +456,8 @@ def test_the_amount_is_what_the_user_specifies_or_the_trainer_counts(plan, optio
 
 
 def test_the_last_of_the_batches_ends_an_update():
-    trainer, ends = trainer_of("linear()", {}), []
+    trainer = trainer_of("linear()", {})
+    ends = []
     trainer._paramsched_amounts = SimpleNamespace(count_batch=lambda batch, ends_update: ends.append(ends_update))
 
     assert trainer.get_batch_samples(iter("abcd"), 3) == (["a", "b", "c"], 3)
@@ -468,7 +482,8 @@ def test_a_run_without_a_state_of_the_plan_continues_at_the_update_and_amount_of
     plan, counted, seen, amount
 ):
     trainer = trainer_of(plan, {}, include_num_input_tokens_seen=counted, copies=2, world_size=2)
-    trainer.state.global_step, trainer.state.num_input_tokens_seen = 4, seen
+    trainer.state.global_step = 4
+    trainer.state.num_input_tokens_seen = seen
 
     if amount is None:
         with pytest.raises(MissingFact, match=r"the number of tokens consumed so far is unknown\. Resume from"):
@@ -479,15 +494,18 @@ def test_a_run_without_a_state_of_the_plan_continues_at_the_update_and_amount_of
 
 
 @table(
-    ("at", "begins_at", "trains", "reported"),
+    ("update", "begins_at", "trains", "reported"),
     [(0, 0, True, 0), (1, 0, True, 1), (4, 0, True, 1), (4, 4, True, 0), (5, 4, True, 1), (0, 0, False, 0)],
 )
-def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_reported(at, begins_at, trains, reported):
+def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_reported(
+    update, begins_at, trains, reported
+):
     plan = ps.Plan(lr=ps.constant() * ps.hold("eval_loss", at=0.5, add=1.0), total=9)
     trainer = trainer_of(plan, {})
     trainer.state.global_step = begins_at
     trainer.call("on_train_begin")
-    trainer.state.global_step, trainer.is_in_train = at, trains
+    trainer.state.global_step = update
+    trainer.is_in_train = trains
     trainer.result = {"eval_loss": 1.0}
 
     assert trainer.evaluate() == trainer.result
@@ -497,7 +515,7 @@ def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_repo
 
 
 @table(
-    ("stops", "at", "max_steps", "has_batch", "is_short"),
+    ("stops", "updates", "max_steps", "has_batch", "is_short"),
     [
         (True, 3, 9, True, False),
         (False, 3, 9, True, True),
@@ -507,13 +525,14 @@ def test_a_metric_before_the_first_update_or_outside_of_the_training_is_not_repo
         (True, 0, 9, True, False),  # before the first epoch
     ],
 )
-def test_a_run_that_code_of_the_user_stops_is_not_short(stops, at, max_steps, has_batch, is_short):
+def test_a_run_that_code_of_the_user_stops_is_not_short(stops, updates, max_steps, has_batch, is_short):
     trainer = trainer_of("linear()", {})
-    trainer.call("on_train_begin", *["on_epoch_begin"] * (at > 0))
-    for _ in range(at):
+    trainer.call("on_train_begin", *["on_epoch_begin"] * (updates > 0))
+    for _ in range(updates):
         trainer.update()
     trainer.call(*["on_epoch_begin"] * (not has_batch))
-    trainer.state.max_steps, trainer.control.should_training_stop = max_steps, stops
+    trainer.state.max_steps = max_steps
+    trainer.control.should_training_stop = stops
 
     with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
@@ -523,14 +542,15 @@ def test_a_run_that_code_of_the_user_stops_is_not_short(stops, at, max_steps, ha
 
 
 def test_the_plan_is_attached_to_the_optimizer_of_the_call():
-    trainer, other = planned(Trainer, "linear()")(), optimizer()
+    trainer = planned(Trainer, "linear()")()
+    passed = optimizer()
     trainer.is_deepspeed_enabled = True
 
-    made = trainer.create_scheduler(9, optimizer=other)
+    scheduler = trainer.create_scheduler(9, optimizer=passed)
 
-    assert made is trainer.create_scheduler(9) is trainer.lr_scheduler
-    assert (made.optimizer, made.total, trainer._created_lr_scheduler) == (other, 9, True)
-    other.step()
-    assert made.t == 0  # DeepSpeed steps the Scheduler
-    made.step()
-    assert made.t == 1
+    assert scheduler is trainer.create_scheduler(9) is trainer.lr_scheduler
+    assert (scheduler.optimizer, scheduler.total, trainer._created_lr_scheduler) == (passed, 9, True)
+    passed.step()
+    assert scheduler.t == 0  # DeepSpeed steps the Scheduler
+    scheduler.step()
+    assert scheduler.t == 1

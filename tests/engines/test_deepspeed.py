@@ -43,31 +43,31 @@ class Zero:
 
 def optimizer(groups=2):
     parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(groups)]
-    for one in parameters:
-        one.grad = torch.ones(1)
+    for parameter in parameters:
+        parameter.grad = torch.ones(1)
     return torch.optim.SGD([{"params": [parameter]} for parameter in parameters], lr=0.1)
 
 
 @pytest.mark.parametrize("parts", [{"bit16_groups": [0, 1]}, {"fp16_groups": [0, 1, 2]}, {}])
 def test_steps_that_are_not_updates_are_rejected_before_the_first_one(parts):
-    made = optimizer()
-    ps.Scheduler(made, PLAN)
+    inner = optimizer()
+    ps.Scheduler(inner, PLAN)
 
     with pytest.raises(InvalidArgument, match=r'several times per update.*Use Scheduler\(…, drive="manual"\)'):
-        Zero(made, parts).step()
+        Zero(inner, parts).step()
 
-    assert all(one.item() == 1 for group in made.param_groups for one in group["params"])
+    assert all(parameter.item() == 1 for group in inner.param_groups for parameter in group["params"])
 
 
 @pytest.mark.parametrize("parts", [{"bit16_groups": [0]}, {"fp16_groups": [0]}])
 def test_one_step_per_update_is_counted(parts):
-    made = optimizer(groups=1)
-    scheduler = ps.Scheduler(made, PLAN)
+    inner = optimizer(groups=1)
+    scheduler = ps.Scheduler(inner, PLAN)
 
     for _ in range(3):
-        Zero(made, parts).step()
+        Zero(inner, parts).step()
 
-    assert (scheduler.t, made.param_groups[0]["lr"]) == (3, ps.trace(PLAN, {"lr": 0.1})["lr"][3])
+    assert (scheduler.t, inner.param_groups[0]["lr"]) == (3, ps.trace(PLAN, {"lr": 0.1})["lr"][3])
 
 
 def test_a_trainer_with_deepspeed_steps_the_plan_itself(tmp_path):
@@ -141,11 +141,11 @@ def test_a_trainer_with_partitioned_parameters_resumes_from_its_checkpoint(run_a
 def test_the_plan_in_a_row_of_the_page_has_the_rates_of_deepspeeds_scheduler(page, config, line):
     schedulers = pytest.importorskip("deepspeed.runtime.lr_schedules")
     scheduler = json.loads(config)
-    made = torch.optim.Adam([torch.zeros(1)], lr=0.1)
-    of_deepspeed = getattr(schedulers, scheduler["type"])(made, **scheduler["params"])
+    adam = torch.optim.Adam([torch.zeros(1)], lr=0.1)
+    of_deepspeed = getattr(schedulers, scheduler["type"])(adam, **scheduler["params"])
     used = []
     for _ in range(1000):
-        used.append(float(made.param_groups[0]["lr"]))
+        used.append(float(adam.param_groups[0]["lr"]))
         of_deepspeed.step()
 
     assert ps.trace(ps.Plan(lr=line, total=1000), {"lr": 0.1})["lr", 0].tolist() == pytest.approx(used, rel=1e-12)

@@ -37,7 +37,8 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     code = script(page, "-" if version == "with a plan" else "+")
 
-    names, earlier = {"__name__": "__main__"}, optimizers()
+    names = {"__name__": "__main__"}
+    earlier = optimizers()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         exec(compile(code, f"{page}.md, {version}", "exec"), names)
@@ -53,8 +54,8 @@ def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
 def optimizers():
     """Return the optimizers with a plan; some scripts have them only in their engine."""
     gc.collect()
-    actual = [one for one in gc.get_objects() if isinstance(one, torch.optim.Optimizer)]
-    return [one for one in actual if "paramsched" in one.state_dict()["param_groups"][0]]
+    actual = [value for value in gc.get_objects() if isinstance(value, torch.optim.Optimizer)]
+    return [optimizer for optimizer in actual if "paramsched" in optimizer.state_dict()["param_groups"][0]]
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
@@ -64,7 +65,7 @@ def test_a_plan_and_one_statement_change_a_script(page):
     statements = [node for node in ast.walk(ast.parse(script(page, "-"))) if isinstance(node, ast.stmt)]
     changed = {innermost(number, statements) for number in added}
 
-    assert len([one for one in changed if not isinstance(one, ast.Import | ast.ImportFrom)]) <= 2
+    assert len([statement for statement in changed if not isinstance(statement, ast.Import | ast.ImportFrom)]) <= 2
 
 
 def innermost(number: int, statements: list[ast.stmt]) -> ast.stmt:

@@ -17,11 +17,12 @@ from paramsched.errors import InvalidArgument, MissingDependency, MissingFact
 from support.tables import table
 from support.updates import probe
 
-INF, NAN = float("inf"), float("nan")
+INF = float("inf")
+NAN = float("nan")
 
 
-def engine_facts(**given):
-    return EngineFacts(**{"call": "engine.scheduler", "why": {"total": "there is no end"}, **given})
+def engine_facts(**facts):
+    return EngineFacts(**{"call": "engine.scheduler", "why": {"total": "there is no end"}, **facts})
 
 
 @pytest.mark.parametrize(
@@ -58,10 +59,10 @@ def test_the_facts_of_the_user_take_precedence_over_those_of_the_engine(engine, 
     ],
 )
 def test_the_length_of_a_sequence_is_a_fact_of_a_plan_in_tokens_and_else_a_factor(plan, length, user, expected):
-    known = engine_facts(batch_size=8, processes=3, accumulation=2)
+    counted = engine_facts(batch_size=8, processes=3, accumulation=2)
     options = PlanOptions(facts=RunFacts(**user), tokens_per_sample=length)
 
-    facts = known.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
+    facts = counted.facts_for(ps.Plan(lr="cosine(over=9)", **plan), options)
 
     assert facts == RunFacts(**{"batch_size": 24, "accumulation": 2, **expected})
 
@@ -118,9 +119,9 @@ def test_a_total_that_differs_from_the_run_of_the_engine_is_logged(total, engine
     plan = ps.Plan(lr="linear()", total=total)
 
     with caplog.at_level("INFO", "paramsched"):
-        made = engine_facts(total=engine_total).attach(optimizer, plan, PlanOptions(facts=RunFacts(**user)))
+        scheduler = engine_facts(total=engine_total).attach(optimizer, plan, PlanOptions(facts=RunFacts(**user)))
 
-    assert made.total == total
+    assert scheduler.total == total
     assert ("but engine.scheduler counts 100" in caplog.text) == is_logged
 
 
@@ -143,7 +144,8 @@ def test_the_length_and_the_batch_size_of_a_loader_may_be_unknown(loader, length
 
 def test_only_watched_metrics_are_passed_and_those_that_never_came_are_named():
     plan = ps.Plan(lr=ps.plateau("a") * ps.plateau("b") * ps.plateau("d") * ps.constant(1.0), total=9)
-    relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), plan, drive="manual")
+    relay = MetricRelay("engine")
+    scheduler = ps.Scheduler(probe(), plan, drive="manual")
     scheduler.step()
 
     relay.report(scheduler, {"c": 3.0})
@@ -175,7 +177,8 @@ WATCHES = ps.Plan(lr=ps.plateau("eval_loss") * ps.plateau("train_loss") * ps.con
     ],
 )  # fmt: skip
 def test_a_metric_that_the_first_evaluations_lack_is_named_once(events, missed):
-    relay, scheduler = MetricRelay("engine"), ps.Scheduler(probe(), WATCHES, drive="manual")
+    relay = MetricRelay("engine")
+    scheduler = ps.Scheduler(probe(), WATCHES, drive="manual")
     scheduler.step()
 
     with warnings.catch_warnings(record=True) as caught:
@@ -183,7 +186,7 @@ def test_a_metric_that_the_first_evaluations_lack_is_named_once(events, missed):
         for metrics, is_evaluation in events:
             relay.report(scheduler, metrics, is_evaluation=is_evaluation)
 
-    assert [one.message.problem.found for one in caught] == [
+    assert [warning.message.problem.found for warning in caught] == [
         f"the plan watches {names}; the first evaluation has {present}" for names, present in missed
     ]
 
@@ -199,15 +202,16 @@ def test_a_metric_that_the_first_evaluations_lack_is_named_once(events, missed):
     ],
 )
 def test_an_event_inside_another_one_is_a_part_of_it(outer, inner, fails, observed):
-    relay, reported = MetricRelay("engine"), []
+    relay = MetricRelay("engine")
+    reported = []
     relay.report = lambda _, metrics, is_evaluation: reported.append(("".join(metrics), is_evaluation))
 
     def run():
         with relay.event(None, is_evaluation=outer) as metrics:
             metrics["a"] = 1.0
             if inner is not None:
-                with relay.event(None, is_evaluation=inner) as part:
-                    part["b"] = 2.0
+                with relay.event(None, is_evaluation=inner) as inner_metrics:
+                    inner_metrics["b"] = 2.0
                     assert not fails
 
     if fails:
@@ -244,17 +248,23 @@ class Own:
 
 
 def test_a_class_of_an_adapter_gets_the_first_base_that_is_installed():
-    def other():
+    def make_dict():
         return dict
 
     bases = ("no_such_engine.Callback", "collections.OrderedDict", "collections.Counter")
-    find = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, *bases, library="mine", factories={"B": other})
+    find = callbacks_on_demand(
+        "paramsched.engines.mine", {"A": Own}, *bases, library="mine", factories={"B": make_dict}
+    )
     lacks = callbacks_on_demand("paramsched.engines.mine", {"A": Own}, bases[0], library="mine")
 
-    made = find("A")
-    assert (made.__bases__, made.__name__, made.__qualname__) == ((Own, OrderedDict), "A", "A")
-    assert (made.__module__, made.__doc__) == ("paramsched.engines.mine", Own.__doc__)
-    assert find("A") is made
+    callback_class = find("A")
+    assert (callback_class.__bases__, callback_class.__name__, callback_class.__qualname__) == (
+        (Own, OrderedDict),
+        "A",
+        "A",
+    )
+    assert (callback_class.__module__, callback_class.__doc__) == ("paramsched.engines.mine", Own.__doc__)
+    assert find("A") is callback_class
     assert find("B") is dict
     assert make_class("C", "m", Own, doc="Mine.").__doc__ == "Mine."
     with pytest.raises(AttributeError, match=r"module 'paramsched\.engines\.mine' has no attribute 'C'"):
@@ -267,7 +277,7 @@ PARTS = {"accelerator": SimpleNamespace(num_processes=1), "plan": "linear()", "l
 
 
 @table(
-    ("given", "example"),
+    ("order", "example"),
     [
         ({"accelerator": "accelerator", "plan": "plan"}, None),
         ({"accelerator": "plan", "plan": "accelerator"}, "engine(accelerator, 'linear()')"),
@@ -275,9 +285,9 @@ PARTS = {"accelerator": SimpleNamespace(num_processes=1), "plan": "linear()", "l
         ({"plan": "trainer", "trainer": "plan"}, "engine('linear()', Own)"),
     ],
 )
-def test_arguments_in_another_order_are_refused_with_the_call_to_write(given, example):
+def test_arguments_in_another_order_are_refused_with_the_call_to_write(order, example):
     parts = PARTS | {"trainer": Own}
-    arguments = {name: parts[part] for name, part in given.items()}
+    arguments = {name: parts[passed] for name, passed in order.items()}
     if example is None:
         check_kinds("engine", **arguments)
         return
@@ -289,7 +299,8 @@ def test_arguments_in_another_order_are_refused_with_the_call_to_write(given, ex
 
 
 def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames_the_value_from_then_on():
-    columns, values = PlannedColumns("engine.scheduler"), {"lr": 0.1, "beta": 0.5}
+    columns = PlannedColumns("engine.scheduler")
+    values = {"lr": 0.1, "beta": 0.5}
     processes = ps.Scheduler(probe(), ps.Plan(lr="linear()", total=9))._run.processes
 
     with pytest.warns(UserWarning, match="lr as planned/lr") as first:
@@ -304,17 +315,23 @@ def test_a_metric_with_the_name_of_a_planned_value_is_warned_of_once_and_renames
 
 
 @table(
-    ("options", "found"),
+    ("options", "message"),
     [
-        *(({"tokens_per_sample": one}, "expected a number greater than 0") for one in (0, -1, INF, NAN, True, "128")),
+        *(
+            ({"tokens_per_sample": count}, "expected a number greater than 0")
+            for count in (0, -1, INF, NAN, True, "128")
+        ),
     ],
 )
-def test_invalid_options_are_refused(options, found):
-    with pytest.raises(InvalidArgument, match=found):
+def test_invalid_options_are_refused(options, message):
+    with pytest.raises(InvalidArgument, match=message):
         PlanOptions(**options)
 
 
-SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
+SAMPLES = 960
+BATCH = 4
+EPOCHS = 5
+TOKENS = 128
 
 
 PLANS = {
@@ -365,9 +382,9 @@ def test_the_curve_over_the_seen_data_is_equal_within_one_update(unit, processes
     shared_seen, shared = curve(PLANS[unit], processes, accumulation, samples)
 
     # The samples of one update of each run. A short window needs a tolerance of one more update.
-    one = processes * accumulation * BATCH * (1 if samples == 960 else 2) + BATCH
-    for at, value in zip(shared_seen, shared, strict=True):
-        near = alone[(seen >= at - one) & (seen <= at + one)]
+    tolerance = processes * accumulation * BATCH * (1 if samples == 960 else 2) + BATCH
+    for samples_before, value in zip(shared_seen, shared, strict=True):
+        near = alone[(seen >= samples_before - tolerance) & (seen <= samples_before + tolerance)]
         assert near.min() * (1 - 1e-12) <= value <= near.max() * (1 + 1e-12)
 
 
@@ -438,16 +455,17 @@ def test_the_evaluations_of_the_trainer_are_those_of_its_own_callback():
 
     flow = transformers.trainer_callback.DefaultFlowCallback()
     for case in product(("no", "steps", "epoch"), (1, 7, 12), (3, 5), (2, 4, 0.25), (0, 1, 2, 3, 12), (False, True)):
-        kind, updates, epoch, steps, delay, at_start = case
+        strategy, updates, epoch, steps, delay, at_start = case
         args = SimpleNamespace(
-            eval_strategy=kind, eval_steps=steps, eval_delay=delay, eval_on_start=at_start,
+            eval_strategy=strategy, eval_steps=steps, eval_delay=delay, eval_on_start=at_start,
             logging_first_step=False, logging_strategy="no", save_strategy="no",
         )  # fmt: skip
         state = transformers.TrainerState(max_steps=updates, logging_steps=1)
         state.eval_steps = max(1, -(-updates * steps // 1)) if steps < 1 else steps
         expected = 0  # without that of `eval_on_start`
         for state.global_step in range(1, updates + 1):
-            control, state.epoch = transformers.TrainerControl(), state.global_step / epoch
+            control = transformers.TrainerControl()
+            state.epoch = state.global_step / epoch
             flow.on_step_end(args, state, control)
             if state.global_step % epoch == 0 or state.global_step == updates:
                 flow.on_epoch_end(args, state, control)

@@ -46,7 +46,8 @@ class Loop:
 
 
 def test_a_run_in_tokens_resumes_from_the_optimizers_state(tmp_path: Path, check_resumed: Any) -> None:
-    first, again = Loop(BY_TOKENS, 4), Loop(BY_TOKENS, 4)
+    first = Loop(BY_TOKENS, 4)
+    again = Loop(BY_TOKENS, 4)
     for loop in (first, again):
         count_tokens(loop)
     saver = Checkpoint(first.saved, DiskSaver(tmp_path), filename_pattern="run.pt")
@@ -88,6 +89,7 @@ def test_ignites_own_handler_logs_the_values_of_each_update() -> None:
 def test_handlers_report_amounts_and_metrics_and_end_the_run(tmp_path: Path) -> None:
     names, _ = run_section("engines/ignite_skorch.md", "Amounts, metrics and an early end", tmp_path, level=3)
 
-    scheduler, trainer = names["scheduler"], names["trainer"]
+    scheduler = names["scheduler"]
+    trainer = names["trainer"]
     assert (scheduler.t, scheduler.should_stop, trainer.state.iteration) == (100, True, 100)
     assert trainer.state.epoch == 7  # of 20, with the 16 batches of the loader of the pages

@@ -79,7 +79,7 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, 
         plan = PlanCallback(BY_TOKENS, amount_of=tokens_of_batch)
         callbacks = [pl.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1), Stop(stop), plan]
         trainer = runs.trainer(case, callbacks=callbacks, enable_checkpointing=True)
-        trainer.fit(module, DataLoader(Numbers(overflow=skips, at=71), BATCH), **keywords)
+        trainer.fit(module, DataLoader(Numbers(overflow=skips, overflow_index=71), BATCH), **keywords)
         return module.used
 
     first = fit_by_tokens(tmp_path / "a", 1)
@@ -89,7 +89,8 @@ def test_a_run_in_tokens_resumes_from_a_checkpoint(skips: bool, tmp_path: Path, 
 
     assert first + again == whole
     # `whole` includes the batches of the skipped update; the recorder of the second part does not.
-    first.amounts, again.amounts = whole.amounts[: len(first)], whole.amounts[len(first) :]
+    first.amounts = whole.amounts[: len(first)]
+    again.amounts = whole.amounts[len(first) :]
     name = "Lightning, the update before it skipped" if skips else "Lightning"
     check_resumed(name, first + again, in_one(first, again), 12 if skips else 15)
 
@@ -215,9 +216,9 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
     shown = ps.trace(BOTH, {"critic": {"lr": 0.1}, "generator": {"lr": 0.1}})
     first, second = ([row[0] for row in used] for used in (module.used, module.used_too))
     # The critic steps first in an iteration: with drive="critic" the generator's step uses the next values already.
-    at = (lambda i: i, lambda i: 2 * i + 1) if drive == "critic" else (lambda i: (i + 1) // 2, lambda i: i)
-    assert first == [shown["lr", "critic"][at[0](i)] for i in range(len(first))]
-    assert second == [shown["lr", "generator"][at[1](i)] for i in range(len(second))]
+    update_of = (lambda i: i, lambda i: 2 * i + 1) if drive == "critic" else (lambda i: (i + 1) // 2, lambda i: i)
+    assert first == [shown["lr", "critic"][update_of[0](i)] for i in range(len(first))]
+    assert second == [shown["lr", "generator"][update_of[1](i)] for i in range(len(second))]
     (scheduler,) = callback.schedulers
     assert scheduler.t == len(first if drive == "critic" else second)
     logger.save()
@@ -228,7 +229,8 @@ def test_one_plan_for_two_optimizers(drive: str, tmp_path: Path) -> None:
 
 def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
     def fit(epochs: int, path: str | None = None) -> tuple[Any, Any]:
-        module, callback = Pair(), PlanCallback(BOTH, optimizers=("critic", "generator"))
+        module = Pair()
+        callback = PlanCallback(BOTH, optimizers=("critic", "generator"))
         runs.fit(module, callback, max_epochs=epochs, path=path).save_checkpoint(tmp_path / f"{epochs}.ckpt")
         return module, callback.schedulers[0]
 
@@ -243,20 +245,20 @@ def test_two_optimizers_resume_from_a_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plans", [list, dict])
 def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: Any) -> None:
-    given = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
+    plans_by_name = {"critic": ps.Plan(lr="cosine()", total=54), "generator": ps.Plan(lr="linear()", total=54)}
 
     with pytest.raises(ps.errors.InvalidArgument, match="one plan drives all optimizers") as refusal:
-        PlanCallback(given if plans is dict else list(given.values()))  # type: ignore[arg-type]
+        PlanCallback(plans_by_name if plans is dict else list(plans_by_name.values()))  # type: ignore[arg-type]
 
     line = refusal.value.problem.advice.removeprefix("Write ")
     written = eval(line, {"ps": ps, "PlanCallback": PlanCallback})
-    names = tuple(given) if plans is dict else ("optimizer_0", "optimizer_1")
+    names = tuple(plans_by_name) if plans is dict else ("optimizer_0", "optimizer_1")
     lines = [ps.Binding("lr", "cosine()", groups=names[0]), ps.Binding("lr", "linear()", groups=names[1])]
     assert (written._plan, written._names) == (ps.Plan(*lines, total=54), names)
 
 
 @table(
-    ("options", "found"),
+    ("options", "message"),
     [
         ({"observe": "batch"}, 'expected "validation" or "epoch"'),
         ({"drive": "critic"}, "the optimizers have no names"),
@@ -265,8 +267,8 @@ def test_a_plan_for_each_optimizer_is_refused_with_the_one_plan_to_write(plans: 
         ({"optimizers": ("a/b", "c")}, "a name must not"),
     ],
 )
-def test_wrong_arguments_are_refused_at_construction(options: dict[str, Any], found: str) -> None:
-    with pytest.raises(ps.errors.InvalidArgument, match=found):
+def test_wrong_arguments_are_refused_at_construction(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ps.errors.InvalidArgument, match=message):
         PlanCallback(BOTH, **options)
 
 
@@ -300,7 +302,8 @@ class Adds(pl.Callback):
 class Late(runs.Simple):
     def __init__(self) -> None:
         super().__init__()
-        self.late, self.rates = torch.nn.Linear(2, 2), []
+        self.late = torch.nn.Linear(2, 2)
+        self.rates = []
 
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         self.rates.append([group["lr"] for group in optimizer.param_groups])
@@ -326,7 +329,9 @@ class Written(Unfreeze):
 
     def __init__(self, epoch: int = 1, initial_lr: float | None = None, **options: Any) -> None:
         super().__init__()
-        self.epoch, self.initial_lr, self.options = epoch, initial_lr, options
+        self.epoch = epoch
+        self.initial_lr = initial_lr
+        self.options = options
 
     def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
         if epoch == self.epoch:
@@ -373,7 +378,8 @@ def test_a_resumed_run_continues_the_groups_that_finetuning_has_added(
     is_first: bool, on_base: Any, line: str, tmp_path: Path, caplog: Any, recwarn: Any
 ) -> None:
     def fit(until: int, **where: Any) -> list[list[float]]:
-        module, plan = Late(), ps.Plan(lr=line, total=40)
+        module = Late()
+        plan = ps.Plan(lr=line, total=40)
         saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         both = [PlanCallback(plan, on_base=on_base), Unfreeze()]
         trainer = runs.trainer(
@@ -418,7 +424,8 @@ def test_an_optional_line_applies_to_the_group_that_a_callback_adds(adds: Any, b
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_resumed_run_continues_an_optional_line(is_first: bool, tmp_path: Path) -> None:
     def fit(**where: Any) -> list[list[float]]:
-        module, saving = Late(), pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+        module = Late()
+        saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         both = [PlanCallback({"lr": "linear(1, 0.1)", "later": {"[2]": {"lr": OWN}}}), Unfreeze()]
         runs.fit(module, saving, *(both[::-1] if is_first else both), path=where.get("path"), enable_checkpointing=True)
         return module.rates
@@ -435,7 +442,7 @@ def test_the_end_of_a_fit_reports_an_optional_line_without_a_group(strict: bool)
     with pytest.raises(ps.PlanWarning) if strict else pytest.warns(ps.PlanWarning) as actual:
         runs.fit(Late(), PlanCallback(plan, strict=strict))
 
-    reports = [str(actual.value)] if strict else [str(one.message) for one in actual]  # type: ignore[attr-defined]
+    reports = [str(actual.value)] if strict else [str(warning.message) for warning in actual]  # type: ignore[attr-defined]
     assert ["lr @ head" in report for report in reports if "PlanCallback" in report] == [True]
 
 
@@ -451,16 +458,16 @@ class Returned(Small):
         return [optimizer], [ps.Scheduler(optimizer, PLAN, total=54)]
 
 
-@pytest.mark.parametrize("kind", ["callback", "returned"])
-def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["callback", "returned"])
+def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(form: str, tmp_path: Path) -> None:
     def trainer(*callbacks: Any) -> Any:
         return runs.trainer(Case("lightning"), callbacks=list(callbacks), enable_checkpointing=True)
 
     loader = DataLoader(Numbers(), BATCH)
     saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
     trainer(saving, Stop(1)).fit(Torchs(), loader)
-    module = Small() if kind == "callback" else Returned()
-    callbacks = [PlanCallback(PLAN)] if kind == "callback" else []
+    module = Small() if form == "callback" else Returned()
+    callbacks = [PlanCallback(PLAN)] if form == "callback" else []
 
     trainer(pl.callbacks.ModelCheckpoint(tmp_path / "again"), *callbacks).fit(
         module, loader, ckpt_path=tmp_path / "epoch=0.ckpt"
@@ -473,7 +480,8 @@ def test_a_run_started_with_torchs_scheduler_continues_with_a_plan(kind: str, tm
 @pytest.mark.long
 @pytest.mark.heavy
 def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
-    port, tests = str(free_port()), Path(__file__).parents[1]
+    port = str(free_port())
+    tests = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])}
     started = [
         Program(
@@ -481,9 +489,9 @@ def test_tensor_parallel_ranks_count_each_sample_once(tmp_path: Path) -> None:
         )
         for rank in (0, 1)
     ]
-    said = [one.communicate(timeout=300)[1] for one in started]
+    said = [process.communicate(timeout=300)[1] for process in started]
 
-    assert [one.returncode for one in started] == [0, 0], said
+    assert [process.returncode for process in started] == [0, 0], said
     for rank in (0, 1):  # updates, samples, and the samples in a batch as the Trainer knows them
         assert json.loads((tmp_path / f"{rank}.json").read_text()) == [[8, 100, 8]] * 2
 
@@ -561,7 +569,8 @@ def run_job(folder: Path, signal_at: int) -> None:
 @pytest.mark.heavy
 @pytest.mark.long
 def test_a_job_that_lightning_requeues_continues_with_the_value_of_the_next_update(tmp_path: Path) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole = tmp_path / "whole"
+    parts = tmp_path / "parts"
     run_job(whole, 0)
     run_job(parts, 70)
     assert (parts / "requeued.txt").read_text().split() == ["requeue", "17"]

@@ -63,7 +63,8 @@ def test_lightning_counts_what_was_logged_since_the_last_report(
     class Counted(runs.Simple):  # type: ignore[misc,name-defined]  # its module is imported here
         """Counts the reports before which its metric was logged."""
 
-        expected, is_new = 0, False
+        expected = 0
+        is_new = False
 
         def note(self) -> None:
             self.is_new = True
@@ -104,7 +105,8 @@ def test_lightning_counts_what_was_logged_since_the_last_report(
 
     several = sets > 1 and place == "validation_step"
     callback = PlanCallback(counting("loss/dataloader_idx_1" if several else "loss"), observe=observe)
-    module, loader = Counted(), DataLoader(Numbers(), BATCH)
+    module = Counted()
+    loader = DataLoader(Numbers(), BATCH)
     how = {"max_epochs": 4, "num_sanity_val_steps": 1, **frequency}
     trainer = runs.trainer(Case("lightning", accumulation), callbacks=[callback], **how)
     trainer.fit(module, loader, [loader] * sets)
@@ -150,7 +152,7 @@ def test_a_resumed_run_of_lightning_observes_what_the_whole_run_does(
 
     def observed(saving: Any = None, path: Path | None = None) -> int:
         callback = PlanCallback(counting(metric), observe=observe)
-        present = [one for one in (saving, callback) if one is not None]
+        present = [used_callback for used_callback in (saving, callback) if used_callback is not None]
         how = {"enable_checkpointing": saves != "before the plan" and path is None, "val_check_interval": 6}
         runs.fit(Logging(), *present, path=path, max_epochs=4, **how)
         return observations(callback.schedulers[0])
@@ -180,10 +182,10 @@ STEPS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize(
-    ("kind", "frequency", "accumulation"), sampled([*itertools.product(TRAINER, STEPS, (1, 6))], 6)
+    ("case", "frequency", "accumulation"), sampled([*itertools.product(TRAINER, STEPS, (1, 6))], 6)
 )
 def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
-    kind: str, frequency: dict[str, Any], accumulation: int, tmp_path: Path
+    case: str, frequency: dict[str, Any], accumulation: int, tmp_path: Path
 ) -> None:
     transformers = pytest.importorskip("transformers")
     from support.engine_runs import transformers as runs
@@ -216,14 +218,14 @@ def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
                 self.log({**logs, "again": 1.0})
             super().log(logs, *args, **keywords)
 
-    base = {"sets in a subclass": with_sets(Base), "log that calls itself": Twice}.get(kind, Base)
-    metric = "eval_b_loss" if kind == "a dict of sets" else "loss" if kind.startswith("log") else "eval_loss"
+    base = {"sets in a subclass": with_sets(Base), "log that calls itself": Twice}.get(case, Base)
+    metric = "eval_b_loss" if case == "a dict of sets" else "loss" if case.startswith("log") else "eval_loss"
     logging = {"logging_strategy": "steps", "logging_steps": 3}
     options = {"num_train_epochs": 3, "gradient_accumulation_steps": accumulation, **logging, **frequency}
     trainer = runs.planned_trainer(counting(metric), tmp_path, base, **options)
-    if kind == "a dict of sets":
+    if case == "a dict of sets":
         trainer.eval_dataset = {"a": runs.Rows(), "b": runs.Rows()}
-    if kind == "sets in a subclass of the planned class":
+    if case == "sets in a subclass of the planned class":
         trainer.__class__ = with_sets(type(trainer))
     trainer.train()
     evaluations = len(set(trainer.steps))
@@ -231,7 +233,7 @@ def test_the_trainer_counts_each_evaluation_and_each_row_of_its_log(
     scheduler = trainer.lr_scheduler
     trainer.evaluate()
 
-    assert observations(scheduler) == (rows if kind.startswith("log") else evaluations) > 0
+    assert observations(scheduler) == (rows if case.startswith("log") else evaluations) > 0
 
 
 def test_a_trainer_that_evaluates_at_its_start_has_the_rates_of_the_plateau_of_transformers(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_a_trainer_that_evaluates_at_its_start_has_the_rates_of_the_plateau_of_t
             return dict.fromkeys(super().evaluate(*args, **keywords), 1.0)
 
     options = {"max_steps": 9, "eval_strategy": "steps", "eval_steps": 2, "eval_on_start": True, "logging_steps": 1}
-    kind = {
+    plateau = {
         "lr_scheduler_type": "reduce_lr_on_plateau",
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
@@ -259,12 +261,18 @@ def test_a_trainer_that_evaluates_at_its_start_has_the_rates_of_the_plateau_of_t
     plan = 'constant() * plateau("eval_loss", factor=0.5, patience=0)'
     planned = runs.planned_trainer(ps.Plan(lr=plan), tmp_path, Same, logging_strategy="steps", **options)
     model = runs.Model()
-    args = runs.arguments(str(tmp_path), runs.Case("transformers"), logging_strategy="steps", **options, **kind, **how)
+    args = runs.arguments(
+        str(tmp_path), runs.Case("transformers"), logging_strategy="steps", **options, **plateau, **how
+    )
     parts = {"train_dataset": runs.Rows(), "eval_dataset": runs.Rows(), "optimizers": (runs.optimizer_of(model), None)}
-    own = Same(model=model, args=args, **parts)
+    trainer_with_plateau = Same(model=model, args=args, **parts)
 
-    assert rates(planned) == rates(own)
-    assert planned.lr_scheduler.optimizer.param_groups[0]["lr"] == own.optimizer.param_groups[0]["lr"] < 0.05
+    assert rates(planned) == rates(trainer_with_plateau)
+    assert (
+        planned.lr_scheduler.optimizer.param_groups[0]["lr"]
+        == trainer_with_plateau.optimizer.param_groups[0]["lr"]
+        < 0.05
+    )
 
 
 def test_a_resumed_run_of_the_trainer_does_not_count_its_evaluation_at_the_start(tmp_path: Path) -> None:

@@ -71,14 +71,15 @@ def test_trl(monkeypatch, tmp_path):
 
 def test_the_kl_coefficient_of_trl_follows_the_logged_kl(monkeypatch, tmp_path):
     transformers = pytest.importorskip("transformers")
-    kls, used = [0.0, 0.03, 0.02, 0.1, math.nan, None, 0.01, 0.02, 0.02, 0.02, 0.02, 0.02], []
+    kls = [0.0, 0.03, 0.02, 0.1, math.nan, None, 0.01, 0.02, 0.02, 0.02, 0.02, 0.02]
+    used = []
 
     def config(beta, **options):
-        made = transformers.TrainingArguments(
+        arguments = transformers.TrainingArguments(
             **options, use_cpu=True, report_to=[], disable_tqdm=True, save_strategy="no"
         )
-        made.beta = beta
-        return made
+        arguments.beta = beta
+        return arguments
 
     class GRPOTrainer(transformers.Trainer):
         def __init__(self, model, reward_funcs=None, args=None, train_dataset=None):
@@ -154,7 +155,9 @@ def test_olmo_core(monkeypatch):
     names = {}
     exec(BLOCKS[4], names)
     line = 'warmup("200 steps", index="(t+1)/n") >> cosine(to=0.1, index="(t+1)/n")'
-    scheduler, warm, total = names["PlanScheduler"](line=line), 200, 1000
+    scheduler = names["PlanScheduler"](line=line)
+    warm = 200
+    total = 1000
 
     for step in (1, 2, 199, 200, 201, 600, 999, 1000):  # CosWithWarmup of OLMo-core
         cosine = 0.1 + 0.9 * (1 + cos(pi * (step - warm) / (total - warm))) / 2

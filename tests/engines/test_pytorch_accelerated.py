@@ -55,12 +55,13 @@ class Recording(Trainer):
 
 
 @pytest.mark.filterwarnings("ignore::paramsched.PlanWarning")  # the first job ends before the plan
-@pytest.mark.parametrize("kind", ["checkpoint", "training state"])
-def test_a_run_resumes_from_the_trainers_files(kind: str, tmp_path: Path) -> None:
-    first, again = Recording(), Recording()
+@pytest.mark.parametrize("saved_as", ["checkpoint", "training state"])
+def test_a_run_resumes_from_the_trainers_files(saved_as: str, tmp_path: Path) -> None:
+    first = Recording()
+    again = Recording()
     first.fit(FIXED, epochs=1)
 
-    if kind == "checkpoint":
+    if saved_as == "checkpoint":
         first.save_checkpoint(tmp_path / "run.pt")
         again._run_training = partial(_after_loading, again, tmp_path / "run.pt")
         again.fit(FIXED, epochs=2)
@@ -72,7 +73,8 @@ def test_a_run_resumes_from_the_trainers_files(kind: str, tmp_path: Path) -> Non
 
 
 def test_a_run_in_tokens_resumes_from_a_training_state(tmp_path: Path, check_resumed: Any) -> None:
-    first, again = Recording(), Recording()
+    first = Recording()
+    again = Recording()
     first.fit(BY_TOKENS, epochs=1)
     first.save_training_state(tmp_path / "run")
 

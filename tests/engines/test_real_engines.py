@@ -35,13 +35,15 @@ def job(module, arguments, folder, cut=""):
 
 def whole_and_cut(folder, module, *arguments):
     """Return what one job has found, and what jobs that end with a save, a kill, a save and the end have."""
-    whole, parts, draw = folder / "whole", folder / "parts", random.Random(f"{module} {arguments}")
+    whole = folder / "whole"
+    parts = folder / "parts"
+    draw = random.Random(f"{module} {arguments}")
     whole.mkdir()
     parts.mkdir()
     assert job(module, arguments, whole) == 0
     cuts = [f"save:{draw.randint(2, 6)}", f"kill:{draw.randint(2, 8)}", f"save:{draw.randint(1, 5)}", ""]
     assert [job(module, arguments, parts, cut) for cut in cuts] == [75, -9, 75, 0]
-    expected, actual = (torch.load(one / "end.pt", weights_only=False) for one in (whole, parts))
+    expected, actual = (torch.load(run_folder / "end.pt", weights_only=False) for run_folder in (whole, parts))
     assert all(torch.equal(value, actual["weights"][key]) for key, value in expected["weights"].items())
     return expected, actual
 

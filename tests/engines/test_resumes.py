@@ -22,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 PLAN = ps.Plan(lr=ps.warmup(5) >> ps.cosine(to=0.1), total=100)
 
 
-BEFORE, AFTER = 1e-3, 5e-4
+BEFORE = 1e-3
+AFTER = 5e-4
 
 
 def plain(run: Run) -> None:
@@ -34,7 +35,7 @@ def plain(run: Run) -> None:
             saved[name].load_state_dict(state)
     for _ in range(18):
         optimizer.step()
-    torch.save({name: one.state_dict() for name, one in saved.items()}, run.folder / "run.pt")
+    torch.save({name: value.state_dict() for name, value in saved.items()}, run.folder / "run.pt")
 
 
 @pytest.mark.parametrize("engine", [plain, *ENGINES.values()], ids=lambda engine: engine.__name__)
@@ -44,8 +45,8 @@ def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_
     first = Run(tmp_path / "first", PLAN, lr=BEFORE, epochs=1)
     first.folder.mkdir()
     engine(first)
-    at = len(first.used)
-    assert at in (18, 36)
+    saved_after = len(first.used)
+    assert saved_after in (18, 36)
 
     for options, base in (({}, BEFORE), ({"on_base": "code"}, AFTER)):
         folder = shutil.copytree(first.folder, tmp_path / str(base))
@@ -54,7 +55,7 @@ def test_a_resumed_run_uses_the_base_that_on_base_chooses_from_its_first_update_
 
         expected = ps.trace(PLAN, [{"lr": base}])["lr", 0].tolist()
         assert len(again.used) >= 18
-        assert again.used == expected[at : at + len(again.used)]
+        assert again.used == expected[saved_after : saved_after + len(again.used)]
 
 
 JOB = ps.Plan(lr="warmup(4) >> cosine()", total=120)
@@ -91,8 +92,8 @@ def read(folder, run):
     """Return the values of each update, which are equal on both ranks, and its tokens on both ranks."""
     ranks = [[json.loads(line) for line in (folder / f"{run}_{r}.jsonl").read_text().splitlines()] for r in range(2)]
     pairs = list(zip(*ranks, strict=False))
-    assert all(one[0] == other[0] for one, other in pairs)
-    return [one[0] for one, _ in pairs], [one[1] + other[1] for one, other in pairs]
+    assert all(first[0] == second[0] for first, second in pairs)
+    return [first[0] for first, _ in pairs], [first[1] + second[1] for first, second in pairs]
 
 
 @pytest.mark.heavy
@@ -105,10 +106,10 @@ def test_both_workers_resume_the_plan_after_one_was_killed(engine, tmp_path):
     survivor.kill()  # as a launcher does
     survivor.wait(timeout=60)
     again = start(engine, tmp_path, "again")
-    said = ["".join(one.communicate(timeout=300)) for one in again]
+    said = ["".join(process.communicate(timeout=300)) for process in again]
 
     assert killed.returncode == -signal.SIGKILL
-    assert [one.returncode for one in again] == [0, 0], "\n".join(text[-3000:] for text in said)
+    assert [process.returncode for process in again] == [0, 0], "\n".join(text[-3000:] for text in said)
     first, tokens = read(tmp_path, "first")
     resumed, later = read(tmp_path, "again")
     assert first == planned_by_tokens(tokens)

@@ -14,7 +14,8 @@ from support.pages import run_section
 pytest.importorskip("skorch")
 runs = pytest.importorskip("support.engine_runs.skorch")
 
-X, Y = Numbers().x.numpy(), Numbers().y.numpy()
+X = Numbers().x.numpy()
+Y = Numbers().y.numpy()
 
 
 def net(**keywords: Any) -> Any:
@@ -77,4 +78,4 @@ def test_scikit_learn_can_clone_a_net_with_the_callback_of_the_page(tmp_path: Pa
 
     # 40 samples of a fold: 32 train, in 8 batches of 4
     rate = ps.trace(names["plan"], {"lr": 0.01}, batches_per_epoch=16)["lr"][24]
-    assert [one.optimizer_.param_groups[0]["lr"] for one in actual["estimator"]] == [rate, rate]
+    assert [net.optimizer_.param_groups[0]["lr"] for net in actual["estimator"]] == [rate, rate]

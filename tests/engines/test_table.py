@@ -69,7 +69,7 @@ LONG = {
 }
 # A wrong step is detected in each engine, and with skipped steps in one.
 LONG_STEPS = {(engine, True) for engine, _, _ in WIRINGS if engine != "plain"}
-IN_TWO_ALWAYS = {one[:2] for one in IN_TWO if one[:2] == ("accelerate", "")}
+IN_TWO_ALWAYS = {wiring[:2] for wiring in IN_TWO if wiring[:2] == ("accelerate", "")}
 PAGE = Path(__file__).with_name("table.md")
 WRITES = os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1"
 
@@ -105,7 +105,7 @@ def wanted(columns: dict[str, Case], extent: str) -> dict[str, Case]:
 
 
 def cells(runs: dict[str, Run]) -> dict[str, str]:
-    return {column: f"{one.exact} / {one.made}" for column, one in runs.items()}
+    return {column: f"{run.exact} / {run.update_count}" for column, run in runs.items()}
 
 
 def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row) -> None:
@@ -114,8 +114,8 @@ def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row)
     if extent == "whole":
         add_row(row)
 
-    assert {c: (one.exact, one.made) for c, one in runs.items()} == {
-        c: (one.expected, one.expected) for c, one in runs.items()
+    assert {c: (run.exact, run.update_count) for c, run in runs.items()} == {
+        c: (run.expected, run.expected) for c, run in runs.items()
     }
     if not WRITES:
         page = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines()]
@@ -132,7 +132,7 @@ def check(name: str, processes: int, runs: dict[str, Run], extent: str, add_row)
 @pytest.mark.parametrize("extent", EXTENTS)
 @pytest.mark.parametrize(
     ("engine", "variant", "name"),
-    [pytest.param(*one, id=one[2], marks=pytest.mark.long if one[:2] in LONG else ()) for one in IN_ONE],
+    [pytest.param(*wiring, id=wiring[2], marks=pytest.mark.long if wiring[:2] in LONG else ()) for wiring in IN_ONE],
 )
 def test_every_update_of_one_process_uses_the_planned_values(engine, variant, name, extent, add_row, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
@@ -147,12 +147,14 @@ def test_every_update_of_one_process_uses_the_planned_values(engine, variant, na
     ("engine", "is_long"),
     [
         pytest.param(engine, is_long, marks=pytest.mark.long if is_long else (), id=engine + ", others" * is_long)
-        for engine, is_long in dict.fromkeys((one[0], one[:2] not in IN_TWO_ALWAYS) for one in IN_TWO)
+        for engine, is_long in dict.fromkeys((wiring[0], wiring[:2] not in IN_TWO_ALWAYS) for wiring in IN_TWO)
     ],
 )
 def test_every_update_of_two_processes_uses_the_planned_values(engine, is_long, extent, add_row):
     pytest.importorskip(engine if engine != "plain" else "torch")
-    wirings = [(one[1], one[2]) for one in IN_TWO if (one[0], one[:2] not in IN_TWO_ALWAYS) == (engine, is_long)]
+    wirings = [
+        (wiring[1], wiring[2]) for wiring in IN_TWO if (wiring[0], wiring[:2] not in IN_TWO_ALWAYS) == (engine, is_long)
+    ]
     ways = {name: wanted(cases(engine, variant, 2), extent) for variant, name in wirings}
 
     both = iter(
@@ -180,8 +182,8 @@ def test_the_page_has_exactly_one_row_for_each_wiring():
 @pytest.mark.parametrize(
     ("engine", "overflow"),
     [
-        pytest.param(*one, marks=pytest.mark.long if one in LONG_STEPS else ())
-        for one in itertools.product(sorted({engine for engine, _, _ in WIRINGS}), (False, True))
+        pytest.param(*case, marks=pytest.mark.long if case in LONG_STEPS else ())
+        for case in itertools.product(sorted({engine for engine, _, _ in WIRINGS}), (False, True))
     ],
 )
 def test_a_scheduler_stepped_per_batch_is_detected(engine, overflow, capfd):
@@ -192,5 +194,5 @@ def test_a_scheduler_stepped_per_batch_is_detected(engine, overflow, capfd):
     with stepped_per_batch():
         wrong = run(case)
 
-    assert wrong.made == wrong.expected
-    assert wrong.exact < wrong.made
+    assert wrong.update_count == wrong.expected
+    assert wrong.exact < wrong.update_count

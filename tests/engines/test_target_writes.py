@@ -34,7 +34,8 @@ def run_of_trainer(folder: Path, write: Any, *, resume: bool = False) -> Any:
     class WithCoefficients(transformers.Trainer):  # as TRL's GRPOTrainer copies arguments
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self.args.entropy_coef, self.args.window = 0.25, 7
+            self.args.entropy_coef = 0.25
+            self.args.window = 7
             self.entropy_coef = self.args.entropy_coef
             self.part = SimpleNamespace(window=7)
             self.seen: list[Any] = []
@@ -79,7 +80,7 @@ def test_a_target_with_the_name_of_a_metric_of_the_trainer_stays_in_the_log(tmp_
     with pytest.warns(UserWarning, match="entropy as planned/entropy"):
         trainer.train()
 
-    rows = [one for one in trainer.state.log_history if "learning_rate" in one]
+    rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     assert [row["planned/entropy"] for row in rows] == pytest.approx(ENTROPY[: len(rows)], rel=1e-12)
     assert {row["entropy"] for row in rows} == {7.0}
     assert all("window" in row and "planned/window" not in row for row in rows)
@@ -110,7 +111,8 @@ def test_lightning_writes_into_the_module() -> None:
     class Module(runs.Simple):
         def __init__(self) -> None:
             super().__init__()
-            self.entropy_coef, self.seen = 1, []
+            self.entropy_coef = 1
+            self.seen = []
 
         def training_step(self, batch: Any, index: int) -> Any:
             self.seen.append(self.entropy_coef)
@@ -120,7 +122,7 @@ def test_lightning_writes_into_the_module() -> None:
     callback = PlanCallback(PLAN, write={"entropy": "entropy_coef"})
     runs.fit(module, callback, max_epochs=4, accumulate_grad_batches=2)
 
-    assert module.seen == pytest.approx([one for one in ENTROPY for _ in range(2)], rel=1e-12)
+    assert module.seen == pytest.approx([coefficient for coefficient in ENTROPY for _ in range(2)], rel=1e-12)
 
 
 def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_lightning() -> None:
@@ -145,7 +147,8 @@ def test_a_target_with_the_name_of_a_metric_of_the_module_stays_in_the_log_of_li
             self.log_dict({"entropy": 7.0, "window": self.window})  # a float32 of the planned window
             return super().training_step(batch, index)
 
-    rows, callback = Rows(), PlanCallback(PLAN, write={"window": "window"})
+    rows = Rows()
+    callback = PlanCallback(PLAN, write={"window": "window"})
     with pytest.warns(UserWarning, match="PlanCallback: .*: entropy as planned/entropy. Rename"):
         trainer = runs.fit(Module(), callback, max_epochs=2, logger=rows, log_every_n_steps=1)
 
@@ -165,7 +168,7 @@ class Fixed:
 
 
 @table(
-    ("write", "found"),
+    ("write", "message"),
     [
         ({"entropi": "coef"}, "'entropi' is not a target of the plan; did you mean \"entropy\"?"),
         ({"lr": "coef"}, "'lr' is not a target of the plan"),
@@ -179,7 +182,7 @@ class Fixed:
         ({"entropy": "coef", "window": "missing"}, "got None"),
     ],
 )
-def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str) -> None:
+def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, message: str) -> None:
     trainer = SimpleNamespace(coef=0.5, part=SimpleNamespace(), missing=None, flag=True, fixed=Fixed())
     before = dict(vars(trainer))
     scheduler = ps.Scheduler(probe(lr=0.1), PLAN)
@@ -187,7 +190,7 @@ def test_wrong_writes_are_refused_and_nothing_is_written(write: Any, found: str)
     with pytest.raises(ps.errors.InvalidArgument) as refusal:
         TargetWrites("planned", "trainer", write).begin(trainer, scheduler)
 
-    assert found in str(refusal.value)
+    assert message in str(refusal.value)
     assert vars(trainer) == before
 
 
@@ -248,9 +251,9 @@ def wrapped(optimizer: Any) -> Any:
 class SameGroups(torch.optim.SGD):
     """An engine's optimizer with the group dicts of another one."""
 
-    def __init__(self, other: Any) -> None:
+    def __init__(self, optimizer: Any) -> None:
         super().__init__([torch.zeros(1)], lr=0.1)
-        self.param_groups = other.param_groups
+        self.param_groups = optimizer.param_groups
 
 
 ATTACHED, PLANNED = of_plan(sgd())
@@ -259,7 +262,8 @@ ATTACHED, PLANNED = of_plan(sgd())
 BY_HAND, COUNTED = of_plan(sgd(), drive="manual")
 
 
-OTHER, SECOND = sgd(), of_plan(sgd())
+OTHER = sgd()
+SECOND = of_plan(sgd())
 
 
 @table(

@@ -18,7 +18,7 @@ PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", 
 def containers(parts=2):
     """Return model parts of a pipeline, and torchtitan's container of their optimizers."""
     torch.manual_seed(0)
-    models = [torch.nn.Sequential(OrderedDict({f"layer{part}": torch.nn.Linear(3, 3)})) for part in range(parts)]
+    models = [torch.nn.Sequential(OrderedDict({f"layer{index}": torch.nn.Linear(3, 3)})) for index in range(parts)]
     groups = [
         ParamGroupConfig(pattern="bias", optimizer_name="Adam", optimizer_kwargs={"lr": 0.02}),
         ParamGroupConfig(pattern=".*", optimizer_name="AdamW", optimizer_kwargs={"lr": 0.1, "weight_decay": 0.1}),
@@ -69,16 +69,16 @@ def test_a_run_that_resumes_from_the_state_of_the_containers_is_one_run(saved_af
     containers_of_first.state_dict()
     trained(first, containers_of_first, saved_after)
     saved = copy.deepcopy(
-        ([one.state_dict() for one in first], containers_of_first.state_dict(), scheduler.state_dict())
+        ([model.state_dict() for model in first], containers_of_first.state_dict(), scheduler.state_dict())
     )
-    again, others, resumed = started()
+    again, containers_of_again, resumed = started()
     for model, state in zip(again, saved[0], strict=True):
         model.load_state_dict(state)
-    others.load_state_dict(saved[1])
+    containers_of_again.load_state_dict(saved[1])
     resumed.load_state_dict(saved[2])
 
     assert (scheduler.t, resumed.t) == (saved_after, saved_after)
-    assert trained(again, others, 20 - saved_after, saved_after) == rates[saved_after:]
+    assert trained(again, containers_of_again, 20 - saved_after, saved_after) == rates[saved_after:]
     assert (resumed.t, whole.t) == (20, 20)
-    for one, two in zip(models, again, strict=True):
-        assert all(torch.equal(value, two.state_dict()[key]) for key, value in one.state_dict().items())
+    for model, two in zip(models, again, strict=True):
+        assert all(torch.equal(value, two.state_dict()[key]) for key, value in model.state_dict().items())

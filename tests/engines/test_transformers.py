@@ -180,7 +180,8 @@ def test_a_group_has_a_logged_rate_if_it_differs_from_that_of_the_first_group(
 ) -> None:
     model = runs.Model()
     groups = [{"params": [parameter], "lr": base} for parameter, base in zip(model.parameters(), bases, strict=True)]
-    plan, optimizers = ps.Plan(lr=ps.linear(1.0, 0.0)), (torch.optim.AdamW(groups), None)
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0))
+    optimizers = (torch.optim.AdamW(groups), None)
     trainer = runs.planned_trainer(
         plan, tmp_path, model=model, optimizers=optimizers, logging_strategy="steps", logging_steps=1
     )
@@ -269,8 +270,8 @@ def test_processes_with_the_same_batches_are_counted_once(
 ) -> None:
     case = Case("transformers", 1, clock="tokens")
     trainer, _ = runs.trainer_of(case, runs.arguments(str(tmp_path), case), 15)
-    for kind, size in zip(("tp", "cp", "sp"), sizes, strict=True):
-        monkeypatch.setattr(trainer, f"get_{kind}_size", lambda size=size: size)
+    for dimension, size in zip(("tp", "cp", "sp"), sizes, strict=True):
+        monkeypatch.setattr(trainer, f"get_{dimension}_size", lambda size=size: size)
     monkeypatch.setattr(type(trainer.args), "world_size", property(lambda self: 8))
 
     trainer.create_optimizer()
@@ -289,10 +290,10 @@ def test_an_optimizer_that_steps_two_follows_one_plan_by_the_inner_ones(tmp_path
     plan = ps.Plan(ps.Binding("lr", "cosine()", groups="b"), lr="linear()", total=15)
     scheduler = ps.Scheduler({"a": parts[0], "b": parts[1]}, plan)
     used: list[list[float]] = []
-    for part in parts:
-        own: list[float] = []
-        used.append(own)
-        part.register_step_pre_hook(lambda value, *_, own=own: own.append(value.param_groups[0]["lr"]))
+    for optimizer in parts:
+        rates: list[float] = []
+        used.append(rates)
+        optimizer.register_step_pre_hook(lambda value, *_, rates=rates: rates.append(value.param_groups[0]["lr"]))
     constant = torch.optim.lr_scheduler.LambdaLR(torch.optim.SGD(model.parameters(), lr=0.1), lambda _: 1.0)
     again = transformers.Trainer(
         model=model, args=trainer.args, train_dataset=trainer.train_dataset, optimizers=(runs.Both(*parts), constant)
@@ -337,7 +338,7 @@ def test_arguments_that_a_plan_replaces_are_logged_once(options, names, tmp_path
         for record in caplog.records
         if record.name == "paramsched" and "the plan replaces" in record.getMessage()
     ]
-    assert [one.levelno for one in actual] == [logging.WARNING] * bool(names)
+    assert [record.levelno for record in actual] == [logging.WARNING] * bool(names)
     assert all(name in actual[0].getMessage() for name in names)
 
 
@@ -369,13 +370,14 @@ def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
 class Halve(transformers.TrainerCallback):
     """Halve the rest of the plan after some update, at an event of the Trainer."""
 
-    def __init__(self, event: str, at: int, tells: list[Any]) -> None:
-        self._at, self._tells = at, tells
+    def __init__(self, event: str, update: int, tells: list[Any]) -> None:
+        self._update = update
+        self._tells = tells
         setattr(self, event, self._change)
 
     def _change(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
         before = keywords["lr_scheduler"]
-        if state.global_step == self._at and before.plan == PLAN_TO_HALVE:
+        if state.global_step == self._update and before.plan == PLAN_TO_HALVE:
             changed = ps.Scheduler(keywords["optimizer"], before.plan.scale(before.t, lr=0.5), total=before.total)
             for trainer in self._tells:
                 trainer.lr_scheduler = changed
@@ -406,13 +408,13 @@ def test_a_plan_can_be_changed_in_a_callback(event: str, tells: bool, tmp_path: 
         trainers.append(trainer)
         used: list[float] = []
         trainer.create_optimizer()
-        trainer.optimizer.register_step_pre_hook(lambda one, *_: used.append(one.param_groups[0]["lr"]))
+        trainer.optimizer.register_step_pre_hook(lambda optimizer, *_: used.append(optimizer.param_groups[0]["lr"]))
         trainer.train(**resumed)
         return used, trainer
 
     trainers: list[Any] = []
-    at = 4 if event == "on_optimizer_step" else 5  # before the Trainer counts the update
-    callback = Halve(event, at, trainers if tells else [])
+    update = 4 if event == "on_optimizer_step" else 5  # before the Trainer counts the update
+    callback = Halve(event, update, trainers if tells else [])
 
     used, trainer = trained([callback])
 

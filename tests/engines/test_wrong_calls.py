@@ -77,12 +77,12 @@ OTHERS = {
 def names_of(module: str) -> set[str]:
     """Return the names of the functions of a module, and of the classes that it makes on demand."""
     home = import_module(f"paramsched.{module}")
-    own = {
+    defined = {
         name
         for name, var in vars(home).items()
         if not name.startswith("_") and isinstance(var, (type, FunctionType)) and var.__module__ == home.__name__
     }
-    return own | set(re.findall(r"^    ([A-Z]\w+) = _\w+$", inspect.getsource(home), re.MULTILINE))
+    return defined | set(re.findall(r"^    ([A-Z]\w+) = _\w+$", inspect.getsource(home), re.MULTILINE))
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -109,20 +109,21 @@ def called(name: str) -> Any:
 def wrong_calls(name: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
     """Return the wrong calls: what is wrong, and their arguments."""
     makers, keywords = CALLS[name]
-    given = [make() for make in makers]
+    arguments = [make() for make in makers]
     wrong: list[tuple[str, list[Any], dict[str, Any]]] = []
     if name != "mmengine.engine.PlanScheduler":  # whose other keywords are facts
-        wrong.append(("unknown keyword", given, {**keywords, "total_stepps": 10}))
-    if given:
-        wrong.append(("too few", given[:-1], keywords))
+        wrong.append(("unknown keyword", arguments, {**keywords, "total_stepps": 10}))
+    if arguments:
+        wrong.append(("too few", arguments[:-1], keywords))
     wrong += [
-        ("swapped", [*given[:i], given[i + 1], given[i], *given[i + 2 :]], keywords) for i in range(len(given) - 1)
+        ("swapped", [*arguments[:i], arguments[i + 1], arguments[i], *arguments[i + 2 :]], keywords)
+        for i in range(len(arguments) - 1)
     ]
     if plan in makers:
-        wrong.append(("misspelt", ["linearr()" if element is PLAN else element for element in given], keywords))
-        wrong.append(("not a plan", [3 if element is PLAN else element for element in given], keywords))
+        wrong.append(("misspelt", ["linearr()" if element is PLAN else element for element in arguments], keywords))
+        wrong.append(("not a plan", [3 if element is PLAN else element for element in arguments], keywords))
         wrong.append(
-            ("with errors", [{"lrr": "linear("} if element is PLAN else element for element in given], keywords)
+            ("with errors", [{"lrr": "linear("} if element is PLAN else element for element in arguments], keywords)
         )
     return wrong
 
@@ -130,7 +131,8 @@ def wrong_calls(name: str) -> list[tuple[str, list[Any], dict[str, Any]]]:
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.filterwarnings("ignore")
 def test_a_wrong_call_is_refused_when_it_is_made(name: str, subtests: Any) -> None:
-    function, (makers, keywords) = called(name), CALLS[name]
+    function = called(name)
+    makers, keywords = CALLS[name]
     function(*(make() for make in makers), **keywords)
 
     for what, positional, named in wrong_calls(name):
@@ -151,7 +153,8 @@ WITH_OPTIONS = (
 
 @pytest.mark.parametrize("name", WITH_OPTIONS)
 def test_a_misspelled_option_is_refused_with_the_nearest_name(name: str) -> None:
-    function, (makers, keywords) = called(f"engines.{name}"), CALLS[f"engines.{name}"]
+    function = called(f"engines.{name}")
+    makers, keywords = CALLS[f"engines.{name}"]
 
     with pytest.raises(TypeError, match=rf'{name.split(".")[1]}\(strct=…\): .*; did you mean "strict"'):
         function(*(make() for make in makers), **keywords, strct=True)
@@ -195,16 +198,20 @@ CASES = [(LR, step_of, "StepLR"), (LR, chain_of, "SequentialLR"), (LR, plan_of, 
 def named(reported: list[Any], site: str) -> list[str]:
     """Return the classes of the schedulers that were warned of at a place."""
     actual = (re.match(rf"{site}: (\w+) also writes", str(report.message)) for report in reported)
-    return [one[1] for one in actual if one is not None]
+    return [match[1] for match in actual if match is not None]
 
 
 @table(("plan", "make", "name"), [*CASES, (LR, plateau_of, "ReduceLROnPlateau")])
 def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make, name):
-    accelerate, engine = pytest.importorskip("accelerate"), pytest.importorskip("paramsched.engines.accelerate")
-    accelerator, optimizer = accelerate.Accelerator(cpu=True), harness.optimizer_of(harness.Tiny())
-    other = harness.optimizer_of(harness.Tiny())  # the other phase of a GAN, without a plan
+    accelerate = pytest.importorskip("accelerate")
+    engine = pytest.importorskip("paramsched.engines.accelerate")
+    accelerator = accelerate.Accelerator(cpu=True)
+    optimizer = harness.optimizer_of(harness.Tiny())
+    unplanned = harness.optimizer_of(harness.Tiny())  # the other phase of a GAN, without a plan
     loader = DataLoader(harness.Numbers(), harness.BATCH)
-    optimizer, other, loader, *_ = accelerator.prepare(optimizer, other, loader, make(optimizer), step_of(other))
+    optimizer, unplanned, loader, *_ = accelerator.prepare(
+        optimizer, unplanned, loader, make(optimizer), step_of(unplanned)
+    )
 
     with warnings.catch_warnings(record=True) as reported:
         warnings.simplefilter("always")
@@ -213,7 +220,7 @@ def test_a_scheduler_of_accelerate_is_named_when_the_plan_is_attached(plan, make
     assert named(reported, "accelerator.prepare") == [name] * (name is not None)
 
 
-@table(("plan", "make", "name"), [one for one in CASES if one[1] is not plan_of])
+@table(("plan", "make", "name"), [case for case in CASES if case[1] is not plan_of])
 def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, name):
     lightning = pytest.importorskip("paramsched.engines.lightning")
     runs = pytest.importorskip("support.engine_runs.lightning")
@@ -235,12 +242,13 @@ def test_a_scheduler_of_lightning_is_named_before_the_first_update(plan, make, n
 
 
 def test_only_the_optimizers_whose_lr_is_planned_count():
-    critic, generator = harness.optimizer_of(harness.Tiny()), harness.optimizer_of(harness.Tiny())
+    critic = harness.optimizer_of(harness.Tiny())
+    generator = harness.optimizer_of(harness.Tiny())
     plan = ps.Plan(ps.Binding("lr", "cosine()", groups="critic"), total=9)
-    made = ps.Scheduler({"critic": critic, "generator": generator}, plan)
+    scheduler = ps.Scheduler({"critic": critic, "generator": generator}, plan)
 
     with pytest.warns(UserWarning, match="StepLR") as reported:
-        warn_of_other_schedulers(made, [chain_of(generator), step_of(critic)], "here")
+        warn_of_other_schedulers(scheduler, [chain_of(generator), step_of(critic)], "here")
     assert named(list(reported), "here") == ["StepLR"]
 
 
@@ -295,16 +303,16 @@ def test_lightning_refuses_a_scheduler_of_a_module_that_the_callback_would_repla
     class Module(runs.Simple):
         def configure_optimizers(self):
             optimizer = super().configure_optimizers()
-            self.made = ps.Scheduler(optimizer, "cosine()", total=54)
-            return [optimizer], [self.made]
+            self.planned = ps.Scheduler(optimizer, "cosine()", total=54)
+            return [optimizer], [self.planned]
 
     module = Module()
     with pytest.raises(InvalidArgument) as refusal:
         runs.fit(module, PlanCallback(line))
 
     assert refusal.value.problem.site == "configure_optimizers"
-    assert module.made.t == 0
-    assert module.made.plan == ps.Plan(lr="cosine()")
+    assert module.planned.t == 0
+    assert module.planned.plan == ps.Plan(lr="cosine()")
 
 
 def test_a_second_scheduler_of_accelerate_is_the_only_one_that_is_saved(tmp_path):
@@ -318,7 +326,7 @@ def test_a_second_scheduler_of_accelerate_is_the_only_one_that_is_saved(tmp_path
     optimizer.step()
     prepared.save_state(str(tmp_path))
 
-    assert [one.scheduler for one in prepared._schedulers] == [again]
+    assert [wrapped.scheduler for wrapped in prepared._schedulers] == [again]
     assert len([*tmp_path.glob("scheduler*")]) == 1
 
 
@@ -326,9 +334,9 @@ def test_a_counter_of_batches_refuses_a_trainer_that_steps_another_scheduler():
     engine = pytest.importorskip("paramsched.engines.pytorch_accelerated")
     callback = engine.AmountCallback()
 
-    for other in (None, step_of(probe())):
+    for scheduler in (None, step_of(probe())):
         with pytest.raises(InvalidArgument):
-            callback.on_training_run_start(SimpleNamespace(scheduler=other, _accelerator=accelerator()))
+            callback.on_training_run_start(SimpleNamespace(scheduler=scheduler, _accelerator=accelerator()))
 
 
 LONGER = ps.Plan(lr="linear()", total=60)
@@ -339,9 +347,9 @@ LONGER = ps.Plan(lr="linear()", total=60)
 def test_a_run_is_warned_of_once_if_its_plan_is_longer_and_never_because_it_was_stopped(plan, stops_at, tmp_path):
     lightning, _ = lightning_run(plan, stops_at=stops_at)
 
-    assert [("54" in one, "60" in one) for one in lightning] == [(True, True)] * (plan is LONGER)
+    assert [("54" in message, "60" in message) for message in lightning] == [(True, True)] * (plan is LONGER)
     trainer = trainer_run(tmp_path, plan, stops_at)
-    assert [("12" in one, "60" in one) for one in trainer] == [(True, True)] * (plan is LONGER)
+    assert [("12" in message, "60" in message) for message in trainer] == [(True, True)] * (plan is LONGER)
 
 
 WRONG = 'constant() * plateau("val_loss", patience=1)'
@@ -352,8 +360,8 @@ def test_a_wrong_metric_name_is_reported_with_those_of_the_first_evaluation(tmp_
     (lightning,) = lightning_run(WRONG, num_sanity_val_steps=0)[0]
     (trainer,) = trainer_run(tmp_path, WRONG)
 
-    assert all(part in lightning for part in ("val_loss", "val/loss", "PS504"))
-    assert all(part in trainer for part in ("val_loss", "eval_loss", "PS504"))
+    assert all(text in lightning for text in ("val_loss", "val/loss", "PS504"))
+    assert all(text in trainer for text in ("val_loss", "eval_loss", "PS504"))
     assert lightning_run(WRONG.replace("val_loss", "val/loss"))[0] == []
     assert trainer_run(tmp_path, WRONG.replace("val_loss", "eval_loss")) == []
 

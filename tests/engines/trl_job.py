@@ -50,7 +50,8 @@ def reward(completions: list[str], **_: Any) -> list[float]:
 
 
 def trainer_of(name: str, folder: Path) -> Any:
-    model, common = saved_model(folder), arguments(folder)
+    model = saved_model(folder)
+    common = arguments(folder)
     if name == "SFT":
         data = Dataset.from_dict({"text": LINES})
         args = SFTConfig(**common, max_length=16)
@@ -70,7 +71,8 @@ def trainer_of(name: str, folder: Path) -> Any:
 
 
 def main() -> int:
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    name = sys.argv[1]
+    folder = Path(sys.argv[2])
     expect_kill()
     set_seed(7)
     return trained(trainer_of(name, folder), folder, "beta" if name in ("GRPO", "DPO") else "")

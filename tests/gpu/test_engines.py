@@ -90,7 +90,8 @@ def test_lightning(device, tmp_path):
     class Module(lightning.LightningModule):
         def __init__(self):
             super().__init__()
-            self.model, self.used = model_of(), []
+            self.model = model_of()
+            self.used = []
 
         def training_step(self, batch, index):
             return self.model(batch[0]).square().mean()

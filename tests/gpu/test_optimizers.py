@@ -9,7 +9,8 @@ from support.updates import planned
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=100)
 RATES = planned(PLAN, {"lr": 0.1})
 
-ADAMW, SGD = torch.optim.AdamW, torch.optim.SGD
+ADAMW = torch.optim.AdamW
+SGD = torch.optim.SGD
 
 
 def weight_on(device):
@@ -23,7 +24,8 @@ def on_device(options, device):
 
 def take_updates(optimizer, weight, count, step=None):
     """Run updates. Return the value that each read from its group, and the change of the weight."""
-    used, moved = [], []
+    used = []
+    moved = []
     for _ in range(count):
         weight.grad = torch.ones_like(weight)
         used.append(float(optimizer.param_groups[0]["lr"]))
@@ -73,7 +75,8 @@ def test_updates_that_a_scaler_skips_do_not_count(device, fused):
     scheduler = ps.Scheduler(optimizer, PLAN)
     scaler = torch.amp.GradScaler(device, init_scale=1024.0)
     half = torch.float16 if device == "cuda" else torch.bfloat16
-    data, used = torch.ones(8, 4, device=device), []
+    data = torch.ones(8, 4, device=device)
+    used = []
 
     for batch in range(12):
         used.append(optimizer.param_groups[0]["lr"])
@@ -181,8 +184,8 @@ def test_a_graph_replay_reads_the_values_of_every_group(device):
     options = {"betas": (0.0, 0.0), "eps": 0.0, "weight_decay": 0.0, "capturable": True}
     optimizer = ADAMW(groups, **on_device(options, device))
     scheduler = ps.Scheduler(optimizer, plan, drive="manual")
-    for one in weights:
-        one.grad = torch.ones_like(one)
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
     graph = captured(device, optimizer)
 
     moved = []
@@ -224,11 +227,14 @@ def test_a_capture_whose_replays_would_not_follow_the_plan_is_refused(device, dr
 )
 def test_no_update_synchronizes_with_the_device(device, make, options, tensor):
     weight = weight_on(device)
-    other = weight_on(device)
-    groups = [{"params": [weight]}, {"params": [other], "lr": torch.tensor(0.01, device=device) if tensor else 0.01}]
+    second_weight = weight_on(device)
+    groups = [
+        {"params": [weight]},
+        {"params": [second_weight], "lr": torch.tensor(0.01, device=device) if tensor else 0.01},
+    ]
     optimizer = make(groups, lr=torch.tensor(0.1, device=device) if tensor else 0.1, **on_device(options, device))
     scheduler = ps.Scheduler(optimizer, PLAN)
-    weight.grad = other.grad = torch.ones_like(weight)
+    weight.grad = second_weight.grad = torch.ones_like(weight)
     optimizer.step()  # makes the optimizer's state
 
     before = torch.cuda.get_sync_debug_mode() if device == "cuda" else 0

@@ -6,7 +6,8 @@ import torch
 import paramsched as ps
 
 PLAN = ps.Plan(lr="warmup(5) >> cosine(to=0.1)", weight_decay="linear(1, 0.5)", total=40)
-STOP, END = 17, 40
+STOP = 17
+END = 40
 OPTIONS = {
     "float lr": lambda device: {"lr": 0.1},
     "fused": lambda device: {"lr": 0.1, "fused": True},
@@ -56,7 +57,10 @@ def test_a_resumed_run_equals_one_without_a_pause(device, options, onto, saved, 
     planned = whole.train(range(END))
     first = Run(device, options)
     used = first.train(range(STOP))
-    torch.save({name: part.state_dict() for name, part in first.parts().items() if name in saved}, tmp_path / "run.pt")
+    torch.save(
+        {name: component.state_dict() for name, component in first.parts().items() if name in saved},
+        tmp_path / "run.pt",
+    )
 
     again = Run(device, options)
     for name, state in torch.load(tmp_path / "run.pt", map_location="cpu" if onto == "cpu" else device).items():
@@ -65,5 +69,5 @@ def test_a_resumed_run_equals_one_without_a_pause(device, options, onto, saved, 
 
     assert used == planned
     assert again.scheduler.t == END
-    for weight, other in zip(whole.weights(), again.weights(), strict=True):
-        assert torch.equal(weight, other)
+    for weight, resumed_weight in zip(whole.weights(), again.weights(), strict=True):
+        assert torch.equal(weight, resumed_weight)

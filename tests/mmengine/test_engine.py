@@ -77,8 +77,8 @@ def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first
 
     run(config, hooks=[*map(HOOKS.build, hooks), Count()])
 
-    assert [(one.site, count) for one, count in reported] == [("param_scheduler", 0)] * len(named)
-    assert all(name in one.found for (one, _), name in zip(reported, named, strict=True))
+    assert [(problem.site, count) for problem, count in reported] == [("param_scheduler", 0)] * len(named)
+    assert all(name in problem.found for (problem, _), name in zip(reported, named, strict=True))
 
 
 def test_a_strict_plan_refuses_a_scheduler_of_mmengine_beside_it(run):
@@ -136,12 +136,12 @@ def test_a_plan_in_a_config_uses_the_length_of_the_run(run):
 def test_a_plan_counts_the_updates_of_accumulated_batches(counts, plan, lengths, expected):
     wrapper = OptimWrapper(sgd(Toy()), accumulative_counts=counts)
 
-    made = engine.PlanScheduler.build_iter_from_epoch(wrapper, plan, **lengths)
+    scheduler = engine.PlanScheduler.build_iter_from_epoch(wrapper, plan, **lengths)
 
     used = []
     for _ in expected:
-        used.append(made.get_last_value()[0])
-        made.scheduler.optimizer.step()
+        used.append(scheduler.get_last_value()[0])
+        scheduler.scheduler.optimizer.step()
     assert used == pytest.approx(expected, abs=1e-15)
 
 
@@ -271,7 +271,7 @@ def test_every_group_is_logged(run, tmp_path):
     ],
 )
 def test_the_hook_logs_plans_and_drop_in_classes_of_each_optimizer(lists, expected):
-    made = {
+    schedulers = {
         "plan": engine.PlanScheduler(sgd(Toy()), ps.Plan(lr="constant(0.5)", momentum="constant(0.5)"), total=9),
         "moments": engine.StepMomentum(sgd(Toy()), step_size=2),
         "rates": engine.ConstantLR(sgd(Toy()), factor=0.2),
@@ -281,9 +281,9 @@ def test_the_hook_logs_plans_and_drop_in_classes_of_each_optimizer(lists, expect
     hub = SimpleNamespace(update_scalar=logged.__setitem__)
     runner = SimpleNamespace(message_hub=hub, param_schedulers=None, optim_wrapper=None)
     if isinstance(lists, dict):
-        runner.param_schedulers = {name: [made[one] for one in mine.split()] for name, mine in lists.items()}
+        runner.param_schedulers = {name: [schedulers[key] for key in keys.split()] for name, keys in lists.items()}
     elif lists:
-        runner.param_schedulers = [made[one] for one in lists.split()]
+        runner.param_schedulers = [schedulers[key] for key in lists.split()]
 
     engine.ValuesHook().before_train_iter(runner, 0)
 
@@ -322,21 +322,21 @@ def test_a_checkpoint_may_name_only_the_methods_of_a_history(owner, name, tmp_pa
             torch.load(tmp_path / "named.pth", weights_only=True)
 
 
-@pytest.mark.parametrize("mine", ["plan", "own", "both"])
+@pytest.mark.parametrize("case", ["plan", "own", "both"])
 @pytest.mark.parametrize("several", [False, True], ids=["a wrapper", "a dict of wrappers"])
-def test_the_amount_hook_finds_every_scheduler(mine, several):
-    plan, own = (engine.PlanScheduler(sgd(Toy()), BY_SAMPLES) for _ in range(2))
-    hook = engine.AmountHook(None if mine == "plan" else own.scheduler)
-    hook.before_train(SimpleNamespace(param_schedulers={"x": [] if mine == "own" else [plan]}, world_size=1))
-    counted = {"plan": [plan], "own": [own], "both": [plan, own]}[mine]
+def test_the_amount_hook_finds_every_scheduler(case, several):
+    plan, passed = (engine.PlanScheduler(sgd(Toy()), BY_SAMPLES) for _ in range(2))
+    hook = engine.AmountHook(None if case == "plan" else passed.scheduler)
+    hook.before_train(SimpleNamespace(param_schedulers={"x": [] if case == "own" else [plan]}, world_size=1))
+    counted = {"plan": [plan], "own": [passed], "both": [plan, passed]}[case]
 
     for ends in (False, True):  # a dict of wrappers has no should_sync
         wrapper = SimpleNamespace() if several else SimpleNamespace(should_sync=lambda ends=ends: ends)
         hook.before_train_iter(SimpleNamespace(optim_wrapper=wrapper), 0, torch.zeros(3, 2))
-    for one in counted:
-        one.scheduler.optimizer.step()
+    for scheduler in counted:
+        scheduler.scheduler.optimizer.step()
 
-    assert [one.scheduler.amount for one in counted] == [6] * len(counted)
+    assert [scheduler.scheduler.amount for scheduler in counted] == [6] * len(counted)
 
 
 def test_a_plan_scheduler_allows_checkpoints_and_continues_from_its_state():

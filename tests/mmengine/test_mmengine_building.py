@@ -38,7 +38,7 @@ class Stepless:
 
 
 @table(
-    ("config", "place", "found"),
+    ("config", "place", "message"),
     [
         ({**STEP, "convert_to_iter_based": True}, ".convert_to_iter_based", "it needs the number of batches per epoch"),
         ({**STEP, "convert_to_iter_based": True, "by_epoch": False}, ".convert_to_iter_based", "requires arguments in"),
@@ -53,25 +53,25 @@ class Stepless:
         ({**STEP, "last_step": 1}, "", "StepLR: param 'initial_lr' is not specified in param_groups[0] when resuming"),
     ],
 )
-def test_an_error_of_a_config_names_the_scheduler(config, place, found):
+def test_an_error_of_a_config_names_the_scheduler(config, place, message):
     with pytest.raises(ConfigError) as refusal:
         build_param_scheduler(config, sgd())
 
     (problem,) = refusal.value.problems
     assert problem.path == f"$.param_scheduler{place}"
-    assert found in problem.found
+    assert message in problem.found
 
 
 @table(
-    ("options", "found"),
+    ("options", "message"),
     [
         ({"by_epoch": False, "epoch_length": 5}, "only arguments in epochs can be converted"),
         ({"epoch_length": 0}, "must be a positive integer"),
         ({"epoch_length": None}, "must be a positive integer"),
     ],
 )
-def test_a_conversion_needs_epochs_and_their_length(options, found):
-    with pytest.raises(AssertionError, match=found):
+def test_a_conversion_needs_epochs_and_their_length(options, message):
+    with pytest.raises(AssertionError, match=message):
         StepLR.build_iter_from_epoch(sgd(), step_size=2, **options)
 
 
@@ -104,7 +104,8 @@ def test_a_plateau_compares_by_its_rule(rule, threshold_rule, metrics, reduced):
         optimizer, factor=0.5, patience=0, rule=rule, threshold=threshold, threshold_rule=threshold_rule
     )
     assert plateau.best == plateau.rule_worse == (math.inf if rule == "less" else -math.inf)
-    actual, before = [], 0.1
+    actual = []
+    before = 0.1
     for index, metric in enumerate(metrics):
         plateau.step({"loss": metric})
         rate = optimizer.param_groups[0]["lr"]
@@ -185,15 +186,15 @@ def test_outside_of_its_window_a_momentum_scheduler_copies_the_betas_of_adam():
 
 
 def test_the_betas_of_adam_may_be_tensors_which_are_filled_in_place():
-    def rates(kind):
-        betas = kind(0.9), kind(0.999)
+    def rates(number_type):
+        betas = number_type(0.9), number_type(0.999)
         optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], betas=betas, foreach=False)
         scheduler = LinearMomentum(optimizer, start_factor=0.3, end=50)
         for _ in range(40):
             optimizer.step()
             scheduler.step()
-        assert kind is float or optimizer.param_groups[0]["betas"][0] is betas[0]
-        return [float(one) for one in optimizer.param_groups[0]["betas"]]
+        assert number_type is float or optimizer.param_groups[0]["betas"][0] is betas[0]
+        return [float(beta) for beta in optimizer.param_groups[0]["betas"]]
 
     assert rates(torch.tensor) == pytest.approx(rates(float), rel=1e-6)
 

@@ -30,13 +30,16 @@ def sgd(lr=0.1, groups=1):
 
 @table("name", SCHEDULER_CLASSES)
 def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
-    drop_in, reference = getattr(drop_ins, name), getattr(original_classes, name)
+    drop_in = getattr(drop_ins, name)
+    reference = getattr(original_classes, name)
     expected = inspect.signature(next(c for c in reference.__mro__ if c.__name__.endswith("ParamScheduler"))).parameters
     skipped = set() if name.endswith("ParamScheduler") else {"param_name"}
 
     actual = [(parameter.name, parameter.default) for parameter in inspect.signature(drop_in).parameters.values()]
 
-    assert actual == [(one.name, one.default) for one in expected.values() if one.name not in skipped]
+    assert actual == [
+        (parameter.name, parameter.default) for parameter in expected.values() if parameter.name not in skipped
+    ]
     assert drop_in.__doc__.count(":") >= len(actual)
 
 
@@ -59,10 +62,10 @@ def test_a_class_has_the_arguments_of_mmengine_in_its_order(name):
     st.sampled_from(["LR", "Momentum", "wrapped"]),
     st.sampled_from(["SGD", "Adam"]),
 )
-def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, family, kind):
+def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, family, optimizer_name):
     actual = []
     for library in (drop_ins, originals):
-        optimizer = original.optimizer_of(kind, 2)
+        optimizer = original.optimizer_of(optimizer_name, 2)
         target = library.OptimWrapper(optimizer) if family == "wrapped" else optimizer
         scheduler = getattr(library, "ReduceOnPlateau" + family.replace("wrapped", "LR"))(target, **arguments)
         actual.append([])
@@ -77,8 +80,8 @@ def test_a_plateau_reduces_at_the_same_time_as_mmengine(arguments, metrics, fami
 def test_a_registered_class_is_built_by_its_name_and_converted():
     @drop_ins.PARAM_SCHEDULERS.register_module()
     class RegisteredForATest(drop_ins._ParamScheduler):
-        def __init__(self, optimizer, **others):
-            super().__init__(optimizer, "lr", **others)
+        def __init__(self, optimizer, **options):
+            super().__init__(optimizer, "lr", **options)
 
         def _get_value(self):
             return [0.01 for _ in self.base_values]
@@ -120,7 +123,7 @@ def test_a_wrapper_updates_like_mmengine(counts, clip):
 
 @given(original.lists(), st.integers(1, original.EPOCHS * original.LENGTH - 1))
 def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop):
-    configs, kind, groups = generated
+    configs, optimizer_name, groups = generated
 
     def built(optimizer):
         return drop_ins.build_param_scheduler(
@@ -132,22 +135,23 @@ def test_a_run_resumed_at_any_update_equals_an_uninterrupted_run(generated, stop
         for iteration in range(begin, end):
             rows.append(original.present(optimizer))
             optimizer.step()
-            ticking = [one for one in schedulers if not one.by_epoch]
+            ticking = [scheduler for scheduler in schedulers if not scheduler.by_epoch]
             if (iteration + 1) % original.LENGTH == 0:
-                ticking += [one for one in schedulers if one.by_epoch]
+                ticking += [scheduler for scheduler in schedulers if scheduler.by_epoch]
             for scheduler in ticking:
                 scheduler.step()
         return rows
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        optimizer = original.optimizer_of(kind, groups)
+        optimizer = original.optimizer_of(optimizer_name, groups)
         whole = ticks(built(optimizer), optimizer, 0, original.EPOCHS * original.LENGTH)
-        optimizer = original.optimizer_of(kind, groups)
+        optimizer = original.optimizer_of(optimizer_name, groups)
         schedulers = built(optimizer)
         ticks(schedulers, optimizer, 0, stop)
-        states, weights = [scheduler.state_dict() for scheduler in schedulers], optimizer.state_dict()
-        optimizer = original.optimizer_of(kind, groups)
+        states = [scheduler.state_dict() for scheduler in schedulers]
+        weights = optimizer.state_dict()
+        optimizer = original.optimizer_of(optimizer_name, groups)
         schedulers = built(optimizer)
         optimizer.load_state_dict(weights)
         lines = drop_ins.restore(schedulers, states)
@@ -295,9 +299,9 @@ def test_a_user_class_on_the_base_class_defines_its_values():
 
 def test_a_user_class_on_an_own_one_overrides_its_values():
     class Doubled(drop_ins.StepLR):
-        def __init__(self, optimizer, step_size, times=2.0, **others):
+        def __init__(self, optimizer, step_size, times=2.0, **options):
             self.times = times
-            super().__init__(optimizer, step_size, **others)
+            super().__init__(optimizer, step_size, **options)
 
         def _get_value(self):
             return [self.times * value for value in super()._get_value()]
@@ -306,13 +310,14 @@ def test_a_user_class_on_an_own_one_overrides_its_values():
 
     assert optimizer.param_groups[0]["lr"] == 0.4
     assert scheduler.state_dict()["times"] == 4.0
-    assert list(inspect.signature(Doubled).parameters) == ["optimizer", "step_size", "times", "others"]
+    assert list(inspect.signature(Doubled).parameters) == ["optimizer", "step_size", "times", "options"]
 
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_wrapper_has_the_groups_of_mmengine(groups):
     optimizer = original.optimizer_of("SGD", groups)
-    drop_in, reference = drop_ins.OptimWrapper(optimizer), originals.OptimWrapper(optimizer)
+    drop_in = drop_ins.OptimWrapper(optimizer)
+    reference = originals.OptimWrapper(optimizer)
 
     assert len(drop_in.param_groups) == len(reference.param_groups)
     assert drop_in.get_lr() == reference.get_lr()
@@ -323,9 +328,9 @@ def test_a_wrapper_has_the_groups_of_mmengine(groups):
 def test_a_wrapper_saves_and_loads_its_state():
     wrapper = drop_ins.OptimWrapper(sgd(groups=2))
     drop_ins.StepLR(wrapper, step_size=1)
-    other = drop_ins.OptimWrapper(sgd(lr=9.0, groups=2))
+    loaded = drop_ins.OptimWrapper(sgd(lr=9.0, groups=2))
 
-    other.load_state_dict(wrapper.state_dict())
+    loaded.load_state_dict(wrapper.state_dict())
 
-    assert [group["lr"] for group in other.param_groups] == [0.1, 0.1, 0.1]
-    assert other.base_param_settings["initial_lr"] == 0.1
+    assert [group["lr"] for group in loaded.param_groups] == [0.1, 0.1, 0.1]
+    assert loaded.base_param_settings["initial_lr"] == 0.1

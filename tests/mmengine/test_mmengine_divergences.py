@@ -29,11 +29,12 @@ def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_
     runner.logger = logging.getLogger("original")
     loop = object.__new__(EpochBasedTrainLoop if max_iters is None else IterBasedTrainLoop)
     loop.dataloader = [None] * epoch_length
-    loop._max_epochs, loop._max_iters = max_epochs or 1, max_iters or max_epochs * epoch_length
+    loop._max_epochs = max_epochs or 1
+    loop._max_iters = max_iters or max_epochs * epoch_length
     runner._train_loop = loop
     wrap = lambda value: value if isinstance(value, originals.OptimWrapper) else originals.OptimWrapper(value)  # noqa: E731
     if isinstance(optimizer, dict):
-        runner.optim_wrapper = OptimWrapperDict(**{name: wrap(one) for name, one in optimizer.items()})
+        runner.optim_wrapper = OptimWrapperDict(**{name: wrap(member) for name, member in optimizer.items()})
     else:
         runner.optim_wrapper = wrap(optimizer)
     return runner.build_param_scheduler(config)
@@ -257,7 +258,8 @@ def resumed(epochs, **policy):
     optimizer = sgd()
     first = cosine_run(2, optimizer)
     rates(first[0], 2)
-    states, weights = [one.state_dict() for one in first], optimizer.state_dict()
+    states = [scheduler.state_dict() for scheduler in first]
+    weights = optimizer.state_dict()
     optimizer = sgd()
     schedulers = cosine_run(epochs, optimizer)
     optimizer.load_state_dict(weights)

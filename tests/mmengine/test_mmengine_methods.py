@@ -41,7 +41,8 @@ def test_only_a_verbose_scheduler_reports_its_values_and_logs_them_if_there_is_a
     logged, verbose, capsys, caplog
 ):
     log = logging.getLogger("paramsched")
-    level, actual = log.level, []
+    level = log.level
+    actual = []
     log.setLevel(logging.INFO if logged else logging.WARNING)
     caplog.clear()
     try:
@@ -155,12 +156,12 @@ def initial():
 
 @table("name", WRONG_CALLS)
 def test_a_wrong_call_raises_an_error_of_its_class(name):
-    kind, said, call = WRONG_CALLS[name]
+    error_class, said, call = WRONG_CALLS[name]
 
-    with pytest.raises(kind, match=said):
+    with pytest.raises(error_class, match=said):
         call(drop_in)
     if name in AS_IN_MMENGINE:
-        with pytest.raises(kind):
+        with pytest.raises(error_class):
             call(originals_optim)
 
 
@@ -180,7 +181,7 @@ def test_a_new_config_of_epochs_and_iterations_needs_the_length_of_an_epoch(capl
         return built, rates(optimizer)[0]
 
     old, before = run(0.5, 2, 9)
-    states = [one.state_dict() for one in old]
+    states = [scheduler.state_dict() for scheduler in old]
     _, expected = run(0.2, 2, 9)
     for length, value in ((4, expected), (None, before)):
         new, _ = run(0.2, 0, 0)
@@ -213,7 +214,9 @@ def test_a_changed_step_of_the_optimizer_warns_as_in_mmengine(count):
                 optimizer.step()
             optimizer.step = lambda: None
             steps(scheduler, 2)
-        actual.append([str(one.message).partition(". ")[0] for one in seen if "optimizer.step" in str(one.message)])
+        actual.append(
+            [str(warning.message).partition(". ")[0] for warning in seen if "optimizer.step" in str(warning.message)]
+        )
 
     assert actual[1] == actual[0]
 
@@ -259,7 +262,8 @@ def test_a_restored_cycle_uses_the_peak_of_each_group():
     def cycle(peaks):
         return drop_in.OneCycleLR(sgd(1.0, 1.0, 1.0), peaks, 10)
 
-    saved, whole = cycle([0.2, 0.4, 0.6]), cycle([0.3, 0.5, 0.9])
+    saved = cycle([0.2, 0.4, 0.6])
+    whole = cycle([0.3, 0.5, 0.9])
     for scheduler in (saved, whole):
         steps(scheduler, 4)
     resumed = cycle([0.3, 0.5, 0.9])

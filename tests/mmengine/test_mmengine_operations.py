@@ -104,7 +104,10 @@ class Program:
     """A scheduler and its optimizer, which operations replace."""
 
     def __init__(self, module: Any, name: str, build: Any, options: dict[str, Any]) -> None:
-        self.module, self.name, self.build, self.options = module, name, build, options
+        self.module = module
+        self.name = name
+        self.build = build
+        self.options = options
         self.begin()
 
     def begin(self) -> None:
@@ -121,7 +124,8 @@ class Program:
         return copy.deepcopy((self.scheduler.state_dict(), self.optimizer.state_dict()))
 
     def do(self, operation: tuple[Any, ...]) -> None:
-        scheduler, groups = self.scheduler, self.optimizer.param_groups
+        scheduler = self.scheduler
+        groups = self.optimizer.param_groups
         match operation:
             case ("step",):
                 self.optimizer.step()
@@ -144,7 +148,7 @@ class Program:
             case ("load",):
                 self.load(*self.states())
 
-    def found(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Return the numbers in the groups, and those that the scheduler reports."""
         rows = {
             f"{key} of group {index}": value
@@ -156,13 +160,15 @@ class Program:
 
 
 def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
-    rows, expected = drop_in.found(), reference.found()
+    rows = drop_in.numbers()
+    expected = reference.numbers()
     actual = {
         key: (rows.get(key), value) for key, value in expected.items() if key not in rows or not same(rows[key], value)
     }
     state = drop_in.scheduler.state_dict()
     for key in reference.attributes:
-        value, held = vars(reference.scheduler)[key], vars(drop_in.scheduler).get(key)
+        value = vars(reference.scheduler)[key]
+        held = vars(drop_in.scheduler).get(key)
         if key in ("best", "rule_worse") and abs(value) == 10**9:
             value = math.copysign(math.inf, value)  # row 6
         numbers = isinstance(value, list) and all(isinstance(element, (int, float)) for element in value)
@@ -173,11 +179,13 @@ def differences(drop_in: Program, reference: Program) -> dict[str, Any]:
     return actual
 
 
-def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
+def operations_of(draw: Draw, name: str, arguments: dict[str, Any]) -> list[Any]:
     plateau = "Plateau" in name
     kinds = ["step"] * 8 + ["copy", "pickle", "load", "exchange", "write"]
     kinds += ["measure"] * 8 if plateau else ["write a base"]
-    settable = {key: given[key] for key in NUMBERS if key in given} | OTHERS | (OF_PLATEAUS if plateau else OF_RULES)
+    settable = (
+        {key: arguments[key] for key in NUMBERS if key in arguments} | OTHERS | (OF_PLATEAUS if plateau else OF_RULES)
+    )
     kinds += ["set"] * 2
     actual: list[Any] = []
     for _ in range(draw.randint(4, 16)):
@@ -192,8 +200,8 @@ def operations_of(draw: Draw, name: str, given: dict[str, Any]) -> list[Any]:
             case "set":
                 key = draw.choice([*settable])
                 actual.append(("set", key, settable[key](draw)))
-            case kind:
-                actual.append((kind,))
+            case operation:
+                actual.append((operation,))
     return actual
 
 
@@ -208,11 +216,12 @@ FAMILIES.remove(("OneCycle", "Momentum"))
 def generated(name: str, family: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{family}{seed}")
-    draw.groups, kind = draw.randint(1, 3), draw.choice(OPTIMIZERS)
+    draw.groups = draw.randint(1, 3)
+    optimizer_class = draw.choice(OPTIMIZERS)
     lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
 
     def build(*late: float) -> Any:
-        return kind([_group(lr) for lr in (*lrs, *late)])
+        return optimizer_class([_group(lr) for lr in (*lrs, *late)])
 
     required, optional = CLASSES[name]
     options: dict[str, Any] = {}
@@ -241,7 +250,8 @@ def test_any_sequence_of_calls_and_writes_gives_what_mmengine_gives(name, family
         for index, operation in enumerate(program):
             place = seed, options, program[: index + 1]
             if operation == ("exchange",):
-                of_drop_in, of_reference = drop_in.states(), reference.states()
+                of_drop_in = drop_in.states()
+                of_reference = reference.states()
                 run(partial(drop_in.load, *of_reference))
                 run(partial(reference.load, *of_drop_in))
             else:
@@ -261,7 +271,8 @@ class Training:
     """Schedulers of the learning rate that are stepped after each batch, or after each epoch of four batches."""
 
     def __init__(self, schedulers: list[tuple[str, dict[str, Any]]], build: Any, loaded: Any = None) -> None:
-        self.batches, self.optimizer = 0, build()
+        self.batches = 0
+        self.optimizer = build()
         if loaded is not None:
             self.optimizer.load_state_dict(loaded)
         self.schedulers = [
@@ -293,14 +304,14 @@ def test_a_restored_run_goes_on_as_if_the_arguments_of_its_policy_had_been_used_
         configs: dict[str, list[Any]] = {"checkpoint": [], "new": []}
         for name in [draw.choice(["OneCycle"])] if draw.random() < 0.1 else draw.sample(names, draw.randint(1, 2)):
             _, _, options = generated(name, "LR", draw.randint(0, 99))
-            _, _, others = generated(name, "LR", draw.randint(0, 99))
-            others["by_epoch"] = options["by_epoch"] = draw.flag()  # the unit of the counters that are saved
-            for one in (options, others):
-                one.setdefault("end", draw.randint(5, 14))
+            _, _, new_options = generated(name, "LR", draw.randint(0, 99))
+            new_options["by_epoch"] = options["by_epoch"] = draw.flag()  # the unit of the counters that are saved
+            for arguments in (options, new_options):
+                arguments.setdefault("end", draw.randint(5, 14))
                 if name == "OneCycle":
-                    one["begin"] = 0  # it overwrites the lr that a group has until then
+                    arguments["begin"] = 0  # it overwrites the lr that a group has until then
             configs["checkpoint"].append((name + "LR", options))
-            configs["new"].append((name + "LR", others))
+            configs["new"].append((name + "LR", new_options))
         batches = draw.randint(0, 30)
         lrs = [draw.lr() for _ in range(3)]
         make = partial(_sgd, lrs)

@@ -164,7 +164,7 @@ def test_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(
 
     load(getattr(schedulers, name)(resumed, monitor="loss", factor=0.5, patience=0, **field), state)
 
-    assert [group[entry] for group in resumed.param_groups] == [one[entry] for one in of_optimizer["param_groups"]]
+    assert [group[entry] for group in resumed.param_groups] == [group[entry] for group in of_optimizer["param_groups"]]
 
 
 def closed(**options):
@@ -181,27 +181,28 @@ REDUCING = {"type": "ReduceOnPlateauLR", "monitor": "loss", "patience": 0, "fact
         [REDUCING, closed()],
         [step(), REDUCING],
         [closed(), {**REDUCING, "type": "ReduceOnPlateauParamScheduler", "param_name": "lr"}, closed()],
-        [{**one, "type": "ReduceOnPlateauMomentum"} for one in (closed(), REDUCING)],
+        [{**config, "type": "ReduceOnPlateauMomentum"} for config in (closed(), REDUCING)],
     ],
 )
 def test_a_list_with_a_plateau_that_mmengine_continued_keeps_the_values_that_mmengine_wrote(config):
     """MMEngine reduces the values in a validation, which changes the state of only one scheduler of the list."""
     original = pytest.importorskip("mmengine.optim.scheduler")
-    first, there = Run(config).train(2 * LENGTH), sgd()
+    first = Run(config).train(2 * LENGTH)
+    there = sgd()
     for scheduler in first.schedulers[::-1]:
         if isinstance(scheduler, schedulers.ReduceOnPlateauParamScheduler):
             scheduler.step({"loss": 1.0})
     states, optimizer = first.saved
     continued = []
-    for one, state in zip(config, states, strict=True):
-        options = dict(one)
+    for entries_of_config, state in zip(config, states, strict=True):
+        options = dict(entries_of_config)
         continued.append(getattr(original, options.pop("type"))(there, **options))
         continued[-1].load_state_dict(state)
     there.load_state_dict(optimizer)
     for scheduler in continued:
         if hasattr(scheduler, "monitor"):
             scheduler.step({"loss": 1.0})
-    states, optimizer = copy.deepcopy(([one.state_dict() for one in continued], there.state_dict()))
+    states, optimizer = copy.deepcopy(([scheduler.state_dict() for scheduler in continued], there.state_dict()))
 
     def by_hand(run, order):
         for index in order:
@@ -221,7 +222,8 @@ def test_a_list_with_a_plateau_that_mmengine_continued_keeps_the_values_that_mme
 
 def test_a_scheduler_that_loads_again_does_not_undo_its_first_load():
     original = pytest.importorskip("mmengine.optim.scheduler")
-    first, there = Run([REDUCING]), sgd()
+    first = Run([REDUCING])
+    there = sgd()
     reference = original.ReduceOnPlateauLR(there, monitor="loss", patience=0, factor=0.25)
     (state,), _ = first.saved
     reference.load_state_dict(copy.deepcopy(state))
@@ -311,16 +313,20 @@ class Halving(LinearParamScheduler):
 def test_an_unchanged_scheduler_without_a_formula_is_restored_without_a_message(caplog):
     original = pytest.importorskip("mmengine.optim.scheduler")
 
-    for kind in (ReduceOnPlateauLR, partial(Halving, param_name="lr"), partial(original.StepLR, step_size=2)):
-        assert restore([kind(sgd())], [kind(sgd()).state_dict()]) == ()
+    for scheduler_class in (
+        ReduceOnPlateauLR,
+        partial(Halving, param_name="lr"),
+        partial(original.StepLR, step_size=2),
+    ):
+        assert restore([scheduler_class(sgd())], [scheduler_class(sgd()).state_dict()]) == ()
     assert caplog.text == ""
 
 
 @table(
-    ("passed", "batches", "found"),
+    ("passed", "batches", "is_known"),
     [(None, 8, True), (None, 9, False), (LENGTH, 9, True), (None, 3, False)],
 )
-def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batches, found, caplog):
+def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batches, is_known, caplog):
     states, optimizer = Run([warmup(end=20), step()]).train(batches).saved
     second = Run([warmup(start_factor=0.2, end=20), step()])
     second.optimizer.load_state_dict(optimizer)
@@ -328,9 +334,9 @@ def test_the_length_of_an_epoch_is_found_from_the_steps_if_possible(passed, batc
 
     restore(second.schedulers, states, epoch_length=passed)
 
-    assert ("pass epoch_length" in caplog.text) is not found
+    assert ("pass epoch_length" in caplog.text) is not is_known
     planned = Run([warmup(start_factor=0.2, end=20), step()]).train(batches)
-    assert (second.values == pytest.approx(planned.values)) is found
+    assert (second.values == pytest.approx(planned.values)) is is_known
 
 
 def test_values_without_a_formula_stay_unchanged(caplog):
@@ -347,7 +353,8 @@ def test_values_without_a_formula_stay_unchanged(caplog):
 
     assert "no formula for it is known" in caplog.text
     assert second.values == first.values
-    drop_in, reference = vars(second.schedulers[1]), vars(first.schedulers[1])
+    drop_in = vars(second.schedulers[1])
+    reference = vars(first.schedulers[1])
     assert all(drop_in[name] == reference[name] for name in ("best", "num_bad_epochs", "last_metric", "last_step"))
     assert drop_in["factor"] == 0.1
     caplog.clear()
@@ -363,10 +370,11 @@ def test_a_changed_scheduler_beside_one_of_mmengine_leaves_the_value(caplog):
         optimizer = sgd()
         return [StepLR(optimizer, 2, gamma), original.ExponentialLR(optimizer, 0.9)]
 
-    saved, resumed = build(0.5), build(0.1)
+    saved = build(0.5)
+    resumed = build(0.1)
     before = [group["lr"] for group in resumed[0].optimizer.param_groups]
 
-    restore(resumed, [one.state_dict() for one in saved])
+    restore(resumed, [scheduler.state_dict() for scheduler in saved])
 
     assert "no formula for it is known" in caplog.text
     assert [group["lr"] for group in resumed[0].optimizer.param_groups] == before
@@ -390,7 +398,8 @@ def test_states_that_do_not_fit_change_nothing(schedulers, states, said):
     if isinstance(states, list):
         states = [Run([state]).saved[0][0] if isinstance(state, dict) else state for state in states]
     if not said:  # another field
-        states[0]["param_name"], said = "lr", "of a scheduler of 'lr', not of 'weight_decay'"
+        states[0]["param_name"] = "lr"
+        said = "of a scheduler of 'lr', not of 'weight_decay'"
 
     with pytest.raises(StateError, match=said):
         restore(second.schedulers, states)
@@ -398,7 +407,8 @@ def test_states_that_do_not_fit_change_nothing(schedulers, states, said):
 
 
 def test_schedulers_of_several_optimizers_are_restored_by_name():
-    names, configs = ("g", "d"), {"g": [step()], "d": [cosine()]}
+    names = ("g", "d")
+    configs = {"g": [step()], "d": [cosine()]}
     optimizers = {name: sgd() for name in names}
     built = build_param_scheduler(configs, optimizers, epoch_length=LENGTH, max_epochs=9)
     states = {name: [element.state_dict() for element in many] for name, many in built.items()}
@@ -418,7 +428,8 @@ def test_schedulers_of_several_optimizers_are_restored_by_name():
 
 @table("lost", ["last_step", "_global_step", "gamma", "step_size"])
 def test_a_state_without_an_entry_is_refused(lost):
-    scheduler, state = StepLR(sgd(), 2), StepLR(sgd(), 2).state_dict()
+    scheduler = StepLR(sgd(), 2)
+    state = StepLR(sgd(), 2).state_dict()
     del state[lost]
 
     with pytest.raises(StateError, match=f"the state lacks {lost}; it belongs to another class"):
@@ -487,7 +498,8 @@ def test_one_scheduler_and_its_state_are_answered_with_lists(by_name):
     def new():
         return StepLR(sgd(), step_size=2)
 
-    scheduler, state = new(), new().state_dict()
+    scheduler = new()
+    state = new().state_dict()
     with pytest.raises(InvalidArgument) as refused:
         restore({"g": scheduler}, {"g": state}) if by_name else restore(scheduler, state)
 

@@ -106,7 +106,7 @@ def test_a_run_resumes(run, name, how):
     from paramsched.mmengine.engine import allow_checkpoints
 
     allow_checkpoints()  # torch loads no checkpoint of MMEngine's otherwise
-    config = [{"end": EPOCHS, **one} for one in LISTS[name]]
+    config = [{"end": EPOCHS, **entries} for entries in LISTS[name]]
     expected, _ = run(how(original.scheduler, config), validate=True, epochs=2, folder="original")
     expected, _ = run(how(original.scheduler, config), validate=True, folder="original", resume=True)
     run(how(drop_ins, config), validate=True, epochs=2, folder="drop_ins")

@@ -35,8 +35,12 @@ def classes(base, step_lr, plateau):
         """A class that never constructs its base but uses its step."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.param_name, self.verbose = optimizer, "lr", False
-            self.begin, self.end, self.by_epoch = 0, 8, True
+            self.optimizer = optimizer
+            self.param_name = "lr"
+            self.verbose = False
+            self.begin = 0
+            self.end = 8
+            self.by_epoch = True
             self.last_step = self._global_step = -1
             self.first = [group["lr"] for group in optimizer.param_groups]
             self.step()
@@ -50,7 +54,9 @@ def classes(base, step_lr, plateau):
         by_epoch = False
 
         def __init__(self, optimizer, warmup=3):
-            self.optimizer, self.warmup, self.count = optimizer, warmup, 0
+            self.optimizer = optimizer
+            self.warmup = warmup
+            self.count = 0
             self.peak = [group["lr"] for group in optimizer.param_groups]
 
         def step(self):
@@ -74,7 +80,8 @@ def classes(base, step_lr, plateau):
         """A plateau that never constructs its base."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.worst = optimizer, 0.0
+            self.optimizer = optimizer
+            self.worst = 0.0
 
         def step(self, metrics=None):
             self.worst = max(self.worst, 0.7)
@@ -94,7 +101,7 @@ def classes(base, step_lr, plateau):
             self.ticks += 1
             return [value / self.ticks for value in self.base_values]
 
-    return {one.__name__: one for one in (OwnStep, Bare, Own, Warm, Patient, Frugal)}
+    return {users_class.__name__: users_class for users_class in (OwnStep, Bare, Own, Warm, Patient, Frugal)}
 
 
 DROP_INS = classes(drop_ins._ParamScheduler, drop_ins.StepLR, drop_ins.ReduceOnPlateauParamScheduler)
@@ -105,7 +112,7 @@ for _cls in DROP_INS.values():
     _cls.__qualname__ = _cls.__name__
 
 
-def made(cls, optimizer):
+def built(cls, optimizer):
     return cls(optimizer, "lr") if cls.__name__ == "OwnStep" else cls(optimizer)
 
 
@@ -127,24 +134,24 @@ def quiet():
 
 @pytest.mark.parametrize("name", DROP_INS)
 def test_a_users_class_has_the_same_values_as_on_mmengines_base(name):
-    expected = values(made(ORIGINALS[name], sgd()), 7)
+    expected = values(built(ORIGINALS[name], sgd()), 7)
 
-    actual = values(made(DROP_INS[name], sgd()), 7)
+    actual = values(built(DROP_INS[name], sgd()), 7)
 
     assert actual == expected
 
 
 @pytest.mark.parametrize("name", DROP_INS)
 def test_a_users_class_is_saved_and_resumed(name):
-    scheduler = made(DROP_INS[name], sgd())
+    scheduler = built(DROP_INS[name], sgd())
     expected = values(scheduler, 6)[4:]
-    other = made(DROP_INS[name], sgd())
-    values(other, 4)
-    resumed = made(DROP_INS[name], sgd())
-    resumed.load_state_dict(copy.deepcopy(other.state_dict()))
+    stopped = built(DROP_INS[name], sgd())
+    values(stopped, 4)
+    resumed = built(DROP_INS[name], sgd())
+    resumed.load_state_dict(copy.deepcopy(stopped.state_dict()))
     if name == "Frugal":  # MMEngine's states have no slots either
-        resumed.ticks = other.ticks
-    resumed.optimizer.load_state_dict(other.optimizer.state_dict())
+        resumed.ticks = stopped.ticks
+    resumed.optimizer.load_state_dict(stopped.optimizer.state_dict())
 
     actual = values(resumed, 2)
 
@@ -156,7 +163,7 @@ def test_a_users_class_is_saved_and_resumed(name):
 )
 @table("name", DROP_INS)
 def test_a_copy_of_a_users_class_continues(name, copied):
-    scheduler = made(DROP_INS[name], sgd())
+    scheduler = built(DROP_INS[name], sgd())
     values(scheduler, 3)
 
     twin = copied(scheduler)
@@ -196,12 +203,12 @@ SKIPPING = {
 def test_a_subclass_that_skips_the_constructor_of_its_parent_keeps_its_own_arguments(name, end):
     rows = []
     for library in (original, drop_ins):
-        kind = getattr(library, name)
+        scheduler_class = getattr(library, name)
 
-        class Mine(kind):
-            def __init__(self, optimizer, kind=kind):
+        class Mine(scheduler_class):
+            def __init__(self, optimizer, scheduler_class=scheduler_class):
                 vars(self).update(SKIPPING[name], total_iters=19)
-                super(kind, self).__init__(optimizer, param_name="lr", begin=0, end=end)
+                super(scheduler_class, self).__init__(optimizer, param_name="lr", begin=0, end=end)
 
         optimizer = sgd()
         scheduler = Mine(optimizer)
@@ -227,9 +234,9 @@ def test_a_method_of_the_plateau_scheduler_can_be_replaced(method, place):
 
         if place != "object":
             setattr(Mine, method, lambda self, *arguments, answer=answer: answer)
-        kind = type("Below", (Mine,), {}) if place == "subclass" else Mine
+        scheduler_class = type("Below", (Mine,), {}) if place == "subclass" else Mine
         optimizer = sgd()
-        scheduler = kind(optimizer, param_name="lr", monitor="loss", patience=1, cooldown=1)
+        scheduler = scheduler_class(optimizer, param_name="lr", monitor="loss", patience=1, cooldown=1)
         if place == "object":
             setattr(scheduler, method, lambda *arguments, answer=answer: answer)
         row = []

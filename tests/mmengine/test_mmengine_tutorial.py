@@ -17,9 +17,9 @@ from paramsched.mmengine import simulate
 from support import mmengine_original as original
 
 
-def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, kind="SGD"):
+def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, optimizer_name="SGD"):
     weight = torch.nn.Parameter(torch.ones(1))
-    if kind == "Adam":
+    if optimizer_name == "Adam":
         return torch.optim.Adam([weight], lr=lr, betas=(momentum, 0.999))
     return torch.optim.SGD([weight], lr=lr, momentum=momentum, weight_decay=weight_decay)
 
@@ -31,10 +31,10 @@ def by_classes(config, *, epochs, length, **optimizer):
     return dict(zip(original.FIELDS, original.run(schedulers, target, epochs, length).T, strict=True))
 
 
-def by_simulation(config, *, epochs, length, kind="SGD", **values):
+def by_simulation(config, *, epochs, length, optimizer_name="SGD", **values):
     """Return the scheduled columns as `simulate` gives them."""
-    wrapper = {"optimizer": {"type": kind, "momentum": 0.9, "weight_decay": 5e-4, "lr": 0.1, **values}}
-    if kind == "Adam":
+    wrapper = {"optimizer": {"type": optimizer_name, "momentum": 0.9, "weight_decay": 5e-4, "lr": 0.1, **values}}
+    if optimizer_name == "Adam":
         wrapper["optimizer"]["betas"] = (wrapper["optimizer"].pop("momentum"), 0.999)
     run = {"param_scheduler": config, "optim_wrapper": wrapper, "train_cfg": {"max_epochs": epochs}}
     curves = simulate(run, steps_per_epoch=length)
@@ -45,9 +45,9 @@ WAYS = pytest.mark.parametrize("values", [by_classes, by_simulation])
 TWELVE = dict(epochs=12, length=20)
 
 
-def close(found, expected):
+def close(values, expected):
     """Check equality to the digits of the specification."""
-    return found == pytest.approx(expected, rel=2e-8)
+    return values == pytest.approx(expected, rel=2e-8)
 
 
 def test_the_torch_snippet_and_the_same_by_epoch_in_mmengine():
@@ -102,7 +102,8 @@ def test_milestones_by_iteration(values):
 
 
 def test_epochs_are_converted_manually():
-    optimizer, epoch_length = optimizer_of(), 7
+    optimizer = optimizer_of()
+    epoch_length = 7
 
     param_scheduler = drop_ins.MultiStepLR.build_iter_from_epoch(
         optimizer, milestones=[8, 11], gamma=0.1, epoch_length=epoch_length
@@ -142,9 +143,9 @@ def test_a_cosine_converted_to_iterations(values):
 
     lr = values(config, **TWELVE)["lr"]
 
-    at = [0, 1, 19, 20, 60, 120, 180, 220]
+    iterations = [0, 1, 19, 20, 60, 120, 180, 220]
     expected = [0.1, 0.0999957164, 0.0984615455, 0.0982962913, 0.0853553391, 0.05, 0.0146446609, 0.0017037087]
-    assert close(lr[at], expected)
+    assert close(lr[iterations], expected)
     assert lr[239] == pytest.approx(4.2836e-6, rel=1e-5)
 
 
@@ -169,12 +170,12 @@ def test_a_warmup_and_then_a_cosine(values):
 
     lr = values(param_scheduler, epochs=10, length=100)["lr"]
 
-    at = [0, 1, 50, 98, 99, 100, 101, 300, 500, 700, 898, 899, 900, 999]
+    iterations = [0, 1, 50, 98, 99, 100, 101, 300, 500, 700, 898, 899, 900, 999]
     expected = [
         0.0001, 0.0011090909, 0.0505545455, 0.0989909091, 0.1, 0.1, 0.0999996145, 0.0853553391, 0.05, 0.0146446609,
         1.54211776e-6, 3.85530926e-7, 3.85530926e-7, 3.85530926e-7,
     ]  # fmt: skip
-    assert close(lr[at], expected)
+    assert close(lr[iterations], expected)
 
 
 @WAYS
@@ -211,18 +212,18 @@ MOMENTUM = dict(type="LinearMomentum", start_factor=0.001, by_epoch=False, begin
 
 
 @WAYS
-@pytest.mark.parametrize("kind", ["SGD", "Adam"])
-def test_momentum_and_the_learning_rate_are_scheduled_together(values, kind):
+@pytest.mark.parametrize("optimizer_name", ["SGD", "Adam"])
+def test_momentum_and_the_learning_rate_are_scheduled_together(values, optimizer_name):
     param_scheduler = [dict(type="LinearLR", start_factor=0.5, end=3), MOMENTUM]
 
-    momentum = values(param_scheduler, epochs=11, length=100, kind=kind)["momentum"]
+    momentum = values(param_scheduler, epochs=11, length=100, optimizer_name=optimizer_name)["momentum"]
 
     assert close(momentum[[0, 1, 10, 250, 500, 998]], [0.0009, 0.0018, 0.0099, 0.2259, 0.4509, 0.8991])
     assert close(momentum[999:], [0.9] * 101)
 
 
 def test_the_second_beta_is_unchanged():
-    optimizer = optimizer_of(kind="Adam")
+    optimizer = optimizer_of(optimizer_name="Adam")
 
     drop_ins.build_param_scheduler(MOMENTUM, optimizer, epoch_length=100, max_epochs=11)
 
@@ -235,10 +236,12 @@ GENERIC = dict(type="LinearParamScheduler", start_factor=0.001, by_epoch=False, 
 @WAYS
 def test_the_generic_scheduler_of_the_learning_rate(values):
     generic = values([dict(GENERIC, param_name="lr")], epochs=11, length=100)["lr"]
-    own = values([dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1000)], epochs=11, length=100)
+    of_lr = values(
+        [dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1000)], epochs=11, length=100
+    )
 
     assert close(generic[[0, 1, 100, 500, 998, 999]], [0.0001, 0.0002, 0.0101, 0.0501, 0.0999, 0.1])
-    assert (generic == own["lr"]).all()
+    assert (generic == of_lr["lr"]).all()
 
 
 @WAYS

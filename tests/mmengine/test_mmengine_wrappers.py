@@ -36,7 +36,9 @@ def test_batches_are_accumulated_and_the_last_update_may_have_fewer(counts, begi
     wrapper = OptimWrapper(sgd(), accumulative_counts=counts)
     if end >= 0:
         wrapper.initialize_count_status(None, begin, end)
-    actual, synced, scales = [], [], []
+    actual = []
+    synced = []
+    scales = []
     for batch in range(begin + 1, begin + 1 + len(weights)):
         synced += [batch] * wrapper.should_sync()
         scales.append(round(1 / wrapper.scale_loss(torch.tensor(1.0)).item()))
@@ -90,7 +92,8 @@ class NoSync:
 
 
 def test_gradients_are_not_synchronized_within_an_update():
-    wrapper, model = OptimWrapper(sgd(), accumulative_counts=2), NoSync()
+    wrapper = OptimWrapper(sgd(), accumulative_counts=2)
+    model = NoSync()
     for _ in range(4):
         with wrapper.optim_context(model):
             pass
@@ -102,22 +105,23 @@ def test_gradients_are_not_synchronized_within_an_update():
 
 
 def test_a_wrapper_of_several_groups_has_a_pseudo_group_of_the_defaults():
-    one, two = OptimWrapper(sgd()), OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
+    single = OptimWrapper(sgd())
+    two = OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
 
-    assert (len(one.param_groups), pseudo_group(one)) == (1, None)
+    assert (len(single.param_groups), pseudo_group(single)) == (1, None)
     assert [group["lr"] for group in two.param_groups] == [0.5, 0.2, 0.1]
     assert pseudo_group(two) is two.param_groups[-1]
     assert pseudo_group(two.optimizer) is None
-    assert one.get_lr() == {"lr": [0.5]}
+    assert single.get_lr() == {"lr": [0.5]}
     assert two.get_lr() == {"base_lr": [0.1], "lr": [0.5, 0.2]}
     assert two.get_momentum() == {"momentum": [0.9, 0.9]}
     two.base_param_settings["lr"] = 7.0
-    other = OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
+    loaded = OptimWrapper(sgd(0.5, 0.2, momentum=0.9))
     state = two.state_dict()
-    other.load_state_dict(state)
-    assert other.param_groups[-1]["lr"] == 7.0
+    loaded.load_state_dict(state)
+    assert loaded.param_groups[-1]["lr"] == 7.0
     assert "base_param_settings" in state
-    assert "base_param_settings" not in one.state_dict()
+    assert "base_param_settings" not in single.state_dict()
 
 
 def test_values_are_read_by_name():
@@ -138,12 +142,12 @@ def test_an_entry_that_is_not_a_number_is_refused(name):
 def test_the_optimizer_in_a_wrapper_is_found():
     optimizer = sgd()
 
-    for one in (
+    for wrapped in (
         optimizer,
         OptimWrapper(optimizer),
         SimpleNamespace(optimizer=OptimWrapper(optimizer), param_groups=[]),
     ):
-        assert inner_optimizer(one) is optimizer
+        assert inner_optimizer(wrapped) is optimizer
     assert inner_optimizer(object()) is None
     assert inner_optimizer(MagicMock()) is None  # it seems to be a wrapper at each depth
 

@@ -33,7 +33,8 @@ def evil():
 class Page(HTMLParser):
     def __init__(self, page):
         super().__init__()
-        self.elements, self.data = [], ""
+        self.elements = []
+        self.data = ""
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):

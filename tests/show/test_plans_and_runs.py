@@ -15,11 +15,11 @@ from support.tables import table
 TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", total=1000)
 
 
-def branch(at):
+def branch(update):
     return ps.Plan(
-        lr=f"warmup(100) >> constant(over={at - 100}) >> linear(1, 0, over=50)",
+        lr=f"warmup(100) >> constant(over={update - 100}) >> linear(1, 0, over=50)",
         weight_decay="linear(to=0.5, over=1000)",
-        total=at + 50,
+        total=update + 50,
     )
 
 
@@ -34,7 +34,7 @@ def tree():
 
 
 def panel_of(curves, field="lr"):
-    (panel,) = (one for one in show.picture(curves).panels if one.field == field)
+    (panel,) = (panel for panel in show.picture(curves).panels if panel.field == field)
     return panel
 
 
@@ -125,8 +125,8 @@ def test_plans_on_axes_of_a_user_have_their_own_colors_and_names_and_change_noth
         plotted = ps.Plan(lr=line, total=500).plot({"lr": 3e-4}, axes=[ax], label=name)
 
     assert plotted == (ax,)
-    assert [one.get_label() for one in ax.lines] == ["wsd", "cosine"]
-    assert len({one.get_color() for one in ax.lines}) == 2
+    assert [curve.get_label() for curve in ax.lines] == ["wsd", "cosine"]
+    assert len({curve.get_color() for curve in ax.lines}) == 2
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["wsd", "cosine"]
     assert (ax.get_title(), ax.get_xlim(), ax.get_ylim()) == ("mine", (0, 500), (0, 1e-3))
 
@@ -167,8 +167,8 @@ def growing(total, share=100):
 
 def test_a_branch_has_no_breakpoint_before_it_leaves():
     trunk = ps.Plan(lr="constant() >> linear(over=100)", total=200)
-    other = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", total=200)
-    traces = {name: ps.trace(plan, {"lr": 1.0}) for name, plan in (("a", trunk), ("b", other))}
+    branch_plan = ps.Plan(lr="constant(1.0, over=40) >> constant(1.0, over=40) >> linear(over=50)", total=200)
+    traces = {name: ps.trace(plan, {"lr": 1.0}) for name, plan in (("a", trunk), ("b", branch_plan))}
     plotted = show.together(traces, branches=True)
 
     (panel,) = show.picture(plotted).panels
@@ -187,10 +187,13 @@ def test_the_scale_of_values_does_not_depend_on_the_time_axis():
 
 def test_a_gap_of_a_plan_is_empty_and_one_of_a_metric_is_joined():
     values = np.where((np.arange(500) > 100) & (np.arange(500) < 400), GAP, 0.5)
-    known = ([0, 100, 400, 499], [0.5] * 4)
+    points = ([0, 100, 400, 499], [0.5] * 4)
     plan = show.text(curves_from_values({("lr", ""): values}), ascii=True, width=40).splitlines()
     metric = show.text(
-        curves_from_values({("lr", ""): [0.5] * 500}), log=[LoggedRun("run", {}, {"loss": known})], ascii=True, width=40
+        curves_from_values({("lr", ""): [0.5] * 500}),
+        log=[LoggedRun("run", {}, {"loss": points})],
+        ascii=True,
+        width=40,
     )
 
     assert re.search(r"\*\s{10,}\*", "\n".join(plan))
@@ -247,10 +250,10 @@ def rows_of_the_plot(plotted):
 
 
 @table("width", [24, 40, 80, 133, 300])
-@pytest.mark.parametrize("at", [0, 123_456, 500_000, 999_999])
-def test_a_value_of_one_update_in_a_million_is_plotted_at_each_width(width, at):
+@pytest.mark.parametrize("update", [0, 123_456, 500_000, 999_999])
+def test_a_value_of_one_update_in_a_million_is_plotted_at_each_width(width, update):
     values = np.zeros(1_000_000)
-    values[at] = 1.0
+    values[update] = 1.0
 
     top = rows_of_the_plot(show.text(show.curves_from_values({("lr", ""): values}), width=width))[0]
 

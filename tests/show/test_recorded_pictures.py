@@ -44,9 +44,9 @@ def values_of(values: Any) -> Any:
 def run_of(name: str, run: dict[str, Any], trace: Any) -> show.LoggedRun:
     """Return a run that used the values of a trace, except some, and the metrics that it logged."""
     used = {}
-    for field, others in run.get("used", {}).items():
+    for field, changed in run.get("used", {}).items():
         values = np.array(trace[field], dtype=float)[: run.get("ends", trace.total)]
-        values[list(others)] = list(others.values())
+        values[list(changed)] = list(changed.values())
         used[field, trace.keys()[0][1]] = (np.arange(values.size), values)
     measured = {metric: (list(points), list(points.values())) for metric, points in run.get("measured", {}).items()}
     return show.LoggedRun(name, used, measured, run.get("together", {}), run.get("tolerance", 0.0))
@@ -70,10 +70,10 @@ def outline(svg: str) -> str:
     lines: list[str] = []
 
     def add(element: ET.Element, separator: str) -> None:
-        kind = element.tag.rpartition("}")[2]
-        if kind != "style":
+        tag = element.tag.rpartition("}")[2]
+        if tag != "style":
             settings = [f"{key}={shortened(value)}" for key, value in element.items() if not key.startswith("{")]
-            lines.append(separator + " ".join([kind, *settings, (element.text or "").strip()]).strip())
+            lines.append(separator + " ".join([tag, *settings, (element.text or "").strip()]).strip())
         for child in element:
             add(child, ", " if element.get("class") in AXES else "\n")
 
@@ -125,31 +125,34 @@ def data_of(page: str) -> str:
     return "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entries)
 
 
-def lines_on_axes(found: Any) -> str:
+def lines_on_axes(all_axes: Any) -> str:
     """Return a line for each text, curve, mark and span on Matplotlib's axes."""
 
     def numbers(values: Any) -> str:
         return " ".join(f"{value:.6g}" for value in np.ravel(values).tolist())
 
     lines = []
-    for ax in found:
+    for ax in all_axes:
         lines += [f"axes {ax.get_ylabel()} {ax.get_yscale()} {numbers(ax.get_xlim())} {numbers(ax.get_ylim())}"]
-        lines += [f"times of {sum(ax.get_shared_x_axes().joined(ax, other) for other in found)} axes"] * (
-            ax is found[0]
+        lines += [f"times of {sum(ax.get_shared_x_axes().joined(ax, shared) for shared in all_axes)} axes"] * (
+            ax is all_axes[0]
         )
         lines += [f"grid {axis.axis_name}" for axis in (ax.xaxis, ax.yaxis) if axis.get_gridlines()[0].get_visible()]
         lines += [f"below {ax.get_xlabel()}"] * bool(ax.get_xlabel())
         lines += [f"above {axis.get_xlabel()}" for axis in ax.child_axes]
         lines += [f"title {row}" for row in ax.get_title(loc="left").splitlines()]
-        for one in ax.get_lines():
-            x, y = one.get_xdata(), one.get_ydata()
-            color = one.get_color()
+        for curve in ax.get_lines():
+            x = curve.get_xdata()
+            y = curve.get_ydata()
+            color = curve.get_color()
             color = color if isinstance(color, str) else to_hex(color)  # NumPy prints its floats in other forms
-            style = f"{color} {one.get_linewidth():g} {one.get_linestyle()} {one.get_alpha()} {one.zorder}"
+            style = f"{color} {curve.get_linewidth():g} {curve.get_linestyle()} {curve.get_alpha()} {curve.zorder}"
             ends = f"{numbers(x[:2])} … {numbers(x[-2:])}: {numbers(y[:2])} … {numbers(y[-2:])} ({len(x)})"
-            lines += [f"line {one.get_label()} {style} {one.get_drawstyle()} {one.get_marker()} {ends}"]
-        for one in ax.patches:
-            lines += [f"span {numbers(one.get_window_extent().get_points())} {one.get_linewidth():g} {one.zorder}"]
+            lines += [f"line {curve.get_label()} {style} {curve.get_drawstyle()} {curve.get_marker()} {ends}"]
+        for patch in ax.patches:
+            lines += [
+                f"span {numbers(patch.get_window_extent().get_points())} {patch.get_linewidth():g} {patch.zorder}"
+            ]
         if (legend := ax.get_legend()) is not None:
             lines += [f"legend {legend._loc} {', '.join(text.get_text() for text in legend.get_texts())}"]
     return "\n".join(lines)
@@ -164,7 +167,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
             if question["as"] == "notebook"
             else ps.diff(*plans, facts=ps.RunFacts(**question.get("facts", {})))
         )
-        shown = {kind: outline(f"<cell>{text}</cell>") for kind, text in show.mime_bundle(value).items()}
+        shown = {mime_type: outline(f"<cell>{text}</cell>") for mime_type, text in show.mime_bundle(value).items()}
         return {key: value for key, value in question.items() if key != "shown"} | {"shown": shown}
     if question["as"] == "loss":
         settings = {key: question[key] for key in ("marks", "width", "ascii")}

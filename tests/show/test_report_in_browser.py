@@ -61,7 +61,7 @@ setTimeout(() => {
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def report(tmp_path_factory):
     """Return the text of the page after each of its switches, in a window of 400 pixels."""
     plan = ps.Plan(lr=ps.warmup(100) >> ps.cosine(), total=1000)
     trace = ps.trace(plan, {"lr": 0.1}, steps_per_epoch=50, batch_size=32)
@@ -75,8 +75,8 @@ def found(tmp_path_factory):
     return json.loads(unescape(said)), trace
 
 
-def test_every_switch_of_the_page_works(found):
-    said, _ = found
+def test_every_switch_of_the_page_works(report):
+    said, _ = report
 
     states = {name: state for name, state in said.items() if name != "faults"}
     assert said["faults"] == []
@@ -85,23 +85,24 @@ def test_every_switch_of_the_page_works(found):
 
 
 @pytest.mark.parametrize(("unit", "end"), [("updates", "1,000"), ("epochs", "20"), ("samples", "32k")])
-def test_the_axis_has_the_unit_of_the_first_row(found, unit, end):
-    state = found[0][f"{unit} auto"]
+def test_the_axis_has_the_unit_of_the_first_row(report, unit, end):
+    state = report[0][f"{unit} auto"]
 
     assert state["rows"] == [unit, "epochs" if unit == "updates" else "updates"]
     assert state["ticks"][0] == "0"
     assert state["ticks"][-2] == end
 
 
-def test_a_logarithmic_value_axis_has_powers_of_ten_and_marks_0(found):
-    linear, log = found[0]["updates linear"], found[0]["updates log"]
+def test_a_logarithmic_value_axis_has_powers_of_ten_and_marks_0(report):
+    linear = report[0]["updates linear"]
+    log = report[0]["updates log"]
 
     assert (linear["levels"][0], linear["notes"]) == ("0", [True])
     assert ("1e-3" in log["levels"], log["notes"]) == (True, [False])
 
 
-def test_the_pointer_and_the_keys_show_the_values_used_by_the_optimizer(found):
-    said, trace = found
+def test_the_pointer_and_the_keys_show_the_values_used_by_the_optimizer(report):
+    said, trace = report
 
     times = [int(said[name]["now"].split(" · ")[0].removeprefix("t = ")) for name in ("pointed", "next")]
     assert [float(said[name]["values"][0]) for name in ("pointed", "next")] == [trace["lr"][t] for t in times]

@@ -34,8 +34,8 @@ def test_columns_keep_the_extremes_of_the_entire_curve():
     low, high = envelope(np.arange(12_345), values, edges(12_345, 97))
 
     parts = [values[c * 12_345 // 97 : (c + 1) * 12_345 // 97] for c in range(97)]
-    np.testing.assert_array_equal(low, [part.min() for part in parts])
-    np.testing.assert_array_equal(high, [part.max() for part in parts])
+    np.testing.assert_array_equal(low, [column.min() for column in parts])
+    np.testing.assert_array_equal(high, [column.max() for column in parts])
 
 
 @table("columns", [1, 7, 100, 1000])
@@ -77,8 +77,8 @@ def test_zeros_on_a_logarithmic_scale_are_at_the_bottom_and_labeled():
 def test_extreme_values_have_a_position_on_the_scale(extreme):
     fractions = seen(extreme).fraction(np.asarray(extreme))
 
-    known = ~np.isnan(extreme)
-    assert np.all((fractions[known] >= 0) & (fractions[known] <= 1))
+    are_numbers = ~np.isnan(extreme)
+    assert np.all((fractions[are_numbers] >= 0) & (fractions[are_numbers] <= 1))
 
 
 @given(st.floats(1e-290, 1e290))
@@ -87,7 +87,7 @@ def test_a_round_step_is_the_smallest_of_its_digits(least):
 
     digit = step / 10 ** np.floor(np.log10(step) + 1e-9)
     assert least * (1 - 1e-9) <= step <= 2.5 * least * (1 + 1e-9)
-    assert min(abs(digit - one) for one in (1, 2, 5)) < 1e-6
+    assert min(abs(digit - round_digit) for round_digit in (1, 2, 5)) < 1e-6
 
 
 POINT = re.compile(r"([MLHVh])(-?[\d.]+)(?: (-?[\d.]+))?")
@@ -95,13 +95,16 @@ POINT = re.compile(r"([MLHVh])(-?[\d.]+)(?: (-?[\d.]+))?")
 
 def points_of(path):
     """Return the corners of each piece of a path."""
-    pieces, x, y = [], 0.0, 0.0
-    for kind, first, second in POINT.findall(path):
-        if kind in "ML":
-            x, y = float(first), float(second)
-        elif kind in "HV":
-            x, y = (float(first), y) if kind == "H" else (x, float(first))
-        if kind == "M":
+    pieces = []
+    x = 0.0
+    y = 0.0
+    for command, first, second in POINT.findall(path):
+        if command in "ML":
+            x = float(first)
+            y = float(second)
+        elif command in "HV":
+            x, y = (float(first), y) if command == "H" else (x, float(first))
+        if command == "M":
             pieces.append([])
         pieces[-1].append((x, y))
     return pieces
@@ -124,17 +127,18 @@ def test_a_path_has_each_value_as_a_step_and_a_gap_for_nan(values):
 
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=3, max_size=40))
 def test_a_narrow_path_passes_through_all_points_without_points_on_straight_lines(values):
-    levels, total = np.array(values), 10 * len(values)
+    levels = np.array(values)
+    total = 10 * len(values)
     times = np.arange(0, total, 10)
     path = svg_path(times, levels, updates_axis(total), width=len(values), height=10, held=False)
 
     ((*corners,),) = points_of(path)
-    at = np.interp(np.arange(levels.size), [x for x, _ in corners], [y for _, y in corners])
-    np.testing.assert_allclose(at, (1 - levels) * 10)
+    heights = np.interp(np.arange(levels.size), [x for x, _ in corners], [y for _, y in corners])
+    np.testing.assert_allclose(heights, (1 - levels) * 10)
     turns = [second[1] - first[1] for first, second in itertools.pairwise(corners)]
     lengths = [second[0] - first[0] for first, second in itertools.pairwise(corners)]
     slopes = [turn / length for turn, length in zip(turns, lengths, strict=True)]
-    assert all(one != two for one, two in itertools.pairwise(slopes))
+    assert all(slope != two for slope, two in itertools.pairwise(slopes))
 
 
 STEPS = (0, 95, 135, 175, 215, 255)
@@ -150,8 +154,8 @@ def color_of(code: int) -> tuple[int, int, int]:
 def contrast(color: tuple[int, int, int], ground: tuple[int, int, int]) -> float:
     """Return the contrast of the Web Content Accessibility Guidelines, 1 to 21; graphics require 3."""
 
-    def light(one: tuple[int, int, int]) -> float:
-        parts = [c / 255 for c in one]
+    def light(channels: tuple[int, int, int]) -> float:
+        parts = [c / 255 for c in channels]
         linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -171,13 +175,13 @@ def compared() -> str:
 def test_every_terminal_color_has_contrast_to_white_and_black() -> None:
     codes = {code for code in re.findall(r"\x1b\[([\d;]+)m", compared()) if code != "0"}
     colors = {int(match[1]) for code in codes if (match := re.search(r"38;5;(\d+)", code))}
-    others = {re.sub(r"(1;)?38;5;\d+", "", code) for code in codes} - {""}
+    styles = {re.sub(r"(1;)?38;5;\d+", "", code) for code in codes} - {""}
 
     assert len(colors) == 10  # eight curves, good and bad
     for code in colors:
         assert contrast(color_of(code), (255, 255, 255)) >= 3, code
         assert contrast(color_of(code), (0, 0, 0)) >= 3, code
-    assert others <= {"1", "2"}  # bold and faint have the color of ordinary text
+    assert styles <= {"1", "2"}  # bold and faint have the color of ordinary text
 
 
 names = st.text(st.characters(exclude_categories=()), min_size=1, max_size=12)
@@ -190,9 +194,9 @@ def test_pictures_contain_no_control_characters_from_names(field: str, group: st
     )
     plotted = [show.text(trace), show.text(trace, ascii=True), show.svg(trace), show.html(trace, title=title)]
 
-    for one in plotted:
-        one.encode("utf-8")
-        assert all(part.isprintable() for part in one.split("\n"))
+    for picture in plotted:
+        picture.encode("utf-8")
+        assert all(text.isprintable() for text in picture.split("\n"))
     ET.fromstring(plotted[2])
 
 
@@ -210,7 +214,8 @@ def test_matplotlib_receives_no_control_characters() -> None:
 class Many:
     """A curve with a breakpoint at every update."""
 
-    total, steps_per_epoch = 1_000_000, None
+    total = 1_000_000
+    steps_per_epoch = None
     marks = tuple(range(1_000_001))
     values = np.linspace(1, 0, 1_000_000)
 

@@ -41,53 +41,54 @@ def numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, object]]:
 @pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*:UserWarning")
 def test_simulated_values_equal_stepped_values(build):
-    one = optimizer()
-    scheduler = build(one)
+    stepped = optimizer()
+    scheduler = build(stepped)
 
     read = show.simulate(scheduler, 60)
 
     for t in range(60):
-        for index, group in enumerate(one.param_groups):
+        for index, group in enumerate(stepped.param_groups):
             assert read["lr", index][t] == group["lr"]
             if ("momentum", index) in read.keys():
                 assert read["momentum", index][t] == group["momentum"]
-        one.step()
+        stepped.step()
         scheduler.step()
 
 
 @pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
 def test_a_simulation_changes_neither_the_scheduler_nor_its_optimizer(build):
-    one = optimizer()
-    scheduler = build(one)
-    groups, state = copy.deepcopy(numbers(one)), copy.deepcopy(scheduler.state_dict())
+    simulated = optimizer()
+    scheduler = build(simulated)
+    groups = copy.deepcopy(numbers(simulated))
+    state = copy.deepcopy(scheduler.state_dict())
 
     show.simulate(scheduler, 60)
 
-    assert numbers(one) == groups
+    assert numbers(simulated) == groups
     assert repr(scheduler.state_dict()) == repr(state)
 
 
 def test_the_copy_that_is_stepped_shares_the_parameters():
-    one = optimizer()
+    simulated = optimizer()
     seen = []
 
-    show.simulate(originals.ReduceLROnPlateau(one), 2, metrics=lambda t, groups: seen.append(groups) or 1.0)
+    show.simulate(originals.ReduceLROnPlateau(simulated), 2, metrics=lambda t, groups: seen.append(groups) or 1.0)
 
     (groups,) = seen
-    assert groups is not one.param_groups
+    assert groups is not simulated.param_groups
     assert all(
-        own is copied
-        for group, other in zip(one.param_groups, groups, strict=True)
-        for own, copied in zip(group["params"], other["params"], strict=True)
+        parameter is copied
+        for group, copied_group in zip(simulated.param_groups, groups, strict=True)
+        for parameter, copied in zip(group["params"], copied_group["params"], strict=True)
     )
 
 
 @pytest.mark.filterwarnings("ignore:weight_decay of the optimizer is 0")
 def test_the_learning_rates_come_first_and_then_the_other_fields_by_name():
-    one = optimizer()
+    simulated = optimizer()
     plan = ps.Plan(weight_decay=ps.linear(0.1, 0.2), momentum=ps.linear(), lr=ps.cosine(), total=9)
 
-    read = show.simulate(ps.Scheduler(one, plan), 9)
+    read = show.simulate(ps.Scheduler(simulated, plan), 9)
 
     assert read.keys() == tuple((field, group) for field in ("lr", "momentum") for group in (0, 1))
 
@@ -159,11 +160,11 @@ def timm_scheduler(monkeypatch):
 
 @pytest.mark.parametrize("per_epoch", [True, False])
 def test_a_timm_scheduler_is_simulated_by_epoch_or_by_update(timm_scheduler, per_epoch):
-    one = optimizer()
-    scheduler = timm_scheduler.CosineLRScheduler(one, t_initial=50, warmup_t=10, t_in_epochs=per_epoch)
+    stepped = optimizer()
+    scheduler = timm_scheduler.CosineLRScheduler(stepped, t_initial=50, warmup_t=10, t_in_epochs=per_epoch)
 
     read = show.simulate(scheduler, 60)
 
     for t in range(60):
-        assert read["lr", 0][t] == one.param_groups[0]["lr"]
+        assert read["lr", 0][t] == stepped.param_groups[0]["lr"]
         (scheduler.step if per_epoch else scheduler.step_update)(t + 1)

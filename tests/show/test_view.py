@@ -69,11 +69,11 @@ def test_the_page_has_a_table_for_each_known_unit():
 
 
 def test_plans_with_different_conversions_do_not_share_a_unit():
-    other = traced(facts=ps.RunFacts(steps_per_epoch=45, batch_size=64))
+    other_trace = traced(facts=ps.RunFacts(steps_per_epoch=45, batch_size=64))
 
-    assert [unit.name for unit in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
+    assert [unit.name for unit in show.picture(traced(), other=other_trace).axis.units] == ["updates", "epochs"]
     with pytest.raises(InvalidArgument, match="the plans differ in the samples per update"):
-        show.picture(traced(), other=other, view=show.View(unit="samples"))
+        show.picture(traced(), other=other_trace, view=show.View(unit="samples"))
 
 
 def test_the_command_line_accepts_a_unit_and_names_the_missing_option():
@@ -98,9 +98,9 @@ for environment in {environments}:
 
 def in_terminal(environments: list[dict[str, str]]) -> list[str]:
     """Return the text that the command writes to a terminal in each environment."""
-    terminal, other = pty.openpty()
-    subprocess.run([sys.executable, "-c", SHOW.format(environments=environments)], stdout=other, check=True)
-    os.close(other)
+    terminal, child_end = pty.openpty()
+    subprocess.run([sys.executable, "-c", SHOW.format(environments=environments)], stdout=child_end, check=True)
+    os.close(child_end)
     printed = b""
     while True:
         try:

@@ -20,7 +20,7 @@ def fragment_of(advice: str) -> str:
 
 def shown(problem: Problem) -> str:
     """Return the code and the path of a problem, the numbers of its message, and the fragment to write."""
-    kind = f"{problem.code}{' as info' * problem.as_info}{' of the key' * problem.at_key}"
+    code = f"{problem.code}{' as info' * problem.as_info}{' of the key' * problem.at_key}"
     fragment = fragment_of(problem.advice)
-    parts = [kind, problem.path, answers.facts_of(problem.found), f"-> {fragment}" if fragment else ""]
+    parts = [code, problem.path, answers.facts_of(problem.found), f"-> {fragment}" if fragment else ""]
     return " ".join(filter(None, parts))

@@ -16,42 +16,46 @@ from support.last_places import equal_to_last_places
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?(?![\w.])")
 
 
-def same_answer(found: Any, recorded: Any) -> bool:
+def same_answer(answer: Any, recorded: Any) -> bool:
     """Return whether two answers are equal, up to 4 units in the last place of the largest float of a text or list."""
-    if found == recorded:
+    if answer == recorded:
         return True
-    if isinstance(found, dict) and isinstance(recorded, dict):
-        return found.keys() == recorded.keys() and all(same_answer(found[key], recorded[key]) for key in recorded)
-    if isinstance(found, (list, tuple)) and isinstance(recorded, (list, tuple)):
-        if recorded and all(isinstance(one, float) for one in (*found, *recorded)):
-            return equal_to_last_places(found, recorded)
-        return len(found) == len(recorded) and all(map(same_answer, found, recorded))
-    if isinstance(found, float) and isinstance(recorded, float):
-        return equal_to_last_places(found, recorded)
-    if not (isinstance(found, str) and isinstance(recorded, str)):
+    if isinstance(answer, dict) and isinstance(recorded, dict):
+        return answer.keys() == recorded.keys() and all(same_answer(answer[key], recorded[key]) for key in recorded)
+    if isinstance(answer, (list, tuple)) and isinstance(recorded, (list, tuple)):
+        if recorded and all(isinstance(item, float) for item in (*answer, *recorded)):
+            return equal_to_last_places(answer, recorded)
+        return len(answer) == len(recorded) and all(map(same_answer, answer, recorded))
+    if isinstance(answer, float) and isinstance(recorded, float):
+        return equal_to_last_places(answer, recorded)
+    if not (isinstance(answer, str) and isinstance(recorded, str)):
         return False
-    numbers, expected = _NUMBER.findall(found), _NUMBER.findall(recorded)
-    if _NUMBER.split(found) != _NUMBER.split(recorded) or len(numbers) != len(expected):
+    numbers = _NUMBER.findall(answer)
+    expected = _NUMBER.findall(recorded)
+    if _NUMBER.split(answer) != _NUMBER.split(recorded) or len(numbers) != len(expected):
         return False
     differing = [pair for pair in zip(numbers, expected, strict=True) if pair[0] != pair[1]]
-    if any(one.lstrip("-").isdigit() or other.lstrip("-").isdigit() for one, other in differing):
+    if any(
+        number.lstrip("-").isdigit() or recorded_number.lstrip("-").isdigit() for number, recorded_number in differing
+    ):
         return False  # integers are counts, and no float is one
     pairs = [
-        (float(number), float(number) if _is_printed(number, other) else float(other))
-        for number, other in zip(numbers, expected, strict=True)
+        (float(number), float(number) if _is_printed(number, recorded_number) else float(recorded_number))
+        for number, recorded_number in zip(numbers, expected, strict=True)
         if not number.isdigit()
     ]
-    return equal_to_last_places([one for one, _ in pairs], [other for _, other in pairs])
+    return equal_to_last_places([number for number, _ in pairs], [recorded_number for _, recorded_number in pairs])
 
 
-def _is_printed(found: str, recorded: str) -> bool:
+def _is_printed(number: str, recorded: str) -> bool:
     """Return whether two rounded numbers differ by at most 1 in their last digit."""
-    (mantissa, _, power), (other, _, its_power) = found.partition("e"), recorded.partition("e")
+    mantissa, _, power = number.partition("e")
+    recorded_mantissa, _, its_power = recorded.partition("e")
     digits = len(mantissa.lstrip("-0.").replace(".", ""))
     places = len(mantissa.partition(".")[2])
-    if power != its_power or places != len(other.partition(".")[2]) or not 6 <= digits < 15:
+    if power != its_power or places != len(recorded_mantissa.partition(".")[2]) or not 6 <= digits < 15:
         return False
-    return abs(Decimal(mantissa) - Decimal(other)) <= Decimal(1).scaleb(-places)
+    return abs(Decimal(mantissa) - Decimal(recorded_mantissa)) <= Decimal(1).scaleb(-places)
 
 
 Answers = list[dict[str, Any]]
@@ -89,11 +93,13 @@ def in_parts(file: Path, size: int = 8, step: int = 1) -> Any:
     ]
     parts = []
     for is_long in (False, True):
-        places = [place for place, one in enumerate(marked) if one is is_long]
+        places = [place for place, is_marked_long in enumerate(marked) if is_marked_long is is_long]
         for begin in range(0, len(places), size):
-            part = places[begin : begin + size]
-            name = f"{part[0]}-{part[-1]}"
-            parts.append(pytest.param(part, id=name, marks=pytest.mark.long if is_long or begin // size % step else ()))
+            chunk = places[begin : begin + size]
+            name = f"{chunk[0]}-{chunk[-1]}"
+            parts.append(
+                pytest.param(chunk, id=name, marks=pytest.mark.long if is_long or begin // size % step else ())
+            )
     return pytest.mark.parametrize("places", parts)
 
 

@@ -48,4 +48,4 @@ def test_of(file: str) -> Callable[..., None]:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         path = Path(name)
-        answers.write(path, [answer_to(path, one) for one in answers.read(path)])
+        answers.write(path, [answer_to(path, question) for question in answers.read(path)])

@@ -20,7 +20,8 @@ from paramsched.errors import InvalidArgument
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
 _NUMBERS = st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
-_MULTIPLES, _LARGER_MULTIPLES = st.sampled_from(_RATES), st.sampled_from((*_RATES, 1.5, 2.0))
+_MULTIPLES = st.sampled_from(_RATES)
+_LARGER_MULTIPLES = st.sampled_from((*_RATES, 1.5, 2.0))
 _COUNTS = st.sampled_from((0, 1, 2, 3, 5, 40)) | st.integers(0, 50)
 _CURVE_ARGUMENTS = st.sampled_from((0.1, 0.5, 0.8, 0.9, 1.0, 2.0, 3.7, 1e-3, 12.0, -7.0, -1.0, 3.0)) | st.floats(
     0.05, 20.0
@@ -86,7 +87,9 @@ _SPELLINGS = st.sampled_from(range(10))
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
     """Generate a length in a random unit: usually up to a tenth of the run, sometimes the entire run."""
-    count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_SAMPLED_SHARES), draw(_SAMPLED_EPOCHS)
+    count = draw(_lengths_in_updates(world.total))
+    share = draw(_SAMPLED_SHARES)
+    epochs = draw(_SAMPLED_EPOCHS)
     choices: list[DurationLike] = [
         count,
         count,
@@ -153,15 +156,15 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
         for parameter, hint in parameters:
             optional = parameter.default is not parameter.empty
             if parameter.kind is parameter.VAR_POSITIONAL:
-                one = argument(parameter.name, hint, None, builder)
-                positional = [draw(one) for _ in range(size)]
+                values = argument(parameter.name, hint, None, builder)
+                positional = [draw(values) for _ in range(size)]
             elif optional and draw(st.booleans()):
                 continue
             else:
                 item = _listed(hint)
                 if item is not None:
-                    one = argument(parameter.name, item, None, builder)
-                    named[parameter.name] = tuple(draw(one) for _ in range(size))
+                    items = argument(parameter.name, item, None, builder)
+                    named[parameter.name] = tuple(draw(items) for _ in range(size))
                 else:
                     named[parameter.name] = draw(argument(parameter.name, hint, parameter.default, builder))
         try:
@@ -181,7 +184,8 @@ def _listed(hint: Any) -> Any:
     """Return the type of the items of a homogeneous list; None for any other type."""
     if get_origin(hint) in (Union, UnionType):  # a list, or an array
         return next(filter(None, map(_listed, get_args(hint))), None)
-    origin, inner = get_origin(hint), get_args(hint)
+    origin = get_origin(hint)
+    inner = get_args(hint)
     of_any_length = inner[1:] == (Ellipsis,) if origin is tuple else origin in (Sequence, Iterable, list)
     return inner[0] if of_any_length else None
 
@@ -201,13 +205,13 @@ class Drawing:
 
     Args:
         world: the run facts.
-        part: returns the strategy for a schedule that is an argument of the shape.
+        schedules: returns the strategy for a schedule that is an argument of the shape.
         fixed: True if absolute levels may be generated.
         straight: True if only linear curves are generated.
     """
 
     world: World
-    part: Callable[[], st.SearchStrategy[Schedule]]
+    schedules: Callable[[], st.SearchStrategy[Schedule]]
     fixed: bool = True
     straight: bool = False
 
@@ -219,27 +223,27 @@ class Drawing:
     @functools.lru_cache(maxsize=8192)  # noqa: B019  # a Drawing is frozen, and compared by value
     def strategy(self, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
         """Return the strategy for the parameter `name` of `builder`; `hint` is its annotation."""
-        kind = without_none(hint)
-        optional: st.SearchStrategy[Any] = st.none() if kind != hint else st.nothing()
-        if kind == Level:
+        annotation = without_none(hint)
+        optional: st.SearchStrategy[Any] = st.none() if annotation != hint else st.nothing()
+        if annotation == Level:
             return optional | levels(fixed=self.fixed)
-        if kind == DurationLike:
+        if annotation == DurationLike:
             times = durations(self.world)
             return optional | times | (ends(self.world) if name == "over" else st.nothing())
-        if kind is Duration:  # an argument of a user's function
+        if annotation is Duration:  # an argument of a user's function
             return durations(self.world)
-        if kind == CurveLike:
+        if annotation == CurveLike:
             return optional | (st.just(curves.linear) if self.straight else named_curves())
-        if get_origin(kind) is Literal:
-            return st.sampled_from(get_args(kind))
-        if kind is bool:
+        if get_origin(annotation) is Literal:
+            return st.sampled_from(get_args(annotation))
+        if annotation is bool:
             return st.booleans()
-        if kind is int:
+        if annotation is int:
             return optional | _COUNTS
-        if kind is float or kind == Union[float, Absolute]:  # noqa: UP007  # a value of a table
+        if annotation is float or annotation == Union[float, Absolute]:  # noqa: UP007  # a value of a table
             return _MULTIPLES if name in _AT_MOST_ONE else _LARGER_MULTIPLES
-        if kind is Schedule or kind == Union[Schedule, float]:  # noqa: UP007  # a number is a constant
-            return self.part()
-        if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
-            return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))
+        if annotation is Schedule or annotation == Union[Schedule, float]:  # noqa: UP007  # a number is a constant
+            return self.schedules()
+        if get_origin(annotation) is tuple and Ellipsis not in get_args(annotation):
+            return st.tuples(*(self(name, inner, None, builder) for inner in get_args(annotation)))
         raise ungenerable(builder, name, hint)

@@ -44,7 +44,7 @@ _SCALAR = re.compile(r"np\.(?:float64|float32|int64|int32|str_)\(([^()]*)\)|np\.
 
 def plain_repr(value: object) -> str:
     """Return the repr of a value, with scalars of NumPy as before NumPy 2: `0.5` for `np.float64(0.5)`."""
-    return _SCALAR.sub(lambda found: found[1] or found[2], repr(value))
+    return _SCALAR.sub(lambda match: match[1] or match[2], repr(value))
 
 
 def place_of(error: Exception) -> str:

@@ -93,7 +93,8 @@ def lines(seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
         return text
 
     while True:
-        line, same = filled("{shape}"), draw.choice([*_AROUND, None, None])
+        line = filled("{shape}")
+        same = draw.choice([*_AROUND, None, None])
         for _ in range(draw.choice([1, 3, 100])):
             longer = filled(same or draw.choice(_AROUND), line)
             if len(longer) > LONGEST:
@@ -127,8 +128,8 @@ def operations(line: str, run: dict[str, Any]) -> Iterator[tuple[str, Callable[[
     yield "trace", lambda: ps.trace(ps.Plan(lr=line, total=1000), {"lr": 1.0}, **_FACTS)
 
 
-def _require_equal(one: object, other: object) -> None:
-    assert one == other, f"read as {one}"
+def _require_equal(actual: object, expected: object) -> None:
+    assert actual == expected, f"read as {actual}"
 
 
 def _optimizer() -> torch.optim.Optimizer:

@@ -162,28 +162,28 @@ CLASSES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 
 def generated_scheduler(draw: Draw, depth: int = 2) -> tuple[Any, Any]:
     """Return the description of a scheduler or composition, and a function that builds it for an optimizer."""
-    kind = draw.choice(["one", "chain", "sequence"]) if depth else "one"
-    if kind == "one":
+    form = draw.choice(["one", "chain", "sequence"]) if depth else "one"
+    if form == "one":
         name = draw.choice([name for name in CLASSES if name != "ReduceLROnPlateau"])
         required, optional, _ = CLASSES[name]
         options = {key: value(draw) for key, value in (required | optional).items() if key in required or draw.flag()}
-        own = {
+        fixed_options = {
             "OneCycleLR": {"total_steps": 60},
             # The base of a group that is added while the factor is 0 is unknown.
             "CosineAnnealingLR": {"T_max": draw.randint(10, 20)},
             "LinearLR": {"end_factor": 0.3},
             "PolynomialLR": {"total_iters": draw.randint(25, 30)},
         }
-        options |= own.get(name, {})
+        options |= fixed_options.get(name, {})
         return (name, options), lambda optimizer: getattr(DROP_IN, name)(optimizer, **_for_groups(options, optimizer))
     members = [generated_scheduler(draw, depth - 1) for _ in range(draw.randint(1, 3))]
     texts, builds = zip(*members, strict=True)
-    if kind == "chain":
-        return (kind, texts), lambda optimizer: DROP_IN.ChainedScheduler(
+    if form == "chain":
+        return (form, texts), lambda optimizer: DROP_IN.ChainedScheduler(
             [build(optimizer) for build in builds], optimizer
         )
     milestones = sorted(draw.randint(1, 9) for _ in members[1:])
-    return (kind, milestones, texts), lambda optimizer: DROP_IN.SequentialLR(
+    return (form, milestones, texts), lambda optimizer: DROP_IN.SequentialLR(
         optimizer, [build(optimizer) for build in builds], [*milestones]
     )
 
@@ -199,12 +199,13 @@ def _for_groups(options: dict[str, Any], optimizer: Any) -> dict[str, Any]:
 
 def optimizers(draw: Draw) -> Any:
     """Return a function that builds the same optimizer each time, with a number of groups."""
-    kind, tensors = draw.choice(OPTIMIZERS), draw.random() < 0.2
+    optimizer_class = draw.choice(OPTIMIZERS)
+    tensors = draw.random() < 0.2
     lrs = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(draw.groups)]
 
     def build(groups: int = draw.groups) -> Any:
         rates = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in [*lrs, lrs[-1]][:groups]]
-        return kind([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
+        return optimizer_class([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
 
     return build
 
@@ -248,7 +249,9 @@ def run(action: Any) -> tuple[Any, set[Any]]:
         "when this state was saved",
         "saved arguments",
     )
-    return result, {(kind, text[:60]) for kind, text in texts if not any(one in text for one in own_alone)}
+    return result, {
+        (category, text[:60]) for category, text in texts if not any(phrase in text for phrase in own_alone)
+    }
 
 
 def same(actual: Any, expected: Any) -> bool:

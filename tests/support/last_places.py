@@ -14,7 +14,7 @@ def equal_to_last_places(values: Any, planned: Any) -> bool:
     >>> equal_to_last_places([0.1 + 0.2, 1e-18], [0.3, 0.0]), equal_to_last_places([0.3 + 1e-15], [0.3])
     (True, False)
     """
-    values, planned = (np.asarray(one, dtype=np.float64) for one in (values, planned))
+    values, planned = (np.asarray(numbers, dtype=np.float64) for numbers in (values, planned))
     if values.shape != planned.shape:
         return False
     finite = np.isfinite(planned)

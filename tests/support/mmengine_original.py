@@ -9,22 +9,23 @@ import torch
 from hypothesis import reject
 from hypothesis import strategies as st
 
-EPOCHS, LENGTH = 12, 5
+EPOCHS = 12
+LENGTH = 5
 FIELDS = ("lr", "momentum", "weight_decay")
 
 
-def optimizer_of(kind: str, groups: int) -> torch.optim.Optimizer:
+def optimizer_of(name: str, groups: int) -> torch.optim.Optimizer:
     """Return an SGD or Adam optimizer with one to three groups, whose values differ."""
     parameters = [
         {
             "params": [torch.nn.Parameter(torch.ones(1))],
             "lr": lr,
             "weight_decay": decay,
-            **({"momentum": first} if kind == "SGD" else {"betas": (first, 0.999)}),
+            **({"momentum": first} if name == "SGD" else {"betas": (first, 0.999)}),
         }
         for lr, first, decay in [(0.1, 0.9, 5e-4), (0.03, 0.8, 0.0), (2.0, 0.95, 0.1)][:groups]
     ]
-    if kind == "SGD":
+    if name == "SGD":
         return torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=5e-4)
     return torch.optim.Adam(parameters, lr=0.1, betas=(0.9, 0.999), weight_decay=5e-4)
 
@@ -70,9 +71,9 @@ def built_by_original(
     return built
 
 
-def original_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
+def original_values(configs: list[dict], optimizer_name: str, groups: int) -> np.ndarray:
     """Return the values each iteration uses in MMEngine."""
-    optimizer = optimizer_of(kind, groups)
+    optimizer = optimizer_of(optimizer_name, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -81,9 +82,9 @@ def original_values(configs: list[dict], kind: str, groups: int) -> np.ndarray:
             reject()
 
 
-def assert_same(actual: np.ndarray, expected: np.ndarray, kind: str, groups: int) -> None:
+def assert_same(actual: np.ndarray, expected: np.ndarray, optimizer_name: str, groups: int) -> None:
     """Check equality to 1e-12 of a column's largest value or base, the precision of the original's recursion."""
-    bases = np.abs(np.array(present(optimizer_of(kind, groups))))
+    bases = np.abs(np.array(present(optimizer_of(optimizer_name, groups))))
     worst = np.abs(actual - expected) / np.maximum(np.maximum(np.abs(expected).max(axis=0), bases), 1e-300)
 
     assert actual.shape == expected.shape
@@ -91,7 +92,7 @@ def assert_same(actual: np.ndarray, expected: np.ndarray, kind: str, groups: int
 
 
 @st.composite
-def scheduler_configs(draw: st.DrawFn, kind: str = "SGD") -> dict:
+def scheduler_configs(draw: st.DrawFn, optimizer_name: str = "SGD") -> dict:
     """Draw a config of a scheduler that MMEngine computes correctly (see divergences.md)."""
     curve = draw(
         st.sampled_from(
@@ -157,7 +158,11 @@ def scheduler_configs(draw: st.DrawFn, kind: str = "SGD") -> dict:
     if curve == "OneCycle" and family == "Momentum":
         family = "LR"
     if family == "ParamScheduler":
-        names = ["lr"] if curve == "OneCycle" else ["lr", "weight_decay"] + (["momentum"] if kind == "SGD" else [])
+        names = (
+            ["lr"]
+            if curve == "OneCycle"
+            else ["lr", "weight_decay"] + (["momentum"] if optimizer_name == "SGD" else [])
+        )
         config["param_name"] = draw(st.sampled_from(names))
     return {"type": curve + family, **config}
 
@@ -174,6 +179,6 @@ def _floors(draw: st.DrawFn, *, optional: bool) -> dict:
 @st.composite
 def lists(draw: st.DrawFn) -> tuple[list[dict], str, int]:
     """Draw one to five configs, the type of an optimizer, and its number of groups."""
-    kind = draw(st.sampled_from(["SGD", "Adam"]))
-    configs = draw(st.lists(scheduler_configs(kind), min_size=1, max_size=5))
-    return configs, kind, draw(st.integers(1, 3))
+    optimizer_name = draw(st.sampled_from(["SGD", "Adam"]))
+    configs = draw(st.lists(scheduler_configs(optimizer_name), min_size=1, max_size=5))
+    return configs, optimizer_name, draw(st.integers(1, 3))

@@ -15,7 +15,8 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 
-BATCHES, EPOCHS = 6, 4
+BATCHES = 6
+EPOCHS = 4
 
 
 class Toy(BaseModel):
@@ -73,7 +74,8 @@ class Runs:
     """A function that trains in the folder `place` and returns the used values and the Runner."""
 
     def __init__(self, place):
-        self.place, self.count = place, 0
+        self.place = place
+        self.count = 0
 
     def __call__(
         self,
@@ -88,7 +90,8 @@ class Runs:
         **more,
     ):
         self.count += 1
-        model, used = Toy(), Used()
+        model = Toy()
+        used = Used()
         wrapped = OptimWrapper(sgd(model), accumulative_counts=counts)
         length = dict(max_epochs=epochs) if by_epoch else dict(max_iters=epochs * BATCHES, val_interval=BATCHES)
         validation = (

@@ -52,10 +52,10 @@ def public_paths() -> list[str]:
     actual: set[str] = set()
     for page in (DOCS / "reference").glob("*.md"):
         current = ""
-        for kind, name, members in _DOCUMENTED.findall(page.read_text(encoding="utf-8")):
-            if kind == "currentmodule":
+        for directive, name, members in _DOCUMENTED.findall(page.read_text(encoding="utf-8")):
+            if directive == "currentmodule":
                 current = name
-            elif kind == "automodule":
+            elif directive == "automodule":
                 actual |= {f"{name}.{text}" for text in (re.findall(r"\w+", members) or _names_of(import_module(name)))}
             else:
                 actual.add(name if name.startswith("paramsched.") else f"{current}.{name}")
@@ -64,15 +64,15 @@ def public_paths() -> list[str]:
 
 def _names_of(module: ModuleType) -> list[str]:
     """Return the names that autodoc documents: those of `__all__`, or else those that a module defines."""
-    own = (name for name, var in vars(module).items() if getattr(var, "__module__", "") == module.__name__)
-    return [name for name in getattr(module, "__all__", own) if name[0] != "_"]
+    defined = (name for name, var in vars(module).items() if getattr(var, "__module__", "") == module.__name__)
+    return [name for name in getattr(module, "__all__", defined) if name[0] != "_"]
 
 
 def sections(page: str, level: int = 2) -> dict[str, str]:
     """Return the text of each section of a page by heading. The text before the first section has the key ""."""
     heading = rf"^#{{2,{level}}} "
-    first, *others = re.split(heading, (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {"": first} | {text.partition("\n")[0]: text for text in others}
+    first, *rest = re.split(heading, (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {"": first} | {text.partition("\n")[0]: text for text in rest}
 
 
 _ROW = re.compile(r"^\| `(?P<other>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
@@ -156,7 +156,8 @@ def blocks_of_html(page: str) -> Iterator[page_code.Block]:
     caption = needs = None
     for match in _OF_HTML.finditer(page):
         if match["text"] is None:
-            caption, needs = match["caption"], match["needs"]
+            caption = match["caption"]
+            needs = match["needs"]
             continue
         text = html.unescape(re.sub("<[^>]*>", "", match["text"])).rstrip("\n")
         if not match["output"]:

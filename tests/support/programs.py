@@ -105,8 +105,8 @@ def _start(arguments: list[str], env: dict[str, str], folder: str, outputs: list
         atexit.register(_log_ends)
     opened = [os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) for file in outputs]
     _write_to(*opened)
-    for one in opened:
-        os.close(one)
+    for descriptor in opened:
+        os.close(descriptor)
     # Workers of the program must not use a fork server, because they would survive a kill of the program.
     multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
     os.chdir(folder)

@@ -15,7 +15,8 @@ class Killer(Hook):
 
     def __init__(self, point: str, iteration: int, priority: str) -> None:
         self.priority = priority
-        self.point, self.iteration = point, iteration
+        self.point = point
+        self.iteration = iteration
         setattr(self, point, self._reached)
 
     def _reached(self, runner, **_):

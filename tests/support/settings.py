@@ -49,7 +49,9 @@ def start_with_the_expensive(items: list[pytest.Item]) -> list[pytest.Item]:
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    heavy, slow, folders = list[list[pytest.Item]](), list[list[pytest.Item]](), dict[Path, list[pytest.Item]]()
+    heavy = list[list[pytest.Item]]()
+    slow = list[list[pytest.Item]]()
+    folders = dict[Path, list[pytest.Item]]()
     for file, its_items in files.items():
         if any(item.get_closest_marker("heavy") for item in its_items):
             heavy.append(its_items)
@@ -76,9 +78,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     Loggers inside of torch's propagate to torch's own, because pytest adds its handlers to each logger that does not,
     six times a test: a third of the fixed cost of a test.
     """
-    for name, one in logging.root.manager.loggerDict.items():
-        if name.startswith("torch.") and isinstance(one, logging.Logger):
-            one.propagate = True
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("torch.") and isinstance(logger, logging.Logger):
+            logger.propagate = True
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)  # with the default, collections take 18 s of the two workers
     gc.enable()
@@ -113,7 +115,8 @@ class _Progress:
     """Prints how many percent of the tests have run, in steps of 5."""
 
     def __init__(self, session: pytest.Session, reporter: pytest.TerminalReporter) -> None:
-        self.session, self.reporter = session, reporter
+        self.session = session
+        self.reporter = reporter
         self.finished = 0
 
     def pytest_runtest_logfinish(self) -> None:
@@ -134,7 +137,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the seconds of each package's tests, over all workers, if several packages were tested."""
     seconds: Counter[str] = Counter()
-    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if isinstance(report, pytest.TestReport):
             seconds[report.nodeid.removeprefix("tests/").partition("/")[0]] += report.duration
     if len(seconds) > 1:

@@ -26,10 +26,8 @@ def killed(
     optimizers: Mapping[str, Any], scheduler: ps.Scheduler, new: Mapping[str, Any], random: Random
 ) -> ps.Scheduler:
     """Resume new optimizers from the states of others, some before and some after they have a Scheduler; return it."""
-    saved, state = (
-        copy.deepcopy({name: optimizer.state_dict() for name, optimizer in optimizers.items()}),
-        scheduler.state_dict(),
-    )
+    saved = copy.deepcopy({name: optimizer.state_dict() for name, optimizer in optimizers.items()})
+    state = scheduler.state_dict()
     is_early = random.choice([True, False])
     again = None if is_early else ps.Scheduler(new, scheduler.plan)
     for name in random.sample(sorted(new), len(new)):
@@ -57,7 +55,8 @@ class SharedClock:
 
     def step(self, stepped: str) -> int:
         """Count a step, and return the update that it belonged to."""
-        used, t = self.number[stepped], self.t
+        used = self.number[stepped]
+        t = self.t
         if used == t:  # it begins the next update
             self.counts = dict.fromkeys(self.counts, t) | {stepped: t + 1}
         else:

@@ -9,14 +9,14 @@ import pytest
 def spread(cases: Iterable[Any], *kept: Any) -> list[Any]:
     """Return the cases as values of a parameter; all cases except `kept` are marked long."""
     cases = list(cases)
-    unknown = [one for one in kept if one not in cases]
+    unknown = [case for case in kept if case not in cases]
     assert not unknown, f"unknown cases: {unknown}"
-    return [_parameter(one, is_long=one not in kept) for one in cases]
+    return [_parameter(case, is_long=case not in kept) for case in cases]
 
 
 def every(step: int, cases: Iterable[Any], first: int = 0) -> list[Any]:
     """Return the cases as values of a parameter; only one of each `step` cases, from `first`, is not marked long."""
-    return [_parameter(one, is_long=place % step != first % step) for place, one in enumerate(cases)]
+    return [_parameter(case, is_long=place % step != first % step) for place, case in enumerate(cases)]
 
 
 def _parameter(case: Any, *, is_long: bool) -> Any:

@@ -101,11 +101,11 @@ def shape(
     name: str, world: World, depth: int = 2, *, fixed: bool = True, affine: bool = False, names: tuple[str, ...] = ALL
 ) -> st.SearchStrategy[Schedule]:
     """Draw a registered shape, or the result of an operator."""
-    own = drawing(world, depth, fixed=fixed, affine=affine, names=names)
+    arguments = drawing(world, depth, fixed=fixed, affine=affine, names=names)
     if name in BUILDERS:
         # A `geometric` to an absolute value needs a base above 0: core/schedules/test_geometric.py
-        return built(BUILDERS[name], own).filter(lambda value: name != "geometric" or value.affine)
-    return _operated(name, own, drawing(world, depth, fixed=False, affine=affine, names=names))
+        return built(BUILDERS[name], arguments).filter(lambda value: name != "geometric" or value.affine)
+    return _operated(name, arguments, drawing(world, depth, fixed=False, affine=affine, names=names))
 
 
 @functools.lru_cache(maxsize=8192)
@@ -148,20 +148,21 @@ def _holds_schedules(builder: Callable[..., Any]) -> bool:
 
 
 @st.composite
-def _operated(draw: st.DrawFn, name: str, own: Drawing, scaling: Drawing) -> Schedule:
-    part = own.part()
+def _operated(draw: st.DrawFn, name: str, arguments: Drawing, scaling: Drawing) -> Schedule:
+    schedules = arguments.schedules()
     try:
         if name == "sequence":
-            return draw(_sequences(part))
+            return draw(_sequences(schedules))
         if name == "negative":
-            return -draw(part)
+            return -draw(schedules)
         if name == "absolute":
-            return absolute(draw(scaling.part()))
+            return absolute(draw(scaling.schedules()))
         if name == "power":
-            return draw(scaling.part()) ** draw(st.sampled_from([1, 2.0]))
+            return draw(scaling.schedules()) ** draw(st.sampled_from([1, 2.0]))
         if name == "quotient":
-            return draw(part) / draw(st.sampled_from([1, 2.0, -3, 7.0]))
-        left, right = draw(part), draw(part | st.sampled_from([0.5, 2.0, -1.0]))
+            return draw(schedules) / draw(st.sampled_from([1, 2.0, -3, 7.0]))
+        left = draw(schedules)
+        right = draw(schedules | st.sampled_from([0.5, 2.0, -1.0]))
         if draw(st.booleans()):
             left, right = right, left
         return {"product": lambda: left * right, "sum": lambda: left + right, "difference": lambda: left - right}[
@@ -172,13 +173,13 @@ def _operated(draw: st.DrawFn, name: str, own: Drawing, scaling: Drawing) -> Sch
 
 
 @st.composite
-def _sequences(draw: st.DrawFn, part: st.SearchStrategy[Schedule]) -> Schedule:
+def _sequences(draw: st.DrawFn, schedules: st.SearchStrategy[Schedule]) -> Schedule:
     """Draw stages of which at most one has no length; a window limits the others."""
     size = draw(st.integers(2, 3))
     free = draw(st.integers(0, size))
     stages = []
     for place in range(size):
-        stage = draw(part)
+        stage = draw(schedules)
         if not stage.has_length and place != free:
             stage = window(stage, 0, draw(st.sampled_from(["5%", "10%", 1, 0, 3])))
         stages.append(stage)
@@ -222,7 +223,8 @@ def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
     points = case.resolved.breakpoints(min(total, 2000))
     near = st.sampled_from(points).flatmap(lambda p: st.integers(max(p - 1, 0), p + 1))
     anywhere = st.sampled_from([0, 1, max(total - 1, 0), total, total + 1]) | st.integers(0, total + 10)
-    generated, actual = near | anywhere, list[int | float]()
+    generated = near | anywhere
+    actual = list[int | float]()
     for _ in range(size):
         time = draw(generated)
         actual.append(time if total > 5000 or draw(st.booleans()) else time + draw(_FRACTIONS))
@@ -283,8 +285,9 @@ def plans(
         affine: Whether shapes that are not affine in base are left out.
         attachable: Whether lines that prevent the plan from being attached are replaced or left out.
     """
-    part = schedules(world, depth=2, affine=affine)
-    bindings, plain = [], []
+    generated_schedules = schedules(world, depth=2, affine=affine)
+    bindings = []
+    plain = []
     for field in draw(
         st.lists(
             st.sampled_from(["lr", "weight_decay", "momentum", "eps", "betas[0]", "betas[1]"]), unique=True, min_size=1
@@ -292,7 +295,7 @@ def plans(
     ):
         selectors = st.sampled_from([None, "head", 2, "body", LATE["name"]])
         for groups in draw(st.lists(selectors, unique=True, min_size=1, max_size=3)):
-            schedule: Any = draw(part)
+            schedule: Any = draw(generated_schedules)
             optional = groups == LATE["name"] or (groups is not None and draw(st.booleans()))
             plain.append(Binding(field, schedule, groups, optional))
             if follow and draw(st.integers(0, 3)) == 0:
@@ -303,11 +306,13 @@ def plans(
                 )
             if rules and draw(st.integers(0, 9)) < rules:
                 begin = draw(st.sampled_from([None, None, 3]))
-                metric, patience = draw(st.sampled_from(["loss", "val"])), draw(st.integers(0, 3))
+                metric = draw(st.sampled_from(["loss", "val"]))
+                patience = draw(st.integers(0, 3))
                 schedule = schedule * plateau(metric, patience=patience, after=begin)
             bindings.append(Binding(field, schedule, groups, optional))
     for name in draw(st.lists(st.sampled_from(["temperature", "ema"]), unique=True, max_size=2)):
-        schedule, base = draw(part), draw(bases())
+        schedule = draw(generated_schedules)
+        base = draw(bases())
         plain.append(Binding(Target(name, base), schedule))
         if follow and draw(st.integers(0, 3)) == 0:
             schedule = draw(st.sampled_from([like("lr"), schedule * like("temperature"), like("temperature") ** 2]))
@@ -352,19 +357,23 @@ def _attachable(lines: Sequence[Binding], plain: Sequence[Binding], world: World
     def can_be_attached(chosen: Iterable[Binding | None]) -> bool:
         try:
             groups = (*GROUPS, LATE)
-            bound = bind(Plan(*(one for one in chosen if one is not None)).resolve(facts=world.facts), groups)
+            bound = bind(
+                Plan(*(binding for binding in chosen if binding is not None)).resolve(facts=world.facts), groups
+            )
         except InvalidArgument:
             return False
         pairs = zip(groups, bound, strict=True)
         return all(
-            _is_usable(one.name, one.schedule, one.field.base(group), world) for group, mine in pairs for one in mine
+            _is_usable(binding.name, binding.schedule, binding.field.base(group), world)
+            for group, lines in pairs
+            for binding in lines
         )
 
     kept: list[Binding | None] = []
     for line in plain:
-        fitting = (replace(line, schedule=one) for one in (line.schedule, *_in_range(line.schedule, world)))
-        kept.append(next((one for one in fitting if can_be_attached([*kept, one])), None))
+        fitting = (replace(line, schedule=schedule) for schedule in (line.schedule, *_in_range(line.schedule, world)))
+        kept.append(next((binding for binding in fitting if can_be_attached([*kept, binding])), None))
     for place, line in enumerate(lines):
         if can_be_attached(changed := [*kept[:place], line, *kept[place + 1 :]]):
             kept = changed
-    return [one for one in kept if one is not None]
+    return [binding for binding in kept if binding is not None]

@@ -37,12 +37,12 @@ updates* of both parts.
 def check_resumed(record_property: Any) -> Any:
     """Return a function that compares a resumed run with its plan and records the row of the engine."""
 
-    def check(engine: str, used: Sequence[Any], planned: Sequence[Any], made: int) -> None:
-        exact = sum(one == right for one, right in zip(used, planned, strict=True))
+    def check(engine: str, used: Sequence[Any], planned: Sequence[Any], update_count: int) -> None:
+        exact = sum(values == right for values, right in zip(used, planned, strict=True))
         line = f"| {engine} | {exact} / {len(used)} |"
         record_property("resumed_row", line)
 
-        assert (exact, len(used)) == (made, made)
+        assert (exact, len(used)) == (update_count, update_count)
         if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1":
             assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
 
@@ -67,6 +67,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if getattr(report, "when", None) == "call"
         for name, value in report.user_properties
     }
-    rows, resumed = (sorted(value for name, value in noted if name == kind) for kind in ("engine_row", "resumed_row"))
+    rows, resumed = (
+        sorted(value for name, value in noted if name == property_name)
+        for property_name in ("engine_row", "resumed_row")
+    )
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(HEAD + "\n".join(rows) + "\n" + RESUMED + "\n".join(resumed) + "\n", encoding="utf-8")

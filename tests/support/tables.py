@@ -32,7 +32,9 @@ def table(names: str | Sequence[str], cases: Iterable[Any]) -> Callable[[Callabl
         shared = [parameter for name, parameter in parameters.items() if name not in columns]
         first = inspect.Parameter("subtests", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         each.__signature__ = inspect.Signature([first, *shared])  # type: ignore[attr-defined]  # read by pytest
-        each.__name__, each.__doc__, each.__module__ = test.__name__, test.__doc__, test.__module__
+        each.__name__ = test.__name__
+        each.__doc__ = test.__doc__
+        each.__module__ = test.__module__
         each.pytestmark = getattr(test, "pytestmark", [])  # type: ignore[attr-defined]  # the marks below this one
         return each
 

@@ -37,8 +37,8 @@ class Case:
                 return getattr(module, self.name)(optimizer, **self.options)
 
     def __repr__(self) -> str:
-        given = [repr(member) for member in self.members] + [f"{k}={v}" for k, v in self.options.items()]
-        return f"{self.name}({', '.join(given)})"
+        arguments = [repr(member) for member in self.members] + [f"{k}={v}" for k, v in self.options.items()]
+        return f"{self.name}({', '.join(arguments)})"
 
 
 def decaying(t: int) -> float:
@@ -154,9 +154,9 @@ nested = st.one_of(sequences(), chains(_in_chain), chains(st.one_of(_in_chain, c
 cases = st.one_of(leaves, nested)
 
 
-def optimizer_with(lrs: list[float], kind: Any = torch.optim.SGD) -> Any:
+def optimizer_with(lrs: list[float], optimizer_class: Any = torch.optim.SGD) -> Any:
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs]
-    return kind(groups, lr=0.1)
+    return optimizer_class(groups, lr=0.1)
 
 
 def rates_of(optimizer: Any) -> list[float]:

@@ -29,7 +29,9 @@ def torchrun(command: str, folder: Path, **variables: str) -> Program:
 def kill_one_worker(agent: Program) -> None:
     """Kill the last worker of torchrun with SIGKILL, as the system does if the memory is full."""
     children = psutil.Process(agent.pid).children()
-    workers = [one for one in children if os.getsid(one.pid) == one.pid]  # torchrun starts each in its own session
+    workers = [
+        worker for worker in children if os.getsid(worker.pid) == worker.pid
+    ]  # torchrun starts each in its own session
     workers[-1].kill()
 
 

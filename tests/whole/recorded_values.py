@@ -32,22 +32,25 @@ def numbers_of(name: str) -> dict[str, list[float]]:
         values = np.asarray(trace[key], dtype=np.float64)
         some = values[:: 1 + len(values) // 20_000]
         weighted = some * (np.arange(len(some)) * 0.6180339887498949 % 1.0)
-        means = [math.fsum(one.tolist()) / len(some) for one in (some, weighted)]
+        means = [math.fsum(numbers.tolist()) / len(some) for numbers in (some, weighted)]
         actual[str(key)] = [
             float(mean) for mean in (some[0], some[len(some) // 2], some[-1], *means, np.abs(some).max())
         ]
     return actual
 
 
-def is_recorded(name: str, found: dict[str, list[float]], recorded: dict[str, list[float]]) -> bool:
+def is_recorded(name: str, actual: dict[str, list[float]], recorded: dict[str, list[float]]) -> bool:
     """Return whether numbers equal recorded ones, up to 4 units in the last place of the largest value."""
     from support.last_places import LAST_PLACES  # here, because the program runs without the folder of the tests
 
-    if found.keys() != recorded.keys():
+    if actual.keys() != recorded.keys():
         return False
     for key, numbers in recorded.items():
         allowed = LAST_PLACES * np.spacing(numbers[-1])
-        if not all(abs(mine - other) <= allowed for mine, other in zip(found[key], numbers, strict=True)):
+        if not all(
+            abs(number - recorded_number) <= allowed
+            for number, recorded_number in zip(actual[key], numbers, strict=True)
+        ):
             return False
     return True
 

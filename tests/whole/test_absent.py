@@ -14,7 +14,7 @@ from paramsched.errors import MissingDependency
 PLAN = ps.Plan(lr=ps.cosine(), total=10)
 
 
-def made(engine):
+def adapter_of(engine):
     """Return the objects of the engine's module that need the library."""
     spec = find_spec(f"paramsched.engines.{engine}")
     module = module_from_spec(spec)
@@ -39,7 +39,7 @@ def test_a_missing_engine_is_named_with_the_package_to_install(engine, absent, p
         monkeypatch.setitem(sys.modules, name, None)
 
     with pytest.raises(MissingDependency, match=f"pip install {package}$"):
-        made(engine)
+        adapter_of(engine)
 
 
 def test_the_modules_do_not_import_an_engine():

@@ -22,9 +22,9 @@ print(json.dumps([*facts, "inverse_power" in dir(ps.shapes)]))
 def add_import(file, line):
     """Add an import beside those of the same module."""
     module = line.partition(" import ")[0]
-    before, found, after = file.read_text().partition(f"\n{module} import ")
-    assert found, f"{file} imports nothing {module}"
-    file.write_text(f"{before}\n{line}{found}{after}")
+    before, separator, after = file.read_text().partition(f"\n{module} import ")
+    assert separator, f"{file} imports nothing {module}"
+    file.write_text(f"{before}\n{line}{separator}{after}")
 
 
 def test_a_shape_is_added_by_the_steps_of_the_page(tmp_path):

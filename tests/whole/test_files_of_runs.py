@@ -57,9 +57,9 @@ def as_nobody() -> Iterator[None]:
 @pytest.fixture
 def folder():
     """Return a folder that every user may access; the folders of pytest are private."""
-    with TemporaryDirectory() as made:
-        Path(made).chmod(0o777)
-        yield Path(made)
+    with TemporaryDirectory() as path:
+        Path(path).chmod(0o777)
+        yield Path(path)
 
 
 # ---------------------------------------------------------------- regular files
@@ -109,7 +109,8 @@ def test_a_new_file_has_the_default_mode_of_the_system(tmp_path, monkeypatch, wr
 @pytest.mark.parametrize("there", [True, False], ids=["link", "dangling link"])
 def test_a_symbolic_link_is_followed_and_kept(tmp_path, writer, there):
     (tmp_path / "inner").mkdir()
-    target, link = tmp_path / "inner" / "target", tmp_path / "link"
+    target = tmp_path / "inner" / "target"
+    link = tmp_path / "link"
     link.symlink_to("inner/target")
     if there:
         target.write_text("old")
@@ -123,7 +124,8 @@ def test_a_symbolic_link_is_followed_and_kept(tmp_path, writer, there):
 
 @all_writers
 def test_a_full_disk_leaves_the_old_file_and_the_error_names_it(tmp_path, writer):
-    file, fresh = tmp_path / "out", tmp_path / "fresh"
+    file = tmp_path / "out"
+    fresh = tmp_path / "fresh"
     file.write_text("old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
@@ -146,7 +148,8 @@ def test_the_error_names_a_missing_folder(tmp_path, writer):
 
 
 def test_a_pipe_and_a_device_are_written_as_they_are(tmp_path):
-    pipe, read = tmp_path / "pipe", []
+    pipe = tmp_path / "pipe"
+    read = []
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
@@ -226,10 +229,10 @@ def make_device(file: Path, minor: int) -> None:
 
 
 def make_socket(file: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
+    with socket.socket(socket.AF_UNIX) as bound:
         here = Path.cwd()
         os.chdir(file.parent)  # because the path of a socket has at most 107 bytes
-        made.bind(file.name)
+        bound.bind(file.name)
         os.chdir(here)
 
 
@@ -241,16 +244,20 @@ SPECIAL_FILES = {
     "full device": lambda file: make_device(file, 7),
 }
 other_kinds = pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in SPECIAL_FILES if kind != "pipe"],
+    "file_type",
+    [
+        pytest.param(file_type, marks=only_root if "device" in file_type else ())
+        for file_type in SPECIAL_FILES
+        if file_type != "pipe"
+    ],
 )
 
 
 @all_writers
 @other_kinds
-def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, writer, kind):
+def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, writer, file_type):
     file = tmp_path / "out"
-    SPECIAL_FILES[kind](file)
+    SPECIAL_FILES[file_type](file)
     before = file.stat()
 
     with pytest.raises(OSError, match="out"):
@@ -262,7 +269,8 @@ def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, writer
 
 @all_writers
 def test_a_pipe_with_a_reader_is_written(tmp_path, writer):
-    file, read = tmp_path / "out", []
+    file = tmp_path / "out"
+    read = []
     os.mkfifo(file)
     reader = threading.Thread(target=lambda: read.append(file.read_text()))
     reader.start()
@@ -285,19 +293,19 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
-def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, kind):
+@pytest.mark.parametrize("file_type", ["pipe", "socket", "folder"])
+def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, file_type):
     name, read = READERS[reader]
     file = tmp_path / name
-    SPECIAL_FILES[kind](file)
+    SPECIAL_FILES[file_type](file)
 
     with pytest.raises((ParamschedError, OSError), match=name.replace(".", r"\.")):
         read(file)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
-def test_a_base_that_is_not_a_regular_file_is_rejected_by_name(tmp_path, kind):
-    SPECIAL_FILES[kind](tmp_path / "base.py")
+@pytest.mark.parametrize("file_type", ["pipe", "socket", "folder"])
+def test_a_base_that_is_not_a_regular_file_is_rejected_by_name(tmp_path, file_type):
+    SPECIAL_FILES[file_type](tmp_path / "base.py")
     (tmp_path / "config.py").write_text('_base_ = "./base.py"\n')
 
     with pytest.raises((ParamschedError, OSError), match=r"base\.py"):

@@ -35,7 +35,7 @@ def test_a_call_is_refused_with_what_the_argument_is_here(name):
 @table("here", sorted({*FOREIGN.values()}))
 def test_what_an_argument_is_here_names_shapes_and_their_arguments(here):
     names = {argument for shape in SHAPES.values() for argument in params_of(shape)}
-    others = {
+    arguments = {
         *ps.RunFacts.__dataclass_fields__,
         "t",
         "low",
@@ -49,7 +49,7 @@ def test_what_an_argument_is_here_names_shapes_and_their_arguments(here):
     }
 
     assert {*re.findall(r"(\w+)\(", here)} <= {*SHAPES, "absolute", "Plan"}
-    assert {*re.findall(r"(\w+)=", here)} <= names | others | {"initial", "lr", "bases"}
+    assert {*re.findall(r"(\w+)=", here)} <= names | arguments | {"initial", "lr", "bases"}
 
 
 @table(

@@ -127,8 +127,8 @@ def test_every_form_of_a_plan_has_the_result_of_the_plan(name, tmp_path):
     plan, result = CASES[name]
     expected = result(plan)
 
-    for form, given in forms_of(plan, tmp_path).items():
-        assert result(given) == expected, form
+    for form, equal_plan in forms_of(plan, tmp_path).items():
+        assert result(equal_plan) == expected, form
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -143,10 +143,10 @@ def test_a_schedule_or_its_text_is_the_plan_of_lr(name):
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("ps.to_")])
-@pytest.mark.parametrize("given", [3, 0.1, None, ["lr"], object])
-def test_a_value_that_is_not_a_plan_has_one_error(name, given):
+@pytest.mark.parametrize("value", [3, 0.1, None, ["lr"], object])
+def test_a_value_that_is_not_a_plan_has_one_error(name, value):
     with pytest.raises(InvalidArgument, match="expected a plan, got "):
-        CASES[name][1](given)
+        CASES[name][1](value)
 
 
 def test_a_log_is_compared_with_a_plan_in_every_form(tmp_path):
@@ -154,5 +154,5 @@ def test_a_log_is_compared_with_a_plan_in_every_form(tmp_path):
     (tmp_path / "log.csv").write_text("\n".join(["step,lr", *rows]) + "\n")
     logged = read_log(tmp_path / "log.csv", ["lr"])
 
-    for given in forms_of(PLAN, tmp_path).values():
-        assert str(compare_with_plan(logged, given, facts=RUN)) == str(compare_with_plan(logged, PLAN, facts=RUN))
+    for equal_plan in forms_of(PLAN, tmp_path).values():
+        assert str(compare_with_plan(logged, equal_plan, facts=RUN)) == str(compare_with_plan(logged, PLAN, facts=RUN))

@@ -42,7 +42,8 @@ def output_of(command: list[str | Path], installed: Path) -> str:
 
 @pytest.mark.heavy
 def test_the_command_of_the_wheel_runs_outside_the_repository(installed):
-    command, (metadata,) = installed / "bin" / "paramsched", installed.glob("paramsched-*.dist-info")
+    command = installed / "bin" / "paramsched"
+    (metadata,) = installed.glob("paramsched-*.dist-info")
 
     assert output_of([command, "--version"], installed).split()[-1] in metadata.name
     assert "cosine" in output_of([command, "show", "cosine()", "--total", "10"], installed)
@@ -84,6 +85,8 @@ def test_a_commit_is_installed_with_the_lines_of_the_page(tmp_path):
     subprocess.run([*PIP, "wheel", *offline, *line[0].split(), line[1]], cwd=tmp_path, check=True)
 
     installed = json.loads((tmp_path / "report.json").read_text())["install"]
-    assert [(one["metadata"]["version"], one["requested_extras"]) for one in installed] == [(VERSION, ["torch"])]
+    assert [(distribution["metadata"]["version"], distribution["requested_extras"]) for distribution in installed] == [
+        (VERSION, ["torch"])
+    ]
     assert tomllib.loads(named["pyproject.toml"])["project"]["dependencies"] == [named["requirements.txt"].strip()]
     assert [file.name for file in tmp_path.glob("wheels/*")] == [f"paramsched-{VERSION}-py3-none-any.whl"]

@@ -60,7 +60,8 @@ def test_modded_nanogpt():
             return 0.85 + step / 300 * change
         return 0.95 - (step - 1235) / 50 * change if step > 1235 else 0.95
 
-    plan, bases = plan_of("modded-nanogpt"), {"lr": 1.0, "momentum": 0.95}
+    plan = plan_of("modded-nanogpt")
+    bases = {"lr": 1.0, "momentum": 0.95}
 
     assert_equal(planned(plan, bases), [factor(step) for step in range(1285)])
     assert_equal(planned(plan, bases, "momentum"), [momentum(step) for step in range(1285)])
@@ -176,8 +177,9 @@ class TestTimm:
 class TestTransformers:
     def rate(self, t, warmup, total, processes):
         """Return the rate of `get_linear_schedule_with_warmup` after `t` updates, each a step of all processes."""
-        at, warmup = t * processes, warmup * processes
-        return 5e-5 * (at / max(1, warmup) if at < warmup else max(0.0, (total - at) / max(1, total - warmup)))
+        steps = t * processes
+        warmup = warmup * processes
+        return 5e-5 * (steps / max(1, warmup) if steps < warmup else max(0.0, (total - steps) / max(1, total - warmup)))
 
     @pytest.mark.parametrize("processes", [1, 2, 8])
     def test_the_plan_counts_updates_for_any_number_of_processes(self, processes):
@@ -187,11 +189,12 @@ class TestTransformers:
         assert_equal(values, expected)
 
     def test_a_length_from_the_loader_of_one_process_ends_before_the_run(self):
-        planned_steps, made = 3 * ceil(1000 / 4), 3 * ceil(ceil(1000 / 3) / 4)
+        planned_steps = 3 * ceil(1000 / 4)
+        updates = 3 * ceil(ceil(1000 / 3) / 4)
 
-        assert (planned_steps // 3, made // 3) == (250, 84)
-        assert made * 3 == 3 * 252
-        assert [t for t in range(1, made) if self.rate(t, 10, planned_steps, 3) == 0] == [250, 251]
+        assert (planned_steps // 3, updates // 3) == (250, 84)
+        assert updates * 3 == 3 * 252
+        assert [t for t in range(1, updates) if self.rate(t, 10, planned_steps, 3) == 0] == [250, 251]
 
 
 def test_litgpt():
@@ -211,9 +214,11 @@ class TestMiniMind:
 
     def test_an_epoch_may_end_with_a_shorter_update(self):
         (report,) = re.findall(r"`scheduler\.(consumed\(.*\))`", SECTIONS["MiniMind"])
-        epochs, iters = 3, 20
+        epochs = 3
+        iters = 20
         plan = plan_of("MiniMind", ("8000", str(epochs * iters)))
-        optimizer, expected = probe(lr=5e-4), []
+        optimizer = probe(lr=5e-4)
+        expected = []
         scheduler = ps.Scheduler(optimizer, plan, accumulation=8)
         for epoch in range(epochs):
             for step in range(1, iters + 1):
@@ -226,7 +231,8 @@ class TestMiniMind:
 
 
 class TestLingua:
-    WARMUP, TOTAL = 2000, 10_000
+    WARMUP = 2000
+    TOTAL = 10_000
 
     def cosine(self, step):
         done = (step - self.WARMUP) / (self.TOTAL - self.WARMUP)

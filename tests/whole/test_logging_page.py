@@ -22,7 +22,8 @@ Rows = list[tuple[int, Mapping[str, float]]]
 
 
 def rates_of_run(names):
-    plan, bases = names["scheduler"].plan, [{"lr": 0.1, "betas": (0.9, 0.999)}, {"lr": 1.0, "betas": (0.9, 0.999)}]
+    plan = names["scheduler"].plan
+    bases = [{"lr": 0.1, "betas": (0.9, 0.999)}, {"lr": 1.0, "betas": (0.9, 0.999)}]
     return ps.trace(plan, bases, steps_per_epoch=16)["lr", 1][:UPDATES].tolist()
 
 
@@ -30,8 +31,8 @@ def audited(log: Path, plan: ps.Plan, *options: str) -> dict[str, Any]:
     """Return what `paramsched audit` reports of a log of the page."""
     file = log.with_name("plan.yaml")
     ps.dump(plan, file)
-    given = ["audit", str(log), "--plan", str(file), "--base", BASES, "--steps-per-epoch", "16", *options, "--json"]
-    return json.loads(CliRunner().invoke(main, given).stdout)
+    arguments = ["audit", str(log), "--plan", str(file), "--base", BASES, "--steps-per-epoch", "16", *options, "--json"]
+    return json.loads(CliRunner().invoke(main, arguments).stdout)
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_mlflow_accepts_every_name(folder, monkeypatch):
 
     client = mlflow.MlflowClient()
     (run,) = client.search_runs(["0"])
-    assert [one.value for one in client.get_metric_history(run.info.run_id, "lr/head")] == rates_of_run(names)
+    assert [metric.value for metric in client.get_metric_history(run.info.run_id, "lr/head")] == rates_of_run(names)
 
 
 def test_trackio_accepts_every_name(folder, monkeypatch):
@@ -107,7 +108,10 @@ def trackio_of(rows: Rows) -> ModuleType:
 def table_of_trackio(rows: Rows) -> list[list[Any]]:
     """Return the CSV of the rows that trackio stores."""
     names = list(rows[0][1])
-    return [["timestamp", "step", *names], *(["2026-01-01", step, *(one[n] for n in names)] for step, one in rows)]
+    return [
+        ["timestamp", "step", *names],
+        *(["2026-01-01", step, *(values[n] for n in names)] for step, values in rows),
+    ]
 
 
 EXPORTS = [

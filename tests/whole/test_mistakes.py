@@ -60,17 +60,20 @@ def values_of_plan(line: str, base: float | None, run: dict[str, Any]) -> list[A
 
 @table("row", [row for row in ROWS if "line" in row])
 def test_a_fragment_in_the_place_of_a_mistake_has_the_values_of_the_wanted_line(row):
-    line, base, run = mended(row["line"], row["write"]), row.get("base"), row["run"]
+    line = mended(row["line"], row["write"])
+    base = row.get("base")
+    run = row["run"]
 
     before = problems_of_plan(MARKED.sub(r"\1", row["line"]), base, run)
     after = problems_of_plan(line, base, run)
 
     assert any(says(problem, row) for problem in before), before
     assert row["code"] not in [problem.code for problem in after]
-    actual, wanted = values_of_plan(line, base, run), values_of_plan(row["wanted"], base, run)
+    actual = values_of_plan(line, base, run)
+    wanted = values_of_plan(row["wanted"], base, run)
     assert [rules for rules, _ in actual] == [rules for rules, _ in wanted]
-    for (_, values), (_, others) in zip(actual, wanted, strict=True):
-        np.testing.assert_allclose(values, others, rtol=1e-7, atol=1e-15)
+    for (_, values), (_, wanted_values) in zip(actual, wanted, strict=True):
+        np.testing.assert_allclose(values, wanted_values, rtol=1e-7, atol=1e-15)
 
 
 NAMES = {name: getattr(drop_ins, name) for name in drop_ins.__all__}
@@ -122,5 +125,6 @@ def test_a_fragment_in_the_place_of_a_wrong_argument_has_the_values_of_the_wante
     problem = problem_of_call(MARKED.sub(r"\1", row["call"]))
 
     assert says(problem, row), problem
-    actual, wanted = called(mended(row["call"], row["write"])), called(row["wanted"])
+    actual = called(mended(row["call"], row["write"]))
+    wanted = called(row["wanted"])
     assert actual == wanted or np.allclose(actual, wanted, rtol=1e-12, atol=0)

@@ -60,7 +60,7 @@ def test_the_reference_has_every_public_name():
 
 @table("page", sorted(DOCS.glob("[!_]*/*.md")))
 def test_each_plan_on_a_page_is_valid(page):
-    actual = [one for one in pages.page_code.blocks(page.read_text(encoding="utf-8")) if one.language == "yaml"]
+    actual = [block for block in pages.page_code.blocks(page.read_text(encoding="utf-8")) if block.language == "yaml"]
     for block in actual:
         is_plan = re.search("^lr: [^0-9]", block.text, re.MULTILINE)
         if is_plan and block.file != "wrong.yaml":

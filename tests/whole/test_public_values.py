@@ -21,7 +21,8 @@ def test_a_problem_is_one_line():
 
 def test_long_lists_of_numbers_are_shortened():
     numbers = [t / 8 for t in range(200)]
-    table, plan = ps.table(numbers), ps.Plan(lr=ps.table(numbers), total=200)
+    table = ps.table(numbers)
+    plan = ps.Plan(lr=ps.table(numbers), total=200)
 
     assert repr(table) == "table([0.0, 0.125, 0.25, ..., 24.625, 24.75, 24.875])"
     assert repr(plan) == "<Plan total: 200; lr: table([0.0, 0.125, 0.25, ..., 24.625, 24.75, 24.875])>"

@@ -18,7 +18,7 @@ BATCHES = len(Numbers()) // BATCH
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def at(*places: float) -> list[list[float]]:
+def values_at(*places: float) -> list[list[float]]:
     """Return the planned values at each progress."""
     return rows_of(ps.trace(BY_PROGRESS, BASES, amounts=places))
 
@@ -57,8 +57,8 @@ def test_accelerate(tmp_path: Path) -> None:
     again.accelerator.load_state(str(tmp_path))
     again.epoch(None)  # the checkpoint has the position
 
-    assert first.used == at(0.1, 0.1, 0.16, 0.16, 0.22, 0.22)
-    assert again.used == at(*[0.22] * 6)
+    assert first.used == values_at(0.1, 0.1, 0.16, 0.16, 0.22, 0.22)
+    assert again.used == values_at(*[0.22] * 6)
 
 
 def test_hugging_face_trainer(tmp_path: Path) -> None:
@@ -75,7 +75,8 @@ def test_hugging_face_trainer(tmp_path: Path) -> None:
         def on_epoch_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             control.should_training_stop = not resumes
 
-    used, resumes = [], False
+    used = []
+    resumes = False
     for resumes in (False, True):
         model = runs.Model()
         optimizer = optimizer_of(model)
@@ -86,8 +87,8 @@ def test_hugging_face_trainer(tmp_path: Path) -> None:
         used.append(recorded(optimizer))
         trainer.train(resume_from_checkpoint=resumes)
 
-    assert used[0] == at(*[t / 50 for t in range(5)])
-    assert used[1] == at(*[4 / 50] * 10)
+    assert used[0] == values_at(*[t / 50 for t in range(5)])
+    assert used[1] == values_at(*[4 / 50] * 10)
 
 
 @pytest.mark.parametrize("manual", [False, True])
@@ -103,17 +104,19 @@ def test_lightning(manual: bool, tmp_path: Path) -> None:
                 plan.schedulers[0].report(progress=trainer.global_step / 100)
 
     case = Case("lightning", 4, variant="manual" if manual else "")
-    module, plan = runs.Module(case, 15), engine.PlanCallback(BY_PROGRESS)
+    module = runs.Module(case, 15)
+    plan = engine.PlanCallback(BY_PROGRESS)
     saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
     trainer = runs.trainer(case, callbacks=[plan, Report(), saving], enable_checkpointing=True, max_epochs=1)
     trainer.fit(module, DataLoader(Numbers(), BATCH))
     first = list(module.used)
-    module, plan = runs.Module(case, 15), engine.PlanCallback(BY_PROGRESS)
+    module = runs.Module(case, 15)
+    plan = engine.PlanCallback(BY_PROGRESS)
     trainer = runs.trainer(case, callbacks=[plan, Report()], max_epochs=2)
     trainer.fit(module, DataLoader(Numbers(), BATCH), ckpt_path=tmp_path / "epoch=0.ckpt")
 
-    assert first == at(*[t / 100 for t in range(5)])
-    assert module.used == at(*[4 / 100] * 5)
+    assert first == values_at(*[t / 100 for t in range(5)])
+    assert module.used == values_at(*[4 / 100] * 5)
 
 
 def test_the_runner(tmp_path: Path) -> None:
@@ -151,9 +154,9 @@ def test_the_runner(tmp_path: Path) -> None:
     assert logged.amounts.amounts.tolist() == [min(t, BATCHES - 1) / 100 for t in range(2 * BATCHES)]
     report = compare_with_plan(logged, plan, bases={("lr", None): 0.1})
     assert (report.exact, report.values) == (2 * BATCHES, 2 * BATCHES)
-    other = compare_with_plan(logged, plan.scale("10%", lr=0.5), bases={("lr", None): 0.1})
-    assert "at update 10 (progress 0.1)" in str(other)
-    assert other.first is not None
+    scaled = compare_with_plan(logged, plan.scale("10%", lr=0.5), bases={("lr", None): 0.1})
+    assert "at update 10 (progress 0.1)" in str(scaled)
+    assert scaled.first is not None
 
 
 def test_without_a_report_the_first_update_of_the_runner_shows_the_call(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from paramsched.tools.recipes import Recipe
 from support.updates import probe
 
 FACTS = list(ps.RunFacts.__dataclass_fields__)
-PLAN, OTHER = ps.Plan(lr="warmup(2) >> cosine()"), ps.Plan(lr="linear()")
+PLAN = ps.Plan(lr="warmup(2) >> cosine()")
+OTHER = ps.Plan(lr="linear()")
 BASES = {"lr": 0.5}
 
 
@@ -47,12 +48,12 @@ def call(request, tmp_path):
     """Return the name of a function, and a call of it with a plan and run facts."""
     log = tmp_path / "log.csv"
     log.write_text("step,lr\n0,0.0\n1,0.25\n2,0.5\n")
-    _, made = CALLS[request.param]
-    return request.param, (lambda plan, **facts: made(plan, log, **facts)) if made is audited else made
+    _, function = CALLS[request.param]
+    return request.param, (lambda plan, **facts: function(plan, log, **facts)) if function is audited else function
 
 
 @pytest.mark.parametrize(
-    "function", [*(one for one, _ in CALLS.values() if one is not _PlanScheduler), *OTHERS.values()]
+    "function", [*(function for function, _ in CALLS.values() if function is not _PlanScheduler), *OTHERS.values()]
 )
 def test_each_run_fact_is_a_keyword(function):
     parameters = inspect.signature(function).parameters
@@ -64,9 +65,9 @@ def test_each_run_fact_is_a_keyword(function):
 
 @pytest.mark.parametrize("facts", [{"total": 10}, {"total": "2 epochs", "steps_per_epoch": 6, "accumulation": None}])
 def test_keywords_and_an_object_have_the_same_result(call, facts):
-    _, made = call
+    _, function = call
 
-    assert made(PLAN, **facts) == made(PLAN, facts=ps.RunFacts(**facts))
+    assert function(PLAN, **facts) == function(PLAN, facts=ps.RunFacts(**facts))
 
 
 @pytest.mark.parametrize(
@@ -84,18 +85,18 @@ def test_keywords_and_an_object_have_the_same_result(call, facts):
     ],
 )
 def test_wrong_facts_have_the_same_error(call, arguments, error, message):
-    name, made = call
+    name, function = call
 
     with pytest.raises(error, match=re.escape(message)) as refused:
-        made(PLAN, **arguments)
+        function(PLAN, **arguments)
     assert "total" in arguments or name.removeprefix("ps.") in str(refused.value)
 
 
 def test_a_missing_fact_is_named_with_a_call_that_works(call):
-    name, made = call
+    name, function = call
 
     with pytest.raises(MissingFact) as refused:
-        made(PLAN, total="2 epochs")
+        function(PLAN, total="2 epochs")
     advice = refused.value.problem.advice
     assert advice.endswith("total='2 epochs', steps_per_epoch=100)")
     if name not in ("to_lambda", "PlanScheduler", "compare_with_plan"):  # they need other arguments
@@ -104,26 +105,26 @@ def test_a_missing_fact_is_named_with_a_call_that_works(call):
 
 
 def test_the_total_replaces_the_length_of_a_recipe(call):
-    name, made = call
+    name, function = call
     if name.startswith("plan."):  # a method of a plan
         return
     plan = ps.Plan(lr="cosine()", total=20)
     recipe = Recipe("tiny", "Tiny", "vision", plan, ps.RunFacts(), ({"lr": 0.5},), "a test", (), ())
 
-    assert made(recipe, total=12) == made(ps.Plan(lr="cosine()"), total=12)
+    assert function(recipe, total=12) == function(ps.Plan(lr="cosine()"), total=12)
 
 
 def test_a_second_length_is_refused_unless_it_is_the_plans(call):
-    name, made = call
+    name, function = call
     plan = ps.Plan(lr="cosine()", total="2 epochs")
 
-    assert made(plan, total=12, steps_per_epoch=6) == made(plan, total="2 epochs", steps_per_epoch=6)
+    assert function(plan, total=12, steps_per_epoch=6) == function(plan, total="2 epochs", steps_per_epoch=6)
     if name == "ps.check":
-        (actual,) = made(plan, total=11, steps_per_epoch=6)
+        (actual,) = function(plan, total=11, steps_per_epoch=6)
         message = actual.found
     else:
         with pytest.raises(PlanError) as refused:
-            made(plan, total=11, steps_per_epoch=6)
+            function(plan, total=11, steps_per_epoch=6)
         message = str(refused.value)
         assert message.startswith('total "2 epochs": ')
     assert "the plan has 12 updates, but total=11" in message

@@ -123,8 +123,10 @@ def test_a_value_has_the_same_bits_alone_and_among_others(line):
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 def test_the_values_that_are_applied_are_those_of_the_trace(line, sizes):
     """Values of equal amounts are computed in blocks, and those of varying amounts one by one."""
-    plan, optimizer = recorded_values.ps.Plan(lr=line, clock="tokens", total="100_000 tokens"), probe()
-    scheduler, amounts = recorded_values.ps.Scheduler(optimizer, plan), []
+    plan = recorded_values.ps.Plan(lr=line, clock="tokens", total="100_000 tokens")
+    optimizer = probe()
+    scheduler = recorded_values.ps.Scheduler(optimizer, plan)
+    amounts = []
     for t in range(99):
         amounts.append(scheduler.amount)
         scheduler.consumed(tokens=sizes[t % len(sizes)])
@@ -134,6 +136,8 @@ def test_the_values_that_are_applied_are_those_of_the_trace(line, sizes):
 
 
 if __name__ == "__main__":
-    found = {name: recorded_values.numbers_of(name) for name in RECORDED}
-    text = ",\n".join(f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(one)}" for name, one in found.items())
+    values_by_name = {name: recorded_values.numbers_of(name) for name in RECORDED}
+    text = ",\n".join(
+        f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(numbers)}" for name, numbers in values_by_name.items()
+    )
     Path(__file__).with_name("recorded_values.json").write_text(f"{{\n{text}\n}}\n", "utf-8")

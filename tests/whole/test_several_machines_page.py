@@ -19,7 +19,9 @@ from support.ports import free_port
 from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 
 PAGE = "how-to/several-machines.md"
-DDP, FSDP, ELASTIC = "DistributedDataParallel", "FSDP2 and torch.distributed.checkpoint", "Elastic restart"
+DDP = "DistributedDataParallel"
+FSDP = "FSDP2 and torch.distributed.checkpoint"
+ELASTIC = "Elastic restart"
 SLURM = "SLURM: a budget and a requeue"
 
 pytestmark = pytest.mark.heavy
@@ -166,7 +168,7 @@ def test_ray_continues_after_the_kill_of_a_worker(tmp_path):
         assert driver.poll() is None
         time.sleep(0.01)
     started = psutil.Process(driver.pid).children(recursive=True)
-    workers = [one for one in started if any("RayTrainWorker" in part for part in one.cmdline())]
+    workers = [process for process in started if any("RayTrainWorker" in argument for argument in process.cmdline())]
     workers[-1].kill()
     said, _ = driver.communicate(timeout=600)
 

@@ -23,7 +23,9 @@ from support.runner_kills import Killer, assert_same_run, killed
 from support.spread import spread
 
 KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
-SAMPLES, SIZE, EPOCHS = 38, 4, 4  # ten batches, the last one of two samples
+SAMPLES = 38
+SIZE = 4
+EPOCHS = 4  # ten batches, the last one of two samples
 
 
 def job(folder: Path, plan, *, counts=1, resume=False, hooks=(), **settings) -> Runner:
@@ -108,7 +110,8 @@ class ReportAmount(Hook):
     """Report an amount before some batches."""
 
     def __init__(self, iterations, amount):
-        self.iterations, self.amount = iterations, amount
+        self.iterations = iterations
+        self.amount = amount
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if runner.iter in self.iterations:
@@ -161,11 +164,11 @@ class PlannedBatches(torch.utils.data.Sampler):
         self.size = lambda: 4
 
     def __iter__(self):
-        at = 0
+        begin = 0
         while True:
             size = int(self.size())
-            yield [index % SAMPLES for index in range(at, at + size)]
-            at += size
+            yield [index % SAMPLES for index in range(begin, begin + size)]
+            begin += size
 
     def __len__(self):
         return 100
@@ -244,7 +247,8 @@ def test_a_run_killed_at_any_moment_resumes_with_the_same_amounts_values_and_wei
     hooks = [Overflows(5, 6, 7, 20, 21)]
     rng = random.Random(f"{name} {counts} {number}")
     points = ["before_train_iter", "after_train_iter", "before_save_checkpoint"]
-    point, iteration = rng.choice(points), rng.randrange(1, 10 * EPOCHS)
+    point = rng.choice(points)
+    iteration = rng.randrange(1, 10 * EPOCHS)
     if point == "before_save_checkpoint":
         iteration = 7 * rng.randrange(1, 5) - 1
     killer = Killer(point, iteration, rng.choice(["VERY_HIGH", "LOWEST"]))

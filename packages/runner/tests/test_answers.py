@@ -65,10 +65,10 @@ GOOD: dict[str, Any] = {
 def changed(question: dict[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(GOOD)
     for path, value in question.get("set", {}).items():
-        *way, last = (int(part) if part.isdigit() else part for part in path.split("."))
+        *way, last = (int(key) if key.isdigit() else key for key in path.split("."))
         place = config
-        for part in way:
-            place = place[part]
+        for key in way:
+            place = place[key]
         place[last] = copy.deepcopy(value)
     for name in question.get("without", ()):
         del config[name]

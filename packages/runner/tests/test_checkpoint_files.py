@@ -36,11 +36,17 @@ STATE_OF_RUN = {
 class Accelerator:
     """What checkpoints use of an Accelerator with one process."""
 
-    is_main_process, num_processes, process_index, scaler, distributed_type = True, 1, 0, None, "NO"
+    is_main_process = True
+    num_processes = 1
+    process_index = 0
+    scaler = None
+    distributed_type = "NO"
 
     def __init__(self, model=None, optimizer=None):
-        self._models, self._optimizers = [one for one in [model] if one], [one for one in [optimizer] if one]
-        self._schedulers, self._custom_objects = [], []
+        self._models = [model for model in [model] if model]
+        self._optimizers = [optimizer for optimizer in [optimizer] if optimizer]
+        self._schedulers = []
+        self._custom_objects = []
 
     def wait_for_everyone(self):
         pass
@@ -70,7 +76,8 @@ def saved(folder, name="epoch_2", *, newest=True, gradients=None, accelerator=No
 
 
 def test_a_saved_checkpoint_is_the_newest(tmp_path):
-    first, second = saved(tmp_path, "epoch_1"), saved(tmp_path, "epoch_2", gradients={"w": torch.ones(2)})
+    first = saved(tmp_path, "epoch_1")
+    second = saved(tmp_path, "epoch_2", gradients={"w": torch.ones(2)})
 
     saved(tmp_path, "best_acc", newest=False)
 
@@ -198,7 +205,8 @@ def test_a_new_run_clears_the_pointer_and_warns_only_if_there_was_a_run(tmp_path
 
 
 def test_a_run_that_resumes_from_an_older_checkpoint_points_to_it(tmp_path):
-    older, newer = saved(tmp_path, "epoch_1"), saved(tmp_path, "epoch_2")
+    older = saved(tmp_path, "epoch_1")
+    newer = saved(tmp_path, "epoch_2")
     home(tmp_path).begin_at(older)
     assert home(tmp_path).newest() == older
 
@@ -248,7 +256,7 @@ def test_a_checkpoint_fits_the_objects_it_was_saved_from(tmp_path):
 
 
 def two_groups(network):
-    return torch.optim.SGD([{"params": list(part.parameters())} for part in network], lr=0.1)
+    return torch.optim.SGD([{"params": list(module.parameters())} for module in network], lr=0.1)
 
 
 def registered(accelerator):
@@ -279,15 +287,16 @@ def test_a_checkpoint_of_other_objects_is_refused(build, said, tmp_path):
 
 
 def test_formats_of_other_libraries_are_left_to_them(tmp_path):
-    other = fitted(model((2, 3)))
-    other.distributed_type = "FSDP"
+    accelerator = fitted(model((2, 3)))
+    accelerator.distributed_type = "FSDP"
 
-    require_fit(other, tmp_path, shapes_of(other))
+    require_fit(accelerator, tmp_path, shapes_of(accelerator))
 
 
 def test_each_of_several_models_and_optimizers_is_compared(tmp_path):
     def both(width):
-        first, second = fitted(model((2, 3))), fitted(model((5, width)))
+        first = fitted(model((2, 3)))
+        second = fitted(model((5, width)))
         first._models += second._models
         first._optimizers += second._optimizers
         return first
@@ -315,26 +324,28 @@ def test_a_weight_with_two_names_fits(tmp_path):
 
 def process(*, main, count=1):
     accelerator = fitted(model((2, 3)))
-    accelerator.is_main_process, accelerator.num_processes, accelerator.process_index = main, count, 0 if main else 1
+    accelerator.is_main_process = main
+    accelerator.num_processes = count
+    accelerator.process_index = 0 if main else 1
     return accelerator
 
 
 def test_only_the_main_process_writes_the_files_of_the_runner(tmp_path):
     folder = saved(tmp_path)
     pointer = (tmp_path / NEWEST).read_bytes()
-    other = home(tmp_path, process(main=False))
-    part = tmp_path / ".epoch_3.part"
-    part.mkdir()
-    (part / "model.safetensors").touch()  # by the main process
+    second_process = home(tmp_path, process(main=False))
+    unfinished = tmp_path / ".epoch_3.part"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").touch()  # by the main process
 
-    other.save("epoch_3", STATE_OF_RUN, {"w": torch.ones(1)}, newest=True)
-    other.remove("epoch_2")
-    other.begin_at(None)
+    second_process.save("epoch_3", STATE_OF_RUN, {"w": torch.ones(1)}, newest=True)
+    second_process.remove("epoch_2")
+    second_process.begin_at(None)
 
     assert folder.exists()
     assert (tmp_path / NEWEST).read_bytes() == pointer
-    assert {path.name for path in part.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin", "model.safetensors"}
-    assert not (part / STATE).exists()
+    assert {path.name for path in unfinished.iterdir()} >= {"gradients_1.pt", "pytorch_model.bin", "model.safetensors"}
+    assert not (unfinished / STATE).exists()
 
 
 def refuse():

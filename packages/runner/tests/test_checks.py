@@ -88,21 +88,21 @@ def test_the_check_of_a_verbose_scheduler_prints_nothing(capsys):
 def test_each_problem_of_several_optimizers_is_reported_at_its_path(schedulers, path, said):
     paths, text = problems(param_scheduler=schedulers)
 
-    assert [one for one in paths if one.startswith(path)] == paths, text
+    assert [actual for actual in paths if actual.startswith(path)] == paths, text
     assert len(paths) == 1, text
     assert said in text
 
 
 def raising(error):
     class Own:
-        def __init__(self, optimizer, **given):
+        def __init__(self, optimizer, **arguments):
             raise error
 
     return Own
 
 
 class Stepless:
-    def __init__(self, optimizer, **given):
+    def __init__(self, optimizer, **arguments):
         self.state_dict = self.load_state_dict = dict
 
 
@@ -141,7 +141,7 @@ def test_each_problem_of_an_optimizer_is_reported_at_its_path(wrappers, path, sa
     paths, text = problems(optim_wrapper=wrappers)
 
     assert paths, text
-    assert all(one.startswith(path) for one in paths), text
+    assert all(actual.startswith(path) for actual in paths), text
     assert said in text
 
 
@@ -156,13 +156,13 @@ def test_each_problem_of_an_optimizer_is_reported_at_its_path(wrappers, path, sa
     ],
 )
 def test_intervals_of_validations_are_pairs_of_counts(pairs, expected):
-    given = settings(train_cfg={"max_epochs": 4, "dynamic_intervals": pairs})
+    config = settings(train_cfg={"max_epochs": 4, "dynamic_intervals": pairs})
 
     if expected is None:
         with pytest.raises(ConfigError, match=r"\$\.train_cfg\.dynamic_intervals: expected a list of pairs"):
-            build_parts(given)
+            build_parts(config)
     else:
-        assert (build_parts(given).train.dynamic_intervals or ()) == expected
+        assert (build_parts(config).train.dynamic_intervals or ()) == expected
 
 
 def test_built_optimizers_are_not_changed_by_the_check():

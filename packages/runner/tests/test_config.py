@@ -55,8 +55,8 @@ WRONG: dict[str, Any] = {
 def steps(path: str) -> list[str | int]:
     """Return the keys of a path such as `$.a[1].b`."""
     actual: list[str | int] = []
-    for part in path.removeprefix("$.").split("."):
-        name, _, index = part.partition("[")
+    for key in path.removeprefix("$.").split("."):
+        name, _, index = key.partition("[")
         actual += [name] + ([int(index[:-1])] if index else [])
     return actual
 
@@ -142,21 +142,21 @@ def test_incompatible_settings_are_reported(changes, said):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "found"),
+    ("name", "content", "message"),
     [
         ("none.py", None, "it cannot be read: no such file"),
         ("folder.py", "folder", "it cannot be read: not a regular file"),
         ("config.py", b"\xff\xfe model = 3", "not valid UTF-8"),
     ],
 )
-def test_a_config_file_that_cannot_be_read_is_named(name, content, found, tmp_path):
+def test_a_config_file_that_cannot_be_read_is_named(name, content, message, tmp_path):
     file = tmp_path / name
     if content == "folder":
         file.mkdir()
     elif content is not None:
         file.write_bytes(content)
 
-    with pytest.raises(ConfigError, match=rf"{name}.*{found}"):
+    with pytest.raises(ConfigError, match=rf"{name}.*{message}"):
         Runner.from_cfg(file)
 
 

@@ -46,15 +46,15 @@ def by_loader(path: Path) -> dict[str, Any]:
         return load_config(path)
 
 
-def is_same(one: Any, other: Any) -> bool:
+def is_same(value: Any, expected: Any) -> bool:
     """Return whether two values are equal, and so are their types at each depth."""
-    if type(one) is not type(other):
+    if type(value) is not type(expected):
         return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(is_same(value, other[key]) for key, value in one.items())
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(is_same, one, other))
-    return bool(one == other)
+    if isinstance(value, dict):
+        return value.keys() == expected.keys() and all(is_same(value, expected[key]) for key, value in value.items())
+    if isinstance(value, (list, tuple)):
+        return len(value) == len(expected) and all(map(is_same, value, expected))
+    return bool(value == expected)
 
 
 TUTORIAL = """
@@ -111,13 +111,13 @@ VALUES = st.recursive(
 ENTRIES = st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUES, max_size=3)
 
 
-@given(base=ENTRIES, own=ENTRIES, replaces=st.booleans())
-def test_generated_entries_are_merged_as_in_mmengine_or_refused_by_both(base, own, replaces, tmp_path_factory):
+@given(base=ENTRIES, added=ENTRIES, replaces=st.booleans())
+def test_generated_entries_are_merged_as_in_mmengine_or_refused_by_both(base, added, replaces, tmp_path_factory):
     folder = tmp_path_factory.mktemp("merged")
-    for value in own.values():
+    for value in added.values():
         if isinstance(value, dict) and replaces:
             value["_delete_"] = True
-    for name, entries in (("base.py", base), ("config.py", {"_base_": "base.py", **own})):
+    for name, entries in (("base.py", base), ("config.py", {"_base_": "base.py", **added})):
         (folder / name).write_text("".join(f"{key} = {value!r}\n" for key, value in entries.items()))
     try:
         expected = by_mmengine(folder / "config.py")

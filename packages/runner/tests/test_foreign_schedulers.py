@@ -41,7 +41,8 @@ class Own(drop_ins._ParamScheduler):
     by_epoch = True
 
     def __init__(self, optimizer: Any) -> None:
-        self.optimizer, self.count = optimizer, 0
+        self.optimizer = optimizer
+        self.count = 0
 
     def step(self) -> None:
         self.count += 1
@@ -52,7 +53,8 @@ class Patient(drop_ins.ReduceOnPlateauLR):
     """A plateau that never constructs its base."""
 
     def __init__(self, optimizer: Any) -> None:
-        self.optimizer, self.by_epoch = optimizer, True
+        self.optimizer = optimizer
+        self.by_epoch = True
 
     def step(self, metrics: Any = None) -> None:
         self.optimizer.param_groups[0]["lr"] /= 2

@@ -85,21 +85,22 @@ def as_tensor(target):
     return torch.stack(target) if isinstance(target, (list, tuple)) else target
 
 
-def batches(kind):
-    return [BATCHES[kind](batch) for batch in zip(INPUTS.split(SIZES), TARGET.split(SIZES), strict=True)]
+def batches(form):
+    return [BATCHES[form](batch) for batch in zip(INPUTS.split(SIZES), TARGET.split(SIZES), strict=True)]
 
 
 def weights(model):
     return list(model.parameters())
 
 
-@table("kind", BATCHES)
+@table("form", BATCHES)
 @pytest.mark.parametrize("style", MODELS)
-def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, kind, tmp_path):
+def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, form, tmp_path):
     make, loss = MODELS[style]
-    model, plain = make(), network()
+    model = make()
+    plain = network()
     runner = Runner(
-        model, tmp_path, batches(kind), batches(kind), train_cfg=dict(max_epochs=2), val_cfg=dict(),
+        model, tmp_path, batches(form), batches(form), train_cfg=dict(max_epochs=2), val_cfg=dict(),
         optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1)), default_hooks=QUIET, loss=loss,
     )  # fmt: skip
 
@@ -111,7 +112,7 @@ def test_training_and_validation_are_the_same_for_every_kind_of_batch(style, kin
         optimizer.zero_grad()
         cross_entropy(plain(inputs), target).backward()
         optimizer.step()
-    assert all(torch.equal(weight, other) for weight, other in zip(weights(model), weights(plain), strict=True))
+    assert all(torch.equal(weight, expected) for weight, expected in zip(weights(model), weights(plain), strict=True))
     assert validated == pytest.approx(cross_entropy(plain(INPUTS), TARGET).item(), rel=1e-6)  # float32 sums
 
 
@@ -136,7 +137,8 @@ def test_a_model_that_is_never_trained_is_moved_to_the_device_of_the_batches(mod
 class Returning(nn.Module):
     def __init__(self, output):
         super().__init__()
-        self.weight, self.output = nn.Parameter(torch.ones(2)), output
+        self.weight = nn.Parameter(torch.ones(2))
+        self.output = output
 
     def forward(self, inputs, target):
         return self.output(self.weight)

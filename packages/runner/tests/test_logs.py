@@ -23,7 +23,8 @@ def lines(file):
 
 def written(file, count, kept=NOTHING):
     """Write lines to a log, and return the part that a checkpoint after each of them would keep."""
-    log, parts = LogFile(file, kept), []
+    log = LogFile(file, kept)
+    parts = []
     for t in range(count):
         log.write({"t": t})
         parts.append(log.written)
@@ -151,11 +152,13 @@ class Run:
         weight = torch.nn.Parameter(torch.ones(1))
         weight.grad = torch.ones(1)
         self.optimizer = torch.optim.SGD([weight], lr=0.5, momentum=0.9)
-        self.work_dir, self.schedulers = folder, {"": []}
+        self.work_dir = folder
+        self.schedulers = {"": []}
         self.accelerator = SimpleNamespace(is_main_process=True)
         self.steppers = {"": SimpleNamespace(optimizer=self.optimizer, updates=0)}
         self.training = SimpleNamespace(passes=0, position=SimpleNamespace(epoch=1, iter=3))
-        self.iter, self.max_iters = 0, iterations
+        self.iter = 0
+        self.max_iters = iterations
 
     def fields(self, name):
         return [("lr", 0), ("momentum", 0)]
@@ -169,7 +172,8 @@ def logged(folder, name="values"):
 
 
 def test_each_update_has_the_values_that_it_used(tmp_path, capsys):
-    run, hook = Run(tmp_path), LoggerHook(interval=2)
+    run = Run(tmp_path)
+    hook = LoggerHook(interval=2)
     hook.before_train(run)
     for run.iter in range(4):
         if run.iter != 1:  # batches without an update have no line
@@ -209,8 +213,8 @@ class Interrupt(Hook):
 
 
 def open_files(folder):
-    files = [one for one in gc.get_objects() if type(one) is io.TextIOWrapper and not one.closed]
-    return [one.name for one in files if str(one.name).startswith(str(folder))]
+    files = [file for file in gc.get_objects() if type(file) is io.TextIOWrapper and not file.closed]
+    return [file.name for file in files if str(file.name).startswith(str(folder))]
 
 
 def interrupted(folder, **arguments):
@@ -254,7 +258,8 @@ def test_the_log_of_an_interrupted_run_continues(resumes, tmp_path):
 
 
 def test_the_table_repeats_its_header_and_shows_values_of_groups_that_differ(tmp_path, capsys):
-    run, hook = Run(tmp_path, 21), LoggerHook(interval=1)
+    run = Run(tmp_path, 21)
+    hook = LoggerHook(interval=1)
     run.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.5, "momentum": 0.8})
     hook.before_train(run)
     for run.iter in range(21):
@@ -269,7 +274,8 @@ def test_the_table_repeats_its_header_and_shows_values_of_groups_that_differ(tmp
 
 
 def test_a_resumed_hook_continues_the_log(tmp_path):
-    run, hook = Run(tmp_path), LoggerHook()
+    run = Run(tmp_path)
+    hook = LoggerHook()
     hook.before_train(run)
     run.optimizer.step()
     hook.after_train_iter(run, 0)
@@ -278,7 +284,8 @@ def test_a_resumed_hook_continues_the_log(tmp_path):
     hook.after_train_iter(run, 1)
     hook.after_train(run)
 
-    again, resumed = Run(tmp_path), LoggerHook()
+    again = Run(tmp_path)
+    resumed = LoggerHook()
     again.steppers[""].updates = 1
     resumed.require_resumable(again, state)
     resumed.load_state_dict(state)

@@ -30,14 +30,18 @@ class Recorded:
     """A Runner whose batches, validations and ends of epochs are recorded, each with the position after it."""
 
     def __init__(self, loader=range(BATCHES), stop_at=None, **settings):
-        self.events, self.hooks, self.positions = [], [], []
-        self.steppers, self.optim_wrapper, self.model = {}, None, SimpleNamespace(train=lambda: None)
+        self.events = []
+        self.hooks = []
+        self.positions = []
+        self.steppers = {}
+        self.optim_wrapper = None
+        self.model = SimpleNamespace(train=lambda: None)
         self.model_calls = SimpleNamespace(train=lambda data, _: {"data": data})
         self.val_loop = SimpleNamespace(run=self.validate)
         self.stop_at = stop_at
         settings = TrainSettings(**settings)
-        kind = IterBasedTrainLoop if settings.max_epochs is None else EpochBasedTrainLoop
-        self.train_loop = kind(self, EpochBatches(loader, ACCELERATOR), settings)
+        loop_class = IterBasedTrainLoop if settings.max_epochs is None else EpochBasedTrainLoop
+        self.train_loop = loop_class(self, EpochBatches(loader, ACCELERATOR), settings)
 
     def validate(self):
         loop = self.train_loop
@@ -91,7 +95,8 @@ def test_a_validation_runs_after_each_interval_and_at_the_end(settings, expected
 
 
 def test_the_lengths_of_a_loop_are_mmengines():
-    by_epoch, by_iteration = Recorded(max_epochs=4).run().train_loop, Recorded(max_iters=7).run().train_loop
+    by_epoch = Recorded(max_epochs=4).run().train_loop
+    by_iteration = Recorded(max_iters=7).run().train_loop
 
     assert (by_epoch.max_epochs, by_epoch.max_iters, by_epoch.epoch, by_epoch.iter, by_epoch.passes) == (
         4,
@@ -188,7 +193,8 @@ def test_random_states_are_restored_after_an_error():
 
 
 def test_the_seed_reaches_accelerates_sampler_at_both_depths():
-    inner, outer = SimpleNamespace(initial_seed=0), SimpleNamespace(initial_seed=0)
+    inner = SimpleNamespace(initial_seed=0)
+    outer = SimpleNamespace(initial_seed=0)
     plain = SimpleNamespace(sampler=SimpleNamespace())
     loaders = [
         SimpleNamespace(batch_sampler=SimpleNamespace(sampler=outer)),
@@ -206,7 +212,8 @@ def test_the_seed_reaches_accelerates_sampler_at_both_depths():
 
 class Metric:
     def __init__(self, name):
-        self.name, self.seen = name, []
+        self.name = name
+        self.seen = []
 
     def process(self, data_batch, data_samples):
         self.seen.append((data_batch, data_samples))
@@ -218,7 +225,8 @@ class Metric:
 @pytest.mark.parametrize("mode", ["val", "test"])
 def test_an_evaluation_calls_hooks_and_every_metric(mode):
     runner = Recorded(max_epochs=1)
-    modes, metrics = [], [Metric("one"), Metric("two")]
+    modes = []
+    metrics = [Metric("one"), Metric("two")]
     runner.model.eval = lambda: modes.append("eval")
     runner.accelerator = SimpleNamespace(autocast=torch.no_grad)
     runner.model_calls.predict = lambda data, called_as: (data.sum().item(), called_as)

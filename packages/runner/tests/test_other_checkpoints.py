@@ -29,7 +29,8 @@ class Named(nn.Module):
     def __init__(self, width=16, *, more=False):
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head = nn.Linear(64, width), nn.Linear(width, 10)
+        self.body = nn.Linear(64, width)
+        self.head = nn.Linear(width, 10)
         if more:
             self.extra = nn.Linear(1, 1)
 
@@ -107,7 +108,8 @@ def with_groups():
 def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_changes(settings, said, saved):
     actual = settings()
     runner = runner_in(saved, actual.pop("model", None), resume=True, **actual)
-    weights, files = {k: v.clone() for k, v in runner.model.state_dict().items()}, tree(saved)
+    weights = {k: v.clone() for k, v in runner.model.state_dict().items()}
+    files = tree(saved)
 
     with pytest.raises((StateError, ConfigError, ValueError)) as refusal:
         runner.train()
@@ -202,7 +204,7 @@ def test_schedulers_in_any_form_continue_their_values(form, on_change, tmp_path)
 
 @pytest.mark.parametrize("on_change", ["new", "checkpoint"])
 @pytest.mark.parametrize(
-    ("kind", "more"),
+    ("name", "more"),
     [
         ("PolyLR", {}),
         ("LinearLR", {"start_factor": 0.2}),
@@ -210,9 +212,10 @@ def test_schedulers_in_any_form_continue_their_values(form, on_change, tmp_path)
         ("CosineAnnealingLR", {"by_epoch": False}),
     ],
 )
-def test_a_run_that_ended_continues_as_if_it_had_been_longer(kind, more, on_change, tmp_path):
+def test_a_run_that_ended_continues_as_if_it_had_been_longer(name, more, on_change, tmp_path):
     def train(folder, epochs, **settings):
-        length, schedule = dict(max_epochs=epochs), dict(type=kind, **more)
+        length = dict(max_epochs=epochs)
+        schedule = dict(type=name, **more)
         runner = runner_in(tmp_path / folder, train_cfg=length, param_scheduler=schedule, **settings)
         runner.train()
         return runner.values()["lr", 0]
@@ -309,11 +312,11 @@ def test_a_folder_without_weights_or_with_damaged_weights_is_refused(saved, tmp_
     unreadable = tmp_path / "unreadable.safetensors"
     unreadable.write_bytes(b"x" * 20)
 
-    other = tmp_path / "other.pth"
-    other.write_bytes(b"x" * 20)
+    no_checkpoint = tmp_path / "other.pth"
+    no_checkpoint.write_bytes(b"x" * 20)
 
     for folder, said in (
-        (other, "other.pth: it cannot be read (UnpicklingError"),
+        (no_checkpoint, "other.pth: it cannot be read (UnpicklingError"),
         (tmp_path / "empty", "it contains neither model.safetensors nor pytorch_model.bin"),
         (damaged, "model.safetensors"),
         (unreadable, "it cannot be read (SafetensorError"),

@@ -84,12 +84,12 @@ SIZES = ps.loads("lr: cosine()\ntargets: {batch_size: {initial: 8.0, schedule: c
     ],
 )
 def test_the_length_of_a_run_counts_updates_or_all_samples(facts, plan, total):
-    known = facts.for_optimizer("", plan)
+    run_facts = facts.for_optimizer("", plan)
 
-    assert known.total == ps.RunFacts(total=total).total
-    assert (known.batches_per_epoch, known.accumulation) == (10, 4)
-    assert known.batch_size == facts.batch_size
-    assert known.sequence_length == facts.tokens_per_sample
+    assert run_facts.total == ps.RunFacts(total=total).total
+    assert (run_facts.batches_per_epoch, run_facts.accumulation) == (10, 4)
+    assert run_facts.batch_size == facts.batch_size
+    assert run_facts.sequence_length == facts.tokens_per_sample
 
 
 @table(
@@ -137,7 +137,7 @@ def test_one_plan_drives_all_optimizers_with_the_updates_of_the_fastest():
     ("config", "names", "expected"),
     [
         *((text, (), True) for text in ("lr: cosine()", "cosine()", ps.Plan(lr="cosine()"))),
-        *((one, (), False) for one in (None, [], {}, 3, {"type": "StepLR", "lr": 1}, [{"type": "StepLR"}])),
+        *((config, (), False) for config in (None, [], {}, 3, {"type": "StepLR", "lr": 1}, [{"type": "StepLR"}])),
         # The name of an entry, or the values of all entries.
         *(({name: None}, (), name != "rho") for name in ("lr", "groups", "later", "targets", "clock", "total", "rho")),
         ({"lr": None, "type": "StepLR"}, (), False),
@@ -193,7 +193,7 @@ def test_a_plan_in_the_unit_of_its_clock_needs_no_length():
 
 
 @table(
-    ("build", "config", "found"),
+    ("build", "config", "message"),
     [
         (build_model, {"type": dict}, "$: expected a torch.nn.Module, got {}"),
         (build_model, 3, "$: expected a torch.nn.Module, got 3"),
@@ -202,12 +202,12 @@ def test_a_plan_in_the_unit_of_its_clock_needs_no_length():
         (build_hook, {"type": dict}, "$: expected a hook, got {}"),
     ],
 )
-def test_a_dict_that_builds_something_else_is_refused(build, config, found):
+def test_a_dict_that_builds_something_else_is_refused(build, config, message):
     problems = ProblemCollector()
 
     build(config, "$", problems)
 
-    assert problems.lines()[0].startswith(found)
+    assert problems.lines()[0].startswith(message)
 
 
 # ------------------------------------------------------------------ loaders, metrics, models
@@ -242,7 +242,7 @@ def test_a_metric_without_its_methods_names_them(name):
 
 
 @table(
-    ("given", "found"),
+    ("collate_fn", "expected"),
     [
         (None, None),
         ({}, None),
@@ -253,10 +253,10 @@ def test_a_metric_without_its_methods_names_them(name):
         ({"type": max}, max),
     ],
 )
-def test_the_function_that_combines_samples_is_named_or_passed(given, found):
-    loader = build_loader({"dataset": [0], "collate_fn": given}, "$")
+def test_the_function_that_combines_samples_is_named_or_passed(collate_fn, expected):
+    loader = build_loader({"dataset": [0], "collate_fn": collate_fn}, "$")
 
-    assert loader.collate_fn is (torch.utils.data.default_collate if found is None else found)
+    assert loader.collate_fn is (torch.utils.data.default_collate if expected is None else expected)
 
 
 class Pair(NamedTuple):
@@ -270,8 +270,8 @@ def batches_of_samples(draw):
     count = draw(st.integers(1, 3))
     leaves = st.lists(st.integers() | st.text(), min_size=count, max_size=count)
 
-    def joined(kind, inner):
-        return inner.map(lambda parts: [kind(one) for one in zip(*parts, strict=True)])
+    def joined(container, inner):
+        return inner.map(lambda parts: [container(items) for items in zip(*parts, strict=True)])
 
     def nested(inner):
         several = st.lists(inner, min_size=1, max_size=3)
@@ -344,12 +344,12 @@ class WithSteps(nn.Module):
 def test_the_style_of_a_model_follows_from_its_methods():
     loss = nn.functional.mse_loss
 
-    assert [training_style(one, None) for one in (WithMode(), WithSteps(), nn.Linear(1, 1))] == [
+    assert [training_style(model, None) for model in (WithMode(), WithSteps(), nn.Linear(1, 1))] == [
         "mode",
         "train_step",
         "plain",
     ]
-    assert [training_style(one, loss) for one in (WithMode(), WithSteps(), nn.Linear(1, 1))] == [
+    assert [training_style(model, loss) for model in (WithMode(), WithSteps(), nn.Linear(1, 1))] == [
         "loss",
         "train_step",
         "loss",
@@ -361,7 +361,8 @@ class CallsItself(WithSteps):
 
     def __init__(self, how):
         super().__init__()
-        self.how, self.passes = how, 0
+        self.how = how
+        self.passes = 0
 
     def train_step(self, data, optim_wrapper):
         self.passes += 1
@@ -403,7 +404,8 @@ def test_batches_are_passed_by_keyword_or_position():
 
 
 def test_predictions_come_from_the_method_of_the_mode_or_from_forward():
-    x, line = torch.ones(1, 1), nn.Linear(1, 1)
+    x = torch.ones(1, 1)
+    line = nn.Linear(1, 1)
 
     assert ModelCalls(m := WithSteps(), m, None).predict(x, "val") == ("val", x)
     assert ModelCalls(m, m, None).predict(x, "test") is x
@@ -441,17 +443,21 @@ def test_wrappers_are_built_for_the_model_or_its_parts():
     model = nn.ModuleDict({"g": nn.Linear(1, 1), "d": nn.Linear(2, 2)})
     config = {"type": "SGD", "lr": 0.3}
 
-    one = wrappers_of({"optimizer": config, "accumulative_counts": 3}, model)[""]
+    wrapper = wrappers_of({"optimizer": config, "accumulative_counts": 3}, model)[""]
     two = wrappers_of(
         {"g": {"optimizer": config}, "d": {"type": "mmengine.AmpOptimWrapper", "optimizer": config}}, model
     )
 
-    assert (len(one.param_groups[0]["params"]), one.param_groups[0]["lr"], one._accumulative_counts) == (4, 0.3, 3)
+    assert (len(wrapper.param_groups[0]["params"]), wrapper.param_groups[0]["lr"], wrapper._accumulative_counts) == (
+        4,
+        0.3,
+        3,
+    )
     assert two["d"].param_groups[0]["params"] == list(model["d"].parameters())
     assert isinstance(two["d"], AmpOptimWrapper)
-    own = sgd()
-    assert wrappers_of(own, model)[""].optimizer is own
-    assert wrappers_of(one, model)[""] is one
+    optimizer = sgd()
+    assert wrappers_of(optimizer, model)[""].optimizer is optimizer
+    assert wrappers_of(wrapper, model)[""] is wrapper
     with pytest.raises(ConfigError, match="no submodule 'x' to optimize"):
         wrappers_of({"g": {"optimizer": config}, "x": {"optimizer": config}}, model)
 
@@ -460,7 +466,8 @@ class Accelerator:
     """What a wrapper uses of an Accelerator, recorded."""
 
     def __init__(self, scaler=None):
-        self.calls, self.scaler = [], scaler
+        self.calls = []
+        self.scaler = scaler
 
     @contextmanager
     def no_sync(self, model):
@@ -477,7 +484,8 @@ class Accelerator:
 
 
 def test_a_wrapper_accumulates_and_synchronizes_with_the_last_batch():
-    accelerator, optimizer = Accelerator(), sgd(0.5)
+    accelerator = Accelerator()
+    optimizer = sgd(0.5)
     stepper = AcceleratedWrapper(OptimWrapper(optimizer, accumulative_counts=2), optimizer, accelerator)
     (weight,) = optimizer.param_groups[0]["params"]
     cycles = []

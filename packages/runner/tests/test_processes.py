@@ -48,11 +48,11 @@ def both(folder: Path, *arguments: str) -> tuple[list[int], str]:
         for rank in ("0", "1")
     ]
     try:
-        errors = [one.communicate(timeout=120)[1] for one in started]
+        errors = [process.communicate(timeout=120)[1] for process in started]
     finally:
-        for one in started:
-            one.kill()
-    return [one.wait() for one in started], "\n".join(errors)
+        for process in started:
+            process.kill()
+    return [process.wait() for process in started], "\n".join(errors)
 
 
 def facts(folder: Path) -> tuple[dict, dict]:
@@ -62,7 +62,8 @@ def facts(folder: Path) -> tuple[dict, dict]:
 
 @pytest.mark.package("mmengine")
 def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
-    whole, again = tmp_path / "whole", tmp_path / "again"
+    whole = tmp_path / "whole"
+    again = tmp_path / "again"
     finished, errors = both(whole, "dicts")
     killed, _ = both(again, "dicts", "kill")
     resumed, errors_of_resumed = both(again, "dicts", "resume")
@@ -100,7 +101,8 @@ def test_a_train_step_that_bypasses_the_distributed_wrapper_is_rejected(tmp_path
 
 @pytest.mark.long
 def test_the_samples_of_both_processes_are_summed_also_after_a_kill(tmp_path):
-    whole, again = tmp_path / "whole", tmp_path / "again"
+    whole = tmp_path / "whole"
+    again = tmp_path / "again"
     finished, errors = both(whole, "samples")
     killed, _ = both(again, "samples", "kill")
     resumed, errors_of_resumed = both(again, "samples", "resume")

@@ -30,7 +30,8 @@ from paramsched.mmengine.runner import Runner
 from paramsched.mmengine.schedulers import PARAM_SCHEDULERS
 from support.spread import spread
 
-BATCHES, SIZE = 8, 4
+BATCHES = 8
+SIZE = 4
 
 
 @registry.DATASETS.register_module(name="ToyImages")
@@ -102,7 +103,8 @@ class Recorder(Hook):
     """Records each call with the position of the run and the values of every group."""
 
     def __init__(self, label: str, calls: list[Any]) -> None:
-        self.label, self.calls = label, calls
+        self.label = label
+        self.calls = calls
 
 
 def _recorded(name: str) -> Any:
@@ -159,8 +161,8 @@ def loader(sampler: str = "DefaultSampler", **more: Any) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def converted(kind: str, begin: float, end: float, **more: Any) -> dict[str, Any]:
-    return dict(type=kind, begin=begin, end=end, by_epoch=True, convert_to_iter_based=True, **more)
+def converted(name: str, begin: float, end: float, **more: Any) -> dict[str, Any]:
+    return dict(type=name, begin=begin, end=end, by_epoch=True, convert_to_iter_based=True, **more)
 
 
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -361,7 +363,8 @@ class Idle(Hook):
 
 def trained(runner_class: Any, config: dict[str, Any], folder: Any, *, build: bool) -> tuple[list[Any], Any]:
     """Train; return the recorded calls and the weights."""
-    config, calls = copy.deepcopy(config), []
+    config = copy.deepcopy(config)
+    calls = []
     hooks = [(priority, Recorder(priority, calls)) for priority in ("VERY_HIGH", "NORMAL", "VERY_LOW")]
     config.setdefault("train_dataloader", loader())
     config.setdefault("custom_hooks", [])
@@ -376,7 +379,7 @@ def trained(runner_class: Any, config: dict[str, Any], folder: Any, *, build: bo
         schedulers = registry.PARAM_SCHEDULERS if runner_class is original.Runner else PARAM_SCHEDULERS
         entries |= dict(model=model, optim_wrapper=dict(type="OptimWrapper", optimizer=built))
         entries["param_scheduler"] = [
-            schedulers.build({**one, "optimizer": built}) for one in config["param_scheduler"]
+            schedulers.build({**scheduler, "optimizer": built}) for scheduler in config["param_scheduler"]
         ]
     runner = runner_class(**entries) if build else runner_class.from_cfg(entries)
     for priority, hook in hooks:
@@ -414,7 +417,9 @@ def check(config: dict[str, Any], folder: Any, *, build: bool = False, compares_
 
     if "save_best" in (config.get("default_hooks", {}).get("checkpoint") or {}):
         # MMEngine's hook saves the latest checkpoint once more after the best one (see CheckpointHook).
-        actual, expected = ([one for one in calls if "save_checkpoint" not in one[1]] for calls in (actual, expected))
+        actual, expected = (
+            [call for call in calls if "save_checkpoint" not in call[1]] for calls in (actual, expected)
+        )
     assert [call[:-1] for call in actual] == [call[:-1] for call in expected]
     for call, wanted in zip(actual, expected, strict=True):
         np.testing.assert_allclose(call[-1], wanted[-1], rtol=1e-13, err_msg=str(call[:-1]))

@@ -23,7 +23,8 @@ from support.runner_jobs import loader, network
 from support.runner_kills import Killer, assert_same_run, killed
 from support.spread import spread
 
-BATCHES, EPOCHS = 10, 4
+BATCHES = 10
+EPOCHS = 4
 KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
 
 SCHEDULES = {
@@ -135,7 +136,8 @@ def test_a_kill_during_a_checkpoint_write_keeps_a_complete_checkpoint(uninterrup
     whole = uninterrupted("warmup", counts=1)
 
     def run():
-        rename, write = Path.rename, _checkpoints.write_whole_file
+        rename = Path.rename
+        write = _checkpoints.write_whole_file
         die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
 
         def renaming(self, target):
@@ -150,7 +152,8 @@ def test_a_kill_during_a_checkpoint_write_keeps_a_complete_checkpoint(uninterrup
             if b"iter_28" in data and before == "cleared":
                 die()
 
-        Path.rename, _checkpoints.write_whole_file = renaming, writing
+        Path.rename = renaming
+        _checkpoints.write_whole_file = writing
         (tmp_path / "killed" / "iter_28").mkdir(parents=True)  # left by an earlier run
         job(tmp_path / "killed", SCHEDULES["warmup"])
 
@@ -168,14 +171,14 @@ def test_a_kill_at_any_file_operation_keeps_a_complete_checkpoint(tmp_path, numb
         left = random.Random(number).randrange(80)
 
         def counted(call):
-            def made(*args, **kwargs):
+            def counting(*args, **kwargs):
                 nonlocal left
                 left -= 1
                 if left < 0:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return call(*args, **kwargs)
 
-            return made
+            return counting
 
         for name in ("rename", "replace", "unlink", "mkdir", "rmdir", "truncate", "open"):
             setattr(os, name, counted(getattr(os, name)))
@@ -245,7 +248,7 @@ def test_a_new_length_alone_is_not_a_change(stopped):
 
 
 @pytest.mark.parametrize(
-    "other",
+    "schedulers",
     [
         [dict(type="StepLR", step_size=1), dict(type="LinearLR", end=4)],
         SCHEDULES["overlap"][:1],
@@ -254,12 +257,12 @@ def test_a_new_length_alone_is_not_a_change(stopped):
         "lr: cosine()",
     ],
 )
-def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, other):
+def test_schedulers_that_differ_from_the_checkpoint_are_rejected(stopped, schedulers):
     folder = stopped()
     before = (folder / "values.jsonl").read_text()
 
     with pytest.raises(StateError):
-        job(folder, other, resume=True)
+        job(folder, schedulers, resume=True)
 
     assert (folder / "values.jsonl").read_text() == before
 
@@ -287,7 +290,8 @@ class Reads(Hook):
 
 
 def test_a_run_that_loads_only_weights_is_not_resumed_from_them(stopped, tmp_path):
-    reads, settings = Reads(), dict(param_scheduler=SCHEDULES["overlap"][:2], train_cfg=dict(max_epochs=1))
+    reads = Reads()
+    settings = dict(param_scheduler=SCHEDULES["overlap"][:2], train_cfg=dict(max_epochs=1))
 
     job(tmp_path / "new", load_from=stopped() / "iter_20", hooks=[reads], **settings)
 

@@ -16,7 +16,8 @@ QUIET = {"logger": None, "checkpoint": None, "progress": None}
 class Line(nn.Module):
     def __init__(self):
         super().__init__()
-        self.g, self.d = nn.Linear(1, 1), nn.Linear(1, 1)
+        self.g = nn.Linear(1, 1)
+        self.d = nn.Linear(1, 1)
 
     def forward(self, x):
         return (self.g(x) + self.d(x)).sum()
@@ -31,7 +32,9 @@ def sgd(model, lr=0.1):
 
 
 def test_before_training_the_arguments_are_returned(tmp_path):
-    model, loader, schedulers = Line(), data(), {"type": "StepLR", "step_size": 1}
+    model = Line()
+    loader = data()
+    schedulers = {"type": "StepLR", "step_size": 1}
     optimizer = sgd(model)
     runner = Runner(
         model,
@@ -56,7 +59,8 @@ def test_before_training_the_arguments_are_returned(tmp_path):
 
 class Seen(Hook):
     def __init__(self, priority="NORMAL"):
-        self.priority, self.called = priority, []
+        self.priority = priority
+        self.called = []
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         self.called.append((runner.epoch, runner.iter, runner.values()))
@@ -66,7 +70,9 @@ class Seen(Hook):
 
 
 def test_a_run_sets_the_attributes_that_hooks_read(tmp_path):
-    model, early, late = Line(), Seen(), Seen()
+    model = Line()
+    early = Seen()
+    late = Seen()
     runner = Runner(
         model,
         tmp_path,
@@ -157,7 +163,8 @@ def test_a_second_attempt_after_an_error_does_not_scale_the_lr_again(tmp_path, m
         model, tmp_path, train_dataloader=data(), train_cfg={"max_epochs": 1}, optim_wrapper=wrapper,
         auto_scale_lr={"enable": True, "base_batch_size": 4}, param_scheduler="lr: constant()", default_hooks=QUIET,
     )  # fmt: skip
-    build, scaled = module.build_schedulers, []
+    build = module.build_schedulers
+    scaled = []
 
     def failing(*arguments):
         scaled.append([group["lr"] for group in wrapper.param_groups])

@@ -42,18 +42,19 @@ def config_of(schedulers, optimizer="SGD", **train):
     }
 
 
-def optimizer_of(kind):
-    arguments = {name: value for name, value in OPTIMIZERS[kind].items() if name != "type"}
-    return getattr(torch.optim, kind)([torch.nn.Parameter(torch.ones(1))], **arguments)
+def optimizer_of(optimizer_name):
+    arguments = {name: value for name, value in OPTIMIZERS[optimizer_name].items() if name != "type"}
+    return getattr(torch.optim, optimizer_name)([torch.nn.Parameter(torch.ones(1))], **arguments)
 
 
-def values_of_mmengine(schedulers, kind, fields):
+def values_of_mmengine(schedulers, optimizer_name, fields):
     """Return the value of each field at each iteration, from MMEngine's classes and hook."""
-    optimizer = optimizer_of(kind)
+    optimizer = optimizer_of(optimizer_name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         runner = SimpleNamespace(param_schedulers=built_by_original(schedulers, optimizer))
-        hook, (group,) = ParamSchedulerHook(), optimizer.param_groups
+        hook = ParamSchedulerHook()
+        (group,) = optimizer.param_groups
         columns = {field: [] for field in fields}
         for t in range(EPOCHS * LENGTH):
             for field, column in columns.items():
@@ -66,12 +67,12 @@ def values_of_mmengine(schedulers, kind, fields):
     return columns
 
 
-def assert_as_in_mmengine(schedulers, kind):
+def assert_as_in_mmengine(schedulers, optimizer_name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        curves = simulate(config_of(schedulers, kind), steps_per_epoch=LENGTH)
+        curves = simulate(config_of(schedulers, optimizer_name), steps_per_epoch=LENGTH)
 
-    expected = values_of_mmengine(schedulers, kind, [field for field, _ in curves.keys()])
+    expected = values_of_mmengine(schedulers, optimizer_name, [field for field, _ in curves.keys()])
     for field, column in expected.items():
         largest = max(map(abs, [*column, 0.1 if field == "lr" else 1e-300]))
         assert np.abs(curves[field, 0] - column).max() <= 1e-12 * largest
@@ -80,9 +81,9 @@ def assert_as_in_mmengine(schedulers, kind):
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_generated_lists_have_the_values_of_mmengine(data):
-    kind = data.draw(st.sampled_from(sorted(OPTIMIZERS)))
-    schedulers = data.draw(st.lists(scheduler_configs(kind), min_size=1, max_size=5))
-    assert_as_in_mmengine(schedulers, kind)
+    optimizer_name = data.draw(st.sampled_from(sorted(OPTIMIZERS)))
+    schedulers = data.draw(st.lists(scheduler_configs(optimizer_name), min_size=1, max_size=5))
+    assert_as_in_mmengine(schedulers, optimizer_name)
 
 
 EACH = [
@@ -120,10 +121,10 @@ WINDOWS = [
 def test_each_class_in_each_window_has_the_values_of_mmengine(family, window, curve, arguments):
     if curve == "OneCycle" and (family == "Momentum" or window.get("begin")):
         return  # it schedules lr alone, over the whole run
-    one = {"type": curve + family, **arguments, **window}
+    scheduler = {"type": curve + family, **arguments, **window}
     if curve == "OneCycle":
-        one.pop("end", None)
-    assert_as_in_mmengine([one], "SGD")
+        scheduler.pop("end", None)
+    assert_as_in_mmengine([scheduler], "SGD")
 
 
 def test_one_dict_is_a_list_of_one():
@@ -174,8 +175,8 @@ def test_an_optimizer_without_schedulers_keeps_its_rate():
     ],
 )
 def test_a_field_starts_at_the_value_of_the_optimizer(optimizer, field, value):
-    one = {"type": "StepParamScheduler", "param_name": field, "step_size": 5}
-    scheduler = {"type": "StepMomentum", "step_size": 5} if field == "momentum" else one
+    of_field = {"type": "StepParamScheduler", "param_name": field, "step_size": 5}
+    scheduler = {"type": "StepMomentum", "step_size": 5} if field == "momentum" else of_field
     config = {**config_of(scheduler), "optim_wrapper": {"optimizer": optimizer}}
 
     assert simulate(config, steps_per_epoch=1)[field, 0][0] == value
@@ -241,8 +242,11 @@ class Network(torch.nn.Module):
         nn = torch.nn
         self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, groups=4))
         self.neck = nn.ModuleDict({"norm": nn.LayerNorm(4), "fc": nn.Linear(4, 4)})
-        self.head, self.depthwise, self.norm = nn.Linear(4, 2), nn.Conv2d(4, 4, 3, groups=4), nn.GroupNorm(2, 4)
-        self.scale, self.flat = nn.Parameter(torch.ones(1, 4)), nn.Parameter(torch.ones(4))
+        self.head = nn.Linear(4, 2)
+        self.depthwise = nn.Conv2d(4, 4, 3, groups=4)
+        self.norm = nn.GroupNorm(2, 4)
+        self.scale = nn.Parameter(torch.ones(1, 4))
+        self.flat = nn.Parameter(torch.ones(4))
         self.wide = nn.Module()
         self.wide.bias = nn.Parameter(torch.zeros(1, 4))
 
@@ -302,12 +306,13 @@ def test_each_group_that_mmengine_makes_has_curves_with_its_values(paramwise, sc
     plotted: dict = {}
     for field, group in curves.keys():
         plotted.setdefault(group, {})[field] = curves[field, group].tolist()
-    fields, values = [*plotted[0]], [*plotted.values()]
+    fields = [*plotted[0]]
+    values = [*plotted.values()]
     groups = groups_of_mmengine(config)
-    missing = [one for one in groups if {field: one[field] for field in fields} not in values]
+    missing = [columns for columns in groups if {field: columns[field] for field in fields} not in values]
     assert missing == []
     for field in {"lr", "weight_decay"} - {*fields}:  # which is the same in all groups
-        assert len({tuple(one[field]) for one in groups}) == 1
+        assert len({tuple(columns[field]) for columns in groups}) == 1
     assert all(value not in values[:place] for place, value in enumerate(values))
 
 
@@ -343,24 +348,24 @@ def test_groups_have_the_names_of_their_keys_and_kinds(paramwise, keys):
 
 def test_a_constructor_that_needs_the_model_is_named_and_each_of_several_optimizers_has_its_own_groups():
     paramwise = {"custom_keys": {"a": {"lr_mult": 0.1}}}
-    own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": paramwise}
-    several = {"g": own, "d": {"optimizer": OPTIMIZERS["SGD"]}}
+    wrapper = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": paramwise}
+    several = {"g": wrapper, "d": {"optimizer": OPTIMIZERS["SGD"]}}
 
     with pytest.warns(UserWarning, match="LayerDecay needs the model"):
-        one = simulate(
-            {**config_of(STEP), "optim_wrapper": {**own, "constructor": "mmdet.LayerDecay"}}, steps_per_epoch=1
+        single = simulate(
+            {**config_of(STEP), "optim_wrapper": {**wrapper, "constructor": "mmdet.LayerDecay"}}, steps_per_epoch=1
         )
     with pytest.warns(UserWarning, match=r"optim_wrapper\.g\.paramwise_cfg.*exist: g/a$"):
         many = simulate({**config_of(STEP), "optim_wrapper": several}, steps_per_epoch=1)
 
-    assert [*one.keys()] == [("lr", 0)]
+    assert [*single.keys()] == [("lr", 0)]
     assert [*many.keys()] == [("lr", "g"), ("lr", "g/a"), ("lr", "d")]
     assert many["lr", "g/a"].tolist() == pytest.approx((many["lr", "g"] * 0.1).tolist(), rel=1e-15)
 
 
 def test_a_group_and_an_optimizer_of_the_same_name_have_curves_of_their_own():
-    own = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"custom_keys": {"b": {"lr_mult": 0.5}}}}
-    wrapper = {"a": own, "a/b": {"optimizer": {"type": "SGD", "lr": 8.0}}}
+    with_paramwise = {"optimizer": OPTIMIZERS["SGD"], "paramwise_cfg": {"custom_keys": {"b": {"lr_mult": 0.5}}}}
+    wrapper = {"a": with_paramwise, "a/b": {"optimizer": {"type": "SGD", "lr": 8.0}}}
 
     with pytest.warns(UserWarning, match=r"exist: a/b \(2\)$"):
         curves = simulate({**config_of(STEP), "optim_wrapper": wrapper}, steps_per_epoch=1)
@@ -374,7 +379,9 @@ class ReceivesAll:
 
     def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
         outer = [] if paramwise_cfg is None else ["optim_wrapper.paramwise_cfg"]
-        inner = [f"optim_wrapper.{name}.paramwise_cfg" for name, one in optim_wrapper_cfg.items() if len(one) > 1]
+        inner = [
+            f"optim_wrapper.{name}.paramwise_cfg" for name, wrapper in optim_wrapper_cfg.items() if len(wrapper) > 1
+        ]
         self.paths = outer + inner
 
     def __call__(self, model):
@@ -444,7 +451,8 @@ def test_a_factor_of_a_missing_value_is_refused_if_mmengine_refuses_it(missing, 
     optimizer = {name: value for name, value in OPTIMIZERS["SGD"].items() if name not in missing}
     wrapper = {"optimizer": optimizer, "paramwise_cfg": paramwise}
 
-    refused, expected = [], []
+    refused = []
+    expected = []
     try:
         build_optim_wrapper(Network(), copy.deepcopy(wrapper))
     except (TypeError, ValueError):
@@ -547,7 +555,8 @@ class LinearByProgress(LinearLR):
 @pytest.mark.parametrize("stale", [False, True])
 @pytest.mark.parametrize("by_epoch", [True, False])
 def test_a_class_that_reads_the_progress_of_the_run_has_the_values_of_a_run(by_epoch, stale):
-    hub, optimizer = MessageHub.get_current_instance(), optimizer_of("SGD")
+    hub = MessageHub.get_current_instance()
+    optimizer = optimizer_of("SGD")
     if stale:  # from an earlier run of the process
         hub.update_info("iter", 999)
         hub.update_info("epoch", 9)
@@ -557,7 +566,8 @@ def test_a_class_that_reads_the_progress_of_the_run_has_the_values_of_a_run(by_e
     curves = simulate(config_of({"type": LinearByProgress, **arguments}), steps_per_epoch=LENGTH)
 
     assert {name: hub.runtime_info.get(name) for name in ("iter", "epoch")} == before
-    expected, scheduler = [], LinearByProgress(optimizer, **arguments)
+    expected = []
+    scheduler = LinearByProgress(optimizer, **arguments)
     for t in range(EPOCHS * LENGTH):
         hub.update_info("iter", t)
         hub.update_info("epoch", t // LENGTH)
@@ -584,9 +594,9 @@ def test_a_registered_class_of_the_user_is_run():
     assert simulate(config, steps_per_epoch=1)["lr", 0] == pytest.approx([0.1, 0.05, 0.1 / 3])
 
 
-@pytest.mark.parametrize("kind", ["mmdet.StepLR", "mmengine.optim.scheduler.lr_scheduler.StepLR"])
-def test_a_class_is_found_without_its_package(kind):
-    config = config_of({**STEP, "type": kind}, max_epochs=2)
+@pytest.mark.parametrize("name", ["mmdet.StepLR", "mmengine.optim.scheduler.lr_scheduler.StepLR"])
+def test_a_class_is_found_without_its_package(name):
+    config = config_of({**STEP, "type": name}, max_epochs=2)
 
     assert simulate(config, steps_per_epoch=1)["lr", 0].tolist() == [0.1, 0.05]
 
@@ -681,7 +691,8 @@ def test_a_run_fact_must_be_a_count(facts):
 
 
 def test_a_file_is_read_and_code_is_run_only_when_asked(tmp_path):
-    data, code = tmp_path / "config.json", tmp_path / "config.py"
+    data = tmp_path / "config.json"
+    code = tmp_path / "config.py"
     data.write_text(json.dumps(config_of(STEP, max_epochs=2)))
     code.write_text("".join(f"{name} = {value!r}\n" for name, value in config_of(STEP, max_epochs=2).items()))
 

@@ -71,9 +71,9 @@ def plain(model, *, batches=10, epochs=2, counts=1, clip=None, lr=0.1) -> nn.Mod
     return model
 
 
-def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
-    for name, expected in other.state_dict().items():
-        assert torch.equal(one.state_dict()[name], expected), name
+def assert_same_weights(model: nn.Module, expected_model: nn.Module) -> None:
+    for name, expected in expected_model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], expected), name
 
 
 class TwoParts(nn.Module):
@@ -82,7 +82,8 @@ class TwoParts(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+        self.body = nn.Linear(64, 16)
+        self.head = nn.Linear(16, 10)
 
     def forward(self, inputs):
         return self.head(self.body(inputs).relu())
@@ -93,9 +94,9 @@ class TwoParts(nn.Module):
             loss = cross_entropy(self(inputs), target)
         optim_wrapper["body"].backward(loss, retain_graph=True)
         optim_wrapper["head"].backward(loss * 0)
-        for one in optim_wrapper.values():
-            one.step()
-            one.zero_grad()
+        for wrapper in optim_wrapper.values():
+            wrapper.step()
+            wrapper.zero_grad()
         return {"loss": loss.detach()}
 
 
@@ -163,7 +164,8 @@ def test_an_update_skipped_by_the_loss_scaler_does_not_advance_the_plan(tmp_path
 
 
 def test_two_optimizers_follow_separate_schedules_and_equal_a_plain_loop(tmp_path):
-    model, same = TwoParts(), TwoParts()
+    model = TwoParts()
+    same = TwoParts()
     runner = run(
         model,
         work_dir=tmp_path,
@@ -174,9 +176,11 @@ def test_two_optimizers_follow_separate_schedules_and_equal_a_plain_loop(tmp_pat
         ),
         param_scheduler=dict(body=dict(type="StepLR", step_size=1), head=dict(type="PolyLR", by_epoch=False, end=21)),
     )
-    body, head = torch.optim.SGD(same.body.parameters(), lr=0.1), torch.optim.Adam(same.head.parameters(), 0.01)
+    body = torch.optim.SGD(same.body.parameters(), lr=0.1)
+    head = torch.optim.Adam(same.head.parameters(), 0.01)
     for t, (inputs, target) in enumerate([*loader(10), *loader(10)]):
-        body.param_groups[0]["lr"], head.param_groups[0]["lr"] = 0.1 * 0.1 ** (t // 10), 0.01 * (1 - t / 20)
+        body.param_groups[0]["lr"] = 0.1 * 0.1 ** (t // 10)
+        head.param_groups[0]["lr"] = 0.01 * (1 - t / 20)
         cross_entropy(same(inputs), target).backward()
         body.step(), head.step()
         body.zero_grad(), head.zero_grad()
@@ -214,8 +218,8 @@ def test_one_plan_drives_two_optimizers_by_the_names_of_their_wrappers(tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
     for name in ("body", "head"):
         used = [line["groups"][0] for line in lines if line["optimizer"] == name]
-        assert [one["lr"] for one in used] == shown["lr", name].tolist()
-        assert ["momentum" in one for one in used] == [name == "body"] * 20
+        assert [group["lr"] for group in used] == shown["lr", name].tolist()
+        assert ["momentum" in group for group in used] == [name == "body"] * 20
     assert runner.schedulers["body"] == runner.schedulers["head"]
     assert runner.schedulers["body"][0].t == 20
 
@@ -296,7 +300,7 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "plan",
     [
         {"lr": "warmup(2) >> cosine(to=0.1)"},
         {"lr": "linear(over='80 samples')", "clock": "samples"},
@@ -304,8 +308,8 @@ def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
         {"weight_decay": "0.01 * absolute(linear())"},
     ],
 )
-def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(given):
-    assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(json.dumps(given))
+def test_a_mapping_is_the_plan_that_it_is_for_a_scheduler(plan):
+    assert run(param_scheduler=plan).schedulers[""][0].plan == ps.loads(json.dumps(plan))
 
 
 def test_a_plateau_without_validation_causes_a_warning():
@@ -412,14 +416,14 @@ param_scheduler: {type: ExponentialLR, gamma: 0.5}
 }
 
 
-@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("path_type", [str, Path])
 @pytest.mark.parametrize("name", CONFIG_FILES)
-def test_a_config_file_with_a_base_trains(name, kind, tmp_path):
+def test_a_config_file_with_a_base_trains(name, path_type, tmp_path):
     (tmp_path / "base.py").write_text(BASE_OF_DIGITS)
     (tmp_path / name).write_text(CONFIG_FILES[name])
     arguments = dict(work_dir=str(tmp_path / "work"), train_dataloader=loader(3), loss=cross_entropy)
 
-    runner = Runner.from_cfg(kind(tmp_path / name), **arguments)
+    runner = Runner.from_cfg(path_type(tmp_path / name), **arguments)
     runner.train()
 
     assert runner.cfg["train_cfg"] == {"by_epoch": True, "max_epochs": 2}
@@ -429,12 +433,12 @@ def test_a_config_file_with_a_base_trains(name, kind, tmp_path):
 
 def test_a_runner_does_not_modify_its_arguments():
     model = network()
-    given = dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=dict(type="norm", max_norm=1.0))
-    before = copy.deepcopy(given)
+    wrapper = dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=dict(type="norm", max_norm=1.0))
+    before = copy.deepcopy(wrapper)
 
-    run(model, optim_wrapper=given, epochs=1)
+    run(model, optim_wrapper=wrapper, epochs=1)
 
-    assert given == before
+    assert wrapper == before
 
 
 @pytest.mark.parametrize("is_replaced", [True, False])
@@ -458,7 +462,8 @@ def test_clipping_equals_a_plain_loop():
 
 
 def test_one_loss_for_two_optimizers_needs_no_train_step():
-    model, same = TwoParts(), TwoParts()
+    model = TwoParts()
+    same = TwoParts()
     train_step = TwoParts.train_step
     del TwoParts.train_step
     try:

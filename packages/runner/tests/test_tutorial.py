@@ -46,10 +46,10 @@ def used_by(param_scheduler, optimizer, *, batches: int, epochs: int, model=None
     return np.array(recorder.rows)
 
 
-def owned(kind: str = "SGD", groups: int = 1) -> torch.optim.Optimizer:
+def owned(name: str = "SGD", groups: int = 1) -> torch.optim.Optimizer:
     """An optimizer with the values of `mmengine_original.optimizer_of`, over a network."""
     model = network()
-    like = mmengine_original.optimizer_of(kind, groups)
+    like = mmengine_original.optimizer_of(name, groups)
     parameters = list(model.parameters())
     described = [
         {**{key: value for key, value in group.items() if key != "params"}, "params": parameters[index::groups]}
@@ -60,8 +60,8 @@ def owned(kind: str = "SGD", groups: int = 1) -> torch.optim.Optimizer:
     return optimizer
 
 
-def expected(configs, *, batches: int, epochs: int, kind: str = "SGD", groups: int = 1) -> np.ndarray:
-    optimizer = mmengine_original.optimizer_of(kind, groups)
+def expected(configs, *, batches: int, epochs: int, optimizer_name: str = "SGD", groups: int = 1) -> np.ndarray:
+    optimizer = mmengine_original.optimizer_of(optimizer_name, groups)
     built = mmengine_original.built_by_original(configs, optimizer, epochs, batches)
     return mmengine_original.run(built, optimizer, epochs, batches)
 
@@ -186,7 +186,9 @@ def test_momentum_of_adam_with_three_groups_equals_mmengine():
 
     used = used_by(configs, owned("Adam", 3), batches=10, epochs=6)
 
-    mmengine_original.assert_same(used, expected(configs, batches=10, epochs=6, kind="Adam", groups=3), "Adam", 3)
+    mmengine_original.assert_same(
+        used, expected(configs, batches=10, epochs=6, optimizer_name="Adam", groups=3), "Adam", 3
+    )
 
 
 def test_overlaps_chain_in_list_order_and_gaps_keep_the_value():

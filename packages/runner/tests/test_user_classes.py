@@ -73,12 +73,16 @@ def stepped(configs):
         warnings.simplefilter("ignore")
         built = []
         for config in configs:
-            given = dict(config)
-            made = given.pop("type")
-            if given.pop("convert_to_iter_based", False):
-                built.append(made.build_iter_from_epoch(optimizer=optimizer, epoch_length=original.LENGTH, **given))
+            arguments = dict(config)
+            scheduler_class = arguments.pop("type")
+            if arguments.pop("convert_to_iter_based", False):
+                built.append(
+                    scheduler_class.build_iter_from_epoch(
+                        optimizer=optimizer, epoch_length=original.LENGTH, **arguments
+                    )
+                )
             else:
-                built.append(made(optimizer=optimizer, **given))
+                built.append(scheduler_class(optimizer=optimizer, **arguments))
         return original.run(built, optimizer)[:, 0]
 
 
@@ -256,9 +260,9 @@ def wrapped(how, model):
 )
 def test_our_runner_trains_and_resumes_with_a_users_class(cls, registered, tmp_path, how, by_name):
     registered(cls)
-    kind = "QuadraticWarmupLR" if by_name else cls
+    scheduler_type = "QuadraticWarmupLR" if by_name else cls
     schedulers = [
-        {"type": kind, "by_epoch": True, "begin": 0, "end": 1, "convert_to_iter_based": True},
+        {"type": scheduler_type, "by_epoch": True, "begin": 0, "end": 1, "convert_to_iter_based": True},
         {"type": "MultiStepLR", "milestones": [2]},
     ]
 

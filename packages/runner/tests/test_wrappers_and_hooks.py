@@ -88,27 +88,29 @@ WRAPPERS = {
 
 @table("form", WRAPPERS)
 def test_every_form_of_a_wrapper_trains_the_same(form):
-    model, plain = network(), network()
+    model = network()
+    plain = network()
     optimizer = sgd(plain)
     batches = list(loader(5))
     for start in range(0, 5, 2):
-        part = batches[start : start + 2]
-        for inputs, target in part:
-            (cross_entropy(plain(inputs), target) / len(part)).backward()
+        window = batches[start : start + 2]
+        for inputs, target in window:
+            (cross_entropy(plain(inputs), target) / len(window)).backward()
         nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
         optimizer.step()
         optimizer.zero_grad()
 
     run(model, optim_wrapper=WRAPPERS[form](model))
 
-    for parameter, other in zip(model.parameters(), plain.parameters(), strict=True):
+    for parameter, expected in zip(model.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(
-            parameter, other, rtol=1e-6, atol=1e-8
+            parameter, expected, rtol=1e-6, atol=1e-8
         )  # the last update may be divided before or after
 
 
 def test_clipping_by_value_of_mmengines_wrapper_is_kept():
-    model, plain = network(), network()
+    model = network()
+    plain = network()
 
     wrapper = original.OptimWrapper(sgd(model), clip_grad=dict(type="value", clip_value=1e-3))
     run(model, train_dataloader=loader(1), optim_wrapper=wrapper)
@@ -118,7 +120,8 @@ def test_clipping_by_value_of_mmengines_wrapper_is_kept():
     nn.utils.clip_grad_value_(plain.parameters(), 1e-3)
     sgd(plain).step()
     assert all(
-        torch.equal(parameter, other) for parameter, other in zip(model.parameters(), plain.parameters(), strict=True)
+        torch.equal(parameter, expected)
+        for parameter, expected in zip(model.parameters(), plain.parameters(), strict=True)
     )
 
 
@@ -127,8 +130,9 @@ def test_only_mmengines_own_classes_are_replaced():
         pass
 
     kinds = {original.OptimWrapper: drop_ins.OptimWrapper, original.AmpOptimWrapper: AmpOptimWrapper, Own: None}
-    for given, expected in kinds.items():
-        config, problems = dict(type=given, optimizer=sgd(network())), ProblemCollector()
+    for wrapper_class, expected in kinds.items():
+        config = dict(type=wrapper_class, optimizer=sgd(network()))
+        problems = ProblemCollector()
         built = build_wrappers(config, network(), "$", problems)[""]
         assert type(built) is (type(None) if expected is None else expected)
         assert [problem.path for problem in problems.problems()] == ([] if expected else ["$.type"])
@@ -145,7 +149,7 @@ def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
 
 
 @table(
-    ("given", "dtype", "precision", "scaling"),
+    ("arguments", "dtype", "precision", "scaling"),
     [
         (dict(dtype="float16"), "float16", "fp16", {}),
         (dict(dtype=torch.float64), "float64", "no", {}),
@@ -155,25 +159,25 @@ def test_a_wrapper_of_mmengine_that_steps_itself_is_refused():
         (dict(), None, "fp16" if torch.accelerator.is_available() else "bf16", {}),
     ],
 )
-def test_the_precision_and_the_scale_of_a_wrapper(given, dtype, precision, scaling):
-    wrapper = AmpOptimWrapper(sgd(network()), **given)
+def test_the_precision_and_the_scale_of_a_wrapper(arguments, dtype, precision, scaling):
+    wrapper = AmpOptimWrapper(sgd(network()), **arguments)
 
     assert (wrapper.dtype, wrapper.precision, wrapper.scaling) == (dtype, precision, scaling)
 
 
 @table(
-    ("given", "said"),
+    ("arguments", "said"),
     [
         (dict(dtype="int8"), "expected one of float16, bfloat16, float32, float64"),
         *(
-            (dict(loss_scale=one), "expected a number|must be greater than 0")
-            for one in ("static", 0, -1.0, True, None)
+            (dict(loss_scale=scale), "expected a number|must be greater than 0")
+            for scale in ("static", 0, -1.0, True, None)
         ),
     ],
 )
-def test_a_wrong_precision_or_scale_is_refused(given, said):
+def test_a_wrong_precision_or_scale_is_refused(arguments, said):
     with pytest.raises(InvalidArgument, match=said):
-        AmpOptimWrapper(sgd(network()), **given)
+        AmpOptimWrapper(sgd(network()), **arguments)
 
 
 def test_the_wrapper_of_a_run_shows_the_users_wrapper():
@@ -195,7 +199,8 @@ class Body(nn.Module):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+        self.body = nn.Linear(64, 16)
+        self.head = nn.Linear(16, 10)
 
     def forward(self, inputs):
         return self.head(self.body(inputs).relu())
@@ -227,14 +232,16 @@ def test_optimizers_that_accumulate_differently_need_a_train_step():
 
 @pytest.mark.parametrize("counts", [1, 3])
 def test_one_loss_for_several_optimizers_accumulates_as_for_one(counts):
-    model, same = Body(), Body()
+    model = Body()
+    same = Body()
     two = {name: dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts) for name in TWO}
 
     run(model, optim_wrapper=two)
     run(same, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=counts))
 
     assert all(
-        torch.equal(parameter, other) for parameter, other in zip(model.parameters(), same.parameters(), strict=True)
+        torch.equal(parameter, expected)
+        for parameter, expected in zip(model.parameters(), same.parameters(), strict=True)
     )
 
 
@@ -285,7 +292,8 @@ def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
         lambda hook: hook.is_last_train_epoch(runner),
         lambda hook: hook.is_last_train_iter(runner),
     ]
-    runner.epoch, runner._train_loop = done, SimpleNamespace(stop_training=False)
+    runner.epoch = done
+    runner._train_loop = SimpleNamespace(stop_training=False)
 
     assert [bool(condition(Hook())) for condition in conditions] == [
         bool(condition(PeersHook())) for condition in conditions
@@ -294,7 +302,8 @@ def test_the_conditions_of_a_hook_are_those_of_mmengine(n, start, done):
 
 class Noting(Hook):
     def __init__(self, name="", **settings):
-        self.name, self.seen = name, settings["seen"]
+        self.name = name
+        self.seen = settings["seen"]
 
     def before_train(self, runner):
         self.seen.append(self.name)
@@ -327,7 +336,8 @@ def test_hooks_are_called_in_the_order_of_their_priority_however_they_are_added(
 
 
 SCORES = [0.5, 0.7, 0.6, 0.9, 0.2]
-HIGHER, LOWER = [0, 1, 3], [0, 4]  # the epochs with a new best score
+HIGHER = [0, 1, 3]
+LOWER = [0, 4]  # the epochs with a new best score
 
 
 @table(
@@ -348,7 +358,8 @@ def test_the_name_of_a_metric_shows_which_scores_are_better(name, rule):
 )
 @pytest.mark.parametrize("is_automatic", [False, True])
 def test_the_best_checkpoint_is_that_of_the_best_score(name, rule, expected, is_automatic, tmp_path):
-    scores, saved = iter(SCORES), []
+    scores = iter(SCORES)
+    saved = []
 
     class Scripted:
         def process(self, data_batch, data_samples):
@@ -387,7 +398,7 @@ def test_a_validation_without_a_training_saves_no_checkpoint_and_warns_of_none(b
 
 
 @table(
-    ("given", "said"),
+    ("arguments", "said"),
     [
         (dict(save_best="mine"), "the name does not show which value is better"),
         (dict(save_best=3), "expected the name of a metric"),
@@ -397,9 +408,9 @@ def test_a_validation_without_a_training_saves_no_checkpoint_and_warns_of_none(b
         (dict(save_begin=-1), "save_begin"),
     ],
 )
-def test_a_wrong_argument_of_the_checkpoint_hook_is_refused(given, said):
+def test_a_wrong_argument_of_the_checkpoint_hook_is_refused(arguments, said):
     with pytest.raises(InvalidArgument, match=said):
-        CheckpointHook(**given)
+        CheckpointHook(**arguments)
 
 
 def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(caplog):
@@ -418,7 +429,7 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
 
 
 @table(
-    ("settings", "found"),
+    ("settings", "by_epoch"),
     [
         (dict(max_epochs=3), True),
         (dict(max_iters=3), False),
@@ -428,10 +439,10 @@ def test_a_missing_score_is_logged_and_only_the_newest_checkpoints_are_kept(capl
         (dict(type="IterBasedTrainLoop", max_iters=3), False),
     ],
 )
-def test_the_unit_of_a_run_follows_from_its_settings(settings, found):
+def test_the_unit_of_a_run_follows_from_its_settings(settings, by_epoch):
     runner = run(train_cfg=settings)
 
-    assert (runner.epoch, runner.iter) == ((3, 15) if found else (0, 3))
+    assert (runner.epoch, runner.iter) == ((3, 15) if by_epoch else (0, 3))
 
 
 def test_a_seed_repeats_a_run_and_another_does_not():

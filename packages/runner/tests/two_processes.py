@@ -43,14 +43,15 @@ class NeverCalled(WithTrainStep):
 
 
 def main() -> None:
-    folder, kind = Path(sys.argv[1]), sys.argv[2]
+    folder = Path(sys.argv[1])
+    case = sys.argv[2]
     schedules = {
         "dicts": [dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8), dict(type="StepLR", step_size=1)],
         "plan": ps.Plan(lr=ps.warmup("3 steps") >> ps.cosine(to=0.1)),
         "samples": ps.Plan(lr=ps.warmup("20 samples") >> ps.cosine(to=0.1), clock="samples"),
     }
-    own = {"dicts": WithTrainStep, "never": NeverCalled}
-    model = own[kind]() if kind in own else network()
+    model_classes = {"dicts": WithTrainStep, "never": NeverCalled}
+    model = model_classes[case]() if case in model_classes else network()
     runner = Runner(
         model=model,
         work_dir=folder,
@@ -59,10 +60,10 @@ def main() -> None:
         val_dataloader=DataLoader(digits(7), batch_size=2),
         val_evaluator=Seen(),
         optim_wrapper=dict(
-            optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts={"plan": 2, "samples": 3}.get(kind, 1)
+            optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts={"plan": 2, "samples": 3}.get(case, 1)
         ),
-        param_scheduler=schedules.get(kind),
-        loss=None if kind in own else nn.functional.cross_entropy,
+        param_scheduler=schedules.get(case),
+        loss=None if case in model_classes else nn.functional.cross_entropy,
         randomness=dict(seed=1),
         default_hooks=dict(checkpoint=CheckpointHook(interval=3, by_epoch=False), progress=None),
         custom_hooks=[Killer()] if "kill" in sys.argv else [],

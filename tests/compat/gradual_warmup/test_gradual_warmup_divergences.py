@@ -113,12 +113,12 @@ def plateau(optimizer: Any) -> Any:
 def test_the_ramp_has_the_values_of_the_package_to_the_last_bit(
     multiplier: float, length: int, base: float, epochs: list[int | None]
 ) -> None:
-    ours, original = (build(gw, multiplier, length, None, base) for gw in (drop_in, published))
+    drop_in_scheduler, original = (build(gw, multiplier, length, None, base) for gw in (drop_in, published))
     for epoch in epochs:
-        for scheduler in (ours, original):
+        for scheduler in (drop_in_scheduler, original):
             scheduler.optimizer.step()
             scheduler.step(epoch)
-        assert ours.get_last_lr() == original.get_last_lr(), (epoch, epochs)
+        assert drop_in_scheduler.get_last_lr() == original.get_last_lr(), (epoch, epochs)
 
 
 @row(1)
@@ -196,7 +196,8 @@ def test_a_plateau_is_resumed_with_its_state(library: Any, resumed_after: int) -
     metrics = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
     after = lambda o: library.ReduceLROnPlateau(o, factor=0.5, patience=1)  # noqa: E731  # one line
     whole = guided(build(drop_in, 2, 2, after), metrics)
-    begun, resumed = build(drop_in, 2, 2, after), build(drop_in, 2, 2, after, base=0.3)
+    begun = build(drop_in, 2, 2, after)
+    resumed = build(drop_in, 2, 2, after, base=0.3)
 
     guided(begun, metrics[:resumed_after])
     resumed.load_state_dict(begun.state_dict())
@@ -227,19 +228,19 @@ def test_a_ramp_of_length_0_is_the_after_scheduler_from_the_peak(gw: Any, multip
 
 
 @row(3)
-@pytest.mark.parametrize("kind", ["SequentialLR", "ChainedScheduler"])
-def test_a_composition_can_be_wrapped(gw: Any, kind: str) -> None:
+@pytest.mark.parametrize("name", ["SequentialLR", "ChainedScheduler"])
+def test_a_composition_can_be_wrapped(gw: Any, name: str) -> None:
     def after(optimizer: Any) -> Any:
         members = [halving(optimizer), lr_scheduler.StepLR(optimizer, 1, 0.25)]
         return (
             lr_scheduler.SequentialLR(optimizer, members, [2])
-            if kind == "SequentialLR"
+            if name == "SequentialLR"
             else lr_scheduler.ChainedScheduler(members)
         )
 
     values = curve(build(gw, 4, 2, after), 6)
 
-    assert values == ([1, 2.5, 4, 2, 4, 1] if kind == "SequentialLR" else [1, 2.5, 4, 0.5, 4 / 64, 4 / 512])
+    assert values == ([1, 2.5, 4, 2, 4, 1] if name == "SequentialLR" else [1, 2.5, 4, 0.5, 4 / 64, 4 / 512])
 
 
 def one_cycle(optimizer: Any) -> Any:
@@ -371,11 +372,13 @@ class Logged(GradualWarmupScheduler):
 
 @pytest.mark.parametrize("library", [lr_scheduler, compat], ids=["torch", "paramsched"])
 @pytest.mark.parametrize(
-    ("kind", "ramp"),
+    ("scheduler_class", "ramp"),
     [(Squared, [1, 1.1875, 1.75, 2.6875, 4]), (Logged, [1, 1.75, 2.5, 3.25, 4])],
 )
-def test_the_get_lr_of_a_subclass_gives_the_ramp(library: Any, kind: Any, ramp: list[float]) -> None:
-    scheduler = build(SimpleNamespace(GradualWarmupScheduler=kind), 4, 4, lambda o: library.StepLR(o, 1, 0.5))
+def test_the_get_lr_of_a_subclass_gives_the_ramp(library: Any, scheduler_class: Any, ramp: list[float]) -> None:
+    scheduler = build(
+        SimpleNamespace(GradualWarmupScheduler=scheduler_class), 4, 4, lambda o: library.StepLR(o, 1, 0.5)
+    )
 
     assert curve(scheduler, 8) == [*ramp, 2, 1, 0.5]
     assert scheduler.finished
@@ -431,19 +434,20 @@ def test_a_negative_epoch_raises_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "found"),
+    ("spoil", "message"),
     [
         (lambda state: state.pop("_position"), r"_position is missing.*write scheduler.step\(100\)"),  # of the package
         (lambda state: state.update(after_scheduler=None), "this scheduler has an after-scheduler"),
     ],
 )
-def test_an_invalid_state_changes_nothing(spoil: Any, found: str) -> None:
+def test_an_invalid_state_changes_nothing(spoil: Any, message: str) -> None:
     scheduler = build(drop_in, 1, 4, halving)
     curve(scheduler, 6)
-    before, state = scheduler.state_dict(), scheduler.state_dict()
+    before = scheduler.state_dict()
+    state = scheduler.state_dict()
     spoil(state)
 
-    with pytest.raises(StateError, match=found):
+    with pytest.raises(StateError, match=message):
         scheduler.load_state_dict(state)
 
     assert scheduler.state_dict() == before

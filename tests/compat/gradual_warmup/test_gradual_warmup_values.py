@@ -149,7 +149,8 @@ def source_ramp(base: float, m: float, t: int, length: int, published: bool) -> 
 
 def expected(build: Build, bases: list[float], arguments: dict[str, Any], steps: int) -> list[list[float]]:
     """The formula: a ramp, then the after-scheduler alone from the peak."""
-    m, published = arguments["multiplier"], "total_epoch" in arguments
+    m = arguments["multiplier"]
+    published = "total_epoch" in arguments
     length = arguments["total_epoch"] if published else arguments["warmup_epoch"]
     top = m if published else 1
     ramp = [[source_ramp(b, m, t, length, published) for b in bases] for t in range(length + 1)] if length else []
@@ -288,7 +289,8 @@ def test_a_tensor_is_filled_in_place(library: Any) -> None:
 
 
 def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
-    optimizer, bases = optimizer_of(1.0), [0.5]
+    optimizer = optimizer_of(1.0)
+    bases = [0.5]
     scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 3, base_lr=bases))
 
     optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.25})
@@ -337,12 +339,12 @@ def test_a_scheduler_keeps_no_metric_which_a_copy_could_not_contain(library: Any
 
 def test_a_state_without_an_after_scheduler_is_restored() -> None:
     scheduler = stepped(GradualWarmupScheduler(optimizer_of(0.1), 2, 5), 3)
-    other = GradualWarmupScheduler(optimizer_of(0.1), 3, 7)
+    restored = GradualWarmupScheduler(optimizer_of(0.1), 3, 7)
 
-    other.load_state_dict(scheduler.state_dict())
+    restored.load_state_dict(scheduler.state_dict())
 
-    assert (other.last_epoch, lrs(other)) == (3, lrs(scheduler))
-    assert curve(other, 4) == curve(scheduler, 4)
+    assert (restored.last_epoch, lrs(restored)) == (3, lrs(scheduler))
+    assert curve(restored, 4) == curve(scheduler, 4)
 
 
 def test_get_lr_after_the_ramp_warns_and_returns_the_values_of_the_groups() -> None:
@@ -379,7 +381,8 @@ class Program:
         self.rates = [draw.choice([0.1, 0.5, draw.lr()]) for _ in range(self.groups)]
         match draw.choice(["none", "torch", "generated", "generated", "generated"]):
             case "none":
-                self.description, self.after = "", lambda optimizer: None
+                self.description = ""
+                self.after = lambda optimizer: None
             case "torch":
                 name = draw.choice([*OF_TORCH])
                 self.description = name, OF_TORCH[name](draw)
@@ -412,12 +415,13 @@ def test_a_late_group_changes_no_other_group_and_a_resumed_run_goes_on_with_it()
     for seed in range(20 * settings().max_examples):
         program = Program(f"resumed{seed}")
         draw = program.draw
-        at, rate = draw.randint(0, 12), draw.choice([program.rates[-1], draw.lr()])
-        alone, whole, resumed = (program.stepped(at) for _ in range(3))
+        late_step = draw.randint(0, 12)
+        rate = draw.choice([program.rates[-1], draw.lr()])
+        alone, whole, resumed = (program.stepped(late_step) for _ in range(3))
         for scheduler in (whole, resumed):
             scheduler.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate})
         for index, (call, epoch) in enumerate(program.calls):
-            place = seed, program.ramp, program.description, at, program.calls[: index + 1]
+            place = seed, program.ramp, program.description, late_step, program.calls[: index + 1]
             if call in ("step", "step to"):
                 after_call(call, alone, epoch, program.built)
                 after_call(call, whole, epoch, program.built)
@@ -429,13 +433,13 @@ def test_a_late_group_changes_no_other_group_and_a_resumed_run_goes_on_with_it()
 def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
     for seed in range(40 * settings().max_examples):
         program = Program(f"like{seed}")
-        at = program.draw.randint(0, 2 * program.length + 3)
-        scheduler = program.stepped(at)
+        late_step = program.draw.randint(0, 2 * program.length + 3)
+        scheduler = program.stepped(late_step)
         if any(name in repr(program.description) for name in ("OneCycleLR", "CyclicLR")):
             continue  # a cycle has bounds of its own, which the ramp does not have
         last = scheduler.optimizer.param_groups[-1]
         entries = {key: copy.deepcopy(last[key]) for key in FIELDS if key in last}
-        if at < program.length:
+        if late_step < program.length:
             entries["lr"] = program.rates[-1]  # in the ramp this is the base
         elif float(last["lr"]) == 0:
             continue  # its factor is unknown
@@ -444,4 +448,10 @@ def test_a_late_group_like_the_last_one_has_its_values_after_any_call() -> None:
         for index, (call, epoch) in enumerate(program.calls):
             scheduler = after_call(call, scheduler, epoch, partial(program.built, program.rates[-1]))
             *_, expected, actual = rows(scheduler)
-            assert same(actual, expected), (seed, program.ramp, program.description, at, program.calls[: index + 1])
+            assert same(actual, expected), (
+                seed,
+                program.ramp,
+                program.description,
+                late_step,
+                program.calls[: index + 1],
+            )

@@ -104,12 +104,12 @@ def test_a_state_restores_bases_counts_and_values():
 
 def test_a_state_of_other_groups_keeps_the_bases_and_values():
     state = Counting(sgd({"lr": 0.4}, {"lr": 0.2})).state_dict()
-    one = Counting(sgd({"lr": 3.0}))
+    scheduler = Counting(sgd({"lr": 3.0}))
 
-    one.load_state_dict(state | {"_num_updates": 4})
-    one.step()
+    scheduler.load_state_dict(state | {"_num_updates": 4})
+    scheduler.step()
 
-    assert values(one.optimizer) == [8.0]
+    assert values(scheduler.optimizer) == [8.0]
 
 
 def test_a_state_from_before_a_late_group_restores_the_values_of_all_groups():
@@ -134,7 +134,7 @@ def test_a_continuation_starts_anew_with_the_checkpoints_of_its_own_length():
 
     assert (continued.get_current_step(), continued.previous_checkpoint_step) == (-1, None)
     assert continued.get_checkpoint_steps() == estimate_checkpoint_steps(200, 2)
-    assert [one["period_end"] for one in continued.get_decay_info()] == continued.get_checkpoint_steps()
+    assert [decay["period_end"] for decay in continued.get_decay_info()] == continued.get_checkpoint_steps()
 
 
 @table(
@@ -204,9 +204,9 @@ def test_a_decay_of_a_third_of_its_period_is_accepted():
     [int, float, lambda value: value < 1, lambda value: value <= 1, lambda value: value > 1, lambda value: [0][value]],
 )
 def test_a_placeholder_that_is_used_as_a_number_names_itself(act):
-    for one in (TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2):
+    for placeholder in (TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.NUM_EPOCHS * 2):
         with pytest.raises(InvalidArgument, match="NUM_EPOCHS is a placeholder for"):
-            act(one)
+            act(placeholder)
 
 
 class Ratio(StatefulSchedulerBase):
@@ -245,10 +245,10 @@ def group(lr: float) -> dict[str, Any]:
     return {"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr, "weight_decay": lr / 8}
 
 
-def built(kind: Any, options: dict[str, Any], of_optimizer: Any, first: int, rates: list[float]) -> Any:
+def built(scheduler_class: Any, options: dict[str, Any], of_optimizer: Any, first: int, rates: list[float]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scheduler = kind(of_optimizer(map(group, rates)), **options)
+        scheduler = scheduler_class(of_optimizer(map(group, rates)), **options)
     scheduler.first_update = first
     return scheduler
 
@@ -260,16 +260,18 @@ def rows(scheduler: Any) -> list[list[float]]:
 def test_a_late_group_changes_no_other_group_and_has_the_values_of_an_early_one_also_in_a_resumed_run() -> None:
     for seed in range(10 * settings().max_examples):
         draw = Draw(f"accelerated{seed}")
-        kind = draw.choice([*CLASSES])
-        options = {key: value(draw) for key, value in CLASSES[kind].items()}
-        rates, late = [draw.lr() for _ in range(draw.randint(1, 3))], draw.lr()
-        new = partial(built, kind, options, draw.choice(OPTIMIZERS), draw.randint(0, 1))
-        early, scheduler = new([*rates, late]), new(rates)
-        at = draw.randint(0, 9)
-        for _ in range(at):
+        scheduler_class = draw.choice([*CLASSES])
+        options = {key: value(draw) for key, value in CLASSES[scheduler_class].items()}
+        rates = [draw.lr() for _ in range(draw.randint(1, 3))]
+        late = draw.lr()
+        new = partial(built, scheduler_class, options, draw.choice(OPTIMIZERS), draw.randint(0, 1))
+        early = new([*rates, late])
+        scheduler = new(rates)
+        late_step = draw.randint(0, 9)
+        for _ in range(late_step):
             early.step()
             scheduler.step()
-        assert rows(scheduler) == rows(early)[:-1], (seed, kind, options, at)
+        assert rows(scheduler) == rows(early)[:-1], (seed, scheduler_class, options, late_step)
         scheduler.optimizer.add_param_group(group(late))
         calls: list[str] = []
         for _ in range(draw.randint(3, 12)):
@@ -277,8 +279,14 @@ def test_a_late_group_changes_no_other_group_and_has_the_values_of_an_early_one_
             scheduler = after_call(calls[-1], scheduler, 0, partial(new, [*rates, late]))
             if calls[-1] == "step":
                 run(early.step)
-            known = None if "step" in calls else -1  # the late group joins at the next step
-            assert same(rows(scheduler)[:known], rows(early)[:known]), (seed, kind, options, at, calls)
+            comparable = None if "step" in calls else -1  # the late group joins at the next step
+            assert same(rows(scheduler)[:comparable], rows(early)[:comparable]), (
+                seed,
+                scheduler_class,
+                options,
+                late_step,
+                calls,
+            )
 
 
 def kinds(m):
@@ -286,7 +294,8 @@ def kinds(m):
         """A class that never calls the constructor."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.param_group_field = optimizer, "lr"
+            self.optimizer = optimizer
+            self.param_group_field = "lr"
 
         def get_updated_values(self, num_updates):
             return 0.1 * 0.5**num_updates
@@ -302,7 +311,9 @@ def kinds(m):
         """A class that counts and writes on its own and contains its own containers."""
 
         def __init__(self, optimizer):
-            self.optimizer, self.updates, self.seen = optimizer, 0, defaultdict(list)
+            self.optimizer = optimizer
+            self.updates = 0
+            self.seen = defaultdict(list)
 
         def get_updated_values(self, num_updates):
             return None
@@ -319,28 +330,27 @@ def kinds(m):
         def load_state_dict(self, state):
             super(m.StatefulSchedulerBase, self).load_state_dict(state)
 
-    for kind in (actual := (NeverBuilt, OwnBases, StepsItself)):
-        kind.__qualname__ = f"{'ON_DROP_IN' if m is drop_in else 'ON_LIBRARY'}.{kind.__name__}"
-    return type("Kinds", (), {kind.__name__: kind for kind in actual})
+    for scheduler_class in (actual := (NeverBuilt, OwnBases, StepsItself)):
+        scheduler_class.__qualname__ = f"{'ON_DROP_IN' if m is drop_in else 'ON_LIBRARY'}.{scheduler_class.__name__}"
+    return type("Kinds", (), {scheduler_class.__name__: scheduler_class for scheduler_class in actual})
 
 
-ON_LIBRARY, ON_DROP_IN = kinds(original), kinds(drop_in)
+ON_LIBRARY = kinds(original)
+ON_DROP_IN = kinds(drop_in)
 
 
-def run_of_pytorch_accelerated_subclasses(kind, steps):
+def run_of_pytorch_accelerated_subclasses(scheduler_class, steps):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    scheduler = kind(optimizer)
+    scheduler = scheduler_class(optimizer)
     for n in range(1, steps + 1):
-        scheduler.step() if kind.__name__ == "StepsItself" else scheduler.step_update(n)
+        scheduler.step() if scheduler_class.__name__ == "StepsItself" else scheduler.step_update(n)
     return scheduler
 
 
 @pytest.mark.parametrize("name", ["NeverBuilt", "OwnBases", "StepsItself"])
 def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_library(name):
-    of_library, scheduler = (
-        run_of_pytorch_accelerated_subclasses(getattr(ON_LIBRARY, name), 3),
-        run_of_pytorch_accelerated_subclasses(getattr(ON_DROP_IN, name), 3),
-    )
+    of_library = run_of_pytorch_accelerated_subclasses(getattr(ON_LIBRARY, name), 3)
+    scheduler = run_of_pytorch_accelerated_subclasses(getattr(ON_DROP_IN, name), 3)
 
     assert scheduler.optimizer.param_groups[0]["lr"] == of_library.optimizer.param_groups[0]["lr"]
     assert of_library.state_dict().items() <= scheduler.state_dict().items()

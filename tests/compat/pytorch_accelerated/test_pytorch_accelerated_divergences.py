@@ -252,15 +252,15 @@ def test_a_placeholder_by_position_is_replaced(pa: Any) -> None:
 
 
 @both
-@pytest.mark.parametrize("other", [None, dict, {"n": 1}, lambda: 1])
-def test_an_object_that_is_not_a_partial_is_returned(pa: Any, other: Any) -> None:
-    assert pa.replace_trainer_placeholder_values(RUN, other) is other
+@pytest.mark.parametrize("value", [None, dict, {"n": 1}, lambda: 1])
+def test_an_object_that_is_not_a_partial_is_returned(pa: Any, value: Any) -> None:
+    assert pa.replace_trainer_placeholder_values(RUN, value) is value
 
 
-@pytest.mark.parametrize("other", [None, float("nan"), True])
-def test_placeholder_arithmetic_accepts_only_numbers(other: Any) -> None:  # row 6
+@pytest.mark.parametrize("operand", [None, float("nan"), True])
+def test_placeholder_arithmetic_accepts_only_numbers(operand: Any) -> None:  # row 6
     with pytest.raises(TypeError):
-        drop_in.TrainerPlaceholderValues.NUM_EPOCHS * other
+        drop_in.TrainerPlaceholderValues.NUM_EPOCHS * operand
 
 
 def test_a_placeholder_of_the_library_is_accepted() -> None:  # row 6
@@ -437,12 +437,12 @@ def test_a_run_too_short_for_its_checkpoints_is_rejected(pa: Any) -> None:
 
 
 @row(8)
-@pytest.mark.parametrize("given", [{}, {"num_epochs": 3}, {"num_update_steps_per_epoch": 3}])
-def test_the_error_of_a_wsd_without_a_length_names_the_missing_argument(pa: Any, given: dict[str, int]) -> None:
-    missing = {"num_epochs", "num_update_steps_per_epoch"} - set(given)
+@pytest.mark.parametrize("options", [{}, {"num_epochs": 3}, {"num_update_steps_per_epoch": 3}])
+def test_the_error_of_a_wsd_without_a_length_names_the_missing_argument(pa: Any, options: dict[str, int]) -> None:
+    missing = {"num_epochs", "num_update_steps_per_epoch"} - set(options)
 
     with pytest.raises(ValueError, match=f"{sorted(missing)[0]}.* missing"):
-        pa.WSDLrScheduler(optimizer_of(1.0), **given)
+        pa.WSDLrScheduler(optimizer_of(1.0), **options)
 
 
 # The contract beside the rows.

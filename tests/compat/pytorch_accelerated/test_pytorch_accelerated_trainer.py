@@ -60,7 +60,8 @@ def test_accumulated_batches_are_one_update() -> None:
 
 
 def test_placeholders_calculate_inside_the_trainer() -> None:
-    epochs, batches = TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
+    epochs = TrainerPlaceholderValues.NUM_EPOCHS
+    batches = TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
     scheduler = type("Documented", (WSDLrScheduler,), {"first_update": 1})
     create = partial(scheduler, total_steps=(epochs + 1 - 1) * batches, num_warmup_steps=batches // 2, lr_min=0.1)
 
@@ -95,7 +96,7 @@ CREATE = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"),
+    ("saved_as", "name"),
     spread(
         itertools.product(["checkpoint", "training state"], CREATE),
         ("checkpoint", "stepping"),
@@ -103,14 +104,14 @@ CREATE = {
         ("checkpoint", "wsd"),
     ),
 )
-def test_a_run_resumed_from_the_trainers_files_equals_a_full_run(kind: str, name: str, tmp_path: Path) -> None:
+def test_a_run_resumed_from_the_trainers_files_equals_a_full_run(saved_as: str, name: str, tmp_path: Path) -> None:
     create: Any = CREATE[name]
     whole = RecordingTrainer().fit(create, epochs=4)
     begun = RecordingTrainer()
     begun.fit(create, epochs=2)
     resumed = RecordingTrainer()
 
-    if kind == "checkpoint":
+    if saved_as == "checkpoint":
         begun.save_checkpoint(tmp_path / "run.pt")
         resumed.train = partial(_train_from, resumed, tmp_path / "run.pt")  # type: ignore[method-assign]
         resumed.fit(create, epochs=2)

@@ -44,10 +44,10 @@ def used_by(scheduler: Any, updates: int) -> list[list[float]]:
 @pytest.mark.parametrize("module", ["scheduler_base", "cosine_scheduler", "wsd_scheduler"])
 def test_each_class_and_function_is_in_the_module_of_the_same_name(module: str) -> None:
     original = import_module(f"{library.__name__}.{module}")
-    ours = import_module(f"{drop_in.__name__}.{module}")
+    drop_in_module = import_module(f"{drop_in.__name__}.{module}")
     names = [name for name, value in vars(original).items() if getattr(value, "__module__", "") == original.__name__]
 
-    assert [getattr(ours, name).__module__ for name in names] == [ours.__name__] * len(names) != []
+    assert [getattr(drop_in_module, name).__module__ for name in names] == [drop_in_module.__name__] * len(names) != []
 
 
 @st.composite
@@ -285,18 +285,19 @@ class Inverse:
         return 1 / (num_updates + 1)
 
 
-@pytest.mark.parametrize("kind", [StatefulSchedulerBase, SchedulerBase])
-def test_the_printed_loops_train(kind: type) -> None:
+@pytest.mark.parametrize("base_class", [StatefulSchedulerBase, SchedulerBase])
+def test_the_printed_loops_train(base_class: type) -> None:
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     loss_func = torch.nn.functional.mse_loss
     train_dataloader = [(torch.ones(2, 1), torch.zeros(2, 1))] * 3
-    num_epochs, num_update_steps_per_epoch = 2, len(train_dataloader)
-    scheduler = type("Decaying", (Inverse, kind), {"first_update": 1})(optimizer)
+    num_epochs = 2
+    num_update_steps_per_epoch = len(train_dataloader)
+    scheduler = type("Decaying", (Inverse, base_class), {"first_update": 1})(optimizer)
     lrs = []
 
     # fmt: off
-    if kind is StatefulSchedulerBase:
+    if base_class is StatefulSchedulerBase:
         for current_epoch, epoch in enumerate(range(num_epochs)):  # noqa: B007  # printed without range
             for batch in train_dataloader:
                 xb, yb = batch
@@ -330,11 +331,12 @@ def test_the_printed_loops_train(kind: type) -> None:
 @pytest.mark.parametrize("optimizer_first", [True, False])
 @pytest.mark.parametrize("saved_after", [0, 150, 201, 450])
 def test_a_milestone_run_resumes_in_any_order(saved_after: int, optimizer_first: bool) -> None:
-    whole, part = MilestoneLrScheduler(documented_optimizer()), MilestoneLrScheduler(documented_optimizer())
+    whole = MilestoneLrScheduler(documented_optimizer())
+    stopped = MilestoneLrScheduler(documented_optimizer())
     expected = used(whole, 600)[saved_after:]
-    used(part, saved_after)
+    used(stopped, saved_after)
     buffer = io.BytesIO()
-    torch.save([part.optimizer.state_dict(), part.state_dict()], buffer)
+    torch.save([stopped.optimizer.state_dict(), stopped.state_dict()], buffer)
     buffer.seek(0)
     optimizer_state, state = torch.load(buffer, weights_only=True)
 

@@ -30,10 +30,15 @@ def without_momentum():
     return torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 
 
-def two_optimizers(m, kind):
-    one, other = sgd(), sgd()
-    members = [m.StepLR(one, 3), m.StepLR(other, 3)]
-    return m.SequentialLR(one, members, [2]) if kind == "sequence" else m.ChainedScheduler(members, optimizer=one)
+def two_optimizers(m, composition):
+    first = sgd()
+    second = sgd()
+    members = [m.StepLR(first, 3), m.StepLR(second, 3)]
+    return (
+        m.SequentialLR(first, members, [2])
+        if composition == "sequence"
+        else m.ChainedScheduler(members, optimizer=first)
+    )
 
 
 def beyond(m):
@@ -156,7 +161,8 @@ def without_addresses(text):
 @table("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
-    expected, actual = error_of(ERRORS[name], TORCH), error_of(ERRORS[name], DROP_IN)
+    expected = error_of(ERRORS[name], TORCH)
+    actual = error_of(ERRORS[name], DROP_IN)
 
     assert isinstance(actual, type(expected))
     first_line = without_addresses(message_of(expected)).splitlines()[0:1] or [""]
@@ -183,9 +189,10 @@ def test_the_table_has_every_error_that_torch_raises():
     raised = {
         (name, node.lineno)
         for name, module in MODULES.items()
-        for part in ast.parse(inspect.getsource(module)).body
-        if isinstance(part, ast.ClassDef | ast.FunctionDef) and (module is lr_scheduler or part.name == "SWALR")
-        for node in ast.walk(part)
+        for definition in ast.parse(inspect.getsource(module)).body
+        if isinstance(definition, ast.ClassDef | ast.FunctionDef)
+        and (module is lr_scheduler or definition.name == "SWALR")
+        for node in ast.walk(definition)
         if isinstance(node, ast.Raise)
     }
     seen = set()
@@ -200,8 +207,8 @@ def test_the_table_has_every_error_that_torch_raises():
 def test_the_advised_line_for_a_state_without_initial_lr_resumes_with_the_base_of_the_code(groups):
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], **group} for group in groups], lr=0.1)
     saved = optimizer.state_dict()
-    for one in saved["param_groups"]:
-        one["lr"] = 0.05
+    for group in saved["param_groups"]:
+        group["lr"] = 0.05
     optimizer.load_state_dict(saved)
     with pytest.raises(KeyError) as refused:
         DROP_IN.CosineAnnealingLR(optimizer, 20, last_epoch=9)
@@ -295,8 +302,8 @@ ODD = [
     (name, option, value)
     for name, options in USUAL.items()
     for option in options
-    for kind, value in NO_NUMBERS.items()
-    if (name, option, kind) not in TAKEN and (option != "lr_lambda" or kind != "function")
+    for description, value in NO_NUMBERS.items()
+    if (name, option, description) not in TAKEN and (option != "lr_lambda" or description != "function")
 ]
 
 
@@ -406,6 +413,7 @@ def test_an_infinite_length_behaves_as_in_torch(name, option, length):
     ],
 )
 def test_numbers_of_every_type_are_accepted_as_in_torch(name, options):
-    actual, expected = rates_of_a_run(drop_in, name, options), rates_of_a_run(lr_scheduler, name, options)
+    actual = rates_of_a_run(drop_in, name, options)
+    expected = rates_of_a_run(lr_scheduler, name, options)
 
     assert np.allclose(actual, expected, rtol=1e-12, atol=1e-16)

@@ -100,13 +100,13 @@ def own_class(module):
 def test_a_users_scheduler_in_a_sequence_goes_on_from_the_last_value_as_in_torch(of_member):
     def values(module, of_member):
         optimizer = optimizer_with([0.4, 0.2])
-        own = own_class(of_member)(optimizer)
-        members = [module.LinearLR(optimizer, 0.2, 1.0, 4), own, module.ExponentialLR(optimizer, 0.9)]
+        users_scheduler = own_class(of_member)(optimizer)
+        members = [module.LinearLR(optimizer, 0.2, 1.0, 4), users_scheduler, module.ExponentialLR(optimizer, 0.9)]
         sequence = module.SequentialLR(optimizer, members, [3, 8])
         values = []
         for _ in range(11):
             quiet_step(sequence)
-            values.append((*rates_of(optimizer), own.steps, own.last_epoch))
+            values.append((*rates_of(optimizer), users_scheduler.steps, users_scheduler.last_epoch))
         return values
 
     for actual, expected in zip(values(DROP_IN, of_member), values(TORCH, TORCH), strict=True):
@@ -117,7 +117,9 @@ class Direct(TORCH.LRScheduler):
     """A user's scheduler that writes the groups in its own step, and has neither bases nor a last value."""
 
     def __init__(self, optimizer):
-        self.optimizer, self.last_epoch, self._step_count = optimizer, 0, 1
+        self.optimizer = optimizer
+        self.last_epoch = 0
+        self._step_count = 1
 
     def step(self):
         self.last_epoch += 1
@@ -189,7 +191,8 @@ def test_a_stage_that_ends_with_a_factor_of_0_does_not_keep_the_value_at_0(is_la
             rates += rates_of(optimizer)
         return rates
 
-    with_zero, without = rates(lambda o: DROP_IN.CosineAnnealingLR(o, 1)), rates(lambda o: DROP_IN.ConstantLR(o, 1.0))
+    with_zero = rates(lambda o: DROP_IN.CosineAnnealingLR(o, 1))
+    without = rates(lambda o: DROP_IN.ConstantLR(o, 1.0))
 
     assert with_zero[0] == 0
     assert with_zero[1:] == pytest.approx(without[1:])

@@ -59,7 +59,9 @@ def test_a_drop_in_is_an_instance_of_the_classes_of_torch_and_of_the_library(nam
     expected = getattr(original, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
     scheduler = built(drop_in, name, optimizer())
 
-    assert all(isinstance(scheduler, one) for one in (original.LRScheduler, drop_in.LRScheduler, expected))
+    assert all(
+        isinstance(scheduler, base_class) for base_class in (original.LRScheduler, drop_in.LRScheduler, expected)
+    )
     assert isinstance(scheduler, getattr(drop_in, name))
     assert isinstance(scheduler, original.ReduceLROnPlateau) == (name == "ReduceLROnPlateau")
 
@@ -87,7 +89,8 @@ def test_anything_but_an_optimizer_is_a_type_error(name):
 def test_the_state_is_plain_data(name):
     scheduler = built(drop_in, name, optimizer(torch.tensor(1.0), groups=2))
     step(scheduler)
-    state, file = scheduler.state_dict(), io.BytesIO()
+    state = scheduler.state_dict()
+    file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
 
@@ -240,7 +243,8 @@ def test_a_method_that_is_deleted_from_a_class_no_longer_hides_the_momenta_of_a_
 
     loaded.load_state_dict(saved.state_dict())
 
-    (group,), (expected,) = loaded.optimizer.param_groups, saved.optimizer.param_groups
+    (group,) = loaded.optimizer.param_groups
+    (expected,) = saved.optimizer.param_groups
     assert group["momentum"] == pytest.approx(expected["momentum"])
     assert group["momentum"] != 0.9
 
@@ -277,7 +281,8 @@ def stepped(scheduler, count):
 
 def rates_before(scheduler, count, writes=None):
     """Return the first lr before each step, at which `writes` may replace it."""
-    rates, optimizer = [], scheduler.optimizer
+    rates = []
+    optimizer = scheduler.optimizer
     for step in range(count):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.param_groups[0]["lr"] = (writes or {}).get(step, rates[-1])
@@ -286,7 +291,7 @@ def rates_before(scheduler, count, writes=None):
     return rates
 
 
-@table("name", [one for one in EVERY if one != "SWALR"])
+@table("name", [name for name in EVERY if name != "SWALR"])
 @pytest.mark.filterwarnings("ignore")
 def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
     for way in (copy.copy, copy.deepcopy):
@@ -302,9 +307,10 @@ def test_every_way_to_copy_returns_a_scheduler_that_continues_as_torchs(name):
 
 def test_the_annealing_functions_of_a_cycle_are_those_of_torch():
     for name in ("_annealing_cos", "_annealing_linear"):
-        for given in ((0.1, 0.7, 0.0), (0.1, 0.7, 0.3), (0.7, 0.1, 1.0)):
-            actual, expected = getattr(drop_in.OneCycleLR, name), getattr(original.OneCycleLR, name)
-            assert actual(*given) == pytest.approx(expected(*given), rel=1e-15)
+        for arguments in ((0.1, 0.7, 0.0), (0.1, 0.7, 0.3), (0.7, 0.1, 1.0)):
+            actual = getattr(drop_in.OneCycleLR, name)
+            expected = getattr(original.OneCycleLR, name)
+            assert actual(*arguments) == pytest.approx(expected(*arguments), rel=1e-15)
 
 
 def test_a_function_that_raises_leaves_all_groups_unchanged():
@@ -380,15 +386,15 @@ class OwnAnneal(drop_in.OneCycleLR):
 def test_a_short_cycle_has_the_values_of_torch(share, three_phase):
     for steps in range(2, 12):
         actual = []
-        for kind in (original.OneCycleLR, drop_in.OneCycleLR, OwnAnneal):
+        for scheduler_class in (original.OneCycleLR, drop_in.OneCycleLR, OwnAnneal):
             options = {"total_steps": steps, "pct_start": share, "three_phase": three_phase}
             try:
-                scheduler = kind(sgd(1.0), 0.5, **options)
+                scheduler = scheduler_class(sgd(1.0), 0.5, **options)
                 actual.append([*rates_before(scheduler, steps - 1), scheduler.optimizer.param_groups[0]["momentum"]])
             except ZeroDivisionError:  # row 16 of docs/reference/divergences.md
                 break
-        for one in actual[1:]:
-            assert one == pytest.approx(actual[0]), options
+        for rates in actual[1:]:
+            assert rates == pytest.approx(actual[0]), options
     short = OwnAnneal(sgd(1.0, 0.5), 0.5, total_steps=1)
     assert short.get_last_lr() == pytest.approx([2e-6, 2e-6])
     assert [group["momentum"] for group in short.optimizer.param_groups] == [0.95, 0.95]

@@ -31,8 +31,8 @@ def row(number):
     return keep
 
 
-def one(lr=1.0, **kind):
-    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, **kind)
+def sgd(lr=1.0, **options):
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, **options)
 
 
 def record(optimizer, scheduler, steps):
@@ -49,12 +49,13 @@ def near(values, rel=1e-9):
 
 @row(1)
 def a_scheduler_may_be_built_after_the_optimizer_is_loaded(m):
-    first = one()
+    first = sgd()
     s1 = m.LinearLR(first, 0.25, 1, 8)
     whole = record(first, s1, 5)
-    state, kept = copy.deepcopy(first.state_dict()), copy.deepcopy(s1.state_dict())
+    state = copy.deepcopy(first.state_dict())
+    kept = copy.deepcopy(s1.state_dict())
     whole += record(first, s1, 7)
-    second = one()
+    second = sgd()
     second.load_state_dict(state)
     s2 = m.LinearLR(second, 0.25, 1, 8)
     s2.load_state_dict(kept)
@@ -63,10 +64,10 @@ def a_scheduler_may_be_built_after_the_optimizer_is_loaded(m):
 
 @row(2)
 def a_state_may_be_loaded_with_a_new_optimizer(m):
-    first = one(momentum=0.9)
+    first = sgd(momentum=0.9)
     s1 = m.ExponentialLR(first, 0.9)
     record(first, s1, 5)
-    second = one(momentum=0.9)
+    second = sgd(momentum=0.9)
     s2 = m.ExponentialLR(second, 0.9)
     s2.load_state_dict(s1.state_dict())
     assert rates_of(second) == s2.get_last_lr() == near([0.9**5])
@@ -74,10 +75,10 @@ def a_state_may_be_loaded_with_a_new_optimizer(m):
 
 @row(2.1)
 def momentum_is_loaded_with_the_lr(m):
-    first = one(momentum=0.9)
+    first = sgd(momentum=0.9)
     s1 = m.OneCycleLR(first, 1.0, total_steps=10)
     record(first, s1, 5)
-    second = one(momentum=0.9)
+    second = sgd(momentum=0.9)
     s2 = m.OneCycleLR(second, 1.0, total_steps=10)
     s2.load_state_dict(s1.state_dict())
     assert momenta_of(second) == momenta_of(first)
@@ -85,7 +86,7 @@ def momentum_is_loaded_with_the_lr(m):
 
 @row(3)
 def warm_restarts_find_the_cycle_of_a_position(m):
-    optimizer = one()
+    optimizer = sgd()
     optimizer.param_groups[0]["initial_lr"] = 1.0
     s = m.CosineAnnealingWarmRestarts(optimizer, 10, 2, last_epoch=49)
     assert (s.T_cur, s.T_i, *rates_of(optimizer)) == (20, 40, near(0.5))
@@ -96,13 +97,15 @@ def warm_restarts_find_the_cycle_exactly(m):
     actual = []
     for first in range(1, 12):
         for mult in range(2, 8):
-            optimizer = one()
+            optimizer = sgd()
             s = m.CosineAnnealingWarmRestarts(optimizer, first, mult)
-            begin, size = 0, first
+            begin = 0
+            size = first
             while begin < 1500:
                 quiet_step(s, begin)
                 actual += rates_of(optimizer)
-                begin, size = begin + size, size * mult
+                begin = begin + size
+                size = size * mult
     assert set(actual) == {1.0}
 
 
@@ -112,7 +115,7 @@ def plus(c):
 
 @row(5)
 def a_sequence_first_in_a_sequence(m):
-    o = one()
+    o = sgd()
     inner = m.SequentialLR(o, [m.LambdaLR(o, plus(1)), m.LambdaLR(o, plus(100))], [3])
     outer = m.SequentialLR(o, [inner, m.LambdaLR(o, plus(1000))], [6])
     assert record(o, outer, 7) == [1, 2, 3, 100, 101, 102, 1000]
@@ -120,7 +123,7 @@ def a_sequence_first_in_a_sequence(m):
 
 @row(5.1)
 def a_composition_second_in_a_sequence(m):
-    o = one()
+    o = sgd()
     inner = m.SequentialLR(o, [m.LambdaLR(o, plus(1)), m.LambdaLR(o, plus(100))], [2])
     chain = m.ChainedScheduler([m.ExponentialLR(o, 0.5), m.ConstantLR(o, 0.5, 2)])
     outer = m.SequentialLR(o, [m.LambdaLR(o, plus(1000)), inner, chain], [2, 5])
@@ -129,30 +132,30 @@ def a_composition_second_in_a_sequence(m):
 
 @row(5.2)
 def a_chain_first_in_a_sequence(m):
-    o = one()
+    o = sgd()
     outer = m.SequentialLR(o, [m.ChainedScheduler([m.ExponentialLR(o, 0.5)]), m.LambdaLR(o, plus(7))], [3])
     assert record(o, outer, 4) == [1.0, 0.5, 0.25, 7.0]
 
 
 @row(6)
 def members_keep_their_own_bases(m):
-    o = one()
+    o = sgd()
     members = [m.ExponentialLR(o, 0.5), m.OneCycleLR(o, 10.0, total_steps=5, cycle_momentum=False)]
     assert record(o, m.SequentialLR(o, members, [3]), 4) == near([1.0, 0.5, 0.25, 0.4])
 
 
 @row(7)
 def entering_a_member_starts_it_from_its_base(m):
-    o = one()
+    o = sgd()
     members = [m.LambdaLR(o, lambda t: 100.0), m.MultiplicativeLR(o, lambda t: 0.5)]
     assert record(o, m.SequentialLR(o, members, [2]), 4) == [100.0, 100.0, 1.0, 0.5]
 
 
 @row(8)
 def a_sequence_resumes_at_its_position(m):
-    whole = one()
+    whole = sgd()
     rows = record(whole, m.SequentialLR(whole, [m.LinearLR(whole, 0.1, 1, 3), m.ExponentialLR(whole, 0.5)], [3]), 10)
-    o = one()
+    o = sgd()
     o.param_groups[0]["initial_lr"] = 1.0
     members = [m.LinearLR(o, 0.1, 1, 3), m.ExponentialLR(o, 0.5)]
     assert record(o, m.SequentialLR(o, members, [3], last_epoch=4), 5) == near(rows[5:])
@@ -160,9 +163,9 @@ def a_sequence_resumes_at_its_position(m):
 
 @row(9)
 def compositions_accept_an_epoch_and_support_get_lr(m):
-    o = one()
+    o = sgd()
     s = m.SequentialLR(o, [m.LinearLR(o, 0.1, 1, 3), m.ExponentialLR(o, 0.5)], [3])
-    c = m.ChainedScheduler([m.ExponentialLR(p := one(), 0.5), m.ConstantLR(p, 0.1, 100)])
+    c = m.ChainedScheduler([m.ExponentialLR(p := sgd(), 0.5), m.ConstantLR(p, 0.1, 100)])
     quiet_step(s, 5)
     quiet_step(c, 3)
     with warnings.catch_warnings():
@@ -173,7 +176,7 @@ def compositions_accept_an_epoch_and_support_get_lr(m):
 
 @row(10)
 def one_cycle_keeps_its_last_value(m):
-    o = one(momentum=0.9)
+    o = sgd(momentum=0.9)
     s = m.OneCycleLR(o, 1.0, total_steps=10, anneal_strategy="linear")
     rows = record(o, s, 10)
     assert rows[9:] + rates_of(o) == near([4e-6, 4e-6])
@@ -185,7 +188,7 @@ def one_cycle_keeps_its_last_value(m):
 def one_cycle_skips_an_empty_phase(m):
     rows = {}
     for share in (0.1, 1.0):
-        o = one(momentum=0.9)
+        o = sgd(momentum=0.9)
         rows[share] = record(o, m.OneCycleLR(o, 1.0, total_steps=10, pct_start=share), 10)
     assert rows[0.1][0] == 1.0
     assert rows[1.0][9] == 1.0
@@ -194,14 +197,14 @@ def one_cycle_skips_an_empty_phase(m):
 
 @row(12)
 def cyclic_starts_at_its_own_base(m):
-    o = one()
+    o = sgd()
     o.param_groups[0]["initial_lr"] = 1.0
     assert record(o, m.CyclicLR(o, 0.1, 0.5, 4), 3) == near([0.1, 0.2, 0.3])
 
 
 @row(13)
 def loading_does_not_change_the_loaded_state(m):
-    o = one(momentum=0.9)
+    o = sgd(momentum=0.9)
     s = m.CyclicLR(o, 0.1, 0.5)
     state = s.state_dict()
     before = copy.deepcopy(state)
@@ -212,14 +215,14 @@ def loading_does_not_change_the_loaded_state(m):
 
 @row(14)
 def a_function_of_any_kind_has_no_entry_in_a_state(m):
-    states = [m.LambdaLR(one(), f).state_dict() for f in (math.exp, functools.partial(pow, 0.9), lambda t: 0.5)]
+    states = [m.LambdaLR(sgd(), f).state_dict() for f in (math.exp, functools.partial(pow, 0.9), lambda t: 0.5)]
     assert [state["lr_lambdas"] for state in states] == [[None]] * 3
 
 
 @row(15)
 def the_state_of_another_class_is_rejected(m):
     with pytest.raises(ValueError, match="StepLR"):
-        m.ExponentialLR(one(), 0.9).load_state_dict(m.StepLR(one(), 3).state_dict())
+        m.ExponentialLR(sgd(), 0.9).load_state_dict(m.StepLR(sgd(), 3).state_dict())
 
 
 def test_the_error_of_another_state_names_the_class_of_the_scheduler():
@@ -227,12 +230,12 @@ def test_the_error_of_another_state_names_the_class_of_the_scheduler():
         pass
 
     with pytest.raises(ValueError, match=r"^Search\.load_state_dict\(…\): this is the state of StepLR"):
-        Search(one(), 0.9).load_state_dict(DROP_IN.StepLR(one(), 3).state_dict())
+        Search(sgd(), 0.9).load_state_dict(DROP_IN.StepLR(sgd(), 3).state_dict())
 
 
 @row(16)
 def a_state_is_a_copy(m):
-    s = m.StepLR(one(), 3)
+    s = m.StepLR(sgd(), 3)
     state = s.state_dict()
     state["base_lrs"][0] = 7.0
     assert s.base_lrs == [1.0]
@@ -246,7 +249,7 @@ def a_late_group_continues_from_its_own_lr(m):
         "LambdaLR": (lambda t: 1 / (1 + t),),
         "MultiplicativeLR": (lambda t: 0.5,),
     }.items():
-        o = one()
+        o = sgd()
         s = getattr(m, name)(o, *options)
         record(o, s, 6)
         before = rates_of(o)[0]
@@ -270,7 +273,7 @@ def lists_with_one_entry_per_group_repeat_their_last_entry(m):
 @row(17.2)
 def schedulers_with_their_own_levels_include_a_late_group(m):
     for build in (lambda o: m.CyclicLR(o, 0.1, 0.5, 4), lambda o: m.OneCycleLR(o, 1.0, total_steps=10)):
-        o = one(momentum=0.9)
+        o = sgd(momentum=0.9)
         s = build(o)
         record(o, s, 3)
         o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 7.0})
@@ -292,7 +295,8 @@ def groups_that_share_a_tensor_get_their_own(m):
 
 @row(19)
 def a_tensor_in_betas_is_filled_in_place(m):
-    o, floats = optimizer_with([1.0, 0.5], torch.optim.Adam), optimizer_with([1.0, 0.5], torch.optim.Adam)
+    o = optimizer_with([1.0, 0.5], torch.optim.Adam)
+    floats = optimizer_with([1.0, 0.5], torch.optim.Adam)
     for group in o.param_groups:
         group["lr"] = torch.tensor(group["lr"])
         group["betas"] = tuple(torch.tensor(beta) for beta in group["betas"])
@@ -320,25 +324,25 @@ def a_step_skipped_by_a_scaler_does_not_warn_about_the_order(m):
 
 @row(21)
 def a_constant_of_length_0_is_base(m):
-    o = one()
+    o = sgd()
     assert record(o, m.ConstantLR(o, 0.5, total_iters=0), 3) == [1.0, 1.0, 1.0]
 
 
 @row(21.1)
 def a_constant_of_zero_returns_to_base(m):
-    o = one()
+    o = sgd()
     assert record(o, m.ConstantLR(o, 0.0, 2), 4) == [0.0, 0.0, 1.0, 1.0]
 
 
 @row(22)
 def lengths_of_zero_are_rejected_or_end_immediately(m):
-    o = one()
+    o = sgd()
     assert record(o, m.LinearLR(o, 0.2, 0.8, total_iters=0), 3) == near([0.8, 0.8, 0.8])
     for build in (
-        lambda: m.PolynomialLR(one(), total_iters=0),
-        lambda: m.StepLR(one(), 0),
-        lambda: m.CosineAnnealingLR(one(), 0),
-        lambda: m.CyclicLR(one(), 0.1, 0.5, step_size_up=0),
+        lambda: m.PolynomialLR(sgd(), total_iters=0),
+        lambda: m.StepLR(sgd(), 0),
+        lambda: m.CosineAnnealingLR(sgd(), 0),
+        lambda: m.CyclicLR(sgd(), 0.1, 0.5, step_size_up=0),
     ):
         with pytest.raises(ValueError, match=r"0"):
             build()
@@ -346,7 +350,7 @@ def lengths_of_zero_are_rejected_or_end_immediately(m):
 
 @row(23)
 def a_repeated_epoch_changes_nothing(m):
-    o = one()
+    o = sgd()
     s = m.MultiplicativeLR(o, lambda t: 0.5)
     for _ in range(10):
         quiet_step(s, 2)
@@ -355,7 +359,7 @@ def a_repeated_epoch_changes_nothing(m):
 
 @row(24)
 def a_metric_that_is_not_finite_does_not_count(m):
-    o = one()
+    o = sgd()
     s = m.ReduceLROnPlateau(o, patience=0)
     with pytest.warns(UserWarning, match="not finite"):
         s.step(float("nan"))
@@ -364,7 +368,7 @@ def a_metric_that_is_not_finite_does_not_count(m):
 
 @row(25)
 def the_margin_of_a_negative_best_points_to_improvement(m):
-    o = one()
+    o = sgd()
     s = m.ReduceLROnPlateau(o, patience=3)
     for k in range(10):
         quiet_step(s, -1 + 0.00005 * k)
@@ -373,7 +377,7 @@ def the_margin_of_a_negative_best_points_to_improvement(m):
 
 @row(27)
 def a_copy_does_not_warn(m):
-    s = m.LambdaLR(one(), lambda t: 0.5**t)
+    s = m.LambdaLR(sgd(), lambda t: 0.5**t)
     twin = copy.deepcopy(s)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -384,7 +388,7 @@ def a_copy_does_not_warn(m):
 
 @row(28)
 def the_value_at_an_epoch_is_known_without_stepping(m):
-    o = one()
+    o = sgd()
     assert m.CosineAnnealingLR(o, 10).value(5) == near([0.5])
     assert rates_of(o) == [1.0]
 
@@ -393,13 +397,13 @@ def the_value_at_an_epoch_is_known_without_stepping(m):
 def a_verbose_scheduler_prints(m):
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        m.StepLR(one(), 3, verbose=True)
+        m.StepLR(sgd(), 3, verbose=True)
     assert said.getvalue() == "Adjusting learning rate of group 0 to 1.0000e+00.\n"
 
 
 @row(26)
 def the_first_metric_is_the_best_with_a_threshold_of_1(m):
-    o = one(0.1)
+    o = sgd(0.1)
     s = m.ReduceLROnPlateau(o, patience=0, threshold=1.0)
     s.step(1.0)
     assert rates_of(o) == [0.1]

@@ -146,7 +146,9 @@ def test_a_simulation_with_the_lr_as_metric_reduces_on_plateaus():
 
 @pytest.mark.filterwarnings("ignore")
 def test_plot_cosine_aneal_as_printed():
-    model, initial_lr, total_step = nn.Linear(1, 1), 1.0, 100
+    model = nn.Linear(1, 1)
+    initial_lr = 1.0
+    total_step = 100
     optim = torch.optim.Adam([{"params": model.parameters(), "initial_lr": initial_lr}], lr=initial_lr)
     scheduler = CosineAnnealingLR(optim, T_max=40, eta_min=0.2)
     lrs = get_lr_scheduler(optim, scheduler, total_step)
@@ -169,7 +171,7 @@ def test_plot_cosine_aneal_as_printed():
 
 @pytest.mark.parametrize("verbose", [False, True, "deprecated"])
 @pytest.mark.parametrize(
-    "kind",
+    "scheduler_class",
     [
         partial(LambdaLR, lr_lambda=lambda epoch: 0.95**epoch, last_epoch=-1),
         ReduceLROnPlateau,
@@ -177,10 +179,10 @@ def test_plot_cosine_aneal_as_printed():
         lambda optimizer, verbose: SequentialLR(optimizer, [LambdaLR(optimizer, lambda epoch: 1.0)], [], -1, verbose),
     ],
 )
-def test_verbose_is_accepted_as_the_document_writes_it(kind, verbose, capsys):
+def test_verbose_is_accepted_as_the_document_writes_it(scheduler_class, verbose, capsys):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        scheduler = kind(optimizer_with([1.0]), verbose=verbose)
+        scheduler = scheduler_class(optimizer_with([1.0]), verbose=verbose)
 
     assert said == []
     assert scheduler.verbose is (verbose is True)

@@ -29,7 +29,10 @@ class Model(lightning.LightningModule):
     def __init__(self, build):
         super().__init__()
         torch.manual_seed(0)
-        self.body, self.head, self.build, self.rows = torch.nn.Linear(3, 3), torch.nn.Linear(3, 1), build, []
+        self.body = torch.nn.Linear(3, 3)
+        self.head = torch.nn.Linear(3, 1)
+        self.build = build
+        self.rows = []
 
     def training_step(self, batch, index):
         self.rows.append([group["lr"] for group in self.optimizers().optimizer.param_groups])

@@ -39,9 +39,9 @@ multiples = st.one_of(
 )
 
 
-def is_no_product(one: Case) -> bool:
+def is_no_product(case: Case) -> bool:
     """In torch a MultiplicativeLR after another member continues from the last value: row 12 of the divergences."""
-    return one.name != "MultiplicativeLR"
+    return case.name != "MultiplicativeLR"
 
 
 in_chain = st.one_of(
@@ -56,13 +56,13 @@ def add_group(optimizer, lr, **entries):
     optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr, **entries})
 
 
-def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
-    """Return lr at each step, with a group added after `at` steps, until the original raises."""
+def rows_of(module, case: Case, base, lr, late_step, steps=STEPS, **entries):
+    """Return lr at each step, with a group added after `late_step` steps, until the original raises."""
     optimizer = optimizer_with([base])
-    scheduler = one.build(module, optimizer)
+    scheduler = case.build(module, optimizer)
     rows = [rates_of(optimizer)]
     for t in range(steps):
-        if t == at:
+        if t == late_step:
             add_group(optimizer, lr, **entries)
             rows[-1] = rates_of(optimizer)
         try:
@@ -81,11 +81,11 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
     lrs,
     st.integers(0, 20),
 )
-def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
-    entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
-    from_torch = rows_of(TORCH, one, base, lr, at, **entries)
+def test_the_values_equal_torch_until_torch_raises(case, base, lr, late_step):
+    entries = {"swa_lr": case.options["swa_lr"]} if case.name == "SWALR" else {}
+    from_torch = rows_of(TORCH, case, base, lr, late_step, **entries)
 
-    actual = rows_of(DROP_IN, one, base, lr, at, **entries)
+    actual = rows_of(DROP_IN, case, base, lr, late_step, **entries)
 
     largest = max(base, lr, *map(max, from_torch))
     for values, expected in zip(actual, from_torch, strict=False):
@@ -94,13 +94,13 @@ def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
 
 @examples(300)
 @given(st.one_of(multiples, chains(in_chain)), lrs, lrs, st.integers(0, 20))
-def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
-    actual = rows_of(DROP_IN, one, base, lr, at)
+def test_a_late_group_follows_the_factors_of_the_first_group(case, base, lr, late_step):
+    actual = rows_of(DROP_IN, case, base, lr, late_step)
 
     # If the first group is 0 up to rounding, its factors are unknown.
-    present = actual[at][0]
+    present = actual[late_step][0]
     if present > 1e-9 * base:
-        for first, late in actual[at:]:
+        for first, late in actual[late_step:]:
             assert late == pytest.approx(lr * first / present, rel=1e-9, abs=1e-12 * max(base, lr))
 
 

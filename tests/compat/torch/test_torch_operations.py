@@ -43,7 +43,7 @@ def operations_of(draw: Draw, name: str) -> list[Any]:
     }.get(name, [])
     actual: list[Any] = []
     for _ in range(draw.randint(4, 16)):
-        at = draw.randrange(draw.groups)
+        group_index = draw.randrange(draw.groups)
         match draw.choice(kinds):
             case "set":
                 key = draw.choice([*attributes])
@@ -54,28 +54,36 @@ def operations_of(draw: Draw, name: str) -> list[Any]:
                 actual.append(("step", draw.choice([draw.lr(), draw.count()])))
             case "replace the bases":
                 actual.append(("replace the bases", [draw.lr() for _ in range(draw.groups)]))
-            case "write last_epoch" | "write _step_count" | "add a milestone" as kind:
-                actual.append((kind, draw.randint(0, 2) if "count" in kind else draw.randint(0, 12)))
+            case "write last_epoch" | "write _step_count" | "add a milestone" as operation:
+                actual.append((operation, draw.randint(0, 2) if "count" in operation else draw.randint(0, 12)))
             case "replace a function":
-                actual.append(("write lr_lambdas", at, draw.function()))
-            case kind:
-                actual.append((kind, at, draw.lr()) if kind.startswith("write") else (kind,))
+                actual.append(("write lr_lambdas", group_index, draw.function()))
+            case operation:
+                actual.append((operation, group_index, draw.lr()) if operation.startswith("write") else (operation,))
     return actual
 
 
 class Run:
     """A scheduler and its optimizer, which operations replace."""
 
-    def __init__(self, module: Any, name: str, build: Any, options: dict[str, Any], own: bool = False) -> None:
-        self.module, self.name, self.build, self.options, self.own = module, name, build, options, own
+    def __init__(
+        self, module: Any, name: str, build: Any, options: dict[str, Any], overrides_get_lr: bool = False
+    ) -> None:
+        self.module = module
+        self.name = name
+        self.build = build
+        self.options = options
+        self.overrides_get_lr = overrides_get_lr
         self.begin()
 
     def begin(self) -> None:
         self.optimizer = self.build()
-        expected = kind = getattr(self.module, self.name)
-        if self.own:
-            kind = type(kind)("Own", (kind,), {"get_lr": lambda scheduler: expected.get_lr(scheduler)})
-        self.scheduler = kind(self.optimizer, **copy.deepcopy(self.options))
+        expected = scheduler_class = getattr(self.module, self.name)
+        if self.overrides_get_lr:
+            scheduler_class = type(scheduler_class)(
+                "Own", (scheduler_class,), {"get_lr": lambda scheduler: expected.get_lr(scheduler)}
+            )
+        self.scheduler = scheduler_class(self.optimizer, **copy.deepcopy(self.options))
         self.attributes = sorted({*vars(self.scheduler)} - NOT_COMPARED.get(self.name, set()))
 
     def load(self, state: Any, of_optimizer: Any) -> None:
@@ -88,7 +96,9 @@ class Run:
 
     def do(self, operation: tuple[Any, ...]) -> list[float]:
         """Run one operation, and return its result."""
-        scheduler, groups, said = self.scheduler, self.optimizer.param_groups, []
+        scheduler = self.scheduler
+        groups = self.optimizer.param_groups
+        said = []
         match operation:
             case ("step", metric):
                 self.optimizer.step()
@@ -107,14 +117,16 @@ class Run:
                 groups[index] |= {"betas": (value, 0.999)} if "betas" in groups[index] else {"momentum": value}
             case ("write a base", index, lr):
                 scheduler.base_lrs[index] = lr
-            case ("write last_epoch" | "write _step_count" as kind, number):
-                setattr(scheduler, kind.split()[1], number)
+            case ("write last_epoch" | "write _step_count" as operation, number):
+                setattr(scheduler, operation.split()[1], number)
             case ("replace the bases", bases):
                 scheduler.base_lrs = [*bases]
-            case ("write lr_lambdas" | "write max_lrs" | "write min_lrs" as kind, index, value):
-                getattr(scheduler, kind.split()[1])[index] = value
-            case ("write base_momentums" | "write max_momentums" as kind, index, value) if scheduler.cycle_momentum:
-                getattr(scheduler, kind.split()[1])[index] = value
+            case ("write lr_lambdas" | "write max_lrs" | "write min_lrs" as operation, index, value):
+                getattr(scheduler, operation.split()[1])[index] = value
+            case ("write base_momentums" | "write max_momentums" as operation, index, value) if (
+                scheduler.cycle_momentum
+            ):
+                getattr(scheduler, operation.split()[1])[index] = value
             case ("set", key, value):
                 setattr(scheduler, key, copy.copy(value))
             case ("add a milestone", epoch):
@@ -124,14 +136,16 @@ class Run:
             case ("copy",):
                 self.scheduler = copy.deepcopy(scheduler)
                 self.optimizer = self.scheduler.optimizer
-            case ("pickle",) if not self.own and not any(callable(var) for var in vars(scheduler).values()):
+            case ("pickle",) if not self.overrides_get_lr and not any(
+                callable(var) for var in vars(scheduler).values()
+            ):
                 self.scheduler = pickle.loads(pickle.dumps(scheduler))
                 self.optimizer = self.scheduler.optimizer
             case ("load",):
                 self.load(*self.states())
-        return [float(one) for one in said]
+        return [float(number) for number in said]
 
-    def found(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, Any]:
         """Return the numbers in the groups, and those that the scheduler reports."""
         rows = {
             f"{key} of group {index}": value
@@ -145,30 +159,33 @@ class Run:
 
 def differences(actual: Run, expected: Run) -> dict[str, Any]:
     """Return what differs: values in the groups, reported values, and the attributes and the state of torch's."""
-    values = actual.found()
-    found = {
+    values = actual.numbers()
+    differing = {
         key: (values.get(key), value)
-        for key, value in expected.found().items()
+        for key, value in expected.numbers().items()
         if key not in values or not same(values[key], value)
     }
     state = actual.scheduler.state_dict()
     for key in expected.attributes:
-        value, held = getattr(expected.scheduler, key), getattr(actual.scheduler, key, None)
+        value = getattr(expected.scheduler, key)
+        held = getattr(actual.scheduler, key, None)
         is_row = isinstance(value, list) and all(isinstance(element, (int, float)) for element in value)
         if (is_row or isinstance(value, (int, float, str))) and (key not in state or not same(held, value)):
-            found[key] = held, value
-    return found
+            differing[key] = held, value
+    return differing
 
 
 def generated(name: str, seed: int) -> tuple[Draw, Any, dict[str, Any]]:
     """Return the generator, a function that builds an optimizer, and the arguments of a scheduler."""
     draw = Draw(f"{name}{seed}")
-    draw.groups, kind, tensors = draw.randint(1, 3), draw.choice(OPTIMIZERS), draw.random() < 0.2
+    draw.groups = draw.randint(1, 3)
+    optimizer_class = draw.choice(OPTIMIZERS)
+    tensors = draw.random() < 0.2
     lrs = [draw.choice([0.1, 0.5, 1, draw.lr()]) for _ in range(draw.groups)]
 
     def build() -> Any:
         rates = [torch.tensor(lr, dtype=torch.float64) if tensors else lr for lr in lrs]
-        return kind([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
+        return optimizer_class([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates])
 
     required, optional, _ = CLASSES[name]
     options = {key: value(draw) for key, value in (required | optional).items() if key in required or draw.flag()}
@@ -183,8 +200,10 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
     for seed in range(10 * settings().max_examples):
         draw, build, options = generated(name, seed)
         program = operations_of(draw, name)
-        own = name != "ReduceLROnPlateau" and draw.random() < 0.2
-        of_torch, actual = (run(partial(Run, module, name, build, options, own))[0] for module in (TORCH, DROP_IN))
+        overrides_get_lr = name != "ReduceLROnPlateau" and draw.random() < 0.2
+        of_torch, actual = (
+            run(partial(Run, module, name, build, options, overrides_get_lr))[0] for module in (TORCH, DROP_IN)
+        )
         copied = name == "CosineAnnealingWarmRestarts"  # torch's step does not warn of the order there
         assert differences(actual, of_torch) == {}, (seed, options)
         for index, operation in enumerate(program):
@@ -192,7 +211,8 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
             if name == "CosineAnnealingLR" and operation[0] == "get_lr" and actual.scheduler.last_epoch == 0:
                 continue  # row 40
             if operation == ("exchange",):
-                values, from_torch = actual.states(), of_torch.states()
+                values = actual.states()
+                from_torch = of_torch.states()
                 run(partial(actual.load, *from_torch))
                 run(partial(of_torch.load, *values))
             else:
@@ -200,8 +220,8 @@ def test_any_sequence_of_calls_and_writes_gives_what_torch_gives(name):
                     expected, their_warnings = run(partial(of_torch.do, operation))
                 except (ZeroDivisionError, OverflowError, ValueError):
                     break
-                found, our_warnings = run(partial(actual.do, operation))
-                assert same(found, expected), place
+                result, our_warnings = run(partial(actual.do, operation))
+                assert same(result, expected), place
                 assert copied or our_warnings == their_warnings, place
             assert differences(actual, of_torch) == {}, place
             copied = copied or operation[0] in ("copy", "pickle")  # row 37

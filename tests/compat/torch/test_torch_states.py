@@ -41,10 +41,10 @@ def stepped(scheduler, optimizer, steps, written=None, start=0):
 
 @examples(120)
 @given(cases, lrs, writes, st.integers(1, 20))
-def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, written, at):
+def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, written, steps):
     first = optimizer_with(bases)
     expected = case.build(TORCH, first)
-    stepped(expected, first, at, written)
+    stepped(expected, first, steps, written)
     second = optimizer_with(bases)
     actual = case.build(DROP_IN, second)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
@@ -58,14 +58,16 @@ def test_a_run_of_torch_resumes_here_after_any_external_write(case, bases, writt
 
 @examples(120)
 @given(cases, lrs, writes, st.integers(1, 20), st.booleans())
-def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, written, at, is_chained):
+def test_a_resumed_run_equals_an_uninterrupted_run_bit_for_bit(case, bases, written, steps, is_chained):
     def build(optimizer):
         scheduler = case.build(DROP_IN, optimizer)
         return DROP_IN.ChainedScheduler([DROP_IN.ConstantLR(optimizer, 0.3, 4), scheduler]) if is_chained else scheduler
 
-    first, second = optimizer_with(bases), optimizer_with(bases)
-    left, resumed = build(first), build(second)
-    stepped(left, first, at, written)
+    first = optimizer_with(bases)
+    second = optimizer_with(bases)
+    left = build(first)
+    resumed = build(second)
+    stepped(left, first, steps, written)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     resumed.load_state_dict(copy.deepcopy(left.state_dict()))
 
@@ -110,12 +112,14 @@ def test_two_schedulers_on_one_optimizer_resume(first_to_step, first_to_load):
 
 
 @given(cases | plateau, lrs, writes, st.integers(0, 12))
-def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, at):
-    first, second = optimizer_with(bases), optimizer_with(bases)
-    expected, actual = case.build(TORCH, first), case.build(DROP_IN, second)
-    for t in range(at):
+def test_a_state_of_torch_writes_its_last_values_into_a_new_optimizer(case, bases, written, steps):
+    first = optimizer_with(bases)
+    second = optimizer_with(bases)
+    expected = case.build(TORCH, first)
+    actual = case.build(DROP_IN, second)
+    for t in range(steps):
         quiet_step(expected, *([1.0] if case.name == "ReduceLROnPlateau" else []))
-        if t in written and t + 1 < at:  # a step follows, so that its value is the last one
+        if t in written and t + 1 < steps:  # a step follows, so that its value is the last one
             first.param_groups[written[t][0] % len(bases)]["lr"] = written[t][1]
 
     actual.load_state_dict(expected.state_dict())
@@ -129,10 +133,10 @@ CYCLES = {
 }
 
 
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop])
+@pytest.mark.parametrize("optimizer_class", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop])
 @pytest.mark.parametrize("name", CYCLES)
-def test_momentum_resumes_if_the_optimizer_is_loaded_before_the_cycle_is_built(name, kind):
-    first, second = (kind([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
+def test_momentum_resumes_if_the_optimizer_is_loaded_before_the_cycle_is_built(name, optimizer_class):
+    first, second = (optimizer_class([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
     expected = CYCLES[name](TORCH, first)
     stepped(expected, first, 6)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
@@ -158,13 +162,13 @@ def test_loading_a_state_of_torch_fills_a_first_beta_that_is_a_tensor():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["SequentialLR", "ChainedScheduler"])
-def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_optimizer(kind):
+@pytest.mark.parametrize("composition", ["SequentialLR", "ChainedScheduler"])
+def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_optimizer(composition):
     def composed(library):
         optimizer = optimizer_with([1.0, 0.5])
         members = [library.ConstantLR(optimizer, 0.5, 2), library.StepLR(optimizer, 2, 0.5)]
-        rest = ([3],) if kind == "SequentialLR" else ()
-        return optimizer, getattr(library, kind)(*((optimizer,) if rest else ()), members, *rest)
+        rest = ([3],) if composition == "SequentialLR" else ()
+        return optimizer, getattr(library, composition)(*((optimizer,) if rest else ()), members, *rest)
 
     first, expected = composed(TORCH)
     stepped(expected, first, 6)
@@ -177,11 +181,9 @@ def test_a_state_of_a_composition_of_torch_writes_its_last_values_into_a_new_opt
 
 def test_a_state_continued_in_torch_does_not_restore_the_older_values_of_the_groups():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
-    here, there, again = (
-        DROP_IN.ExponentialLR(first, 0.9),
-        TORCH.ExponentialLR(between, 0.9),
-        DROP_IN.ExponentialLR(last, 0.9),
-    )
+    here = DROP_IN.ExponentialLR(first, 0.9)
+    there = TORCH.ExponentialLR(between, 0.9)
+    again = DROP_IN.ExponentialLR(last, 0.9)
     stepped(here, first, 3)
     between.load_state_dict(first.state_dict())
     there.load_state_dict(here.state_dict())
@@ -352,5 +354,6 @@ def test_a_state_of_torch_with_other_options_writes_the_momentum_of_its_options(
 
     actual.load_state_dict(of_torch.state_dict())
 
-    (found,), (expected,) = actual.optimizer.param_groups, of_torch.optimizer.param_groups
-    assert (found["lr"], found["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))
+    (group,) = actual.optimizer.param_groups
+    (expected,) = of_torch.optimizer.param_groups
+    assert (group["lr"], group["momentum"]) == pytest.approx((expected["lr"], expected["momentum"]))

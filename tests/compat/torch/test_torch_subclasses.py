@@ -31,8 +31,14 @@ def kinds(m):
         """Cycles with a warmup that `step` writes into the groups; the base class never writes."""
 
         def __init__(self, optimizer, first=8, warm=2, low=0.001, gamma=0.5, last_epoch=-1):
-            self.first, self.warm, self.low, self.gamma = first, warm, low, gamma
-            self.cycle, self.at, self.length, self.high = 0, last_epoch, first, 0.1
+            self.first = first
+            self.warm = warm
+            self.low = low
+            self.gamma = gamma
+            self.cycle = 0
+            self.at = last_epoch
+            self.length = first
+            self.high = 0.1
             super().__init__(optimizer, last_epoch)
             self.base_lrs = []
             for group in optimizer.param_groups:
@@ -50,7 +56,8 @@ def kinds(m):
         def step(self, epoch=None):
             self.at += 1
             if self.at >= self.length:
-                self.cycle, self.at = self.cycle + 1, 0
+                self.cycle = self.cycle + 1
+                self.at = 0
                 self.high = 0.1 * self.gamma**self.cycle
             self.last_epoch = self.last_epoch + 1 if epoch is None else math.floor(epoch)
             for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
@@ -60,7 +67,10 @@ def kinds(m):
         """A class that never calls the constructor of the base class."""
 
         def __init__(self, optimizer, peak=0.1):
-            self.optimizer, self.peak, self.updates, self.lr = optimizer, peak, 0, 0.0
+            self.optimizer = optimizer
+            self.peak = peak
+            self.updates = 0
+            self.lr = 0.0
 
         def step(self, *args):
             self.updates += 1
@@ -75,7 +85,8 @@ def kinds(m):
         """A class that contains arrays and writes NumPy numbers."""
 
         def __init__(self, optimizer, peaks=(0.1, 0.05)):
-            self.peaks, self.current = np.array(peaks), 0
+            self.peaks = np.array(peaks)
+            self.current = 0
             self.rise = self.peaks / 10
             self.lr = np.zeros(len(peaks))
             super().__init__(optimizer)
@@ -186,9 +197,9 @@ def kinds(m):
             return self._at
 
         @last_epoch.setter
-        def last_epoch(self, at):
-            if at <= self._schedule_phases[0]["end_step"]:
-                self._at = at
+        def last_epoch(self, epoch):
+            if epoch <= self._schedule_phases[0]["end_step"]:
+                self._at = epoch
 
     class Delayed(m.OneCycleLR):
         """A class that temporarily changes `last_epoch` to compute a value."""
@@ -200,7 +211,8 @@ def kinds(m):
             end = self._schedule_phases[0]["end_step"]
             if self.last_epoch > end:
                 return super().get_lr()
-            before, self.last_epoch = self.last_epoch, int(end + 1)
+            before = self.last_epoch
+            self.last_epoch = int(end + 1)
             row = super().get_lr()
             self.last_epoch = before
             return row
@@ -240,7 +252,8 @@ def kinds(m):
         """A class that builds its function from its own arguments."""
 
         def __init__(self, optimizer, warm=5, total=30, last_epoch=-1):
-            self.warm, self.total = warm, total
+            self.warm = warm
+            self.total = total
             super().__init__(optimizer, self.factor, last_epoch)
 
         def factor(self, t):
@@ -251,7 +264,8 @@ def kinds(m):
 
         def __init__(self, optimizer, after=None, ramp=5):
             self.after = m.StepLR(optimizer, 4, 0.5) if after is None else after
-            self.ramp, self.finished = ramp, False
+            self.ramp = ramp
+            self.finished = False
             super().__init__(optimizer)
 
         def get_lr(self):
@@ -296,8 +310,8 @@ def kinds(m):
     actual = types.SimpleNamespace(
         **{name: value for name, value in locals().items() if isinstance(value, type) and name != "Mixed"}
     )
-    for name, kind in vars(actual).items():
-        kind.__qualname__ = f"{'ON_DROP_INS' if m is DROP_IN else 'ON_TORCH'}.{name}"
+    for name, scheduler_class in vars(actual).items():
+        scheduler_class.__qualname__ = f"{'ON_DROP_INS' if m is DROP_IN else 'ON_TORCH'}.{name}"
     return actual
 
 
@@ -305,7 +319,8 @@ TORCH._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
 TORCH._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
 TORCH._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
 TORCH._LRScheduler = torch.optim.lr_scheduler._LRScheduler
-ON_TORCH, ON_DROP_INS = kinds(TORCH), kinds(DROP_IN)
+ON_TORCH = kinds(TORCH)
+ON_DROP_INS = kinds(DROP_IN)
 NAMES = list(vars(ON_TORCH))
 each = pytest.mark.parametrize("name", NAMES)
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -314,11 +329,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 class Training:
     """A model of six weights, its optimizer with two groups, and a scheduler."""
 
-    def __init__(self, kind):
+    def __init__(self, scheduler_class):
         self.parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
         groups = [{"params": [p], "lr": lr} for p, lr in zip(self.parameters, (0.1, 0.03), strict=True)]
         self.optimizer = torch.optim.SGD(groups, momentum=0.9)
-        self.scheduler = kind(self.optimizer)
+        self.scheduler = scheduler_class(self.optimizer)
 
     def run(self, steps):
         """Return lr and momentum before each update, and the weights after the last."""
@@ -380,20 +395,20 @@ def test_values_and_weights_equal_those_on_the_classes_of_torch(name):
 )
 def test_a_run_resumes_from_torch_in_paramsched_and_from_paramsched_in_torch(name, way, order):
     classes = {"torch": ON_TORCH, "paramsched": ON_DROP_INS}
-    for at in AT:
+    for saved_step in AT:
         rows = []
         for first, second in ((ON_TORCH, ON_TORCH), (classes[way.split()[0]], classes[way.split()[-1]])):
             before = Training(getattr(first, name))
-            before.run(at)
+            before.run(saved_step)
             after = Training(getattr(second, name))
             after.load(*before.saved(), order)
-            rows.append(after.run(STEPS - at))
+            rows.append(after.run(STEPS - saved_step))
         whole = Training(getattr(ON_TORCH, name))
-        whole.run(at)
-        uninterrupted = whole.run(STEPS - at)
+        whole.run(saved_step)
+        uninterrupted = whole.run(STEPS - saved_step)
 
         # Where torch itself goes astray after loading, the drop-in may be the uninterrupted run.
-        assert flat(rows[1]) == near(rows[0]) or flat(rows[1]) == near(uninterrupted), at
+        assert flat(rows[1]) == near(rows[0]) or flat(rows[1]) == near(uninterrupted), saved_step
 
 
 @each
@@ -423,7 +438,7 @@ def test_saving_copying_and_pickling_work_if_they_work_in_torch(name):
 
 @each
 def test_a_state_has_every_entry_of_torch_and_is_a_copy(name):
-    expected, actual = (Training(getattr(found, name)).scheduler for found in (ON_TORCH, ON_DROP_INS))
+    expected, actual = (Training(getattr(classes, name)).scheduler for classes in (ON_TORCH, ON_DROP_INS))
     state = actual.state_dict()
     before = copy.deepcopy(state)
 
@@ -459,16 +474,16 @@ def test_building_saving_and_stepping_a_subclass_does_not_warn():
 
 def test_a_class_beside_the_drop_in_learns_of_its_subclasses():
     class Registry:
-        found: ClassVar[list[str]] = []
+        labels: ClassVar[list[str]] = []
 
-        def __init_subclass__(cls, kind="", **kwargs):
+        def __init_subclass__(cls, label="", **kwargs):
             super().__init_subclass__(**kwargs)
-            Registry.found.append(kind)
+            Registry.labels.append(label)
 
-    class Own(DROP_IN.StepLR, Registry, kind="steps"):
+    class Own(DROP_IN.StepLR, Registry, label="steps"):
         pass
 
-    assert Registry.found == ["steps"]
+    assert Registry.labels == ["steps"]
     assert Own(optimizer_with([0.4]), 2).get_last_lr() == [0.4]
 
 

@@ -31,15 +31,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 STEPS = 25
 
 
-def run(module, case, bases, written, kind=torch.optim.SGD, reload_at=()):
+def run(module, case, bases, written, optimizer_class=torch.optim.SGD, reload_at=()):
     """Return lr and momentum before each step; at `reload_at` all objects are rebuilt and loaded."""
-    optimizer = optimizer_with(bases, kind)
+    optimizer = optimizer_with(bases, optimizer_class)
     scheduler = case.build(module, optimizer)
     rows = []
     for t in range(STEPS):
         if t in reload_at:
-            kept, state = scheduler.state_dict(), optimizer.state_dict()
-            optimizer = optimizer_with(bases, kind)
+            kept = scheduler.state_dict()
+            state = optimizer.state_dict()
+            optimizer = optimizer_with(bases, optimizer_class)
             if reload_at[t] == "optimizer first":
                 optimizer.load_state_dict(state)
             scheduler = case.build(module, optimizer)
@@ -62,10 +63,10 @@ def assert_same(actual, from_torch, bases):
 
 @examples(400)
 @given(cases, lrs, writes, st.sampled_from([torch.optim.SGD, torch.optim.Adam]))
-def test_every_step_equals_torch_after_any_external_write(case, bases, written, kind):
-    from_torch = run(TORCH, case, bases, written, kind)
+def test_every_step_equals_torch_after_any_external_write(case, bases, written, optimizer_class):
+    from_torch = run(TORCH, case, bases, written, optimizer_class)
 
-    assert_same(run(DROP_IN, case, bases, written, kind), from_torch, bases)
+    assert_same(run(DROP_IN, case, bases, written, optimizer_class), from_torch, bases)
 
 
 @examples(200)
@@ -90,12 +91,12 @@ def test_a_run_loaded_in_any_order_equals_an_uninterrupted_run_of_torch(case, ba
 
 @examples(150)
 @given(cases, lrs, st.integers(1, 20))
-def test_a_state_of_either_library_loads_in_the_other(case, bases, at):
+def test_a_state_of_either_library_loads_in_the_other(case, bases, steps):
     whole = run(TORCH, case, bases, {})
     for source, target in ((TORCH, DROP_IN), (DROP_IN, TORCH)):
         first = optimizer_with(bases)
         saved = case.build(source, first)
-        for _ in range(at):
+        for _ in range(steps):
             quiet_step(saved)
         second = optimizer_with(bases)
         loaded = case.build(target, second)
@@ -103,21 +104,21 @@ def test_a_state_of_either_library_loads_in_the_other(case, bases, at):
         loaded.load_state_dict(saved.state_dict())
         second.load_state_dict(first.state_dict())
         rows = []
-        for _ in range(STEPS - at):
+        for _ in range(STEPS - steps):
             rows.append(rates_of(second) + momenta_of(second))
             quiet_step(loaded)
 
-        assert_same(rows, whole[at:], bases)
+        assert_same(rows, whole[steps:], bases)
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @examples(60)
 @given(leaves.filter(lambda c: c.name != "CyclicLR"), st.floats(0.01, 1.0), writes)
-def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, base, written):
+def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(dtype, case, base, written):
     runs = []
     for module in (DROP_IN, TORCH):
         optimizer = optimizer_with([base])
-        tensor = optimizer.param_groups[0]["lr"] = torch.tensor(base, dtype=kind)
+        tensor = optimizer.param_groups[0]["lr"] = torch.tensor(base, dtype=dtype)
         scheduler = case.build(module, optimizer)
         rows = []
         for t in range(STEPS):
@@ -129,7 +130,7 @@ def test_a_tensor_lr_is_filled_in_place_with_the_values_of_torch(kind, case, bas
         runs.append(rows)
 
     largest = max(max(row) for row in runs[1])
-    tolerance = 1e-12 if kind is torch.float64 else 3e-6
+    tolerance = 1e-12 if dtype is torch.float64 else 3e-6
     for actual, expected in zip(*runs, strict=True):
         assert actual[0] == pytest.approx(expected[0], rel=0, abs=tolerance * max(largest, base))
 
@@ -273,22 +274,22 @@ def test_an_lr_is_reduced_if_it_drops_by_more_than_eps(factor, eps, least, after
         assert [group["lr"] for group in optimizer.param_groups] == [after] * 2
 
 
-@pytest.mark.parametrize("kind", ["linear", "cos"])
-def test_a_state_with_the_function_of_an_old_version_of_torch_has_its_strategy(kind):
+@pytest.mark.parametrize("name", ["linear", "cos"])
+def test_a_state_with_the_function_of_an_old_version_of_torch_has_its_strategy(name):
     def built(strategy):
         return DROP_IN.OneCycleLR(optimizer_of(1.0), 1.0, 10, anneal_strategy=strategy)
 
     functions = {"linear": DROP_IN.OneCycleLR._annealing_linear, "cos": DROP_IN.OneCycleLR._annealing_cos}
-    saved = built(kind).state_dict()
-    old = {**saved, "anneal_func": functions[kind]}
+    saved = built(name).state_dict()
+    old = {**saved, "anneal_func": functions[name]}
     del old["_anneal_func_type"]
-    other = built("cos" if kind == "linear" else "linear")
+    loaded = built("cos" if name == "linear" else "linear")
 
-    other.load_state_dict(old)
-    assert other._anneal_func_type == kind
-    other = built(kind)
-    other.load_state_dict({**saved, "anneal_func": functions["cos" if kind == "linear" else "linear"]})
-    assert other._anneal_func_type == kind
+    loaded.load_state_dict(old)
+    assert loaded._anneal_func_type == name
+    loaded = built(name)
+    loaded.load_state_dict({**saved, "anneal_func": functions["cos" if name == "linear" else "linear"]})
+    assert loaded._anneal_func_type == name
 
 
 def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_value_there():
@@ -296,7 +297,8 @@ def test_a_sequence_that_is_built_at_the_stage_of_an_swalr_continues_from_the_va
         members = [DROP_IN.ExponentialLR(optimizer, 0.5), DROP_IN.SWALR(optimizer, 0.05, anneal_epochs=4)]
         return DROP_IN.SequentialLR(optimizer, members, [2], last_epoch=last_epoch)
 
-    whole, resumed = optimizer_of(1.0), optimizer_of(1.0)
+    whole = optimizer_of(1.0)
+    resumed = optimizer_of(1.0)
     scheduler = built(whole, -1)
     for _ in range(4):
         whole.step()

@@ -49,9 +49,11 @@ def train(case: Case) -> Run:
         model, loader, *prepared = accelerator.prepare(model, loader, *optimizers.values())
         optimizers = dict(zip(optimizers, prepared, strict=True))
         driven = optimizers.get("", optimizers)
-        made = engine.scheduler(accelerator, driven, plan_of(case), loader, epochs=EPOCHS)
-        count = engine.batch_counter(accelerator, made, amount_of=tokens_of_batch if case.clock == "tokens" else None)
-    used = recorded(*(one.optimizer for one in optimizers.values()))
+        attached = engine.scheduler(accelerator, driven, plan_of(case), loader, epochs=EPOCHS)
+        count = engine.batch_counter(
+            accelerator, attached, amount_of=tokens_of_batch if case.clock == "tokens" else None
+        )
+    used = recorded(*(optimizer.optimizer for optimizer in optimizers.values()))
 
     for _ in range(epochs_of(case)):
         for x, y in loader:

@@ -121,7 +121,9 @@ class WithOwnOptimizer(Ordered):
 
 def with_trainer(case: Case) -> Run:
     total = updates(batches_of_a_process(), case)
-    kind = planned(WithOwnOptimizer, plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)
+    trainer_class = planned(
+        WithOwnOptimizer, plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None
+    )
     with tempfile.TemporaryDirectory() as folder:
         args = TrainingArguments(
             folder,
@@ -135,7 +137,7 @@ def with_trainer(case: Case) -> Run:
             report_to=[],
             disable_tqdm=True,
         )
-        trainer = kind(model=Model(), args=args, train_dataset=Rows())
+        trainer = trainer_class(model=Model(), args=args, train_dataset=Rows())
         trainer.train()
     return result(trainer.used, case, total)
 

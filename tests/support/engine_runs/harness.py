@@ -23,7 +23,9 @@ from paramsched.core.plan import counted_plan
 from support.ports import free_port
 from support.programs import Program
 
-SAMPLES, BATCH, EPOCHS = 72, 4, 3
+SAMPLES = 72
+BATCH = 4
+EPOCHS = 3
 PER_BATCH = "PARAMSCHED_PER_BATCH"
 """If set to 1, one `scheduler.step()` per batch replaces the hooks; the tests must then fail."""
 
@@ -83,7 +85,7 @@ class Run:
     amounts: list[int]
 
     @property
-    def made(self) -> int:
+    def update_count(self) -> int:
         return len(self.used)
 
     @property
@@ -123,7 +125,9 @@ class Growing(Sampler[list[int]]):
     A loader that reads `scheduler.value("batch_size")` would be late in engines that prefetch a batch.
     """
 
-    batch_size, drop_last, sampler = None, False, None  # engines read these attributes
+    batch_size = None
+    drop_last = False
+    sampler = None  # engines read these attributes
 
     def __init__(self) -> None:
         sizes = ps.trace(RAMP, BASES)["batch_size", ""].astype(int).tolist()
@@ -162,11 +166,11 @@ def tokens_in(x: torch.Tensor) -> int:
 class Numbers(Dataset[Any]):
     """Points and their sums; with `overflow` the target `at` is infinite."""
 
-    def __init__(self, overflow: bool = False, samples: int = SAMPLES, at: int = 7) -> None:
+    def __init__(self, overflow: bool = False, samples: int = SAMPLES, overflow_index: int = 7) -> None:
         self.x = torch.randn(samples, 2, generator=torch.Generator().manual_seed(1))
         self.y = self.x.sum(1, keepdim=True)
         if overflow:
-            self.y[at] = float("inf")
+            self.y[overflow_index] = float("inf")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -218,7 +222,7 @@ class Used(list[list[float]]):
         self.amounts: list[tuple[int, int]] = []
 
 
-def recorded(first: torch.optim.Optimizer, *others: torch.optim.Optimizer) -> Used:
+def recorded(first: torch.optim.Optimizer, *more: torch.optim.Optimizer) -> Used:
     """Return a list that records the values of each update when the optimizer uses them, without skipped steps.
 
     Of several optimizers, the first one steps first in each update.
@@ -240,8 +244,8 @@ def recorded(first: torch.optim.Optimizer, *others: torch.optim.Optimizer) -> Us
             used.amounts.append((Seen.tokens, Seen.samples))
             Seen.tokens = Seen.samples = 0
 
-    for one in (first, *others):
-        one.register_step_pre_hook(before_step)
+    for optimizer in (first, *more):
+        optimizer.register_step_pre_hook(before_step)
     first.register_step_post_hook(after_step)
     return used
 
@@ -255,16 +259,17 @@ def updates(batches: int, case: Case, *, epochs: int = EPOCHS, whole: bool = Tru
 
 def result(used: Used, case: Case, total: int, epochs: int = EPOCHS) -> Run:
     """Return the run of a case with `total` accumulation windows."""
-    made = total - epochs if case.overflow else total
+    update_count = total - epochs if case.overflow else total
     if case.clock == "tokens":
         amounts = [tokens for tokens, _ in used.amounts]
-        return Run(list(used), planned_by_tokens(amounts), made, amounts)
+        return Run(list(used), planned_by_tokens(amounts), update_count, amounts)
     if case.clock == "ramp":
         shown = ps.trace(RAMP, BASES)
-        samples, sizes = [samples for _, samples in used.amounts], shown["batch_size", ""].tolist()
+        samples = [samples for _, samples in used.amounts]
+        sizes = shown["batch_size", ""].tolist()
         pairs = zip(rows_of(shown), samples, sizes, strict=True)
         return Run(list(used), [row if seen == size else [] for row, seen, size in pairs], len(sizes), samples)
-    return Run(list(used), planned(total), made, [])
+    return Run(list(used), planned(total), update_count, [])
 
 
 def in_one(first: Used, second: Used) -> list[list[float]]:
@@ -287,8 +292,8 @@ def planned_by_tokens(amounts: list[int]) -> list[list[float]]:
     columns = []
     for group, base in zip(("weight", "bias"), BASES, strict=True):
         for field in ("lr", "weight_decay", "betas[0]"):
-            of_field = [one for one in counted.bindings if one.name == field]
-            binding = next((one for one in of_field if one.groups == group), of_field[0])
+            of_field = [binding for binding in counted.bindings if binding.name == field]
+            binding = next((binding for binding in of_field if binding.groups == group), of_field[0])
             value = base["betas"][0] if field == "betas[0]" else base[field]
             columns.append(binding.schedule(before, value).tolist())
     return [list(row) for row in zip(*columns, strict=True)]
@@ -342,14 +347,17 @@ def stepped_per_batch() -> Iterator[None]:
         init(self, *args, **(keywords | {"drive": "manual"}))
         _Stepping.schedulers.append(self)
 
-    _Stepping.on, _Stepping.started, _Stepping.schedulers = True, False, []
+    _Stepping.on = True
+    _Stepping.started = False
+    _Stepping.schedulers = []
     ps.Scheduler.__init__ = manual  # type: ignore[method-assign]
     ps.Scheduler.step = lambda self, *args, **keywords: None  # type: ignore[method-assign]
     try:
         yield
     finally:
         _Stepping.on = False
-        ps.Scheduler.__init__, ps.Scheduler.step = init, _step  # type: ignore[method-assign]
+        ps.Scheduler.__init__ = init  # type: ignore[method-assign]
+        ps.Scheduler.step = _step  # type: ignore[method-assign]
 
 
 # ---------------------------------------------------------------- running
@@ -387,4 +395,4 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
                 process.kill()
         assert [process.returncode for process in started] == [0, 0], "\n".join(text[-3000:] for text in outputs)
         ranks = [json.loads(Path(folder, f"{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
-    return [[Run(**one) for one in both] for both in zip(*ranks, strict=True)]
+    return [[Run(**fields) for fields in both] for both in zip(*ranks, strict=True)]

@@ -106,12 +106,12 @@ def mmengine(run: Run) -> None:
     from support.mmengine_runs import Runs
 
     runs = Runs(run.folder)
-    made: list[Any] = []
+    schedulers: list[Any] = []
 
     def scheduler(wrapper: Any) -> Any:
         run.recorded(wrapper.optimizer)
-        made.append(PlanScheduler(wrapper, run.plan, **run.options))
-        return made[0]
+        schedulers.append(PlanScheduler(wrapper, run.plan, **run.options))
+        return schedulers[0]
 
     more = {"resume": True} if run.resumes else {}
     try:
@@ -120,7 +120,7 @@ def mmengine(run: Run) -> None:
         (run.folder / "run" / "last_checkpoint").write_text(str(run.folder / "run" / "iter_1.pth"))
     finally:
         runs.close()
-    run.scheduler = made[0].scheduler
+    run.scheduler = schedulers[0].scheduler
 
 
 def accelerate(run: Run) -> None:
@@ -129,8 +129,8 @@ def accelerate(run: Run) -> None:
 
     accelerator = home.Accelerator(cpu=True)
     model = Tiny()
-    made = run.recorded(optimizer_of(model))
-    model, optimizer, loader = accelerator.prepare(model, made, DataLoader(Numbers(), BATCH))
+    unprepared = run.recorded(optimizer_of(model))
+    model, optimizer, loader = accelerator.prepare(model, unprepared, DataLoader(Numbers(), BATCH))
     run.scheduler = engine.scheduler(accelerator, optimizer, run.plan, loader, epochs=run.epochs, **run.options)
     if run.resumes:
         accelerator.load_state(str(run.folder / "state"))
@@ -141,5 +141,6 @@ def accelerate(run: Run) -> None:
 
 
 ENGINES: dict[str, Callable[[Run], None]] = {
-    one.__name__: one for one in (transformers, lightning, pytorch_accelerated, mmengine, accelerate)
+    engine_run.__name__: engine_run
+    for engine_run in (transformers, lightning, pytorch_accelerated, mmengine, accelerate)
 }

@@ -47,7 +47,8 @@ class Module(pl.LightningModule):
     def __init__(self, case: Case, total: int) -> None:
         super().__init__()
         self.net = Tiny()
-        self.case, self.total = case, total
+        self.case = case
+        self.total = total
         self.automatic_optimization = case.variant not in ("manual", "two")
 
     def configure_model(self) -> None:
@@ -97,9 +98,9 @@ class Simple(pl.LightningModule):
 
 def fit(module: pl.LightningModule, *callbacks: Any, path: Any = None, **keywords: Any) -> pl.Trainer:
     """Train on `Numbers` for three epochs; return the Trainer."""
-    made = trainer(Case("lightning"), callbacks=list(callbacks), **keywords)
-    made.fit(module, DataLoader(Numbers(), BATCH), DataLoader(Numbers(), BATCH), ckpt_path=path)
-    return made
+    run_trainer = trainer(Case("lightning"), callbacks=list(callbacks), **keywords)
+    run_trainer.fit(module, DataLoader(Numbers(), BATCH), DataLoader(Numbers(), BATCH), ckpt_path=path)
+    return run_trainer
 
 
 def trainer(case: Case, **keywords: Any) -> pl.Trainer:

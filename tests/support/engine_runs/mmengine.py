@@ -47,7 +47,8 @@ class Scaled(OptimWrapper):
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.loss_scaler, self._scale_update_param = scaler(), None
+        self.loss_scaler = scaler()
+        self._scale_update_param = None
 
     backward = AmpOptimWrapper.backward
     step = AmpOptimWrapper.step
@@ -86,8 +87,8 @@ def train(case: Case) -> Run:
     total = -(-EPOCHS * batches_of_a_process() // case.accumulation)
     model = Model()
     optimizer = optimizer_of(model)
-    kind = Scaled if case.overflow else OptimWrapper
-    wrapper = kind(optimizer=optimizer, accumulative_counts=case.accumulation)
+    wrapper_class = Scaled if case.overflow else OptimWrapper
+    wrapper = wrapper_class(optimizer=optimizer, accumulative_counts=case.accumulation)
     scheduler = ps.Scheduler(wrapper, plan_of(case), total=total if case.clock == "updates" else None)
     hook = AmountHook(scheduler, amount_of=tokens_of_batch if case.clock == "tokens" else None)
     used = recorded(optimizer)

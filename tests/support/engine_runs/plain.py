@@ -108,7 +108,7 @@ def train(case: Case) -> Run:
     assert case.clock == "ramp" or len(loader) == SAMPLES // BATCH // shards
     driven = optimizers if case.variant == "two" else optimizer
     scheduler = ps.Scheduler(driven, plan_of(case), total=total if case.clock == "updates" else None)
-    used = recorded(*(one.optim if case.variant == "zero" else one for one in optimizers.values()))
+    used = recorded(*(optimizer.optim if case.variant == "zero" else optimizer for optimizer in optimizers.values()))
     scale = scaler() if case.overflow else torch.amp.GradScaler("cpu", enabled=False)
     averaged = torch.optim.swa_utils.AveragedModel(model) if case.variant == "swa" else None
 
@@ -121,8 +121,8 @@ def train(case: Case) -> Run:
             else:
                 scale.scale(torch.nn.functional.mse_loss(model(x), y)).backward()
             if (index + 1) % case.accumulation == 0 or index + 1 == len(loader):
-                for one in optimizers.values():
-                    scale.step(one)
+                for optimizer in optimizers.values():
+                    scale.step(optimizer)
                 scale.update()
                 model.zero_grad()
                 if averaged is not None:

@@ -36,7 +36,8 @@ class Net(NeuralNetRegressor):
 
     def __init__(self, *args: Any, accumulation: int = 1, ramp: bool = False, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
-        self.accumulation, self.ramp = accumulation, ramp
+        self.accumulation = accumulation
+        self.ramp = ramp
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         if training and self.ramp:
@@ -96,7 +97,8 @@ class Planned(Callback):
     """Attaches a plan when a training begins."""
 
     def __init__(self, plan: ps.Plan, total: int) -> None:
-        self.plan, self.total = plan, total
+        self.plan = plan
+        self.total = total
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
         ps.Scheduler(net.optimizer_, self.plan, total=self.total)
@@ -104,7 +106,7 @@ class Planned(Callback):
 
 def train(case: Case) -> Run:
     # With AccelerateMixin only the last batch of a window reaches the update: skorch zeroes gradients before it.
-    data = Numbers(case.overflow, samples=80, at=28)
+    data = Numbers(case.overflow, samples=80, overflow_index=28)
     total = updates(len(data) // BATCH // world_size(), case)
     if case.variant == "accelerate":
         accelerator = Accelerator(cpu=True, gradient_accumulation_steps=case.accumulation)

@@ -58,12 +58,14 @@ class Both(torch.optim.Optimizer):
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
         self.parts = parts
-        super().__init__([one for part in parts for group in part.param_groups for one in group["params"]], {})
-        self.param_groups = [group for part in parts for group in part.param_groups]
+        super().__init__(
+            [parameter for optimizer in parts for group in optimizer.param_groups for parameter in group["params"]], {}
+        )
+        self.param_groups = [group for optimizer in parts for group in optimizer.param_groups]
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # as the Trainer calls it
-        for part in self.parts:
-            part.step()
+        for optimizer in self.parts:
+            optimizer.step()
 
 
 class Ordered(Trainer):
@@ -102,12 +104,12 @@ def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any)
     model = Model()
     optimizer = optimizer_of(model)
     pair = (optimizer, ps.Scheduler(optimizer, PLAN, total=total)) if case.variant == "pair" else (optimizer, None)
-    kind = (
+    trainer_class = (
         Trainer
         if case.variant == "pair"
         else planned(Ordered, plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)
     )
-    trainer = kind(
+    trainer = trainer_class(
         model=model,
         args=args,
         train_dataset=(Ramped if case.clock == "ramp" else Rows)(case.overflow),
@@ -123,10 +125,11 @@ def planned_trainer(plan: Any, folder: Any, base: type[Any] = Trainer, how: Any 
     `how` has the options of `planned`; the keywords are those of the Trainer and of its arguments.
     """
     names = ("model", "callbacks", "optimizers", "train_dataset")
-    given = {name: keywords.pop(name) for name in names if name in keywords}
-    model, rows = given.pop("model", None) or Model(), Rows()
+    chosen = {name: keywords.pop(name) for name in names if name in keywords}
+    model = chosen.pop("model", None) or Model()
+    rows = Rows()
     args = arguments(str(folder), Case("transformers"), **keywords)
-    parts = {"train_dataset": rows, "eval_dataset": rows, "optimizers": (optimizer_of(model), None), **given}
+    parts = {"train_dataset": rows, "eval_dataset": rows, "optimizers": (optimizer_of(model), None), **chosen}
     trainer = planned(base, plan, **(how or {}))(model=model, args=args, **parts)
     if trainer.optimizer is not None:
         trainer.used = recorded(trainer.optimizer)

@@ -133,8 +133,8 @@ def logged_run(plan, file, groups):
     scheduler = ps.Scheduler({"muon": muon, "adamw": adamw}, plan)
     rows = []
     for _ in range(40):
-        for one in (muon, adamw):
-            one.step()
+        for optimizer in (muon, adamw):
+            optimizer.step()
         rows.append({"step": scheduler.t - 1, **scheduler.scalars()})
     if file.suffix == ".jsonl":
         file.write_text("\n".join(map(json.dumps, rows)))
@@ -192,7 +192,9 @@ def test_a_selector_that_no_group_of_the_log_has_is_refused_as_before(tmp_path):
 
 pytestmark = pytest.mark.package("show")
 PLAN_OF_TEN_EPOCHS = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", total="10 epochs")
-EPOCH, TOTAL, BASES_OF_TWO = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
+EPOCH = 20
+TOTAL = 200
+BASES_OF_TWO = {"lr": 0.1, "weight_decay": 0.04}
 NOW = np.arange(TOTAL)
 RESOLVED = PLAN_OF_TEN_EPOCHS.resolve(steps_per_epoch=EPOCH)
 
@@ -207,8 +209,8 @@ def write(path: Path, columns, t=NOW) -> str:
     """Our JSONL."""
     rows = zip(*columns.values(), strict=True)
     lines = [
-        json.dumps({"t": int(at), "groups": [dict(zip(columns, row, strict=True))]})
-        for at, row in zip(t, rows, strict=True)
+        json.dumps({"t": int(amount), "groups": [dict(zip(columns, row, strict=True))]})
+        for amount, row in zip(t, rows, strict=True)
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)

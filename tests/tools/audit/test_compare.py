@@ -34,9 +34,9 @@ def report(tmp_path):
         file = tmp_path / "log.jsonl"
         rows = zip(np.asarray(times).tolist(), np.asarray(values).tolist(), strict=True)
         file.write_text("\n".join(json.dumps({"step": t, "lr": value}) for t, value in rows))
-        known = ps.RunFacts(**({"total": TOTAL} | facts))
-        given = {("lr", None): 0.1} if bases is None else bases
-        return compare_with_plan(read_log(file, ["lr"]), plan, facts=known, bases=given)
+        run_facts = ps.RunFacts(**({"total": TOTAL} | facts))
+        known_bases = {("lr", None): 0.1} if bases is None else bases
+        return compare_with_plan(read_log(file, ["lr"]), plan, facts=run_facts, bases=known_bases)
 
     return compare
 
@@ -126,11 +126,11 @@ def test_the_causes_of_a_long_log_that_does_not_fit_are_sought_in_few_evaluation
     def counted(schedule, times):
         by_base = values_by_base(schedule, times)
 
-        def at(base):
+        def counted_by_base(base):
             sizes.append(np.size(times))
             return by_base(base)
 
-        return at
+        return counted_by_base
 
     monkeypatch.setattr("paramsched.tools.audit.match.values_by_base", counted)
     report(values, LONG, plan=ps.Plan(lr=line), bases={}, total=total)
@@ -143,9 +143,9 @@ def test_a_first_value_near_0_is_compared_with_the_largest_one_of_a_long_log(rep
     values = plan.resolve(total=LONG.size).bindings[0].schedule(LONG, base=0.1) * np.where(LONG < 10_000, 1, 0.5)
     values[0] = 5e-14
 
-    part = report(values, LONG, plan=plan, bases={}, total=LONG.size)
+    first_report = report(values, LONG, plan=plan, bases={}, total=LONG.size)
 
-    assert (part.until, [*part.assumed.values()]) == (9999, [0.1])
+    assert (first_report.until, [*first_report.assumed.values()]) == (9999, [0.1])
 
 
 def test_a_log_without_groups_has_no_fields(tmp_path):
@@ -175,8 +175,8 @@ def column_of(field, values, digits=17, times=T_OF_BASES):
 
 def compared(plans, *columns, bases=None, amounts=None, **options):
     logged = LoggedValues("log.csv", columns, (None,), amounts=amounts)
-    known = {(field, None): base for field, base in (bases or {}).items()}
-    return compare_with_plan(logged, ps.Plan(**plans, **options), total=TOTAL_OF_BASES, bases=known)
+    known_bases = {(field, None): base for field, base in (bases or {}).items()}
+    return compare_with_plan(logged, ps.Plan(**plans, **options), total=TOTAL_OF_BASES, bases=known_bases)
 
 
 @table("used", [2.0, 5.0])
@@ -235,8 +235,10 @@ FACTS = ps.RunFacts(total=20)
 
 def log_of(*columns, names=(None,)):
     """Return a log with the columns (field, group, values)."""
-    made = [LogColumn(field, group, T_OF_PAIRS, np.asarray(values, dtype=float)) for field, group, values in columns]
-    return LoggedValues("log.csv", tuple(made), names)
+    log_columns = [
+        LogColumn(field, group, T_OF_PAIRS, np.asarray(values, dtype=float)) for field, group, values in columns
+    ]
+    return LoggedValues("log.csv", tuple(log_columns), names)
 
 
 def test_a_target_with_a_name_that_no_field_has_is_compared():
@@ -297,10 +299,10 @@ def column(t, values, form="bits", field="lr"):
     return LogColumn(field, 0, t, np.array([float(text) for text in texts]), readings_of(set(texts)))
 
 
-def audited(plan, one, base=None, total=LENGTH_OF_FITS):
-    bases = None if base is None else {(one.field, None): base}
-    logged = LoggedValues("log.csv", (one,), (None,))
-    return compare_with_plan(logged, ps.Plan(**{one.field: plan}), total=total, bases=bases)
+def audited(plan, column, base=None, total=LENGTH_OF_FITS):
+    bases = None if base is None else {(column.field, None): base}
+    logged = LoggedValues("log.csv", (column,), (None,))
+    return compare_with_plan(logged, ps.Plan(**{column.field: plan}), total=total, bases=bases)
 
 
 @pytest.mark.parametrize("form", spread(["bits", "float32", ".4g"], "bits"))
@@ -321,7 +323,8 @@ def test_the_base_of_a_log_is_fitted_to_it(plan, form):
 
 @table("scale", [1e-14, 1e13])
 def test_a_plan_in_other_units_has_a_base_in_those_units(scale):
-    plan, base = f"({AFFINE[0]}) * {scale!r}", 0.0312 / scale
+    plan = f"({AFFINE[0]}) * {scale!r}"
+    base = 0.0312 / scale
 
     report = audited(plan, column(ROWS[0], planned(plan, ROWS[0], base)))
 

@@ -25,7 +25,8 @@ from support.spread import spread
 from support.tables import table
 
 FILE = Path(__file__).with_name("reports.yaml")
-TOTAL, EPOCH = 300, 10
+TOTAL = 300
+EPOCH = 10
 PLANS = (
     "warmup(10) >> cosine(to=0.1)",
     'warmup("5%") >> linear(to=0.2)',
@@ -58,7 +59,7 @@ FORMS_OF_ONE_BASE = (
     ),
     *((".7g", 0.0312), (".3f", None), (".6f", 0.0312), (".8f", 0.1), (".10f", 0.1), (".4e", None)),
 )
-THREE_DIGITS = tuple(one for one in ALL if one not in (".2g", ".2f"))
+THREE_DIGITS = tuple(form for form in ALL if form not in (".2g", ".2f"))
 
 
 # ---------------------------------------------------------------- the truth of a report
@@ -69,11 +70,12 @@ SINGLE = 6e-8  # of rounding to float32
 
 def is_written(planned: float, text: str, form: str) -> bool:
     """Return whether a program writes the planned value as this text; "" for all digits."""
-    logged, single = float(text), float(np.float32(planned))
+    logged = float(text)
+    single = float(np.float32(planned))
     if min(abs(logged - planned), abs(logged - single)) <= CLOSE * abs(planned):
         return True
-    near = (planned * (1 + sign * part) for part in (CLOSE, SINGLE) for sign in (-1, 0, 1))
-    return bool(form) and any(float(f"{one:{form}}") == logged for one in near)
+    near = (planned * (1 + sign * error) for error in (CLOSE, SINGLE) for sign in (-1, 0, 1))
+    return bool(form) and any(float(f"{value:{form}}") == logged for value in near)
 
 
 # ---------------------------------------------------------------- generated logs
@@ -103,9 +105,9 @@ def audited(folder: Path, plan: str, t: Any, values: Any, form: str, base: float
         csv.writer(stream).writerows(
             [("step", "lr"), *zip(t.tolist(), (written(value, form) for value in values.tolist()), strict=True)]
         )
-    known = ps.RunFacts(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
+    run_facts = ps.RunFacts(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
     bases = None if base is None else {("lr", None): base}
-    return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), facts=known, bases=bases)
+    return compare_with_plan(read_log(file, ["lr"]), ps.Plan(lr=plan), facts=run_facts, bases=bases)
 
 
 @pytest.mark.parametrize(
@@ -126,13 +128,13 @@ def test_a_log_as_planned_is_as_planned_in_each_format(tmp_path, form, base):
 @pytest.mark.parametrize("form", spread(THREE_DIGITS, "r", ".3g"))
 def test_a_log_of_another_base_decay_or_length_is_not_as_planned(tmp_path, form):
     t = np.arange(0, 300, 3)
-    others = [
+    logs = [
         ("cosine()", schedule_of("cosine()")(t, base=0.505)),
         ("exponential(0.99)", schedule_of("exponential(0.98)")(t, base=0.5)),
         ("cosine()", schedule_of("cosine()", 303)(t, base=0.5)),
         ("step(40, 0.3)", schedule_of("step(40, 0.303)")(t, base=0.5)),
     ]
-    for plan, values in others:
+    for plan, values in logs:
         report = audited(tmp_path, plan, t, values, form, 0.5)
 
         assert report.first is not None, (plan, form)
@@ -163,7 +165,8 @@ def few_values(seed: int) -> tuple[str, float, Any]:
         f"multistep([30, 60], {gamma})", f"step(30, {gamma})", f"every(linear(to={gamma}), 30)", "every(cosine(), 30)",
         f"constant(1, 30) >> constant({gamma})", "cosine()", "exponential(0.9999)", "inverse_sqrt(5)",
     ]))  # fmt: skip
-    base, many = float(draw.choice([0.1, 0.05, 0.0312, 0.6789, 3e-4, 2.5e-4])), seed % 3 + 1
+    base = float(draw.choice([0.1, 0.05, 0.0312, 0.6789, 3e-4, 2.5e-4]))
+    many = seed % 3 + 1
     if plan in ("cosine()", "exponential(0.9999)", "inverse_sqrt(5)"):
         t = int(draw.choice([0, 0, 50, 120])) + np.arange(many)
     else:
@@ -174,13 +177,13 @@ def few_values(seed: int) -> tuple[str, float, Any]:
 def counts_as_exact(texts: list[str], planned: list[float]) -> bool:
     """Return whether the numbers are exact: a constant that the plan does not leave, and numbers of one digit."""
     plain = [text.partition("e") for text in set(texts)]
-    digits = max(len(one.replace(".", "").strip("0")) for one, _, _ in plain)
+    digits = max(len(mantissa.replace(".", "").strip("0")) for mantissa, _, _ in plain)
     if len(plain) == 1:
         is_fixed = re.search(r"\.\d+0$", plain[0][0]) is not None
         logged = float(texts[0])
-        passes = logged in planned and {float(f"{one:.2g}") for one in planned} == {logged}
+        passes = logged in planned and {float(f"{value:.2g}") for value in planned} == {logged}
         return not is_fixed and (len(set(planned)) == 1 or (digits < 2 and not passes))
-    return digits < 2 and len({len(one.partition(".")[2]) - int(power or 0) for one, _, power in plain}) > 1
+    return digits < 2 and len({len(mantissa.partition(".")[2]) - int(power or 0) for mantissa, _, power in plain}) > 1
 
 
 @pytest.mark.parametrize("form", spread(ALL, "r", ".2g", ".7f"))
@@ -207,14 +210,14 @@ def test_a_log_of_few_values_of_another_base_decay_or_length_is_not_as_planned(t
     base = 0.6789
     for rows, step in ((30, 1), (31, 5), (90, 3)):
         t = np.arange(0, rows, step)
-        others = [
+        logs = [
             ("multistep([30, 60], 0.3333)", "multistep([30, 60], 0.3333)", base * 1.01),
             ("multistep([30, 60], 0.3333)", "multistep([30, 60], 0.34)", base),
             ("multistep([30, 60], 0.3333)", "multistep([25, 60], 0.3333)", base),
             ("every(cosine(), 30)", "every(cosine(), 30)", base * 0.99),
             ("constant()", "constant()", base * 1.01),
         ]
-        for plan, used, used_base in others:
+        for plan, used, used_base in logs:
             values = schedule_of(used)(t, base=used_base)
             if (values == schedule_of(plan)(t, base=base)).all():
                 continue
@@ -239,17 +242,17 @@ def test_a_rounded_zero_is_no_rate_of_0(tmp_path):
 
 
 CAUSES: dict[str, tuple[int, Any]] = {
-    "as planned": (0, lambda t, at: t),
-    "never moved": (0, lambda t, at: t * 0),
-    "one update late": (0, lambda t, at: np.maximum(t - 1, 0)),
-    "one update early": (0, lambda t, at: t + 1),
-    "once per epoch": (0, lambda t, at: t // EPOCH),
-    "times per update": (1, lambda t, at: t * (at % 7 + 2)),
-    "once every": (1, lambda t, at: t // (at % 7 + 2)),
-    "restarted from 0 at update": (1, lambda t, at: np.where(t < at, t, t - at)),
-    "another total": (1, lambda t, at: t),
-    "another base": (1, lambda t, at: t),
-    "updates skipped": (2, lambda t, at: t + (t >= at) + (t >= at + 45)),
+    "as planned": (0, lambda t, update: t),
+    "never moved": (0, lambda t, update: t * 0),
+    "one update late": (0, lambda t, update: np.maximum(t - 1, 0)),
+    "one update early": (0, lambda t, update: t + 1),
+    "once per epoch": (0, lambda t, update: t // EPOCH),
+    "times per update": (1, lambda t, update: t * (update % 7 + 2)),
+    "once every": (1, lambda t, update: t // (update % 7 + 2)),
+    "restarted from 0 at update": (1, lambda t, update: np.where(t < update, t, t - update)),
+    "another total": (1, lambda t, update: t),
+    "another base": (1, lambda t, update: t),
+    "updates skipped": (2, lambda t, update: t + (t >= update) + (t >= update + 45)),
 }
 """The number of fitted values and the clock of each cause."""
 
@@ -262,9 +265,9 @@ class GeneratedLog:
     form: str
     cause: str
     base: float
-    known: float | None
+    known_base: float | None
     t: Any
-    at: int
+    update: int
     total: int
     times: Any
     values: Any
@@ -277,15 +280,18 @@ class GeneratedLog:
 def generated_log(seed: int) -> GeneratedLog:
     """Draw a plan, a cause, rows and a base in one of the formats."""
     draw = np.random.default_rng(seed)
-    plan, form = str(draw.choice(PLANS)), ALL[seed % len(ALL)]
+    plan = str(draw.choice(PLANS))
+    form = ALL[seed % len(ALL)]
     cause = str(draw.choice(list(CAUSES)))
-    base, factor = float(draw.choice([0.5, 0.1, 0.3456, 0.02, 3e-4])), float(draw.choice([0.5, 1.01, 1.7, 10]))
-    known = base if cause == "another base" or draw.random() < 0.5 else None
-    t, at = np.arange(0, int(draw.choice([200, 300])), int(draw.choice([1, 1, 5, 10]))), int(draw.integers(20, 150))
+    base = float(draw.choice([0.5, 0.1, 0.3456, 0.02, 3e-4]))
+    factor = float(draw.choice([0.5, 1.01, 1.7, 10]))
+    known_base = base if cause == "another base" or draw.random() < 0.5 else None
+    t = np.arange(0, int(draw.choice([200, 300])), int(draw.choice([1, 1, 5, 10])))
+    update = int(draw.integers(20, 150))
     total = int(draw.choice([150, 270, 303, 357, 600])) if cause == "another total" else TOTAL
-    times = CAUSES[cause][1](t, at)
+    times = CAUSES[cause][1](t, update)
     values = schedule_of(plan, total)(times, base=base * factor if cause == "another base" else base)
-    return GeneratedLog(plan, form, cause, base, known, t, at, total, times, values)
+    return GeneratedLog(plan, form, cause, base, known_base, t, update, total, times, values)
 
 
 def lines_of(shown: object) -> list[str]:
@@ -327,27 +333,36 @@ def place_of(key: str) -> tuple[str, Any]:
 
 def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     """Return the report of a described or a generated log, and the facts of the log."""
-    kept, facts, known = {key: one for key, one in question.items() if key not in ANSWERS}, {}, {}
-    fields, amount = ["lr"], AmountColumn()
+    kept = {key: value for key, value in question.items() if key not in ANSWERS}
+    facts = {}
+    known_bases = {}
+    fields = ["lr"]
+    amount = AmountColumn()
     if "values" in question:
-        text, plan, facts, known = table_of(kept), kept["plan"], kept.get("facts", {}), kept.get("known", {})
+        text = table_of(kept)
+        plan = kept["plan"]
+        facts = kept.get("facts", {})
+        known_bases = kept.get("known", {})
         fields = kept.get("fields", [*plan, *(name for name in kept["values"] if "[" not in name)])
         amount = AmountColumn(plan.get("clock"))
     elif "few" in question:
         seed = question["few"]
         plan, base, t = few_values(seed)
-        form, factor = ALL[seed % len(ALL)], (1.0, 1.0, 1.01, 2.0)[seed % 4]
-        kept, known = {"few": seed, "log": f"{plan} {form} {factor}"}, {} if seed % 2 else {"lr": base}
+        form = ALL[seed % len(ALL)]
+        factor = (1.0, 1.0, 1.01, 2.0)[seed % 4]
+        kept = {"few": seed, "log": f"{plan} {form} {factor}"}
+        known_bases = {} if seed % 2 else {"lr": base}
         values = schedule_of(plan)(t, base=base * factor).tolist()
         text = "step,lr\n" + "".join(f"{n},{written(value, form)}\n" for n, value in zip(t, values, strict=True))
     else:
         log = generated_log(question["seed"])
-        plan, known = log.plan, {} if log.known is None else {"lr": log.known}
+        plan = log.plan
+        known_bases = {} if log.known_base is None else {"lr": log.known_base}
         kept = {"seed": question["seed"], "log": f"{plan} {log.form} {log.cause}"}
         text = "step,lr\n" + "".join(f"{n},{value}\n" for n, value in zip(log.t, log.texts, strict=True))
     planned = ps.Plan(**plan) if isinstance(plan, dict) else ps.Plan(lr=plan)
     run = ps.RunFacts(**{"total": TOTAL, "steps_per_epoch": EPOCH, **facts})
-    bases = {place_of(key): base for key, base in known.items()}
+    bases = {place_of(key): base for key, base in known_bases.items()}
     try:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "log.csv"
@@ -372,7 +387,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         matched = matched_with_plan(logged, planned, run, bases=bases)[1]
         pictures = picture_of_match(logged, matched), picture_of_log(logged, "")
         stated["pictures"] = [line for picture in pictures for line in curves_of(picture)]
-    return kept | {key: one for key, one in stated.items() if one}
+    return kept | {key: value for key, value in stated.items() if value}
 
 
 def curves_of(picture: Any) -> Iterator[str]:
@@ -411,10 +426,10 @@ def test_the_report_of_a_generated_log_is_as_recorded(places, subtests):
 @pytest.mark.parametrize("seed", range(40))
 def test_a_factor_and_a_shift_that_are_named_explain_each_value(tmp_path, seed):
     log = generated_log(seed)
-    if log.known is None and not any(map(float, log.texts)):
+    if log.known_base is None and not any(map(float, log.texts)):
         return  # refused, because any base explains zeros
 
-    report = audited(tmp_path, log.plan, log.t, log.values, log.form, log.known)
+    report = audited(tmp_path, log.plan, log.t, log.values, log.form, log.known_base)
 
     shift = {"one update late": -1, "one update early": 1}.get(log.cause)
     if shift is not None and report.first is not None and log.form == "r":

@@ -37,4 +37,4 @@ def test_answers(places, subtests):
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])

@@ -60,14 +60,14 @@ class Training:
         return copy.deepcopy([self.model.state_dict(), dict(self.optimizer.state), groups, grads, self.model.training])
 
 
-def same(one, other):
-    if isinstance(one, torch.Tensor):
-        return isinstance(other, torch.Tensor) and torch.equal(one, other)
-    if isinstance(one, dict):
-        return len(one) == len(other) and all(map(same, one.values(), other.values()))
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+def same(value, expected):
+    if isinstance(value, torch.Tensor):
+        return isinstance(expected, torch.Tensor) and torch.equal(value, expected)
+    if isinstance(value, dict):
+        return len(value) == len(expected) and all(map(same, value.values(), expected.values()))
+    if isinstance(value, (list, tuple)):
+        return len(value) == len(expected) and all(map(same, value, expected))
+    return bool(value == expected)
 
 
 OPTIMIZERS = [
@@ -83,7 +83,8 @@ def test_the_state_is_the_same_before_and_after(make, options, trained):
     training = Training(make, **options)
     for _ in range(trained):
         training.step()
-    before, held = training.everything(), [group["lr"] for group in training.optimizer.param_groups]
+    before = training.everything()
+    held = [group["lr"] for group in training.optimizer.param_groups]
 
     ps.find_lr(training.optimizer, training.step, updates=20, restore=training.model)
 
@@ -93,7 +94,8 @@ def test_the_state_is_the_same_before_and_after(make, options, trained):
 
 def test_tensors_in_lists_and_the_storage_of_parameters_are_the_same_objects_after():
     training = Training()
-    (group, _), kept = training.optimizer.param_groups, torch.ones(2)
+    group, _ = training.optimizer.param_groups
+    kept = torch.ones(2)
     group["kept"] = [kept, (kept, 3)]
     places = [parameter.data_ptr() for parameter in training.model.parameters()]
 
@@ -105,13 +107,14 @@ def test_tensors_in_lists_and_the_storage_of_parameters_are_the_same_objects_aft
 
 
 def test_training_continues_as_if_the_range_test_had_not_run():
-    training, other = Training(), Training()
+    training = Training()
+    untested = Training()
     ps.find_lr(training.optimizer, training.step, updates=20, restore=[training.model], restore_random=True)
     torch.manual_seed(1)
     here = [training.step().item() for _ in range(5)]
     torch.manual_seed(1)
 
-    assert here == [other.step().item() for _ in range(5)]
+    assert here == [untested.step().item() for _ in range(5)]
 
 
 def test_random_generators_are_restored_if_requested():
@@ -188,7 +191,8 @@ def test_the_rates_follow_a_plan_and_groups_keep_their_ratio():
 
 
 def test_the_average_is_the_weighted_mean_of_the_losses_so_far():
-    training, losses = Training(), []
+    training = Training()
+    losses = []
 
     def step():
         losses.append(training.step().item())
@@ -257,7 +261,8 @@ def suggestions(rates, losses):
     first = max(i for i in range(last) if losses[i] >= top - (top - losses[last]) / 10)
     half = (top + losses[last]) / 2
     valley = rates[max(i for i in range(first, last + 1) if losses[i] >= half)]
-    x, y = [math.log10(rate) for rate in rates[first : last + 1]], losses[first : last + 1]
+    x = [math.log10(rate) for rate in rates[first : last + 1]]
+    y = losses[first : last + 1]
     # The slope at a point between two others of equal distance is that of the line through them.
     around = [(max(i - 1, 0), min(i + 1, len(x) - 1)) for i in range(len(x))]
     slopes = [(y[b] - y[a]) / (x[b] - x[a]) for a, b in around]
@@ -417,17 +422,17 @@ class Interrupting:
 def test_an_interrupt_is_delayed_until_the_state_is_restored(first):
     training = Training()
     before = training.everything()
-    part = Interrupting()
-    parts = [part, training.model] if first else [training.model, part]
+    interrupting = Interrupting()
+    parts = [interrupting, training.model] if first else [training.model, interrupting]
 
     def step():
-        part.value = "after"
+        interrupting.value = "after"
         return training.step()
 
     with pytest.raises(KeyboardInterrupt):
         ps.find_lr(training.optimizer, step, updates=5, restore=parts)
 
-    assert part.value == "before"
+    assert interrupting.value == "before"
     assert same(training.everything(), before)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -450,7 +455,8 @@ def test_an_interrupt_after_a_step_that_raises_is_delayed_too(first):
 
 
 def test_an_interrupt_during_a_step_is_delivered_at_once_and_only_once():
-    training, cleaned = Training(), []
+    training = Training()
+    cleaned = []
 
     def step():
         try:
@@ -466,8 +472,10 @@ def test_an_interrupt_during_a_step_is_delivered_at_once_and_only_once():
 
 
 def test_a_handler_that_does_not_raise_gets_each_signal_of_a_step():
-    training, seen, during = Training(), [], []
-    before = signal.signal(signal.SIGINT, lambda *given: seen.append(given[0]))
+    training = Training()
+    seen = []
+    during = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: seen.append(arguments[0]))
 
     def step():
         for _ in range(2):
@@ -528,18 +536,18 @@ def test_a_step_that_does_not_call_the_optimizers_step_is_rejected(forgotten, re
         ps.find_lr(optimizer, step, updates=5, restore=model if restored else ())
 
 
-@pytest.mark.parametrize("given", [torch.nn.Linear(1, 1), None, "SGD", 3, {"lr": 0.1}, [{"lr": 0.1}]])
-def test_an_object_that_is_not_an_optimizer_is_rejected(given):
+@pytest.mark.parametrize("value", [torch.nn.Linear(1, 1), None, "SGD", 3, {"lr": 0.1}, [{"lr": 0.1}]])
+def test_an_object_that_is_not_an_optimizer_is_rejected(value):
     with pytest.raises(InvalidArgument, match="expected an optimizer"):
-        ps.find_lr(given, lambda: 1.0)
+        ps.find_lr(value, lambda: 1.0)
 
 
 @table(
     "options",
-    [{"smoothing": one} for one in ("x", None, True, 1, -1, float("nan"), 10**400)]
-    + [{"stop_at": one} for one in ("x", None, True, 1, float("nan"), 1j)]
-    + [{"updates": one} for one in ("x", None, 1, 2.5, 10**400, 10**12)]
-    + [{"low": one} for one in ("x", None, 0, float("nan"), 10**400, 11)],
+    [{"smoothing": value} for value in ("x", None, True, 1, -1, float("nan"), 10**400)]
+    + [{"stop_at": value} for value in ("x", None, True, 1, float("nan"), 1j)]
+    + [{"updates": value} for value in ("x", None, 1, 2.5, 10**400, 10**12)]
+    + [{"low": value} for value in ("x", None, 0, float("nan"), 10**400, 11)],
 )
 def test_invalid_arguments_raise_only_our_exceptions(options):
     scripted = Parabola([1.0, 0.9])
@@ -550,7 +558,8 @@ def test_invalid_arguments_raise_only_our_exceptions(options):
 
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_progress_is_shown_after_two_seconds_in_a_terminal_alone(monkeypatch, is_terminal):
-    shown, training = StringIO(), Training()
+    shown = StringIO()
+    training = Training()
     monkeypatch.setattr(shown, "isatty", lambda: is_terminal)
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setattr(range_test, "monotonic", itertools.count().__next__)

@@ -64,7 +64,7 @@ DOCUMENTS = [document for file in FILES for document in yaml.safe_load_all(file.
 @table("entries", DOCUMENTS)
 def test_a_document_has_exactly_the_entries_of_a_recipe(entries):
     assert list(entries) == ["name", "title", "source", "certain", "inferred", "facts", "bases", "plan"]
-    assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
+    assert all(isinstance(field, str) for field in [*entries["certain"], *entries["inferred"]])
 
 
 @table("file", FILES)

@@ -49,13 +49,13 @@ def first_at(amounts: list[int], amount: float) -> int:
     return int(np.searchsorted(amounts, amount))
 
 
-def assert_values(found: np.ndarray, formula: Callable[[int], float | Fraction], updates: Iterable[int]) -> None:
+def assert_values(values: np.ndarray, formula: Callable[[int], float | Fraction], updates: Iterable[int]) -> None:
     """Check that each value equals the formula."""
     times = np.array(list(updates))
     expected = np.array([float(formula(t)) for t in times.tolist()])
-    wrong = ~(np.abs(found[times] - expected) <= RELATIVE * np.abs(expected))
+    wrong = ~(np.abs(values[times] - expected) <= RELATIVE * np.abs(expected))
     first = int(wrong.argmax())
-    assert not wrong.any(), f"update {times[first]}: {found[times[first]]!r} is not {expected[first]!r}"
+    assert not wrong.any(), f"update {times[first]}: {values[times[first]]!r} is not {expected[first]!r}"
 
 
 def ramp(amount: int, begin: int, end: int, low: float, high: float) -> Fraction:
@@ -81,10 +81,13 @@ def nearest_multiple(value: Fraction, of: int) -> int:
     return round(value / of) * of
 
 
-PEAK, WARM, TOTAL = 1e-4, 10_000, 1_000_000
+PEAK = 1e-4
+WARM = 10_000
+TOTAL = 1_000_000
 
 
-BETA, GAMMA = 1.5, 0.02
+BETA = 1.5
+GAMMA = 0.02
 
 
 def test_lr_equals_the_paper():
@@ -111,13 +114,17 @@ def test_a_clock_that_counts_from_1_equals_a_run_that_started_one_update_earlier
     assert_values(trace["weight_decay"], lambda t: 0.9 ** (t + 1), range(200))
 
 
-PEAK_OF_DEEPSEEK_V3, LENGTH = 2.2e-4, 4096
+PEAK_OF_DEEPSEEK_V3 = 2.2e-4
+LENGTH = 4096
 
 
 BILLION = 10**9
 
 
-STABLE, DECAYED, HELD, TOTAL_OF_DEEPSEEK_V3 = 10_000 * BILLION, 14_300 * BILLION, 14_633 * BILLION, 14_800 * BILLION
+STABLE = 10_000 * BILLION
+DECAYED = 14_300 * BILLION
+HELD = 14_633 * BILLION
+TOTAL_OF_DEEPSEEK_V3 = 14_800 * BILLION
 
 
 GROWN = 469 * BILLION
@@ -130,7 +137,8 @@ def batch_size(amount):
 EPOCH = 1250
 
 
-TOTAL_OF_DINOV2, WARM_OF_DINOV2 = 100 * EPOCH, 10 * EPOCH
+TOTAL_OF_DINOV2 = 100 * EPOCH
+WARM_OF_DINOV2 = 10 * EPOCH
 
 
 GROUPS = [
@@ -174,7 +182,9 @@ def test_the_teacher_follows_its_two_schedules(trace):
     assert_values(trace["teacher_temperature"], lambda t: ramp(t, 0, 30 * EPOCH - 1, 0.04, 0.07), SEEN)
 
 
-PEAK_OF_EDM2, BATCH, TOTAL_OF_EDM2 = 0.01, 2048, 8 << 30
+PEAK_OF_EDM2 = 0.01
+BATCH = 2048
+TOTAL_OF_EDM2 = 8 << 30
 
 
 EXPONENT = 16.97
@@ -196,13 +206,18 @@ def test_lr_and_weight_average_equal_the_paper():
     assert_values(trace["ema_beta"], lambda t: (t / (t + 1)) ** (EXPONENT + 1), seen)
 
 
-PEAK_OF_EFFICIENTNET, EPOCH_OF_EFFICIENTNET = 0.064, 1251
+PEAK_OF_EFFICIENTNET = 0.064
+EPOCH_OF_EFFICIENTNET = 1251
 
 
-PEAK_OF_GPT3, LENGTH_OF_GPT3 = 6e-5, 2048
+PEAK_OF_GPT3 = 6e-5
+LENGTH_OF_GPT3 = 2048
 
 
-WARM_OF_GPT3, DECAYED_OF_GPT3, TOTAL_OF_GPT3, GROWN_OF_GPT3 = 375_000_000, 260 * 10**9, 300 * 10**9, 12 * 10**9
+WARM_OF_GPT3 = 375_000_000
+DECAYED_OF_GPT3 = 260 * 10**9
+TOTAL_OF_GPT3 = 300 * 10**9
+GROWN_OF_GPT3 = 12 * 10**9
 
 
 def rate_of_gpt3(amount):
@@ -237,7 +252,8 @@ def test_the_batch_size_may_be_written_in_tokens():
 
 @pytest.mark.heavy
 def test_lr_equals_transformers_at_every_update():
-    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=3e-4)
     scheduler = transformers.get_scheduler(
         "cosine_with_restarts", optimizer, 50, 1000, scheduler_specific_kwargs={"num_cycles": 4}
@@ -254,10 +270,15 @@ def test_lr_equals_transformers_at_every_update():
     np.testing.assert_allclose(trace["lr"], rates, rtol=1e-12, atol=1e-12 * 3e-4)
 
 
-WARM_OF_LLM_FOUNDRY, SCALE, COOL, TOTAL_OF_LLM_FOUNDRY = BILLION, 2 * BILLION, 20 * BILLION, 100 * BILLION
+WARM_OF_LLM_FOUNDRY = BILLION
+SCALE = 2 * BILLION
+COOL = 20 * BILLION
+TOTAL_OF_LLM_FOUNDRY = 100 * BILLION
 
 
-FLOOR, LAST, PEAK_OF_LLM_FOUNDRY = 0.1, 0.02, 3e-4
+FLOOR = 0.1
+LAST = 0.02
+PEAK_OF_LLM_FOUNDRY = 3e-4
 
 
 def factor(amount):
@@ -281,13 +302,19 @@ def test_lr_equals_the_scheduler_at_every_batch(tokens):
     assert_values(trace["lr"], lambda t: PEAK_OF_LLM_FOUNDRY * factor(amounts[t]), known_bounds(len(amounts), *marks))
 
 
-PEAK_OF_MEGATRON, LEAST = 6e-5, 6e-6
+PEAK_OF_MEGATRON = 6e-5
+LEAST = 6e-6
 
 
-WARM_OF_MEGATRON, DECAYED_OF_MEGATRON, TOTAL_OF_MEGATRON = 183_105, 126_953_125, 146_484_375
+WARM_OF_MEGATRON = 183_105
+DECAYED_OF_MEGATRON = 126_953_125
+TOTAL_OF_MEGATRON = 146_484_375
 
 
-START, RISE, GROWING, BATCH_OF_MEGATRON = 16, 16, 5_859_375, 1536
+START = 16
+RISE = 16
+GROWING = 5_859_375
+BATCH_OF_MEGATRON = 1536
 
 
 def batch_size_of_megatron(amount):
@@ -343,10 +370,14 @@ def test_the_slope_of_a_warmup_in_samples_does_not_depend_on_the_batch(batch):
     assert_values(trace["weight_decay"], lambda t: ramp(t * batch, 0, 20 * 10**6, 0.01, 0.1), range(updates))
 
 
-PEAK_OF_MINICPM, TOTAL_OF_MINICPM = 0.01, 260_000
+PEAK_OF_MINICPM = 0.01
+TOTAL_OF_MINICPM = 260_000
 
 
-PEAK_OF_OLMO_BOLT_ON_WARMUP, TOTAL_OF_OLMO_BOLT_ON_WARMUP, BEGIN, END = 3e-4, 20_000, 1000, 1500
+PEAK_OF_OLMO_BOLT_ON_WARMUP = 3e-4
+TOTAL_OF_OLMO_BOLT_ON_WARMUP = 20_000
+BEGIN = 1000
+END = 1500
 
 
 def inner(step):
@@ -376,10 +407,13 @@ def test_a_bolt_on_warmup_ends_at_the_value_of_the_inner_schedule():
     assert_values(trace["lr"], lambda t: bolted_on(t + 1), range(TOTAL_OF_OLMO_BOLT_ON_WARMUP))
 
 
-PEAK_OF_YOLO, MOMENTUM, EPOCH_OF_YOLO = 0.01, 0.937, 1849
+PEAK_OF_YOLO = 0.01
+MOMENTUM = 0.937
+EPOCH_OF_YOLO = 1849
 
 
-TOTAL_OF_YOLO, WARM_OF_YOLO = 300 * EPOCH_OF_YOLO, 3 * EPOCH_OF_YOLO
+TOTAL_OF_YOLO = 300 * EPOCH_OF_YOLO
+WARM_OF_YOLO = 3 * EPOCH_OF_YOLO
 
 
 GROUPS_OF_YOLO = [

@@ -15,7 +15,9 @@ from support.tables import table
 
 RELATIVE = 1e-12  # tolerance relative to a value
 ROUNDED = 1e-15  # tolerance relative to the largest value, because 1 - t / n and 1 + cos lose digits near 0
-MILLION, BILLION, TRILLION = 10**6, 10**9, 10**12
+MILLION = 10**6
+BILLION = 10**9
+TRILLION = 10**12
 Formula = Callable[[int], float]
 
 
@@ -25,7 +27,8 @@ class Run:
     def __init__(self, name: str) -> None:
         recipe = ps.recipes[name]
         resolved = recipe.plan.resolve(facts=recipe.facts)
-        self.plan, self.groups = counted_plan(resolved), list(recipe.bases)
+        self.plan = counted_plan(resolved)
+        self.groups = list(recipe.bases)
         self.run = amounts_of_run(resolved, recipe.facts)
         self.total = updates_of_total(resolved, self.run)
 
@@ -49,12 +52,12 @@ class Run:
             marks = [bisect_left(range(self.total), mark, key=self.amount_at) for mark in marks]
         near = {int(mark) + away for mark in (0, *marks, self.total) for away in range(-2, 3)}
         times = sorted(t for t in near.union(range(0, self.total, max(self.total // 200, 1))) if 0 <= t < self.total)
-        at = [self.amount_at(t) for t in times] if of == "amounts" else times
+        positions = [self.amount_at(t) for t in times] if of == "amounts" else times
         actual = np.array(self._values(field, group, times))
-        expected = np.array([formula(t) for t in at], dtype=float)
+        expected = np.array([formula(t) for t in positions], dtype=float)
         wrong = ~(np.abs(actual - expected) <= RELATIVE * np.abs(expected) + ROUNDED * np.abs(expected).max())
         first = int(wrong.argmax())
-        assert not wrong.any(), f"{field} at {at[first]}: {actual[first]!r} is not {expected[first]!r}"
+        assert not wrong.any(), f"{field} at {positions[first]}: {actual[first]!r} is not {expected[first]!r}"
 
     def _values(self, field: str, group: str, times: list[int]) -> list[float]:
         clocks = [self.amount_at(t) for t in times] if self.plan.clock != "updates" else times
@@ -62,7 +65,7 @@ class Run:
             if isinstance(binding.field, Target) and binding.name == field:
                 return [binding.schedule(t, base=binding.field.initial) for t in clocks]
         index = [each.get("name", "") for each in self.groups].index(group) if group else 0
-        bound = next(one for one in plans.bind(self.plan, self.groups)[index] if one.name == field)
+        bound = next(line for line in plans.bind(self.plan, self.groups)[index] if line.name == field)
         return [bound.schedule(t, base=bound.field.base(self.groups[index])) for t in clocks]
 
 
@@ -71,8 +74,8 @@ class Run:
 
 def points(*pairs: tuple[float, float]) -> Formula:
     """Return the linear interpolation of points, constant outside."""
-    at, levels = zip(*pairs, strict=True)
-    return lambda t: float(np.interp(t, at, levels))
+    positions, levels = zip(*pairs, strict=True)
+    return lambda t: float(np.interp(t, positions, levels))
 
 
 def half_wave(t: float, begin: float, end: float, high: float, low: float) -> float:
@@ -151,13 +154,16 @@ def olmo_core_cosine(peak: float, warm: int, total: int) -> Formula:
 
 def olmo3() -> Formula:
     """HalfCosWithWarmup of OLMo-core from the update at which the run is extended."""
-    first, second, warm = ceil(5 * TRILLION / 2**22), ceil(7 * TRILLION / 2**22), 5 * TRILLION // 2**22 // 2 + 1000
+    first = ceil(5 * TRILLION / 2**22)
+    second = ceil(7 * TRILLION / 2**22)
+    warm = 5 * TRILLION // 2**22 // 2 + 1000
     before = olmo_core_cosine(3e-4, 2000, first)
 
     def rate(t: int) -> float:
         if t < 597_046:
             return before(t)
-        step, length = t + 1 - warm, second - warm
+        step = t + 1 - warm
+        length = second - warm
         return 3e-5 + (3e-4 - 3e-5) * (1 + cos(pi * (step + length) / (2 * length))) / 2
 
     return rate
@@ -196,7 +202,8 @@ def transformers_cosine(peak: float, warm: int, total: int, floor: float) -> For
 
 def deepseek_v2(run: Run) -> tuple[Any, ...]:
     """Return the row of a run whose warmup is one of updates, and whose decays are ones of tokens."""
-    warm, cuts = run.amount_at(2000), (4_860 * BILLION, 7_290 * BILLION)
+    warm = run.amount_at(2000)
+    cuts = (4_860 * BILLION, 7_290 * BILLION)
     after = stairs(2.4e-4, 0.316, *cuts)
     return (
         None,
@@ -206,7 +213,8 @@ def deepseek_v2(run: Run) -> tuple[Any, ...]:
 
 
 def deepseek_v3(run: Run) -> tuple[Any, ...]:
-    warm, marks = run.amount_at(2000), [mark * BILLION for mark in (469, 10_000, 14_300, 14_633)]
+    warm = run.amount_at(2000)
+    marks = [mark * BILLION for mark in (469, 10_000, 14_300, 14_633)]
 
     def rate(seen: int) -> float:
         if seen < 14_300 * BILLION:
@@ -240,8 +248,8 @@ def apertus(peak: float) -> Formula:
     def rate(seen: int) -> float:
         if seen <= warm:
             return peak * seen / warm
-        part = max(0.0, (seen - (total - cooldown)) / cooldown)
-        return peak / 10 + (peak - peak / 10) * (1.0 - sqrt(part))
+        share = max(0.0, (seen - (total - cooldown)) / cooldown)
+        return peak / 10 + (peak - peak / 10) * (1.0 - sqrt(share))
 
     return rate
 
@@ -251,7 +259,8 @@ APERTUS = 4_096_000, 3_662_109_375, 403_905_806
 
 def gpt_j(step: int) -> float:
     """gpt3_schedule of mesh-transformer-jax."""
-    warm, anneal = min(step, 3000) / 3000, min(max(step - 3000, 0), 300_000) / 300_000
+    warm = min(step, 3000) / 3000
+    anneal = min(max(step - 3000, 0), 300_000) / 300_000
     return warm * 1.2e-4 - (1.2e-4 - 1.2e-5) * (1 - cos(pi * anneal)) / 2
 
 
@@ -269,7 +278,8 @@ def timm(epoch: int) -> float:
 
 
 def barlow_twins(step: int) -> float:
-    base, warm = 2048 / 256, 10 * 625
+    base = 2048 / 256
+    warm = 10 * 625
     if step < warm:
         return base * step / warm
     q = 0.5 * (1 + cos(pi * (step - warm) / (1000 * 625 - warm)))
@@ -380,12 +390,14 @@ def modded_momentum(step: int) -> float:
     return 0.95 - (step - 1235) / 50 * (0.95 - 0.85) if step > 1235 else 0.95
 
 
-MODDED = [0, *(round(part * 1270) for part in (1 / 3, 2 / 3, 1.0)), 1270 + 15]
+MODDED = [0, *(round(share * 1270) for share in (1 / 3, 2 / 3, 1.0)), 1270 + 15]
 
 
 def nanochat_parameters(depth: int) -> int:
     """Return the numbers of elements of the transformer matrices, of the gates of value embeddings and of lm_head."""
-    width, gated, heads = 64 * depth, depth // 2, depth * 64 // 128
+    width = 64 * depth
+    gated = depth // 2
+    heads = depth * 64 // 128
     return depth * 12 * width**2 + gated * 12 * heads + 32_768 * width
 
 
@@ -395,7 +407,8 @@ def nanochat() -> tuple[Any, ...]:
     batch = 2 ** round(log2(2**19 * (tokens / tokens_of_d12) ** 0.383))
     total = tokens // batch
     down = round(0.65 * total)
-    wider, larger = (64 * 24 / 768) ** -0.5, (batch / 2**19) ** 0.5
+    wider = (64 * 24 / 768) ** -0.5
+    larger = (batch / 2**19) ** 0.5
     decay = 0.28 * sqrt(batch / 2**19) * (tokens_of_d12 / tokens)
     bases = {
         "muon": 0.02 * larger,
@@ -477,13 +490,15 @@ def vision_row(epoch: int, epochs: int, warm: int, *more: Any, **levels: Any) ->
 
 def deepseek_llm_row(peak: float, batch: int) -> tuple[Any, ...]:
     total = ceil(2 * TRILLION / (batch * 4096))
-    first, second = ceil(0.8 * total), ceil(0.9 * total)
+    first = ceil(0.8 * total)
+    second = ceil(0.9 * total)
     after = levels((peak, peak * 0.316, peak * 0.1), first, second)
     return total, lr(lambda t: peak * t / 2000 if t < 2000 else after(t), 2000, first, second)
 
 
 def doubling_row(peak: float, tokens: int, before: int) -> tuple[Any, ...]:
-    half, warm = ceil(tokens / 2 / before), 1500 * before
+    half = ceil(tokens / 2 / before)
+    warm = 1500 * before
     return (
         half + ceil((tokens - half * before) / (2 * before)),
         lr(warm_cosine(peak, warm, tokens, peak / 10, 1e-7), warm, **AMOUNTS),
@@ -797,7 +812,8 @@ RUNS: dict[str, Any] = {
 
 @table("name", RUNS)
 def test_the_values_of_a_recipe_are_those_of_its_formula(name: str) -> None:
-    run, row = Run(name), RUNS[name]
+    run = Run(name)
+    row = RUNS[name]
     total, *fields = row(run) if callable(row) else row
 
     assert total in (None, run.total)

@@ -27,19 +27,19 @@ def refused(read, *arguments, **options):
 
 
 @table(
-    ("content", "name", "options", "found", "option"),
+    ("content", "name", "options", "message", "option"),
     [
         (f'step,lr\n0,"{"1" * 140_000}"\n', "log.csv", {}, "invalid CSV", None),
         (f'{{"step": 0, "lr": 1{"0" * 400}}}\n', "log.jsonl", {}, "got an integer too large for a float", "--column"),
     ],
 )
-def test_a_damaged_log_is_refused(tmp_path, content, name, options, found, option):
+def test_a_damaged_log_is_refused(tmp_path, content, name, options, message, option):
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     error = refused(read_log, file, FIELDS, **options)
 
-    assert found in str(error)
+    assert message in str(error)
     assert error.option == option
 
 

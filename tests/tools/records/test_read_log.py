@@ -51,7 +51,7 @@ FILE = Path(__file__).with_name("logs.yaml")
 
 def answer_to(question):
     """Return what is read from a log: its columns or metrics, or the place and the advised line of an error."""
-    question = {key: one for key, one in question.items() if key not in ("read", "columns", "error")}
+    question = {key: value for key, value in question.items() if key not in ("read", "columns", "error")}
     options = dict(question.get("options", {}))
     if "amount" in question:
         options["amount"] = AmountColumn(**question["amount"])
@@ -62,21 +62,25 @@ def answer_to(question):
         try:
             if "metrics" in question:
                 metrics = read_metrics(file, names=question["metrics"], **options)
-                return question | {"read": {one.name: f"{one.t.tolist()} {one.values.tolist()}" for one in metrics}}
+                return question | {
+                    "read": {metric.name: f"{metric.t.tolist()} {metric.values.tolist()}" for metric in metrics}
+                }
             logged = read_log(file, question.get("fields", FIELDS), **options)
         except UnreadableLog as error:
             site = error.problem.site.replace(f"{folder}/", "")
             advice = error.problem.advice.replace(f"{folder}/", "")
             line = re.search(r"(?:Write|For example:|Make a table of it:) (.*)", advice)
             actual = [site, answers.facts_of(error.problem.found.replace(folder, "")), error.option, line and line[1]]
-            return question | {"error": [one for one in actual if one]}
-    programs = ", ".join(f"{one.name} {one.first}{' after' * one.is_after}".strip() for one in logged.programs)
+            return question | {"error": [fact for fact in actual if fact]}
+    programs = ", ".join(
+        f"{program.name} {program.first}{' after' * program.is_after}".strip() for program in logged.programs
+    )
     amounts = logged.amounts and f"{logged.amounts.t.tolist()} {logged.amounts.amounts.tolist()}"
     read = {"unit": logged.unit, "programs": programs, "names": str(logged.names), "amounts": amounts}
     read["notes"] = [f"{len(logged.notes)}", *map(answers.facts_of, logged.notes)]
     usual = {"unit": "updates", "programs": "0", "names": "(None,)", "amounts": None, "notes": ["0"]}
     return question | {
-        "read": {key: one for key, one in read.items() if one != usual[key]},
+        "read": {key: value for key, value in read.items() if value != usual[key]},
         "columns": [text_of(column) for column in logged.columns],
     }
 
@@ -206,12 +210,17 @@ def test_the_stretches_of_any_log_cover_its_rows_without_gaps():
         )
         actual = facts(values).stretches
 
-        assert [one.begin for one in actual[1:]] == [one.end for one in actual[:-1]]
+        assert [stretch.begin for stretch in actual[1:]] == [stretch.end for stretch in actual[:-1]]
         assert (actual[0].begin, actual[-1].end) == (0, values.size - 1)
         assert kinds(values * 2.0**20) == kinds(values / 2.0**20) == kinds(values)  # in any unit
-        for one in actual:
-            part = np.diff(values[one.begin : one.end + 1])
-            sign = {"rises": (part > 0), "falls": (part < 0), "stays": (part == 0), "jumps": (part != 0)}[one.kind]
+        for stretch in actual:
+            differences = np.diff(values[stretch.begin : stretch.end + 1])
+            sign = {
+                "rises": (differences > 0),
+                "falls": (differences < 0),
+                "stays": (differences == 0),
+                "jumps": (differences != 0),
+            }[stretch.kind]
             assert sign.all()
 
 

@@ -70,7 +70,7 @@ def test_the_second_distribution_imports_public_names_and_those_of_lists():
     whole = [node for _, tree in trees(RUNNER) for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
     assert not RUNNER.is_dir() or len(imported) > 50
-    assert sorted(one for one in imported if not is_public(*one)) == []
+    assert sorted(name for name in imported if not is_public(*name)) == []
     assert [alias.name for node in whole for alias in node.names if alias.name.startswith("paramsched")] == []
 
 

@@ -34,7 +34,7 @@ def test_each_argument_is_documented_once():
     names = {place: documented(ast.get_docstring(node) or "") for place, node in definitions()}
 
     assert sum(map(len, names.values())) > 500
-    assert {place: found for place, found in names.items() if len(set(found)) < len(found)} == {}
+    assert {place: arguments for place, arguments in names.items() if len(set(arguments)) < len(arguments)} == {}
 
 
 def test_a_function_documents_its_own_arguments():

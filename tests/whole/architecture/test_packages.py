@@ -72,9 +72,9 @@ def test_the_core_passes_its_tests_without_the_other_packages(tmp_path):
 @pytest.mark.heavy
 @pytest.mark.parametrize("package", [*SIX])
 def test_without_one_package_the_others_pass(package, tmp_path):
-    others = [f"tests/{other}" for other in ("base", "core", *SIX) if other not in (package, "cli")]
+    folders = [f"tests/{name}" for name in ("base", "core", *SIX) if name not in (package, "cli")]
 
-    assert failures_in(copy_without(tmp_path, package), "src", "packages", *others) == ""
+    assert failures_in(copy_without(tmp_path, package), "src", "packages", *folders) == ""
 
 
 @pytest.mark.long
@@ -83,4 +83,4 @@ def test_without_the_second_distribution_the_rest_passes(tmp_path):
     folder = copy_without(tmp_path, "packages")
     (folder / "src" / "sitecustomize.py").write_text(WITHOUT_THE_RUNNER, encoding="utf-8")
 
-    assert failures_in(folder, "src/paramsched", *(f"tests/{other}" for other in ("base", "core", *SIX))) == ""
+    assert failures_in(folder, "src/paramsched", *(f"tests/{name}" for name in ("base", "core", *SIX))) == ""

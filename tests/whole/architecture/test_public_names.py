@@ -66,7 +66,7 @@ def test_an_attribute_with_a_typing_error_is_answered_with_its_name(module, name
 def test_the_signature_of_a_public_name_has_short_names_of_types():
     named = {name: getattr(ps, name) for name in ps.__all__ if callable(getattr(ps, name))}
     named |= {f"Plan.{name}": getattr(ps.Plan, name) for name in ("__init__", "resolve", "change", "cooldown", "scale")}
-    shown = {name: str(inspect.signature(one)) for name, one in named.items()}
+    shown = {name: str(inspect.signature(function)) for name, function in named.items()}
 
     assert {name: text for name, text in shown.items() if re.search(r"paramsched\.|collections\.|typing\.", text)} == {}
 

@@ -16,7 +16,7 @@ OF_THE_LIBRARY = [name for name, builder in SHAPES.items() if builder.__module__
 def test_a_shape_documents_its_formula_its_source_and_an_example(name):
     text = inspect.getdoc(SHAPES[name]) or ""
 
-    missing = [part for part in (">>>", "value(t) =", "Source: ") if part not in text]
+    missing = [heading for heading in (">>>", "value(t) =", "Source: ") if heading not in text]
     assert missing == [], f"add to the docstring of {name}: {missing}"
     examples = doctest.DocTestFinder().find(SHAPES[name], name)
     assert any(example.examples for example in examples)
@@ -30,7 +30,7 @@ def test_every_curve_documents_its_formula():
         for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.FunctionDef) and node.decorator_list
     }
-    others = {name for name in CONSTANTS if name not in texts and not hasattr(curves, name)}  # of other tests
-    assert texts.keys() == {*CONSTANTS, *FAMILIES} - others
+    of_tests = {name for name in CONSTANTS if name not in texts and not hasattr(curves, name)}  # of other tests
+    assert texts.keys() == {*CONSTANTS, *FAMILIES} - of_tests
     for name, text in texts.items():
         assert "curve(u) =" in text, f"add curve(u) = … to the docstring of {name}"

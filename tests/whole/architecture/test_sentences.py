@@ -16,8 +16,8 @@ def text_of(node):
         case ast.Constant(value=str(text)):
             return text, []
         case ast.JoinedStr(values=parts):
-            texts = [part.value for part in parts if isinstance(part, ast.Constant)]
-            return "".join(texts), [part for part in parts if isinstance(part, ast.FormattedValue)]
+            texts = [expression.value for expression in parts if isinstance(expression, ast.Constant)]
+            return "".join(texts), [expression for expression in parts if isinstance(expression, ast.FormattedValue)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             parts = [left, right]
         case ast.BinOp(left=left, op=ast.Mod(), right=right):
@@ -30,9 +30,9 @@ def text_of(node):
             parts = [separator, *items.elts]
         case _:
             return None, []
-    several = [(part, *text_of(part)) for part in parts]
+    several = [(expression, *text_of(expression)) for expression in parts]
     texts = [text for _, text, _ in several if text is not None]
-    inside = [node for part, text, nodes in several for node in ([part] if text is None else nodes)]
+    inside = [node for expression, text, nodes in several for node in ([expression] if text is None else nodes)]
     return "".join(texts) if texts else None, inside
 
 

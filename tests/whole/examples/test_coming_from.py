@@ -82,7 +82,9 @@ def test_the_plan_in_a_row_has_the_curve_of_the_other_library(page: str, origina
 @table(("page", "original", "line"), rows("engines/mmengine"))
 def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, original: str, line: str) -> None:
     pytest.importorskip("mmengine")
-    schedulers, epochs, length = eval(original), 12, 100  # a row of a page of this repository
+    schedulers = eval(original)
+    epochs = 12
+    length = 100  # a row of a page of this repository
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -90,7 +92,8 @@ def test_the_plan_in_a_row_has_the_values_of_mmengine(page: str, original: str, 
         built = mmengine_original.built_by_original(listed, optimizer, epochs, length)
         expected = mmengine_original.run(built, optimizer, epochs, length)[:, 0]
 
-    plan, facts = ps.Plan(lr=line, total=f"{epochs} epochs"), ps.RunFacts(steps_per_epoch=length)
+    plan = ps.Plan(lr=line, total=f"{epochs} epochs")
+    facts = ps.RunFacts(steps_per_epoch=length)
     assert ps.trace(plan, {"lr": 0.1}, facts=facts)["lr", 0] == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 
@@ -102,13 +105,15 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, orig
     per_epoch = arguments.get("updates_per_epoch", 4)
     schedulers = timm_original.timm_schedulers()
     expected, epochs = timm_original.rates(schedulers, arguments, lr=0.1, updates_per_epoch=per_epoch)
-    plan, facts = ps.Plan(lr=line, total=f"{epochs} epochs"), ps.RunFacts(steps_per_epoch=per_epoch)
+    plan = ps.Plan(lr=line, total=f"{epochs} epochs")
+    facts = ps.RunFacts(steps_per_epoch=per_epoch)
 
     assert ps.trace(plan, {"lr": 0.1}, facts=facts)["lr", 0] == pytest.approx(expected, rel=0, abs=1e-13)
     if metric is not None:
         tops = [30.0 - abs(epoch % 30 - 12) for epoch in range(epochs)]
         (rule,) = ps.parse(line).metric_rules
-        state, after = rule.init(), []
+        state = rule.init()
+        after = []
         for top in tops:
             state = rule.observe(state, top)
             after.append(rule.apply(state, 0.1, 0.1))
@@ -120,8 +125,8 @@ def test_the_plan_in_a_row_has_the_rates_of_timm_at_every_update(page: str, orig
 @table(("page", "original", "line"), rows("coming_from/transformers", of="lr_scheduler_type"))
 def test_the_plan_in_a_row_has_the_rates_of_the_trainer(tmp_path: Path, page: str, original: str, line: str) -> None:
     transformers = pytest.importorskip("transformers")
-    given = eval(f"dict({original})")  # a row of a page of this repository
-    args = transformers.TrainingArguments(tmp_path, use_cpu=True, report_to=[], learning_rate=0.1, **given)
+    arguments = eval(f"dict({original})")  # a row of a page of this repository
+    args = transformers.TrainingArguments(tmp_path, use_cpu=True, report_to=[], learning_rate=0.1, **arguments)
     trainer = transformers.Trainer(torch.nn.Linear(1, 1), args)
     trainer.create_optimizer_and_scheduler(TOTAL)
     expected = []
@@ -140,7 +145,8 @@ def rates(line: str, total: int, lr: float = 0.1) -> list[float]:
 @table(("page", "original", "line"), rows("engines/deepspeed"))
 def test_the_plan_in_a_row_has_the_rates_that_deepspeed_uses(page: str, original: str, line: str) -> None:
     scheduler = json.loads(original)
-    name, params = scheduler["type"], scheduler["params"]
+    name = scheduler["type"]
+    params = scheduler["params"]
     expected = [deepspeed_formulas.used_lr(name, params, 0.1, t) for t in range(1000)]
 
     assert rates(line, 1000) == pytest.approx(expected, rel=1e-12)

@@ -63,7 +63,8 @@ class Stop(Exception):
 @pytest.fixture(scope="module")
 def first_part(example, tmp_path_factory):
     """The folder of a run that was stopped after 30 of 45 updates, for copies."""
-    folder, save = tmp_path_factory.mktemp("stopped"), example["checkpoint"].save
+    folder = tmp_path_factory.mktemp("stopped")
+    save = example["checkpoint"].save
     plan = folder / "plan.yaml"
     plan.write_text(PLAN)
 
@@ -93,21 +94,21 @@ def tree(folder: Path) -> dict[str, str]:
 KINDS = ["missing", "empty", "truncated", "bit flip", "another file's content"]
 
 
-def spoil(file: Path, kind: str, place: float = 0.5) -> None:
+def spoil(file: Path, damage: str, place: float = 0.5) -> None:
     data = file.read_bytes()
-    at = int(place * len(data))
-    if kind == "missing":
+    index = int(place * len(data))
+    if damage == "missing":
         file.unlink()
-    elif kind == "another file's content":
+    elif damage == "another file's content":
         file.write_bytes((file.parent / "plan.svg").read_bytes())
     else:
-        flipped = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
-        file.write_bytes({"empty": b"", "truncated": data[:at], "bit flip": flipped}[kind])
+        flipped = data[:index] + bytes([data[index] ^ 1 << index % 8]) + data[index + 1 :]
+        file.write_bytes({"empty": b"", "truncated": data[:index], "bit flip": flipped}[damage])
 
 
-@pytest.mark.parametrize(("name", "kind"), every(2, product(["checkpoint.pt", "values.jsonl"], KINDS)))
-def test_a_damaged_file_is_named_and_the_run_does_not_restart(run, stopped, name, kind):
-    spoil(stopped / name, kind)
+@pytest.mark.parametrize(("name", "damage"), every(2, product(["checkpoint.pt", "values.jsonl"], KINDS)))
+def test_a_damaged_file_is_named_and_the_run_does_not_restart(run, stopped, name, damage):
+    spoil(stopped / name, damage)
     before = tree(stopped)
 
     code, said = run(stopped, "--resume")
@@ -119,12 +120,12 @@ def test_a_damaged_file_is_named_and_the_run_does_not_restart(run, stopped, name
 
 
 @given(st.floats(0, 1, exclude_max=True), st.sampled_from(["truncated", "bit flip"]))
-def test_a_damaged_checkpoint_is_never_read_as_another_state(example, tmp_path_factory, place, kind):
+def test_a_damaged_checkpoint_is_never_read_as_another_state(example, tmp_path_factory, place, damage):
     file = tmp_path_factory.mktemp("spoiled") / "checkpoint.pt"
     model = torch.nn.Linear(8, 8)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     example["checkpoint"].save(file, 10, model, optimizer, optimizer, "")
-    spoil(file, kind, place)
+    spoil(file, damage, place)
 
     with pytest.raises(example["folder"].Damaged, match=re.escape(str(file))):
         example["checkpoint"].read(file)

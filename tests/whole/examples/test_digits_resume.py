@@ -18,7 +18,7 @@ from support.spread import spread
 TRAIN = ROOT / "examples" / "digits" / "train.py"
 EPOCHS = {20: TRAIN.with_name("plan.yaml").read_text(encoding="utf-8")}
 # The same plan with a quarter of the epochs, because its 900 updates take ten times as long as the start of the run.
-EPOCHS[5] = re.sub(r"\b(\d+) epochs", lambda found: f"{int(found[1]) / 4:g} epochs", EPOCHS[20])
+EPOCHS[5] = re.sub(r"\b(\d+) epochs", lambda match: f"{int(match[1]) / 4:g} epochs", EPOCHS[20])
 
 pytestmark = pytest.mark.heavy
 

@@ -32,7 +32,8 @@ from support.torchrun import finished, kill_one_worker, torchrun, wait_for
 TRAIN = ROOT / "examples" / "cluster" / "train.py"
 
 
-BATCH, SAMPLES = 32, 3000  # of the script
+BATCH = 32
+SAMPLES = 3000  # of the script
 
 
 PLAN = ps.Plan(
@@ -62,11 +63,11 @@ def test_a_killed_run_continues_on_another_number_of_processes_as_planned(before
         lines = [json.loads(line) for line in (tmp_path / "run" / f"values-{rank}.jsonl").read_text().splitlines()]
         counts.append(len(lines))
         for processes in samples:
-            mine = [line for line in lines if line["processes"] == processes]
-            seen = list(samples[processes])[: len(mine)]
-            assert [line["sample"] for line in mine] == seen
-            assert [line["used"] for line in mine] == planned(seen)
-        assert len(mine) == (len(samples[after]) if rank < after else 0)
+            of_processes = [line for line in lines if line["processes"] == processes]
+            seen = list(samples[processes])[: len(of_processes)]
+            assert [line["sample"] for line in of_processes] == seen
+            assert [line["used"] for line in of_processes] == planned(seen)
+        assert len(of_processes) == (len(samples[after]) if rank < after else 0)
     assert re.findall(r"^rank .*$", said, re.MULTILINE) == [
         f"rank {rank}: planned = used at {count} of {count} updates" for rank, count in enumerate(counts)
     ]
@@ -97,9 +98,9 @@ def ran(tmp_path_factory):
 @pytest.mark.heavy
 @pytest.mark.long
 def test_each_branch_beats_the_run_at_the_update_of_its_end(ran):
-    branches = [(int(at), int(end), float(cooled), float(run)) for at, end, cooled, run in LINE.findall(ran[0])]
+    branches = [(int(update), int(end), float(cooled), float(run)) for update, end, cooled, run in LINE.findall(ran[0])]
 
-    assert [(at, end) for at, end, *_ in branches] == [(400, 500), (600, 700), (800, 900)]
+    assert [(update, end) for update, end, *_ in branches] == [(400, 500), (600, 700), (800, 900)]
     assert all(cooled < run for *_, cooled, run in branches)
 
 
@@ -110,12 +111,13 @@ def test_the_plan_files_equal_the_run_before_their_branch(ran):
     groups = {"lr": 0.02, "weight_decay": 0.01}
 
     assert trunk == ps.load(FOLDER / "trunk.yaml")
-    for at in (400, 600, 800):
-        branch = ps.load(ran[1] / f"at-{at}.yaml")
-        assert branch == trunk.cooldown(at, 100)
-        values, planned = ps.trace(branch, groups), ps.trace(trunk, groups)
-        assert values["lr"][:at].tobytes() == planned["lr"][:at].tobytes()
-        assert values["weight_decay"].tobytes() == planned["weight_decay"][: at + 100].tobytes()
+    for update in (400, 600, 800):
+        branch = ps.load(ran[1] / f"at-{update}.yaml")
+        assert branch == trunk.cooldown(update, 100)
+        values = ps.trace(branch, groups)
+        planned = ps.trace(trunk, groups)
+        assert values["lr"][:update].tobytes() == planned["lr"][:update].tobytes()
+        assert values["weight_decay"].tobytes() == planned["weight_decay"][: update + 100].tobytes()
         assert values["lr"][-1] == pytest.approx(0.02 / 100)
 
 
@@ -174,7 +176,8 @@ def test_a_killed_run_of_muon_and_adamw_goes_on_exactly(number, tmp_path):
     assert logs[0] == logs[1]
     states = [torch.load(tmp_path / name / "checkpoint.pt")["model"] for name in ("whole", "killed")]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    plan, steps = ps.load(MUON.with_name("plan.yaml")), len(logs[0].splitlines()) // 4
+    plan = ps.load(MUON.with_name("plan.yaml"))
+    steps = len(logs[0].splitlines()) // 4
     log = read_log(tmp_path / "whole" / "values.jsonl", ["lr", "weight_decay", "momentum"])
     assert compare_with_plan(log, plan, steps_per_epoch=steps).first is None
     assert set(json.loads(logs[0].splitlines()[0])) >= {"lr/muon", "momentum/muon", "lr/adamw/head"}
@@ -243,7 +246,9 @@ def last_state(folder):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", spread([1, 2, 3], 1))
 def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_path):
-    draw, moved, copied = random.Random(seed), tmp_path / "moved", tmp_path / "copied"
+    draw = random.Random(seed)
+    moved = tmp_path / "moved"
+    copied = tmp_path / "copied"
     moved.mkdir()
     for processes in (4, 2, 3):
         killed(processes, moved, draw.randint(10, 30))
@@ -264,15 +269,16 @@ def test_a_run_that_is_killed_and_moved_is_one_run_over_its_tokens(seed, tmp_pat
     assert all((line["lr"], line["weight_decay"]) == planned[line["token"]] for lines in ranks for line in lines)
 
     last = [{line["token"]: line["sequences"] for line in lines} for lines in ranks]
-    seen = [one for token in tokens for rank in range(final[token]) for one in last[rank][token]]
+    seen = [sequence for token in tokens for rank in range(final[token]) for sequence in last[rank][token]]
     assert seen == [index % SEQUENCES for index in range(sum(sizes))]
     assert len(set(seen)) == len(seen)
 
     assert ended(4, copied) < resumed  # the same processes, without the last kill
-    (name, states), (same, others) = last_state(moved), last_state(copied)
+    name, states = last_state(moved)
+    same, copied_states = last_state(copied)
     assert name == same
-    torch.testing.assert_close(states["model"], others["model"], rtol=0, atol=0)
-    torch.testing.assert_close(states["optimizer"]["state"], others["optimizer"]["state"], rtol=0, atol=0)
+    torch.testing.assert_close(states["model"], copied_states["model"], rtol=0, atol=0)
+    torch.testing.assert_close(states["optimizer"]["state"], copied_states["optimizer"]["state"], rtol=0, atol=0)
 
 
 BUDGET = 4.0  # seconds

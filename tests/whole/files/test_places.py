@@ -92,8 +92,8 @@ def leaves(place, data, text):
         for key, value in data.items():
             yield from leaves(place.parts[key], value, text)
     elif isinstance(data, list):
-        for part, value in zip(place.parts, data, strict=True):
-            yield from leaves(part, value, text)
+        for inner, value in zip(place.parts, data, strict=True):
+            yield from leaves(inner, value, text)
     else:
         yield data, text[place.begin : place.end]
 
@@ -126,8 +126,8 @@ def pieces(text, place, name="$"):
     """Yield the path, the text and the offset of the key of each value."""
     yield f"{name} {text[place.begin : place.end]!r} {place.key}"
     parts = place.parts.items() if isinstance(place.parts, dict) else enumerate(place.parts or ())
-    for key, part in parts:
-        yield from pieces(text, part, f"{name}.{key}")
+    for key, inner in parts:
+        yield from pieces(text, inner, f"{name}.{key}")
 
 
 @table(

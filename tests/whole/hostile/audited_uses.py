@@ -35,14 +35,16 @@ class Watch:
     """
 
     def __init__(self, folder: Path, written: Path) -> None:
-        self.folder, self.written = str(folder), str(written)
+        self.folder = str(folder)
+        self.written = str(written)
         self.use: str | None = None
         self.violations: dict[str, str] = {}
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.use is None:
             return
-        use, self.use = self.use, None  # events of the hook itself are ignored
+        use = self.use
+        self.use = None  # events of the hook itself are ignored
         try:
             message = self._violation(event, arguments)
             if message is not None:
@@ -52,8 +54,8 @@ class Watch:
         finally:
             self.use = use
 
-    def report(self, use: str, found: str) -> None:
-        self.violations.setdefault(f"{use}: {found}"[:600], found)
+    def report(self, use: str, event: str) -> None:
+        self.violations.setdefault(f"{use}: {event}"[:600], event)
 
     def _violation(self, event: str, arguments: tuple[Any, ...]) -> str | None:
         if event == "exec":
@@ -134,37 +136,39 @@ _NETWORK = ("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "ssl.")
 def violations_in(folder: Path, every: int, generated: int, seed: int) -> dict[str, Any]:
     """Use every command and function on the inputs. Return what the hook saw."""
     folder.mkdir()
-    inputs, written = folder / "inputs", folder / "written"
+    inputs = folder / "inputs"
+    written = folder / "written"
     written.mkdir()
     paths = write_inputs(inputs, generated, seed)
     os.chdir(inputs)
     path = sys.path[:]
-    for one in write_good_files(inputs):  # so that the hook does not see the library's own imports
-        for _, use in uses_of(Case(one, written)):
+    for path in write_good_files(inputs):  # so that the hook does not see the library's own imports
+        for _, use in uses_of(Case(path, written)):
             with contextlib.suppress(Exception):
                 use()
     before = {*inputs.rglob("*")}
     watch = Watch(inputs, written)
     sys.addaudithook(watch)
     count = 0
-    for number, given in enumerate(paths):
-        for place, (use, call) in enumerate(uses_of(Case(given, written))):
+    for number, input_path in enumerate(paths):
+        for place, (use, call) in enumerate(uses_of(Case(input_path, written))):
             if (number + place) % every:
                 continue
             count += 1
-            _watched(watch, f"{use} {given.name!r}", call)
+            _watched(watch, f"{use} {input_path.name!r}", call)
             if sys.path != path:
                 sys.path[:] = path
-                watch.report(f"{use} {given.name!r}", "changes sys.path")
-    for one in sorted({*inputs.rglob("*")} - before):
-        watch.report("all", f"made {one.name!r}")
+                watch.report(f"{use} {input_path.name!r}", "changes sys.path")
+    for written_path in sorted({*inputs.rglob("*")} - before):
+        watch.report("all", f"made {written_path.name!r}")
     return {"uses": count, "unknown": [*unknown_names()], "violations": [*watch.violations]}
 
 
 def _watched(watch: Watch, use: str, call: Callable[[], str]) -> None:
     """Use an input, and report what the hook, the error or the shown text reveals."""
     watch.use = use
-    text, messages = "", []
+    text = ""
+    messages = []
     try:
         with warnings.catch_warnings(record=True) as messages:
             warnings.simplefilter("always")

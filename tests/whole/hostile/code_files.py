@@ -138,27 +138,27 @@ def pickles() -> Iterator[tuple[str, bytes]]:
                 opened.writestr(name, data)
         return whole.getvalue()
 
-    for kind, one in (("runs", _Calls(os.system, f"touch {MARK}")), ("imports", _Calls(__import__, MODULE))):
-        data = pickle.dumps({"optimizer": {"param_groups": [{"lr": one}]}, MARK: one}, protocol=2)
-        yield f"{kind}.pt", data
-        yield f"{kind}.pkl", data
+    for prefix, call in (("runs", _Calls(os.system, f"touch {MARK}")), ("imports", _Calls(__import__, MODULE))):
+        data = pickle.dumps({"optimizer": {"param_groups": [{"lr": call}]}, MARK: call}, protocol=2)
+        yield f"{prefix}.pt", data
+        yield f"{prefix}.pkl", data
         yield (
-            f"{kind}-zip.pt",
+            f"{prefix}-zip.pt",
             archive(**{"archive/data.pkl": data, "archive/version": b"3\n", "archive/byteorder": b"little"}),
         )
         header = b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"
         header += b" " * (-(len(header) + 11) % 64) + b"\n"
-        table = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + pickle.dumps([one])
-        yield f"{kind}.npy", table
-        yield f"{kind}.npz", archive(**{"lr.npy": table})
+        table = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + pickle.dumps([call])
+        yield f"{prefix}.npy", table
+        yield f"{prefix}.npz", archive(**{"lr.npy": table})
         whole = io.BytesIO()
         with tarfile.open(fileobj=whole, mode="w") as tar:
             entry = tarfile.TarInfo("pickle")
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
-        yield f"{kind}-tar.pt", whole.getvalue()
-        yield f"{kind}-hf/optimizer.pt", data
-        yield f"{kind}-hf/trainer_state.json", json.dumps({"log_history": [], "global_step": 3}).encode()
+        yield f"{prefix}-tar.pt", whole.getvalue()
+        yield f"{prefix}-hf/optimizer.pt", data
+        yield f"{prefix}-hf/trainer_state.json", json.dumps({"log_history": [], "global_step": 3}).encode()
 
 
 _CALL = f'!!python/object/apply:os.system ["touch {MARK}"]'
@@ -233,15 +233,15 @@ def write_inputs(folder: Path, generated: int = 0, seed: int = 0) -> list[Path]:
         draw = random.Random(seed)
         for number in range(generated):
             name = generated_name(draw)
-            kind, data = draw.choice([*plans_of(name), *logs_of(name)])
-            write(f"{number}-{kind}" + ("" if isinstance(data, str) else ".json"), data)
+            suffix, data = draw.choice([*plans_of(name), *logs_of(name)])
+            write(f"{number}-{suffix}" + ("" if isinstance(data, str) else ".json"), data)
         return written
     for number, name in enumerate(NAMES):
         kinds = list(plans_of(name))
-        for kind, plan in [*kinds[:2], kinds[2 + number % (len(kinds) - 2)]]:
-            write(f"{number}-{kind}.json", plan)
-        kind, text = list(logs_of(name))[number % 3]
-        write(f"{number}-{kind}", text)
+        for suffix, plan in [*kinds[:2], kinds[2 + number % (len(kinds) - 2)]]:
+            write(f"{number}-{suffix}.json", plan)
+        suffix, text = list(logs_of(name))[number % 3]
+        write(f"{number}-{suffix}", text)
     for name, data in [
         *CONFIGS.items(),
         *pickles(),

@@ -87,21 +87,21 @@ OTHER_NAMES = ("log.tsv", "log.npz", "log.tfevents", "log.bin", "log.txt", "log"
 """Other names of files, whose readers get the bytes of any format."""
 
 DAMAGED: tuple[tuple[str, bytes], ...] = (
-    *(("plan.yaml", one) for one in (
+    *(("plan.yaml", content) for content in (
         b"", b"\xff\xfelr: 1", b"- " * 4_000, b"lr: " + b"9" * 9_000, b"lr: &a [*a]", b"lr: &a {b: *a}", b"&a lr: *a",
         b"? [lr]\n: 1", b"? {a: 1}\n: 1", b"lr: 1\nlr: constant(2)", b"lr: 2001-01-01\n", b"lr: !!timestamp 2001-99-99\n",
         b"lr: !!int x\n", b"lr: !!float ''\n", b"lr: !!set {a, b}\n", b"lr: 190:20:30\n", b"=: 1\n<<: 2\n", b"- 1\n---\n- 2",
         b"%TAG ! tag:x,2000:\n--- !a b", b"[" * 10_000, b"lr: cosin()\nweight_decy: true\n\x1b[31m: 1\n",
     )),
-    *(("plan.json", one) for one in (
+    *(("plan.json", content) for content in (
         b"\x00", b"[" * 100_000, b'{"a":' * 2_000, b'{"lr": ' + b"9" * 9_000 + b"}", b'{"lr": 1, "lr": 2}', b'{"lr": NaN}',
         b'{"\\ud800": 1}', b'{"lr": "\\ud800"}',
     )),
-    *(("log.csv", one) for one in (
+    *(("log.csv", content) for content in (
         b"", b"\n\n", b"step,lr\n", b"step,lr\n1,\n", b"step,loss\n1,2\n", b"step,lr\n0,0,1\n", b"\x00\x01\x02",
         b"step,lr\n0,1e400\n9999999999999,0\n", b"step,lr\n0,True\n", b"a,\xff\xfe\n1,2\n", "step,lr\n0,0.1\n".encode("utf-16"),
     )),
-    *(("log.jsonl", one) for one in (
+    *(("log.jsonl", content) for content in (
         b"", b"\x1f\x8b\x08\x00", b"[" * 100_000, b'{"t": 0, "groups": [{"lr": 1' + b"0" * 400 + b"}]}", b'{"t": 0, "groups": 3}',
         b'{"t": 0, "groups": [{"lr": true}]}', b'{"t": true, "groups": [{"lr": 1}]}', b'{"t": 0, "groups": []}',
         b'{"t": 0, "lr[99999999999]": 0.1}',
@@ -129,19 +129,19 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     data = bytearray(whole)
     # A ZIP file ends with its directory.
     for _ in range(draw(st.integers(0, 5))):
-        at = draw(st.integers(0, len(data)) | st.integers(max(len(data) - 120, 0), len(data)))
-        end = at + draw(st.sampled_from([0, 0, 1, 3, 30]))
+        begin = draw(st.integers(0, len(data)) | st.integers(max(len(data) - 120, 0), len(data)))
+        end = begin + draw(st.sampled_from([0, 0, 1, 3, 30]))
         match draw(st.sampled_from(["flip", "cut", "insert", "double", "any"])):
-            case "flip" if at < len(data):
-                data[at] ^= 1 << draw(st.integers(0, 7))
+            case "flip" if begin < len(data):
+                data[begin] ^= 1 << draw(st.integers(0, 7))
             case "cut":
-                del data[at:end]
+                del data[begin:end]
             case "double":
-                data[at:at] = data[at : at + 60]
+                data[begin:begin] = data[begin : begin + 60]
             case "any":
-                data[at:end] = draw(st.binary(max_size=8))
+                data[begin:end] = draw(st.binary(max_size=8))
             case _:
-                data[at:end] = draw(st.sampled_from(PIECES))
+                data[begin:end] = draw(st.sampled_from(PIECES))
     return bytes(data)
 
 
@@ -238,9 +238,9 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the paths of the entries of lists and dicts."""
     if len(path) > 5:  # of what contains itself
         return
-    for key, one in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
+    for key, entry in tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ():
         yield (*path, key)
-        yield from places(one, (*path, key))
+        yield from places(entry, (*path, key))
 
 
 def with_value(tree: Any, path: tuple[Any, ...], value: Any) -> Any:

@@ -18,8 +18,10 @@ from support.tables import table
 from support.work import steps_of, work_of
 
 Text = Callable[[int], str]
-MOST_CALLS, MOST_MEGABYTES = 15_000_000, 500
-SIZE, LINE = 990_000, 9_900
+MOST_CALLS = 15_000_000
+MOST_MEGABYTES = 500
+SIZE = 990_000
+LINE = 9_900
 """The characters of a large file, and of a long line."""
 
 
@@ -165,7 +167,7 @@ def test_a_large_file_is_read_or_refused_in_bounded_time_and_memory(folder: Path
 def test_deeply_nested_text_is_read_or_refused_in_bounded_time_and_memory(
     folder: Path, name: str, opening: str
 ) -> None:
-    closing = "".join({"[": "]", "(": ")", "{": "}"}.get(one, "") for one in reversed(opening))
+    closing = "".join({"[": "]", "(": ")", "{": "}"}.get(bracket, "") for bracket in reversed(opening))
     for many, end in product((LINE, SIZE // len(opening + closing)), (closing, "")):
         (folder / name).write_text(AROUND[name].replace("{}", opening * many + "1" + end * many))
 

@@ -91,7 +91,7 @@ def inside(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
     parts: list[Any] = []
     if type(value).__module__.startswith("paramsched"):
         yield value
-        of_classes = [member for one in type(value).__mro__ for member in vars(one).items()]
+        of_classes = [member for base_class in type(value).__mro__ for member in vars(base_class).items()]
         names = [name for name, member in of_classes if isinstance(member, property)]
         names += [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
         parts += [getattr(value, name) for name in names]
@@ -99,19 +99,19 @@ def inside(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
         parts += value.values()
     elif isinstance(value, list | tuple):
         parts += value
-    for part in parts:
-        yield from inside(part, seen)
+    for inner in parts:
+        yield from inside(inner, seen)
 
 
 @pytest.mark.parametrize("values_of", [of_log, of_run])
 @pytest.mark.parametrize("name", every(4, HOSTILE))
 def test_no_value_shows_a_control_character(name, values_of, tmp_path):
-    shown = [one for value in values_of(name, tmp_path) for one in inside(value, {})]
+    shown = [inner for value in values_of(name, tmp_path) for inner in inside(value, {})]
 
-    for one in shown:
-        for text in (str(one), repr(one)):
-            assert unprintable(text) is None, type(one)
-            assert name not in text, type(one)
+    for inner in shown:
+        for text in (str(inner), repr(inner)):
+            assert unprintable(text) is None, type(inner)
+            assert name not in text, type(inner)
     assert len(shown) > 5
 
 
@@ -142,8 +142,8 @@ def resumed(folder: Path, epochs: int = 3, *, resume: bool = True) -> tuple[Runn
 
 def present(folder: Path, held: list[Any]) -> str:
     """Return the files, the weights, the optimizer and the random states as text."""
-    files = sorted((str(one), one.read_bytes()) for one in folder.rglob("*") if one.is_file())
-    states = [str(one.state_dict()) for one in held]
+    files = sorted((str(file), file.read_bytes()) for file in folder.rglob("*") if file.is_file())
+    states = [str(stateful.state_dict()) for stateful in held]
     generators = torch.get_rng_state().tolist(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002  # the global one
     return repr((files, states, generators))
 
@@ -155,15 +155,15 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("kind", "name"), every(3, itertools.product(["missing", "empty", "truncated"], CHECKPOINT)))
-def test_a_damaged_file_of_a_checkpoint_is_named_and_nothing_changes(trained, tmp_path, name, kind):
+@pytest.mark.parametrize(("damage", "name"), every(3, itertools.product(["missing", "empty", "truncated"], CHECKPOINT)))
+def test_a_damaged_file_of_a_checkpoint_is_named_and_nothing_changes(trained, tmp_path, name, damage):
     folder = shutil.copytree(trained, tmp_path / "run")
     file = folder / "epoch_2" / name
     data = file.read_bytes()
-    if kind == "missing":
+    if damage == "missing":
         file.unlink()
     else:
-        file.write_bytes(b"" if kind == "empty" else data[: len(data) // 2])
+        file.write_bytes(b"" if damage == "empty" else data[: len(data) // 2])
     runner, held = resumed(folder)
     before = present(folder, held)
 

@@ -194,7 +194,8 @@ def test_many_fields_are_one_plan(folder: Path) -> None:
 
 
 def test_a_changed_log_is_compared_row_by_row(folder: Path) -> None:
-    rows, doubled = rows_of_log(), [row for row in rows_of_log() for _ in range(2)]
+    rows = rows_of_log()
+    doubled = [row for row in rows_of_log() for _ in range(2)]
     rows[7]["groups"][0]["lr"] = float("nan")
 
     for changed, said in ((doubled, "160 of 160"), (rows, "79 of 80")):
@@ -211,11 +212,9 @@ def test_another_separator_and_a_byte_order_mark_are_read(folder: Path, name: st
 # ---------------------------------------------------------------- commands
 
 COMMANDS = tuple(sorted(main.list_commands(click.Context(main))))
-ODD_NAME, RED_NAME, RED_LOG = (
-    "odd\x1b[31m\udcff.yaml",
-    "a\x1b]0;title\x07\x9b31m\u202ered.yaml",
-    "a\x1b[31m\x9b31mlog.jsonl",
-)
+ODD_NAME = "odd\x1b[31m\udcff.yaml"
+RED_NAME = "a\x1b]0;title\x07\x9b31m\u202ered.yaml"
+RED_LOG = "a\x1b[31m\x9b31mlog.jsonl"
 MORE_FILES = {
     "wrong.py": "param_scheduler = dict(type='StepLR', step_size=10**400)\nraise OSError('odd')\n",
     "strange.yaml": 'total: 20\nlr: cosine()\ngroups: {"\\u009b31m\\u202e": {lr: constant(0.5)}}\n',
@@ -247,11 +246,11 @@ def calls(draw: st.DrawFn) -> list[str]:
     name = draw(st.sampled_from(COMMANDS))
     parameters = main.get_command(click.Context(main), name).params
     usual = st.sampled_from(PATHS) | st.sampled_from(LINES)
-    said = [name, *(draw(usual | words) for one in parameters if isinstance(one, click.Argument))]
-    options = [one for one in parameters if isinstance(one, click.Option)]
-    for one in draw(st.lists(st.sampled_from(options), max_size=4) if options else st.just([])):
-        said.append(draw(st.sampled_from([*one.opts, *one.secondary_opts])))
-        if not one.is_flag:
+    said = [name, *(draw(usual | words) for parameter in parameters if isinstance(parameter, click.Argument))]
+    options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
+    for parameter in draw(st.lists(st.sampled_from(options), max_size=4) if options else st.just([])):
+        said.append(draw(st.sampled_from([*parameter.opts, *parameter.secondary_opts])))
+        if not parameter.is_flag:
             said.append(draw(st.sampled_from(NUMBERS) | words))
     return [*said, *draw(st.just([]) | st.lists(words, max_size=2))]
 
@@ -280,12 +279,12 @@ def test_a_command_ends_without_a_traceback(folder: Path, said: list[str]) -> No
 
 
 CASES = (
-    *(f"show cosine() --total {one}" for one in ("10**30", str(10**30), "1e400")),
-    *(f"show plan.yaml --steps-per-epoch {one}" for one in ("1e400", "9" * 400, "9" * 5000)),
-    *(f"show cosine() --total 10 --at {one}" for one in ("9" * 400, "1e400")),
-    *(f"show cosine() --total 10 --field {one}" for one in ("\udcff", "betas[99999999999]")),
-    *(f"show {one}" for one in ("cosine() -o \x00.svg", "cosine() -o \ud800.svg", "cosine() -o x.html --title \udcff")),
-    *(f"show strange.yaml {one}" for one in ("--at 3", "--at 3 --json", "--json")),
+    *(f"show cosine() --total {total}" for total in ("10**30", str(10**30), "1e400")),
+    *(f"show plan.yaml --steps-per-epoch {steps}" for steps in ("1e400", "9" * 400, "9" * 5000)),
+    *(f"show cosine() --total 10 --at {time}" for time in ("9" * 400, "1e400")),
+    *(f"show cosine() --total 10 --field {field}" for field in ("\udcff", "betas[99999999999]")),
+    *(f"show {arguments}" for arguments in ("cosine() -o \x00.svg", "cosine() -o \ud800.svg", "cosine() -o x.html --title \udcff")),
+    *(f"show strange.yaml {arguments}" for arguments in ("--at 3", "--at 3 --json", "--json")),
     *("show many.json", "check many.json", "diff many.json plan.yaml"),
     *("show plan.yaml --tokens-per-step 1e-320", "check plan.yaml --batch-size 0", "check plan.yaml none.yaml \x1b[31m.yaml"),
     *(f"check {RED_NAME}", f"check {ODD_NAME} --json", f"show {RED_NAME} --at 1", f"recipes {RED_NAME}", f"show plan.yaml --used {RED_LOG}"),

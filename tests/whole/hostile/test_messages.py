@@ -117,7 +117,9 @@ CALLS |= {
     for name in ("drive", "on_change", "on_base", "t", "strict")
 }
 CALLS |= {
-    f"{name}({key}=)": partial(lambda kind, key, value: kind(sgd(), **{key: value}), getattr(drop_ins, name), key)
+    f"{name}({key}=)": partial(
+        lambda scheduler_class, key, value: scheduler_class(sgd(), **{key: value}), getattr(drop_ins, name), key
+    )
     for name in drop_ins.__all__
     if inspect.isclass(getattr(drop_ins, name))
     for key in list(inspect.signature(getattr(drop_ins, name)).parameters)[1:]
@@ -139,9 +141,9 @@ def message_of(call: Callable[[], object]) -> str:
 def test_a_huge_value_is_refused_in_a_short_message(name):
     values = HUGE if "=" in name else HUGE | TEXTS
     with shapes_as_before():
-        sizes = {kind: len(message_of(partial(CALLS[name], value))) for kind, value in values.items()}
+        sizes = {label: len(message_of(partial(CALLS[name], value))) for label, value in values.items()}
 
-    assert {kind: size for kind, size in sizes.items() if size > MOST} == {}
+    assert {label: size for label, size in sizes.items() if size > MOST} == {}
 
 
 LONG = "g" * 300

@@ -80,8 +80,8 @@ class Blind(Probe):
 
 def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
     optimizer = Blind([group(), group(lr=0.2, name="head")])
-    for one in optimizer.param_groups:
-        del one["momentum"]
+    for param_group in optimizer.param_groups:
+        del param_group["momentum"]
     scheduler = ps.Scheduler(optimizer, PLANS[name], steps_per_epoch=10, tokens_per_step=64)
     for t in range(updates):
         if name == "tokens":
@@ -92,8 +92,8 @@ def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
     return optimizer, scheduler
 
 
-def entries_of(one: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in one.items() if key != "params"}
+def entries_of(param_group: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in param_group.items() if key != "params"}
 
 
 def present(optimizer: Probe, scheduler: ps.Scheduler) -> str:
@@ -115,7 +115,7 @@ DAMAGE = ("state", "record in a group", "entries of a group", "entries of both g
 @pytest.mark.parametrize("damage", DAMAGE)
 @given(st.data(), st.sampled_from(sorted(PLANS)), st.integers(0, 3))
 def test_a_damaged_state_is_loaded_completely_or_changes_nothing(damage, data, name, updates):
-    of_optimizer, of_scheduler = (one.state_dict() for one in attached(name, 5))
+    of_optimizer, of_scheduler = (stateful.state_dict() for stateful in attached(name, 5))
     groups = of_optimizer["param_groups"]
     if damage == "state":
         of_scheduler = with_mutated_record(data, of_scheduler)
@@ -158,9 +158,9 @@ def test_a_state_with_any_value_in_any_place_is_loaded_completely_or_changes_not
     optimizer, scheduler = attached(name, 2)
     before = present(optimizer, scheduler)
 
-    for one in records:
-        if isinstance(used_or_refused(lambda: scheduler.load_state_dict({**state, KEY: one})), ParamschedError):  # noqa: B023  # called at once
-            assert present(optimizer, scheduler) == before, one
+    for text in records:
+        if isinstance(used_or_refused(lambda: scheduler.load_state_dict({**state, KEY: text})), ParamschedError):  # noqa: B023  # called at once
+            assert present(optimizer, scheduler) == before, text
         else:
             optimizer, scheduler = attached(name, 2)
 
@@ -168,11 +168,11 @@ def test_a_state_with_any_value_in_any_place_is_loaded_completely_or_changes_not
 @given(st.data(), st.sampled_from(sorted(PLANS)), st.sampled_from([0, 1, 33]), st.sampled_from([0, 1]))
 def test_a_group_that_changes_between_two_steps_is_used_or_refused(data, name, updates, index):
     optimizer, scheduler = attached(name, updates)
-    one = optimizer.param_groups[index]
-    before = entries_of(one)
+    param_group = optimizer.param_groups[index]
+    before = entries_of(param_group)
     for key in before:
-        del one[key]
-    one.update(data.draw(mutated(before)))
+        del param_group[key]
+    param_group.update(data.draw(mutated(before)))
 
     readers = (scheduler._values, scheduler.state_dict, optimizer.state_dict, scheduler.get_last_lr)
     for call in (optimizer.step, optimizer.step, *readers):
@@ -215,16 +215,20 @@ def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
     """Draw a public function with arguments of any type that match its signature."""
     name = draw(st.sampled_from(FUNCTIONS))
     parameters = list(inspect.signature(attrgetter(name)(ps)).parameters.values())
-    by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    by_place = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
     value = st.sampled_from((*NONSENSE, *OBJECTS))
-    least = sum(one.default is one.empty for one in by_place)
+    least = sum(parameter.default is parameter.empty for parameter in by_place)
     positional = draw(st.lists(value, min_size=least, max_size=len(by_place)))
     named = {
-        one.name: draw(value)
-        for one in parameters
-        if one.kind is one.KEYWORD_ONLY and (one.default is one.empty or draw(st.booleans()))
+        parameter.name: draw(value)
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY and (parameter.default is parameter.empty or draw(st.booleans()))
     }
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         named |= draw(st.dictionaries(st.sampled_from(["lr", "momentum", "x"]), value, max_size=2))
     return name, positional, named
 

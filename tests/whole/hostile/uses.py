@@ -29,7 +29,9 @@ class Case:
     """An input, and the values that uses derive from it."""
 
     def __init__(self, path: Path, written: Path) -> None:
-        self.path, self.written, self.name = path, written, str(path)
+        self.path = path
+        self.written = written
+        self.name = str(path)
         self._plan: Any = None
 
     @property
@@ -215,19 +217,19 @@ def unknown_names() -> Iterator[str]:
     """Yield the commands and public functions that no table of this file has."""
     for name in sorted({*main.list_commands(click.Context(main))} ^ COMMANDS.keys()):
         yield f"command {name}"
-    known = FUNCTIONS.keys() | _NOT_USED
+    listed = FUNCTIONS.keys() | _NOT_USED
     for path in public_paths():
         holder, _, name = path.rpartition(".")
         short = path.removeprefix("paramsched.")
         if not holder or short.startswith(_ENGINES):
             continue
         try:
-            one = getattr(importlib.import_module(holder), name, None)
+            member = getattr(importlib.import_module(holder), name, None)
         except ModuleNotFoundError:  # a method of a class
-            module, _, kind = holder.rpartition(".")
-            one = getattr(getattr(importlib.import_module(module), kind), name)
-        if inspect.isclass(one):
-            builders = [key for key, value in vars(one).items() if isinstance(value, classmethod) and key[0] != "_"]
-            yield from (f"function {short}.{key}" for key in builders if f"{short}.{key}" not in known)
-        elif inspect.isroutine(one) and name not in SHAPES and short not in known:
+            module, _, class_name = holder.rpartition(".")
+            member = getattr(getattr(importlib.import_module(module), class_name), name)
+        if inspect.isclass(member):
+            builders = [key for key, value in vars(member).items() if isinstance(value, classmethod) and key[0] != "_"]
+            yield from (f"function {short}.{key}" for key in builders if f"{short}.{key}" not in listed)
+        elif inspect.isroutine(member) and name not in SHAPES and short not in listed:
             yield f"function {short}"

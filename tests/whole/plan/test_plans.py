@@ -67,8 +67,12 @@ def test_a_changed_plan_has_no_problems(changed):
             r"got builtin_function_or_method. Write @ps\.shape above def f\(t\), and f\(\) in the plan$",
         ),
         *(
-            (one, InvalidArgument, rf"got {kind}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), total=1000\)$")
-            for one, kind in ((int, "type"), (None, "NoneType"))
+            (
+                value,
+                InvalidArgument,
+                rf"got {class_name}. For example: ps\.Plan\(lr=ps\.cosine\(to=0\.1\), total=1000\)$",
+            )
+            for value, class_name in ((int, "type"), (None, "NoneType"))
         ),
         (3, InvalidArgument, r'got int. Write "absolute\(3\)" for the value 3, or "3 \* constant\(\)" for 3 × base$'),
     ],

@@ -18,7 +18,8 @@ class EngineRun:
     """The process 0 of several, which counts its batches; `not_summed` has the count of each since the last sum."""
 
     def __init__(self, processes: int, unit: str) -> None:
-        self.processes, self.unit = processes, unit
+        self.processes = processes
+        self.unit = unit
         self.plan = ps.Plan(lr=ps.linear(1.0, 0.5, over=f"1000 {unit}"), clock=unit)
         self.not_summed = [0] * processes
         self.start()
@@ -32,10 +33,11 @@ class EngineRun:
         options = PlanOptions(amount_of=sum if self.unit == "tokens" else None)
         self.amounts = BatchAmounts(self.scheduler, options, self.processes, self.summed, samples=len)
 
-    def summed(self, own):
+    def summed(self, amount):
         """Add up the processes: each passes what it has counted since the last sum."""
-        assert own == self.not_summed[0]
-        total, self.not_summed = sum(self.not_summed), [0] * self.processes
+        assert amount == self.not_summed[0]
+        total = sum(self.not_summed)
+        self.not_summed = [0] * self.processes
         return torch.tensor(total)
 
     def count(self, batches, *, ends_update):
@@ -96,6 +98,8 @@ def test_an_update_counts_all_batches_since_the_last_one_or_what_the_loop_report
         if data.draw(st.booleans(), label="the step is skipped"):
             continue
         run.optimizer.step()
-        amount, updates = amount + (measured if reported is None else reported), updates + 1
+        amount = amount + (measured if reported is None else reported)
+        updates = updates + 1
         assert (run.scheduler.t, run.scheduler.amount) == (updates, amount)
-        measured, reported = 0, None
+        measured = 0
+        reported = None

@@ -16,7 +16,7 @@ import pytest
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument
 
-LINES, PLANS = (Path(__file__).with_name(f"{kind}.jsonl") for kind in ("lines", "plans"))
+LINES, PLANS = (Path(__file__).with_name(f"{stem}.jsonl") for stem in ("lines", "plans"))
 VALID = "="
 
 
@@ -25,14 +25,14 @@ def records_of(file: Path) -> list[list[Any]]:
         return [json.loads(line) for line in lines]
 
 
-def outcome_of(given: Any) -> list[Any]:
+def outcome_of(written: Any) -> list[Any]:
     """Return a line, or the data of a plan file, with `"="` and its text, or with three values for each error."""
     try:
-        return [given, VALID, str(ps.parse(given)) if isinstance(given, str) else ps.loads(given).text]
+        return [written, VALID, str(ps.parse(written)) if isinstance(written, str) else ps.loads(written).text]
     except ConfigError as error:
-        return [given, *(part for problem in error.problems for part in (problem.code, problem.path, ""))]
+        return [written, *(entry for problem in error.problems for entry in (problem.code, problem.path, ""))]
     except InvalidArgument as error:
-        return [given, error.problem.code, "", error.problem.argument or ""]
+        return [written, error.problem.code, "", error.problem.argument or ""]
 
 
 @pytest.mark.parametrize("file", [LINES, PLANS], ids=lambda file: file.stem)
@@ -40,7 +40,7 @@ def outcome_of(given: Any) -> list[Any]:
 def test_each_recorded_input_has_the_recorded_outcome(file: Path) -> None:
     records = records_of(file)
 
-    actual = [outcome_of(given) for given, *_ in records]
+    actual = [outcome_of(written) for written, *_ in records]
 
     assert [pair for pair in zip(actual, records, strict=True) if pair[0] != pair[1]] == []
 
@@ -48,5 +48,5 @@ def test_each_recorded_input_has_the_recorded_outcome(file: Path) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     for path in (LINES, PLANS):
-        rows = [outcome_of(given) for given, *_ in records_of(path)]
+        rows = [outcome_of(written) for written, *_ in records_of(path)]
         path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")

@@ -11,13 +11,15 @@ def used_lr(name: str, params: dict[str, Any], lr: float, t: int) -> float:
         return params["lr_range_test_min_lr"] * (1 + params.get("lr_range_test_step_rate", 1.0) * risen)
     if name == "OneCycle":
         size = params["cycle_first_step_size"]
-        low, high = params["cycle_min_lr"], params["cycle_max_lr"]
+        low = params["cycle_min_lr"]
+        high = params["cycle_max_lr"]
         return low + (high - low) * max(0.0, 1 - abs(t - size) / size)
     return _after_warmup(name, params, lr, t - 1)
 
 
 def _after_warmup(name: str, params: dict[str, Any], lr: float, count: int) -> float:
-    warmup, total = max(2, params["warmup_num_steps"]), params.get("total_num_steps", 0)
+    warmup = max(2, params["warmup_num_steps"])
+    total = params.get("total_num_steps", 0)
     if count < 0:
         return 0.0
     top = params.get("warmup_max_lr", 0.001) if name == "WarmupDecayLR" else lr

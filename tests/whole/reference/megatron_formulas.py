@@ -36,7 +36,8 @@ def lr_of(args: argparse.Namespace, count: int) -> float:
     warmup = args.lr_warmup_fraction * decay or args.lr_warmup_samples or args.lr_warmup_iters
     if warmup > 0 and count <= warmup:
         return args.lr_warmup_init + (args.lr - args.lr_warmup_init) * count / warmup
-    style, lowest = args.lr_decay_style, args.min_lr
+    style = args.lr_decay_style
+    lowest = args.min_lr
     if style == "constant":
         return args.lr
     if count > decay:
@@ -45,7 +46,8 @@ def lr_of(args: argparse.Namespace, count: int) -> float:
         return max(lowest, args.lr * math.sqrt(max(warmup, 1)) / math.sqrt(max(count, 1)))
     first = warmup
     if style == "WSD":
-        style, first = args.lr_wsd_decay_style, decay - args.lr_wsd_decay_iters
+        style = args.lr_wsd_decay_style
+        first = decay - args.lr_wsd_decay_iters
     return lowest + (args.lr - lowest) * FALLING[style](max(0.0, (count - first) / (decay - first)))
 
 
@@ -59,7 +61,8 @@ def samples_and_batch_sizes(args: argparse.Namespace) -> list[tuple[int, int]]:
     entries = [entry.split(":") for entry in args.step_batch_size_schedule.split(",")]
     tokens = [int(float(first.replace("M", "e6"))) for first, _ in entries]
     starts = [count // args.seq_length for count in tokens]
-    rows, samples = [], 0
+    rows = []
+    samples = 0
     while samples < args.train_samples:
         size = int(entries[bisect_right(starts, samples) - 1][1])
         rows.append((samples, size))

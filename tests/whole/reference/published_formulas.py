@@ -4,7 +4,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import cos, exp, log, pi, tanh
 
-BASE, TOTAL, WARMUP = 0.2, 100, 10
+BASE = 0.2
+TOTAL = 100
+WARMUP = 10
 LEAST = 1e-05  # timm's min_lr
 DOUBLED = [10, 20, 40, 80]
 CUT = [10, 15, 22, 33, 49, 73]  # int(int(10 * 1.5) * 1.5) and so on
@@ -101,7 +103,8 @@ def relora(t):
 
 def periods_with_a_decay(t, lengths=(45, 30, 25), decay=0.2):
     """OLMo-core's WSDS, evaluated one update late: at the minimum in the last update of each period."""
-    now, begin = min(t + 1, sum(lengths)), 0
+    now = min(t + 1, sum(lengths))
+    begin = 0
     if now < 10:
         return BASE * now / 10
     for length in lengths:
@@ -151,7 +154,8 @@ def by_share(total, *parts):
     """The phases of fastai and fvcore, which end at fractions of the run, possibly between updates."""
 
     def value(t):
-        p, begin = t / total, 0.0
+        p = t / total
+        begin = 0.0
         for end, formula in parts:
             if p < end or end == 1:
                 return BASE * formula(min((p - begin) / (end - begin), 1))
@@ -217,7 +221,11 @@ def warmed_by_nemo(then, warmup=10):
 
 def _shrinking(t):
     """fairseq's cycles of 12, 18, 27, 40.5, … updates, each half as high."""
-    number, begin, length = 0, 0.0, 12.0
+    number = 0
+    begin = 0.0
+    length = 12.0
     while t >= begin + length:
-        number, begin, length = number + 1, begin + length, length * 1.5
+        number = number + 1
+        begin = begin + length
+        length = length * 1.5
     return 0.5**number * between(0.01, BASE, fall((t - begin) / length))

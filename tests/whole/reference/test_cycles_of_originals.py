@@ -55,8 +55,8 @@ def test_cycles_equal_ignite(first, mult, start_mult, end_mult):
         return  # its cycles do not grow, which is refused
     options = {"cycle_mult": mult, "start_value_mult": start_mult, "end_value_mult": end_mult}
 
-    def values(kind):
-        return handlers.__dict__[kind].simulate_values(
+    def values(name):
+        return handlers.__dict__[name].simulate_values(
             UPDATES, param_name="lr", start_value=0.8, end_value=0.2, cycle_size=first, **options
         )
 

@@ -44,10 +44,13 @@ def test_a_one_cycle_equals_torch_for_lr_and_momentum(total, pct, strategy, thre
     original = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, BASE, total_steps=total, pct_start=pct, anneal_strategy=strategy, three_phase=three_phase
     )
-    facts, up = ps.RunFacts(total=total), f"{pct * 100:g}%"
-    curve, back = curves.cosine if strategy == "cos" else curves.linear, up if three_phase else None
+    facts = ps.RunFacts(total=total)
+    up = f"{pct * 100:g}%"
+    curve = curves.cosine if strategy == "cos" else curves.linear
+    back = up if three_phase else None
     rate = ps.resolve(ps.one_cycle(up, curve=curve, index="t/(n-1)", back=back), facts=facts)
-    high, low = ps.absolute(0.95), ps.absolute(0.85)
+    high = ps.absolute(0.95)
+    low = ps.absolute(0.85)
     momentum = ps.resolve(ps.one_cycle(up, high, high, curve, "t/(n-1)", back, peak=low), facts=facts)
 
     for t in range(total):

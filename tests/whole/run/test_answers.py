@@ -30,27 +30,28 @@ FIRST: dict[str, Any] = {"momentum": 0.5, "weight_decay": 0.25, "betas": (0.75, 
 MOMENT = re.compile(r"20[23]\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\S*\d")
 
 
-def optimizer_of(kind: str) -> torch.optim.Optimizer:
+def optimizer_of(description: str) -> torch.optim.Optimizer:
     """Return an optimizer: `sgd`, `sgd 3` with three groups, `adam`, and `tensor sgd` with an lr that is a tensor."""
-    name, _, number = kind.removeprefix("tensor ").partition(" ")
-    rate = torch.tensor(0.5, dtype=torch.float64) if kind.startswith("tensor ") else 0.5
+    name, _, number = description.removeprefix("tensor ").partition(" ")
+    rate = torch.tensor(0.5, dtype=torch.float64) if description.startswith("tensor ") else 0.5
     groups: list[dict[str, Any]] = [
         {"params": [torch.nn.Parameter(torch.ones(1))], "lr": rate / 2**place} for place in range(int(number or 1))
     ]
     for group, label in zip(groups, ("body", "head", "neck")[: len(groups) if len(groups) > 1 else 0], strict=False):
         group["name"] = label
     if name == "adam":
-        own = {key: FIRST[key] for key in ("weight_decay", "betas")}
-        return torch.optim.AdamW(groups, lr=0.5, foreach=False, **own)
-    own = {key: FIRST[key] for key in ("momentum", "weight_decay")}
-    return torch.optim.SGD(groups, lr=0.5, foreach=False, **own)
+        defaults = {key: FIRST[key] for key in ("weight_decay", "betas")}
+        return torch.optim.AdamW(groups, lr=0.5, foreach=False, **defaults)
+    defaults = {key: FIRST[key] for key in ("momentum", "weight_decay")}
+    return torch.optim.SGD(groups, lr=0.5, foreach=False, **defaults)
 
 
 class Story:
     """A run, and what is found after each action."""
 
     def __init__(self, question: dict[str, Any], folder: Path) -> None:
-        self.question, self.file = question, folder / "plan.yaml"
+        self.question = question
+        self.file = folder / "plan.yaml"
         self.scheduler: Any = None
         self.written: list[float] = []
         self.names: dict[str, Any] = {"ps": ps, "torch": torch, "copy": copy, "pickle": pickle, "inf": float("inf")}
@@ -67,16 +68,16 @@ class Story:
             self.names["optimizer"] = self.optimizers["optimizer"]
             self.names["groups"] = self.names["optimizer"].param_groups
         else:
-            self.optimizers = {name: optimizer_of(kind) for name, kind in kinds.items()}
+            self.optimizers = {name: optimizer_of(description) for name, description in kinds.items()}
             self.names |= self.optimizers
         self.names["optimizers"] = self.optimizers
 
     def start(self, plan: Any = None, **options: Any) -> None:
         """Construct a Scheduler on the optimizers of the job."""
-        given = self.question.get("options", {}) | options
+        all_options = self.question.get("options", {}) | options
         plan = self.question["plan"] if plan is None else plan
         several = "optimizer" not in self.optimizers
-        self.scheduler = ps.Scheduler(self.optimizers if several else self.optimizers["optimizer"], plan, **given)
+        self.scheduler = ps.Scheduler(self.optimizers if several else self.optimizers["optimizer"], plan, **all_options)
         self.names |= {"scheduler": self.scheduler, "handle": EngineHandle(self.scheduler)}
 
     def target(self, name: str = "mix", initial: float = 2.0) -> ps.Target:
@@ -99,20 +100,20 @@ class Story:
 
     def problems(self, **options: Any) -> list[str]:
         """Return what an engine reports at the end of a run."""
-        found = EngineHandle(self.scheduler).problems_of_end(unmoved_advice="Call step() 5 times", **options)
-        return [self.facts_of(str(problem)) for problem in found]
+        reported = EngineHandle(self.scheduler).problems_of_end(unmoved_advice="Call step() 5 times", **options)
+        return [self.facts_of(str(problem)) for problem in reported]
 
     def save(self) -> None:
         state = [optimizer.state_dict() for optimizer in self.optimizers.values()]
         self.names["saved"] = copy.deepcopy((state, self.scheduler.state_dict()))
 
     def load(self, what: str = "both") -> None:
-        state, own = copy.deepcopy(self.names["saved"])
+        states, of_scheduler = copy.deepcopy(self.names["saved"])
         if what in ("optimizer", "both"):
-            for optimizer, mine in zip(self.optimizers.values(), state, strict=True):
-                optimizer.load_state_dict(mine)
+            for optimizer, state in zip(self.optimizers.values(), states, strict=True):
+                optimizer.load_state_dict(state)
         if what in ("scheduler", "both"):
-            self.scheduler.load_state_dict(own)
+            self.scheduler.load_state_dict(of_scheduler)
 
     def change(self, place: int = 1, **changes: Any) -> None:
         """Change the saved record: of the Scheduler's state, or of the first optimizer's state at place 0."""
@@ -216,7 +217,7 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         story = Story(question, Path(folder))
         story.job()
-        done = [{"do": one["do"], "is": story.act(one["do"])} for one in question["run"]]
+        done = [{"do": action["do"], "is": story.act(action["do"])} for action in question["run"]]
     return {**question, "run": done}
 
 
@@ -226,4 +227,4 @@ def test_answers(places, subtests):
 
 
 if __name__ == "__main__":
-    answers.write(FILE, [answer_to(one) for one in answers.read(FILE)])
+    answers.write(FILE, [answer_to(question) for question in answers.read(FILE)])

@@ -56,7 +56,9 @@ def test_each_counter_counts_exactly_the_updates(name):
 
 
 def test_a_watch_of_updates_can_be_stopped():
-    optimizer, begun, done = probe(), [], []
+    optimizer = probe()
+    begun = []
+    done = []
     stop = watch_updates(optimizer, begun.append, done.append)
     optimizer.step()
 

@@ -34,15 +34,16 @@ def weights(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("tensor", [False, True])
 @pytest.mark.parametrize("updates", [0, 3])
-def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(kind, tensor, updates):
+def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(name, tensor, updates):
     model = model_with_a_frozen_part()
-    optimizer = KINDS[kind](model, torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
+    optimizer = KINDS[name](model, torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
     train(model, optimizer, updates)
-    before, values = weights(model), scheduler._values()
+    before = weights(model)
+    values = scheduler._values()
 
     saved = get_optimizer_state_dict(model, optimizer)
     set_optimizer_state_dict(model, optimizer, saved)
@@ -55,10 +56,11 @@ def test_saving_and_loading_with_dcp_changes_neither_count_nor_weights(kind, ten
     assert scheduler.last_epoch == updates + 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_group_added_just_before_a_dcp_save_keeps_its_base(kind):
-    model, late = model_with_a_frozen_part(), torch.nn.Linear(2, 2)
-    optimizer = KINDS[kind](model, 0.1)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_group_added_just_before_a_dcp_save_keeps_its_base(name):
+    model = model_with_a_frozen_part()
+    late = torch.nn.Linear(2, 2)
+    optimizer = KINDS[name](model, 0.1)
     scheduler = ps.Scheduler(optimizer, PLAN)
     optimizer.add_param_group({"params": list(late.parameters()), "lr": 0.5})
     both = torch.nn.ModuleList([model, late])
@@ -87,12 +89,12 @@ def no_gradients(model):
     model.requires_grad_(False)
 
 
-@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("gradients", [zero_gradients, no_gradients])
 @pytest.mark.parametrize("drive", ["optimizer", "runner"])
-def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, drive):
+def test_a_warmup_from_zero_counts_updates_with_zero_gradients(name, gradients, drive):
     model = model_with_a_frozen_part()
-    optimizer = OPTIMIZERS[kind]([{"params": [parameter]} for parameter in model.parameters()])
+    optimizer = OPTIMIZERS[name]([{"params": [parameter]} for parameter in model.parameters()])
     counts = counters(optimizer, WARMUP)[drive]
 
     for t in range(3):
@@ -103,13 +105,13 @@ def test_a_warmup_from_zero_counts_updates_with_zero_gradients(kind, gradients, 
     assert counts() == 3
 
 
-@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("drive", ["optimizer", "runner"])
 @pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), total=20), PLAN])
 @pytest.mark.filterwarnings("ignore:the learning rate is 0 during the entire run")
-def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(kind, drive, plan):
+def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(name, drive, plan):
     model = model_with_a_frozen_part()
-    optimizer = OPTIMIZERS[kind]([{"params": [parameter]} for parameter in model.parameters()])
+    optimizer = OPTIMIZERS[name]([{"params": [parameter]} for parameter in model.parameters()])
     counts = counters(optimizer, plan)[drive]
     before = weights(model)
 
@@ -158,8 +160,8 @@ def filled(optimizer):
     kept = [group["lr"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = torch.tensor(0.0) if isinstance(group["lr"], torch.Tensor) else 0.0
-        for one in group["params"]:
-            one.grad = torch.zeros_like(one)
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad()
     for group, lr in zip(optimizer.param_groups, kept, strict=True):
@@ -168,12 +170,12 @@ def filled(optimizer):
 
 @pytest.mark.parametrize("plan", [WARMUP, PLAN])
 @pytest.mark.parametrize("several", [False, True])
-@pytest.mark.parametrize("kind", ["adamw", "sgd with momentum"])
-def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, several, kind):
+@pytest.mark.parametrize("name", ["adamw", "sgd with momentum"])
+def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, several, name):
     model = torch.nn.Linear(2, 2)
-    optimizer = OPTIMIZERS[kind]([{"params": [parameter]} for parameter in model.parameters()])
-    other = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
-    scheduler = ps.Scheduler({"a": optimizer, "b": other} if several else optimizer, plan)
+    optimizer = OPTIMIZERS[name]([{"params": [parameter]} for parameter in model.parameters()])
+    second_optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1)
+    scheduler = ps.Scheduler({"a": optimizer, "b": second_optimizer} if several else optimizer, plan)
     before = scheduler._values()
 
     filled(optimizer)
@@ -187,7 +189,8 @@ def test_a_step_of_other_code_that_fills_an_empty_state_is_not_an_update(plan, s
 
 def counters(optimizer, plan):
     """Return the objects that count the updates of an optimizer, and functions that read them."""
-    scheduler, count = ps.Scheduler(optimizer, plan), []
+    scheduler = ps.Scheduler(optimizer, plan)
+    count = []
     watch_updates(optimizer, None, count.append)
     return {
         "optimizer": lambda: scheduler.last_epoch,

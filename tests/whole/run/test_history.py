@@ -18,7 +18,8 @@ NAMELESS = ps.Plan(ps.Binding("lr", ps.constant(), groups=lambda group: True), t
 
 def changed(*plans_and_updates):
     """Run several plans in turn, each for a number of updates; return the optimizer and the last scheduler."""
-    optimizer, scheduler = probe(), None
+    optimizer = probe()
+    scheduler = None
     for plan, updates in plans_and_updates:
         scheduler = ps.Scheduler(optimizer, plan)
         run(optimizer, updates)
@@ -118,7 +119,7 @@ def test_a_history_is_loaded_with_weights_only(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("history", "found"),
+    ("history", "message"),
     [
         pytest.param(3, "history is 3, not a list", id="not a list"),
         pytest.param([[0, None]], "history[0] is [0, None], not [update, amount, plan]", id="too short"),
@@ -134,14 +135,14 @@ def test_a_history_is_loaded_with_weights_only(tmp_path):
         pytest.param([[0, None, SECOND.text, {}, 1]], "not [update, amount, plan]", id="too long"),
     ],
 )
-def test_an_invalid_history_is_rejected_and_changes_nothing(history, found):
+def test_an_invalid_history_is_rejected_and_changes_nothing(history, message):
     _, scheduler = changed((FIRST, 50), (SECOND, 10))
     state = scheduler.state_dict()
 
     with pytest.raises(StateError) as refusal:
         scheduler.load_state_dict(with_record(state, history=history))
 
-    assert found in str(refusal.value)
+    assert message in str(refusal.value)
     assert scheduler.state_dict() == state
 
 

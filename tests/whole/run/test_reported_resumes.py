@@ -18,7 +18,9 @@ import paramsched as ps
 from paramsched.compat import torch as dropins
 from support.updates import planned, probe, used
 
-AT, REST, BASE = 12, 10, 0.1
+AT = 12
+REST = 10
+BASE = 0.1
 END = AT + REST
 States = tuple[dict[str, Any], Any]
 """The state of the optimizer, and that of a scheduler or None."""
@@ -36,7 +38,7 @@ def warm_cosine(t: int, warm: int = 15, total: int = 40) -> float:
 
 
 def milestones(t: int) -> float:
-    return math.prod(0.1 for one in (AT, AT + 5) if t >= one)
+    return math.prod(0.1 for milestone in (AT, AT + 5) if t >= milestone)
 
 
 def exponential(t: int) -> float:
@@ -58,38 +60,39 @@ def halved(t: int) -> float:
 
 def one_cycle(t: int, total: int = 40) -> float:
     """The rate of torch's OneCycleLR with its defaults and max_lr = BASE, as a multiple of BASE."""
-    up, down = 0.3 * total - 1, 0.7 * total
+    up = 0.3 * total - 1
+    down = 0.7 * total
     high, low = (1.0, 0.04) if t <= up else (4e-6, 1.0)
-    part = t / up if t <= up else (t - up) / down
-    return high + (low - high) * (1 + math.cos(math.pi * part)) / 2
+    share = t / up if t <= up else (t - up) / down
+    return high + (low - high) * (1 + math.cos(math.pi * share)) / 2
 
 
 # ------------------------------------------------------------------ runs before the resume
 
 
-def own_loop(formula: Callable[[int], float], at: int = AT, **entries: Any) -> States:
+def own_loop(formula: Callable[[int], float], updates: int = AT, **entries: Any) -> States:
     """A loop that writes the rate itself, with further entries of the groups."""
     optimizer = probe(lr=BASE)
-    for t in range(at + 1):
+    for t in range(updates + 1):
         optimizer.param_groups[0].update(entries, lr=BASE * formula(t))
-        if t < at:
+        if t < updates:
             optimizer.step()
     return copy.deepcopy(optimizer.state_dict()), None
 
 
-def of_torch(build: Callable[..., Any], at: int = AT, module: Any = lr_scheduler) -> States:
+def of_torch(build: Callable[..., Any], updates: int = AT, module: Any = lr_scheduler) -> States:
     optimizer = probe(lr=BASE)
     scheduler = build(module, optimizer)
-    for _ in range(at):
+    for _ in range(updates):
         optimizer.step()
         scheduler.step()
     return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
 
-def of_plan(plan: ps.Plan, at: int = AT, lr: Any = BASE, **facts: Any) -> States:
+def of_plan(plan: ps.Plan, updates: int = AT, lr: Any = BASE, **facts: Any) -> States:
     optimizer = probe(lr=lr)
     scheduler = ps.Scheduler(optimizer, plan, **facts)
-    for _ in range(at):
+    for _ in range(updates):
         optimizer.step()
         if scheduler.states:
             scheduler.observe(loss=1.0)
@@ -123,7 +126,7 @@ class Row(NamedTuple):
     order: str = "SO"
     options: Mapping[str, Any] = MappingProxyType({})
     base: float = BASE
-    at: int = AT
+    updates: int = AT
 
 
 COSINE = ps.Plan(lr="cosine()", total=40)
@@ -155,7 +158,7 @@ PLANS = {
         cosine,
         "OS",
         {"t": 30},
-        at=30,
+        updates=30,
     ),
     "a warmup, interrupted": Row(
         lambda: of_torch(lambda module, value: module.LinearLR(value, 0.1, 1.0, 20)),
@@ -177,13 +180,15 @@ PLANS = {
         lambda: of_plan(COSINE), ps.Plan(lr="cosine()", total=60), cosine, options={"on_change": "checkpoint"}
     ),
     "restarts, with more cycles": Row(lambda: of_plan(CYCLES), LONGER_CYCLES, cycles),
-    "restarts, after their end, with more cycles": Row(lambda: of_plan(CYCLES, 20), LONGER_CYCLES, cycles, at=20),
+    "restarts, after their end, with more cycles": Row(lambda: of_plan(CYCLES, 20), LONGER_CYCLES, cycles, updates=20),
     "another rate and another schedule": Row(
         lambda: of_plan(COSINE), EXPONENTIAL, exponential, options={"on_base": "code"}, base=0.05
     ),
     "the reductions of a plateau": Row(lambda: of_plan(PLATEAU), PLATEAU, halved),
     "the reductions of a plateau, after the load": Row(lambda: of_plan(PLATEAU), PLATEAU, halved, "OS"),
-    "a warmup and a cosine, interrupted at their boundary": Row(lambda: of_plan(WARM, 15), WARM, warm_cosine, at=15),
+    "a warmup and a cosine, interrupted at their boundary": Row(
+        lambda: of_plan(WARM, 15), WARM, warm_cosine, updates=15
+    ),
 }
 
 
@@ -192,7 +197,9 @@ PLANS = {
 @pytest.mark.filterwarnings("ignore:the plan starts at update 12 with the present values")
 def test_a_plan_uses_the_values_of_the_formula_and_of_an_uninterrupted_run(name):
     row = PLANS[name]
-    (state, of_scheduler), optimizer, scheduler = row.before(), probe(lr=row.base), None
+    state, of_scheduler = row.before()
+    optimizer = probe(lr=row.base)
+    scheduler = None
     for action in row.order:
         if action == "S":
             scheduler = ps.Scheduler(optimizer, row.plan, **row.options)
@@ -203,14 +210,16 @@ def test_a_plan_uses_the_values_of_the_formula_and_of_an_uninterrupted_run(name)
         elif action == "I":
             optimizer.param_groups[0]["initial_lr"] = BASE
         else:
-            scheduler.seek(row.at)
+            scheduler.seek(row.updates)
     values = train(optimizer, scheduler)
 
-    assert values == pytest.approx([row.base * row.formula(t) for t in range(row.at, row.at + REST)], rel=1e-12)
-    assert scheduler.t == row.at + REST
+    assert values == pytest.approx(
+        [row.base * row.formula(t) for t in range(row.updates, row.updates + REST)], rel=1e-12
+    )
+    assert scheduler.t == row.updates + REST
     if not scheduler.states:
         total = row.options.get("total") or (None if scheduler.plan.total else END)
-        assert values == planned(scheduler.plan, {"lr": row.base}, total=total)[row.at : row.at + REST]
+        assert values == planned(scheduler.plan, {"lr": row.base}, total=total)[row.updates : row.updates + REST]
 
 
 # ------------------------------------------------------------------ drop-ins
@@ -234,13 +243,13 @@ BUILDS: dict[str, tuple[Callable[..., Any], Callable[[int], float]]] = {
 }
 
 
-@pytest.mark.parametrize("at", [AT, 15])
+@pytest.mark.parametrize("updates", [AT, 15])
 @pytest.mark.parametrize("saved_by", [lr_scheduler, dropins], ids=["by torch", "by the drop-in"])
 @pytest.mark.parametrize("order", ["build, optimizer, scheduler", "optimizer, build, scheduler"])
 @pytest.mark.parametrize("name", BUILDS)
-def test_a_dropin_with_its_state_uses_the_values_of_the_formula(name, order, saved_by, at):
+def test_a_dropin_with_its_state_uses_the_values_of_the_formula(name, order, saved_by, updates):
     build, formula = BUILDS[name]
-    state, of_scheduler = of_torch(build, at, saved_by)
+    state, of_scheduler = of_torch(build, updates, saved_by)
     optimizer = probe(lr=BASE)
     if order.startswith("optimizer"):
         optimizer.load_state_dict(copy.deepcopy(state))
@@ -251,14 +260,15 @@ def test_a_dropin_with_its_state_uses_the_values_of_the_formula(name, order, sav
 
     values = train(optimizer, scheduler)
 
-    assert values == pytest.approx([BASE * formula(t) for t in range(at, at + REST)], rel=1e-9, abs=1e-12)
+    assert values == pytest.approx([BASE * formula(t) for t in range(updates, updates + REST)], rel=1e-9, abs=1e-12)
 
 
 # ------------------------------------------------------------------ several groups, tensors
 
 
 def test_layers_unfrozen_before_the_resume_continue_with_their_own_base():
-    plan, optimizer = COSINE, probe(lr=BASE)
+    plan = COSINE
+    optimizer = probe(lr=BASE)
     ps.Scheduler(optimizer, plan)
     for t in range(AT):
         if t == 5:

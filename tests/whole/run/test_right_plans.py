@@ -63,22 +63,24 @@ class Optimizer:
     """An optimizer of any groups, whose updates are counted by hand."""
 
     def __init__(self, group):
-        self.param_groups, self.state = [{"params": [], **group}], {}
+        self.param_groups = [{"params": [], **group}]
+        self.state = {}
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 20))])
 def test_right_plans_have_no_warning(seed):
-    draw, reported = random.Random(seed), {}
+    draw = random.Random(seed)
+    reported = {}
     for _ in range(150):
-        kind = draw.choice([*LINES])
-        line = draw.choice(LINES[kind]).format(
+        name = draw.choice([*LINES])
+        line = draw.choice(LINES[name]).format(
             w=draw.choice(["'1%'", "'3%'", "'10%'", "500", "2000"]), f=draw.choice([0, 0.1, 0.01, 0.001]),
             p=draw.choice([10, 20, 30]), n=draw.choice([1000, 4000]),
         )  # fmt: skip
         more = {} if "plateau" in line else draw.choice(TARGETS)
         plan = ps.loads(str({"lr": line, **draw.choice(OTHERS), **({"targets": more} if more else {})}))
-        facts = draw.choice(FACTS[kind])
-        group = {"lr": draw.choice(RATES[kind]), "weight_decay": 0.01, "betas": (0.9, 0.999), "eps": 1e-8}
+        facts = draw.choice(FACTS[name])
+        group = {"lr": draw.choice(RATES[name]), "weight_decay": 0.01, "betas": (0.9, 0.999), "eps": 1e-8}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             ps.Scheduler(Optimizer(group), plan, drive="manual", **facts)

@@ -30,7 +30,8 @@ def adamw(**settings):
 
 @pytest.mark.parametrize(("field", "line", "update", "words"), CASES)
 def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_touched(field, line, update, words):
-    plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
+    plan = ps.Plan(ps.Binding(field, line), total=100)
+    optimizer = adamw()
     before = copy.deepcopy(optimizer.state_dict())
 
     with pytest.raises(PlanError, match=rf"{words}.* at update {update}\b") as refused:
@@ -61,7 +62,8 @@ def test_the_scheduler_and_check_refuse_with_the_first_update_and_nothing_is_tou
 @pytest.mark.filterwarnings("ignore:the learning rate is nearly 0")
 @pytest.mark.filterwarnings("ignore:.* takes 200% of the total")
 def test_values_inside_are_accepted_with_those_after_the_end_ignored(field, line):
-    plan, optimizer = ps.Plan(ps.Binding(field, line), total=100), adamw()
+    plan = ps.Plan(ps.Binding(field, line), total=100)
+    optimizer = adamw()
 
     ps.Scheduler(optimizer, plan)
 
@@ -138,15 +140,15 @@ def test_a_plan_of_a_resume_counts_from_its_position_and_a_refused_one_changes_n
 
 
 def test_a_loaded_base_that_leaves_the_range_is_refused_before_torch_writes():
-    def made(beta):
+    def optimizer_with(beta):
         return adamw(betas=(beta, 0.999))
 
     line = ps.Plan(ps.Binding("betas[0]", "linear(1, 1.2)"), total=100)
-    saved = made(0.8)
+    saved = optimizer_with(0.8)
     ps.Scheduler(saved, line)
     state = saved.state_dict()
     state["param_groups"][0]["paramsched"] = '{"bases": {"betas_0": 0.95}}'
-    optimizer = made(0.8)
+    optimizer = optimizer_with(0.8)
     ps.Scheduler(optimizer, line)
     before = copy.deepcopy(optimizer.state_dict())
 

@@ -15,9 +15,19 @@ from support.tables import table
 
 EPOCHS = {"total": "90 epochs", "steps_per_epoch": 500}
 LONG = {"total": 10_000}
-FLOOR, EPOCH, RISES, BEYOND, ZERO, JUMP = "PS301", "PS211", "PS205", "PS201", "PS315", "PS319"
-IDLE, SWAPPED, RESTART, ABOVE = "PS320", "PS205", "PS218", "PS318"
-ACCUMULATES, WARMUP, MODE = "PS216", "PS505", "PS506"
+FLOOR = "PS301"
+EPOCH = "PS211"
+RISES = "PS205"
+BEYOND = "PS201"
+ZERO = "PS315"
+JUMP = "PS319"
+IDLE = "PS320"
+SWAPPED = "PS205"
+RESTART = "PS218"
+ABOVE = "PS318"
+ACCUMULATES = "PS216"
+WARMUP = "PS505"
+MODE = "PS506"
 SAMPLES = {"steps_per_epoch": 9, "accumulation": 4, "batch_size": 1}
 
 
@@ -206,7 +216,8 @@ class Optimizer:
     """An optimizer of any groups, whose updates are counted by hand."""
 
     def __init__(self, groups):
-        self.param_groups, self.state = [{"params": [], **group} for group in groups], {}
+        self.param_groups = [{"params": [], **group} for group in groups]
+        self.state = {}
 
 
 def codes_at_a_start(plan, groups, **facts):
@@ -414,11 +425,11 @@ MEANT = {
 def plans_on(page):
     """Yield the text of each plan on a page: of its YAML blocks, its pictures and its Python code."""
     text = page.read_text(encoding="utf-8")
-    for kind, block in re.findall(
+    for language, block in re.findall(
         r"^(?:```|````)(yaml|\{plan\}[^\n]*)\n(.*?)^(?:```|````)$", text, re.MULTILINE | re.DOTALL
     ):
         lines = [line for line in block.splitlines() if not line.startswith(":")]
-        if kind == "yaml":
+        if language == "yaml":
             yield "\n".join(lines)
         elif lines and "lr:" not in block and ":file:" not in block:
             yield "\n".join(f"lr: {line}" for line in lines if line.strip())
@@ -455,7 +466,7 @@ def test_the_plans_of_pages_and_examples_start_silently():
         (name, text): code
         for (name, text), codes in actual.items()
         for code in codes
-        if not any(name == page and part in text and code == meant for (page, part), meant in MEANT.items())
+        if not any(name == page and fragment in text and code == meant for (page, fragment), meant in MEANT.items())
     }
     assert reported == {}
     assert len(actual) > 60
@@ -498,7 +509,8 @@ def generated_right_plan(draw):
 
 @pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 20))])
 def test_generated_right_plans_start_silently(seed):
-    draw, reported = random.Random(seed), {}
+    draw = random.Random(seed)
+    reported = {}
     for _ in range(100):
         lines, facts = generated_right_plan(draw)
         with suppress(ParamschedError):  # a follower of a metric rule, or a milestone after the end of its stage
@@ -519,13 +531,15 @@ def test_generated_right_plans_start_silently(seed):
 )
 def test_usual_groups_start_silently(groups, more):
     groups = [{**VALUES, **group} for group in groups]
-    for one in groups:
-        one["initial_lr"] = one["lr"]
+    for group in groups:
+        group["initial_lr"] = group["lr"]
 
     assert codes_at_a_start(ps.Plan(lr="warmup('5%') >> cosine()"), groups, total=10_000, **more) == []
 
 
-SMALL, LARGE, ZERO_OF_UNLIKELY_RATES = "PS301", "PS318", "PS403"
+SMALL = "PS301"
+LARGE = "PS318"
+ZERO_OF_UNLIKELY_RATES = "PS403"
 
 
 @table(

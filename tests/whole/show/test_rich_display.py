@@ -102,8 +102,9 @@ def test_a_scheduler_is_displayed_with_its_curves_and_the_values_of_the_next_upd
 
 
 def test_the_cell_of_a_scheduler_names_optimizers_and_at_most_eight_values():
-    one, many = [torch.nn.Parameter(torch.ones(1))], [torch.nn.Parameter(torch.ones(1)) for _ in range(9)]
-    optimizers = {"a": torch.optim.SGD(one, lr=0.1), "b": torch.optim.SGD([{"params": [p]} for p in many], lr=0.2)}
+    single = [torch.nn.Parameter(torch.ones(1))]
+    many = [torch.nn.Parameter(torch.ones(1)) for _ in range(9)]
+    optimizers = {"a": torch.optim.SGD(single, lr=0.1), "b": torch.optim.SGD([{"params": [p]} for p in many], lr=0.2)}
 
     cell = ps.Scheduler(optimizers, ps.Plan(lr="cosine()", total=10))._repr_mimebundle_()["text/html"]
 
@@ -185,9 +186,9 @@ def test_a_plan_is_plotted_with_the_values_of_its_trace():
 
 
 def test_a_plot_uses_the_given_axes_and_leaves_the_title_of_their_figure():
-    figure, given = plt.subplots(2)
+    figure, axes = plt.subplots(2)
 
-    assert PLAN.plot(axes=given) == tuple(given)
+    assert PLAN.plot(axes=axes) == tuple(axes)
     assert figure.get_suptitle() == ""
 
 

@@ -18,7 +18,8 @@ from paramsched.base import VERSION
 from paramsched.mmengine import MultiStepLR, OneCycleLR
 
 FILES = Path(__file__).with_name("files")
-DONE, MORE = 7, 9  # updates before a checkpoint, and after it
+DONE = 7
+MORE = 9  # updates before a checkpoint, and after it
 PLAN = """
 total: 16
 lr: warmup(4) >> cosine(to=0.1)
@@ -45,8 +46,8 @@ def two_groups() -> torch.optim.Optimizer:
 
 def step(optimizer: torch.optim.Optimizer) -> None:
     for group in optimizer.param_groups:
-        for one in group["params"]:
-            one.grad = torch.ones_like(one)
+        for parameter in group["params"]:
+            parameter.grad = torch.ones_like(parameter)
     optimizer.step()
 
 
@@ -148,7 +149,8 @@ def test_a_recorded_checkpoint_continues_with_the_recorded_values(folder: Path, 
         pytest.skip("their state is in the scheduler")
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))[name]
     # The state of MMEngine's MultiStepLR has a Counter, which torch 2.3 refuses with weights_only.
-    state, job = torch.load(folder / f"{name}.pt", weights_only=name != "mmengine"), Job(name)
+    state = torch.load(folder / f"{name}.pt", weights_only=name != "mmengine")
+    job = Job(name)
 
     if what != "scheduler":
         for optimizer, saved in zip(job.optimizers, state["optimizers"], strict=True):

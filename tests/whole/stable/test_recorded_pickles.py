@@ -38,7 +38,8 @@ with contextlib.suppress(ImportError):
 from support.tables import table
 
 FOLDER = Path(__file__).with_name("pickles")
-BEFORE, AFTER = 5, 9  # updates
+BEFORE = 5
+AFTER = 9  # updates
 LINES = [
     "one_cycle(peak=2.0)",
     "wsd('2%', '20%')",
@@ -143,7 +144,8 @@ def library_runs() -> dict[str, Callable[[], Run]]:
         return run
 
     def several() -> Run:
-        first, second = sgd(), sgd()
+        first = sgd()
+        second = sgd()
         return first, second, ps.Scheduler({"a": first, "b": second}, "linear()", total=16)
 
     names: dict[str, tuple[Any, ...]] = {
@@ -196,7 +198,7 @@ def rates(run: Run, updates: int) -> list[Any]:
     rows: list[Any] = []
     for t in range(updates):
         fields = ("lr", "weight_decay", "betas")
-        rows.append([[group[name] for name in fields] for one in optimizers for group in one.param_groups])
+        rows.append([[group[name] for name in fields] for optimizer in optimizers for group in optimizer.param_groups])
         if isinstance(scheduler, ps.Values):
             rows[-1] = dict(scheduler)
             scheduler.observe(loss=1.0)
@@ -247,15 +249,15 @@ def globals_of(data: bytes) -> Iterator[str]:
 
 def recorded() -> dict[str, dict[str, Any]]:
     """Return the pickles of this version and what they restore; what a version lacks is left out."""
-    found: dict[str, dict[str, Any]] = {}
-    for kind, builders in (("value", plan_values()), ("run", library_runs())):
+    pickles: dict[str, dict[str, Any]] = {}
+    for form, builders in (("value", plan_values()), ("run", library_runs())):
         for name, build in builders.items():
             with contextlib.suppress(Exception):
-                value = begun(build()) if kind == "run" else build()
+                value = begun(build()) if form == "run" else build()
                 data = pickle.dumps(value, protocol=4)
-                expected = rates(value, AFTER) if kind == "run" else shown(value)
-                found[f"{kind}: {name}"] = {"pickle": base64.b64encode(data).decode("ascii"), "expected": expected}
-    return found
+                expected = rates(value, AFTER) if form == "run" else shown(value)
+                pickles[f"{form}: {name}"] = {"pickle": base64.b64encode(data).decode("ascii"), "expected": expected}
+    return pickles
 
 
 def write(version: str) -> None:
@@ -318,8 +320,8 @@ def test_a_pickled_plan_is_equal_before_and_after_it_is_resolved(data: st.DataOb
     with contextlib.suppress(ps.errors.ParamschedError):
         every.append(plan.resolve(facts=world.facts))
 
-    for one in every:
-        assert pickle.loads(pickle.dumps(one)) == one == copy.deepcopy(one)
+    for pickled in every:
+        assert pickle.loads(pickle.dumps(pickled)) == pickled == copy.deepcopy(pickled)
 
 
 def root(u: np.ndarray) -> np.ndarray:
@@ -343,9 +345,9 @@ def test_each_name_in_a_pickle_of_rc6_is_found() -> None:
     entries = RECORDED["1.0.0rc6"].values()
     named = {place for entry in entries for place in globals_of(base64.b64decode(entry["pickle"]))}
     listed = {f"{module}.{name}" for module, names in NAMES_OF_RC6.items() for name in names}
-    own = {place for place in named if place.startswith("paramsched.") and "._" not in place}
+    of_library = {place for place in named if place.startswith("paramsched.") and "._" not in place}
 
-    assert own - PUBLIC <= listed
+    assert of_library - PUBLIC <= listed
     for place in listed:
         module, _, name = place.rpartition(".")
         assert getattr(import_module(module), name) is not None

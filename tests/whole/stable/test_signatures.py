@@ -39,22 +39,23 @@ def signature_of(function: Any) -> str:
     return str(inspect.Signature(parameters))
 
 
-def lines_of_class(name: str, kind: type) -> Iterator[str]:
-    yield f"class {name}{signature_of(kind)}"
-    for member in sorted(dir(kind)):
-        value = inspect.getattr_static(kind, member)
-        defined_here = any(member in vars(base) for base in kind.__mro__ if base.__module__.startswith("paramsched"))
+def lines_of_class(name: str, cls: type) -> Iterator[str]:
+    yield f"class {name}{signature_of(cls)}"
+    for member in sorted(dir(cls)):
+        value = inspect.getattr_static(cls, member)
+        defined_here = any(member in vars(base) for base in cls.__mro__ if base.__module__.startswith("paramsched"))
         if member.startswith("_") or not defined_here:
             continue
-        if isinstance(value, property) or not callable(getattr(kind, member, None)):
+        if isinstance(value, property) or not callable(getattr(cls, member, None)):
             yield f"{name}.{member}"
         else:
-            yield f"{name}.{member}{signature_of(getattr(kind, member))}"
+            yield f"{name}.{member}{signature_of(getattr(cls, member))}"
 
 
 def lines_of_module(path: str, module: Any, names: Any = None) -> Iterator[str]:
     for name in sorted(module.__all__ if names is None else names):
-        value, whole = getattr(module, name), f"{path}.{name}"
+        value = getattr(module, name)
+        whole = f"{path}.{name}"
         if inspect.ismodule(value) or name in PROVISIONAL:
             continue
         if is_error(value):
@@ -165,7 +166,7 @@ def test_a_deprecated_call_warns_at_the_line_of_the_user_with_the_line_to_write(
 
 def expired(source: str, version: str) -> list[int]:
     """Return the lines of deprecations that end in a version or before it."""
-    numbers = tuple(int(one) for one in version.partition("rc")[0].split(".")[:2])
+    numbers = tuple(int(number) for number in version.partition("rc")[0].split(".")[:2])
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     ends = {
         call.lineno: tuple(map(int, removed_in(keyword.value.value).split(".")))  # type: ignore[attr-defined]
