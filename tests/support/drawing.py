@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from paramsched.core import curves
 from paramsched.core.curves import CONSTANTS, FAMILIES, CurveLike
-from paramsched.core.schedules import Absolute, Level, Schedule, absolute
+from paramsched.core.schedules import AbsoluteValue, Level, Schedule, absolute
 from paramsched.core.time import Duration, DurationLike, RunFacts
 from paramsched.errors import InvalidArgument
 
@@ -240,7 +240,7 @@ class Drawing:
             return st.booleans()
         if annotation is int:
             return optional | _COUNTS
-        if annotation is float or annotation == Union[float, Absolute]:  # noqa: UP007  # a value of a table
+        if annotation is float or annotation == Union[float, AbsoluteValue]:  # noqa: UP007  # a value of a table
             return _MULTIPLES if name in _AT_MOST_ONE else _LARGER_MULTIPLES
         if annotation is Schedule or annotation == Union[Schedule, float]:  # noqa: UP007  # a number is a constant
             return self.schedules()

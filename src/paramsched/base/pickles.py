@@ -121,7 +121,7 @@ def _imported(name: str) -> bool:
 _CORE: Final = "paramsched.core"
 _ACCELERATED: Final = "paramsched.compat.pytorch_accelerated"
 
-_OBJECT: Final = f"{_CORE}.run.pickles_of_rc6:ObjectOfRC6"  # of a class whose fields are others now
+_OBJECT: Final = f"{_CORE}.run.pickles_of_rc6:RC6State"  # of a class whose fields are others now
 
 NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     "paramsched.base.problem": {"CallSite": "", "PlanWarning": "", "Problem": ""},
@@ -150,7 +150,12 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     },
     "paramsched.compat.torch.plateau": {"ReduceLROnPlateau": "", "SWALR": ""},
     f"{_CORE}.curves.curve": {"_named": "", "custom_curve": ""},
-    f"{_CORE}.feedback": {"Hold": "", "HoldState": "", "Plateau": "", "PlateauState": ""},
+    f"{_CORE}.feedback": {
+        "Hold": f"{_CORE}.feedback:HoldRule",
+        "HoldState": "",
+        "Plateau": f"{_CORE}.feedback:PlateauRule",
+        "PlateauState": "",
+    },
     f"{_CORE}.files.plan_files": {"PlanText": "paramsched.files.plan_files"},
     f"{_CORE}.plan.binding": {"Binding": "", "Target": ""},
     f"{_CORE}.plan.plan": {"Plan": ""},
@@ -158,7 +163,7 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
         "LrLambda": f"{_CORE}.plan.lr_lambda",
         "Trace": "",
         "TraceBase": "",
-        "TracedTimes": "",
+        "TracedTimes": f"{_CORE}.plan.traces:TracedUpdates",
         "_Curve": f"{_CORE}.plan.traces:_TracedLine",
     },
     f"{_CORE}.run.record": {"BasePolicy": _OBJECT},
@@ -166,13 +171,13 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     f"{_CORE}.run.several": {"Loads": _OBJECT},
     f"{_CORE}.run.start": {"PlanSource": _OBJECT},
     f"{_CORE}.run.state": {
-        "Entry": f"{_CORE}.run.pickles_of_rc6:EntryOfRC6",
+        "Entry": f"{_CORE}.run.pickles_of_rc6:RC6Plan",
         "History": _OBJECT,
         "Processes": _OBJECT,
         "RunPosition": _OBJECT,
         "SavedRun": _OBJECT,
     },
-    f"{_CORE}.schedules.level": {"Absolute": ""},
+    f"{_CORE}.schedules.level": {"Absolute": f"{_CORE}.schedules.level:AbsoluteValue"},
     f"{_CORE}.schedules.schedule": {"Schedule": "", "shape_of_name": ""},
     f"{_CORE}.time.duration": {"Duration": ""},
     f"{_CORE}.time.run_facts": {"RunFacts": ""},

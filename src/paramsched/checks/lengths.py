@@ -10,7 +10,7 @@ import numpy as np
 from paramsched.checks.answer import Answer
 from paramsched.checks.checked_line import CheckedLine, LinePart, TrialRun, WrittenTime
 from paramsched.checks.messages import lengths as messages
-from paramsched.core.feedback import Plateau, better_mode
+from paramsched.core.feedback import PlateauRule, better_mode
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import holds_when_empty, stages_of
@@ -66,8 +66,8 @@ def mode_of_metric(line: CheckedLine) -> Answer | None:
     return None
 
 
-def _plateaus(line: CheckedLine) -> list[Plateau]:
-    return [rule for rule in line.rules if isinstance(rule, Plateau)]
+def _plateaus(line: CheckedLine) -> list[PlateauRule]:
+    return [rule for rule in line.rules if isinstance(rule, PlateauRule)]
 
 
 def counts_in_warmup(line: CheckedLine, at_peak: float, high: float) -> Answer | None:

@@ -11,7 +11,7 @@ from paramsched.checks.answer import Answer
 from paramsched.checks.checked_line import CheckedLine, LineStage, StageLevels, multiples_at
 from paramsched.checks.fragments import absolute_levels, when, whose
 from paramsched.checks.messages import levels as messages
-from paramsched.core.feedback import Plateau
+from paramsched.core.feedback import PlateauRule
 from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.plan.messages.lines import FLOOR_ADVICE, limit_advice
 from paramsched.core.plan.usual import is_round_share
@@ -186,7 +186,7 @@ def _ends_of_decays(line: CheckedLine, of_one_cycle: Container[float]) -> list[f
     """Return the written levels at which a line may end, without the usual ones of one cycle."""
     sequences = [line_part.written for line_part in line.parts if line_part.kind == "sequence"]
     is_one_cycle = any(stages_of(each)[0].args.get("start") not in (None, 0.0) for each in sequences)
-    ends = [rule.min for rule in line.rules if isinstance(rule, Plateau) and isinstance(rule.min, float)]
+    ends = [rule.min for rule in line.rules if isinstance(rule, PlateauRule) and isinstance(rule.min, float)]
     for line_part in line.parts:
         levels = [level for name, level in line_part.levels if name != "start"]
         ends += [level for level in levels if not (is_one_cycle and level in of_one_cycle)]

@@ -21,7 +21,7 @@ from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.messages.amounts import two_lengths
 from paramsched.core.plan.plan import Bases, Plan, group_of_bases
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, values_inside
 from paramsched.core.schedules.sequence import refuse_two_without_length
 from paramsched.core.schedules.span import evaluate
@@ -66,7 +66,7 @@ def note_of_first_update(plan: Plan) -> str:
 
 _SHORT: Final = 10
 """Updates of a warmup. In a longer one the first update would have less than a tenth of base."""
-_ZERO: Final = (0.0, Absolute(0.0))
+_ZERO: Final = (0.0, AbsoluteValue(0.0))
 
 
 def _ramp_from_zero(schedule: Schedule) -> Schedule | None:

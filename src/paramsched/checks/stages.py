@@ -10,7 +10,7 @@ from paramsched.checks.checked_line import CheckedLine, LinePart, LineStage, mul
 from paramsched.checks.fragments import unit_of_values, when, whose
 from paramsched.checks.messages import stages as messages
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.sequence import stages_of
 from paramsched.core.schedules.user_shapes import is_own
 from paramsched.core.time.duration import Duration
@@ -149,7 +149,7 @@ def _has_warmup(line: CheckedLine) -> bool:
     is_cycle = any(
         time.role == "period" and line_part.kind == "cyclic" for line_part in line.parts for time in line_part.times
     )
-    ends_above = isinstance(line.stages[-1].written.args.get("to"), Absolute)
+    ends_above = isinstance(line.stages[-1].written.args.get("to"), AbsoluteValue)
     return (is_cycle or any(line_part.is_ramp for line_part in line.parts)) and not ends_above
 
 
@@ -157,7 +157,7 @@ def _swapped(line: CheckedLine, rise: messages.Rise, first: float) -> Answer:
     """Return the answer for a rate that rises without a warmup: to an absolute level, by its ends, or by a ratio."""
     last = line.stages[-1].written
     to = last.args.get("to")
-    if isinstance(to, Absolute) and first > 0:
+    if isinstance(to, AbsoluteValue) and first > 0:
         return messages.rises_to_value(rise, first, to)
     if line.base == 0 and line.share == "some":  # its levels are multiples of 0 and values
         return messages.rises_from_base_of_zero(rise)

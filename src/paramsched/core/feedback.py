@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import NoneType
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.base.pickles import Reduced, pickled
+from paramsched.base.pickles import Reduced, names_in_pickles, pickled
 from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
 from paramsched.core.builders import constructor
@@ -28,7 +28,7 @@ from paramsched.core.number_checks import (
     whole_number,
 )
 from paramsched.core.schedules.combinators import guided
-from paramsched.core.schedules.level import Absolute, Level, split_level
+from paramsched.core.schedules.level import AbsoluteValue, Level, split_level
 from paramsched.core.schedules.registry import builder_name, registered
 from paramsched.core.schedules.schedule import Schedule, call_of_rule, schedule_of
 from paramsched.core.time.duration import Duration, DurationLike
@@ -260,9 +260,9 @@ def metric_name(site: CallSite, metric: Any, example: str = '("val_loss")') -> s
     raise messages.not_a_metric_name(site, metric, example)
 
 
-def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
+def _checked_floor(site: CallSite, level: Level) -> float | AbsoluteValue:
     """Check that a multiple of base or an absolute value is not negative."""
-    if isinstance(level, Absolute):
+    if isinstance(level, AbsoluteValue):
         try:
             not_negative(site, level.value)
         except InvalidArgument as refusal:
@@ -275,7 +275,7 @@ def _checked_floor(site: CallSite, level: Level) -> float | Absolute:
 
 def _checked_bound(site: CallSite, bound: object) -> float:
     """Check a bound of the multiple of `hold`, which is a number: what it multiplies has no value here."""
-    if isinstance(bound, Absolute):
+    if isinstance(bound, AbsoluteValue):
         raise messages.bound_is_absolute(site, bound)
     return finite_number(site, bound)
 
@@ -369,7 +369,7 @@ def reduced_factor(now: float, factor: float, floor: Level) -> float:
 def reduced_value(value: Any, factor: float, floor: Level, base: Any) -> Any:
     """Multiply a value of the schedule by `factor`, but not below `floor`. A value below `floor` is unchanged.
 
-    >>> reduced_value(0.5, 0.5, 2.0, base=0.2), reduced_value(0.5, 0.5, Absolute(1e-3), base=0.2)
+    >>> reduced_value(0.5, 0.5, 2.0, base=0.2), reduced_value(0.5, 0.5, AbsoluteValue(1e-3), base=0.2)
     (0.4, 0.25)
     """
     if factor == 1.0:
@@ -423,7 +423,7 @@ def _band(site: CallSite, bands: object) -> tuple[float, float]:
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
-class Hold(MetricRule[HoldState]):
+class HoldRule(MetricRule[HoldState]):
     """Hold a metric at a target by a factor m of a schedule: `constant() * hold("kl", at=6.0, gain=0.01)`.
 
     value(t) = schedule(t) * m, where m is 1 at the start and changes with each observed value x by one of three rules:
@@ -569,7 +569,7 @@ class Hold(MetricRule[HoldState]):
         return HoldState(float(data["multiple"]))
 
 
-hold = registered(constructor("hold", Hold))
+hold = registered(constructor("hold", HoldRule))
 
 
 @final
@@ -592,7 +592,7 @@ class PlateauState:
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
-class Plateau(MetricRule[PlateauState]):
+class PlateauRule(MetricRule[PlateauState]):
     """Reduce a schedule when a metric has stopped improving: `cosine() * plateau("val_loss")`.
 
     value(t) = schedule(t) * factor ** reductions, not below `min`
@@ -673,4 +673,8 @@ class Plateau(MetricRule[PlateauState]):
         return PlateauState(**data)
 
 
-plateau = registered(constructor("plateau", Plateau))
+plateau = registered(constructor("plateau", PlateauRule))
+
+
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)

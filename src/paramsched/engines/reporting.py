@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.feedback import Plateau
+from paramsched.core.feedback import PlateauRule
 from paramsched.core.plan import Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
 from paramsched.core.run import EngineHandle, Processes, Scheduler, checked_amount
 from paramsched.core.time import PROGRESS, SIZES
@@ -81,7 +81,7 @@ class MetricRelay:
         if evaluations is None:
             return
         for rule in scheduler.plan.metric_rules:
-            if not isinstance(rule, Plateau) or not rule.metric.startswith(prefix) or rule.patience < evaluations:
+            if not isinstance(rule, PlateauRule) or not rule.metric.startswith(prefix) or rule.patience < evaluations:
                 continue
             if evaluations:
                 problem = messages.patience_beyond_run(self._call, rule, evaluations)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core.plan import PLANNED_SIZES, Binding, Plan, bind, scopes_of
-from paramsched.core.plan.binding import Overlap, is_selected, overlap_of
+from paramsched.core.plan.binding import OverlapOfGroups, is_selected, overlap_of
 from paramsched.core.plan.lines import ValueRange, first_outside
 from paramsched.core.plan.optimizers import OptimizerScope, one_plan_advice
 from paramsched.core.schedules import cosine, warmup
@@ -287,12 +287,19 @@ def test_an_overlap_agrees_with_the_groups_that_both_select(optimizers):
             of_outer = groups[outer]
             overlap = overlap_of(inner, outer, optimizers)
             expected = (
-                Overlap.INSIDE if of_inner <= of_outer else Overlap.UNKNOWN if of_inner & of_outer else Overlap.APART
+                OverlapOfGroups.INSIDE
+                if of_inner <= of_outer
+                else OverlapOfGroups.UNKNOWN
+                if of_inner & of_outer
+                else OverlapOfGroups.APART
             )
             if not optimizers and set(inner) <= set("abc, "):  # without patterns, the overlap is known
                 assert overlap is expected, (inner, outer)
-            elif overlap is not Overlap.UNKNOWN:
-                assert of_inner <= of_outer if overlap is Overlap.INSIDE else not of_inner & of_outer, (inner, outer)
+            elif overlap is not OverlapOfGroups.UNKNOWN:
+                assert of_inner <= of_outer if overlap is OverlapOfGroups.INSIDE else not of_inner & of_outer, (
+                    inner,
+                    outer,
+                )
             elif not optimizers and set(outer) <= set("abc, "):
                 assert of_inner & of_outer, (inner, outer)
 

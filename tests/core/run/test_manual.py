@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.core.fields import flat_groups
 from paramsched.core.run import history as histories
-from paramsched.core.run.history import History, HistoryEntry, read_history
+from paramsched.core.run.history import History, HistoryPlan, read_history
 from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import group, probe, run, used
@@ -129,9 +129,9 @@ def test_detaching_after_groups_were_removed_or_reordered():
     assert [group["lr"].untyped_storage().nbytes() for group in optimizer.param_groups] == [4, 4]
 
 
-A = HistoryEntry(0, None, "a")
-B = HistoryEntry(5, None, "b")
-C = HistoryEntry(9, None, "c")
+A = HistoryPlan(0, None, "a")
+B = HistoryPlan(5, None, "b")
+C = HistoryPlan(9, None, "c")
 
 
 AT = ("lr", "0")
@@ -155,10 +155,10 @@ def resumed(changes, *, rewind=0):
     update = 0
     for more, text, base in changes:
         update += more
-        history = history.with_plan(HistoryEntry(update, None, text))
+        history = history.with_plan(HistoryPlan(update, None, text))
         if base is not None:
-            history = history.with_bases(HistoryEntry(update, None, text), {AT: base}, {AT: 0.3})
-    return history.with_plan(HistoryEntry(update - rewind, None, "d")) if 0 < rewind < update else history
+            history = history.with_bases(HistoryPlan(update, None, text), {AT: base}, {AT: 0.3})
+    return history.with_plan(HistoryPlan(update - rewind, None, "d")) if 0 < rewind < update else history
 
 
 @given(CHANGES)

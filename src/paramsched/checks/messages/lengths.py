@@ -6,7 +6,7 @@ from typing import Final
 
 from paramsched.base import codes
 from paramsched.checks.answer import Answer, in_unit, number_text, percent_text
-from paramsched.core.feedback import Plateau
+from paramsched.core.feedback import PlateauRule
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.duration import Duration
 
@@ -41,13 +41,13 @@ def last_stage_empty(stage: Schedule) -> Answer:
 # ---------------------------------------------------------------- the metric rules
 
 
-def mode_of_metric(rule: Plateau, mode: str) -> Answer:
+def mode_of_metric(rule: PlateauRule, mode: str) -> Answer:
     """Return the answer for a metric rule whose mode contradicts the name of its metric."""
     message = f'the best {rule.metric} is probably its {mode}imum, but mode="{rule.mode}"'
     return Answer(message, f'Write mode="{mode}"')
 
 
-def counts_in_warmup(rule: Plateau, epochs: Fraction, written: Duration | None) -> Answer:
+def counts_in_warmup(rule: PlateauRule, epochs: Fraction, written: Duration | None) -> Answer:
     """Return the answer for a plateau rule that counts during a warmup longer than its patience.
 
     Args:

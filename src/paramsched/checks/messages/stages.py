@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from paramsched.checks.answer import Answer, updates_text
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.duration import Duration
 
@@ -54,7 +54,7 @@ def jump_without_factor(jump: Jump) -> Answer:
     return Answer(str(jump), "Write a factor before this stage, for example 0.1 * exponential(0.99)")
 
 
-def idle_stage(number: int, stage: Schedule, level: Absolute | float, argument: str) -> Answer:
+def idle_stage(number: int, stage: Schedule, level: AbsoluteValue | float, argument: str) -> Answer:
     """Return the answer for a stage whose open level makes it constant.
 
     Args:
@@ -63,7 +63,7 @@ def idle_stage(number: int, stage: Schedule, level: Absolute | float, argument: 
         level: the level at which it begins and ends.
         argument: the argument that is not written: `to` or `start`.
     """
-    text = str(level) if isinstance(level, Absolute) else f"{level:.3g} × base"
+    text = str(level) if isinstance(level, AbsoluteValue) else f"{level:.3g} × base"
     message = f"stage {number}, {stage}, begins and ends at {text}, so it changes nothing"
     verb = "end" if argument == "to" else "begin"
     return Answer(message, _OTHER_LEVEL if level == 1.0 else f"To {verb} at base write {argument}=1.0")
@@ -106,7 +106,7 @@ def rises_in_warmup(rise: Rise) -> Answer:
     return Answer(str(rise), _SHORTER)
 
 
-def rises_to_value(rise: Rise, first: float, level: Absolute) -> Answer:
+def rises_to_value(rise: Rise, first: float, level: AbsoluteValue) -> Answer:
     """Return the answer for a rate that rises to an absolute level."""
     advice = f"To fall to a level below {first:.3g} write to=absolute({float(f'{first / 10:.3g}')!r})"
     return Answer(f"{rise}, from {first:.3g} to the level {level}", advice)
@@ -117,7 +117,7 @@ def rises_from_base_of_zero(rise: Rise) -> Answer:
     return Answer(f"{rise}, from the optimizer's own 0", "Set lr in the optimizer")
 
 
-def ends_swapped(rise: Rise, start: Absolute | float, to: Absolute | float) -> Answer:
+def ends_swapped(rise: Rise, start: AbsoluteValue | float, to: AbsoluteValue | float) -> Answer:
     """Return the answer for a rate that rises from one written level to the other."""
     return Answer(f"{rise}, without a warmup", f"To fall write start={to}, to={start}")
 

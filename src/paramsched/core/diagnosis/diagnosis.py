@@ -16,9 +16,9 @@ from paramsched.core.diagnosis.starts import (
     warn_of_dropped_lines,
 )
 from paramsched.core.diagnosis.step_hook import STEP_HOOK
-from paramsched.core.diagnosis.training import MovesAfterLoad, ParameterWrites, unmoved
+from paramsched.core.diagnosis.training import LoadedUpdates, ParameterWrites, unmoved
 from paramsched.core.feedback import MetricRule, ignored_metrics
-from paramsched.core.run.beginning import Beginning
+from paramsched.core.run.beginning import StartingRun
 from paramsched.core.run.observers import ExternalWrite
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import RestoredOptimizer
@@ -27,7 +27,7 @@ from paramsched.core.run.state import GroupDict
 
 
 @final
-class Diagnosis:
+class DiagnosticObserver:
     """The observer of a run, as `RunObserver`. It refers to no optimizer, so that they are freed.
 
     Attributes:
@@ -41,9 +41,9 @@ class Diagnosis:
     """
 
     training: ParameterWrites | None = None
-    _moves: MovesAfterLoad | None = None
+    _moves: LoadedUpdates | None = None
 
-    def __init__(self, run: Run, note: Callable[["Diagnosis"], None]) -> None:
+    def __init__(self, run: Run, note: Callable[["DiagnosticObserver"], None]) -> None:
         self._run = run
         self._note = note
         self.end = EndReports(run)
@@ -53,7 +53,7 @@ class Diagnosis:
 
     # ------------------------------------------------------------------ the start
 
-    def begin(self, beginning: Beginning) -> None:
+    def begin(self, beginning: StartingRun) -> None:
         """Look at a start before anything is written.
 
         Raises:
@@ -85,7 +85,7 @@ class Diagnosis:
         self.training = ParameterWrites(drivers)
         run.state.is_watched = True
         if run.arguments.drive == "manual":
-            self._moves = MovesAfterLoad(run, optimizers.values())
+            self._moves = LoadedUpdates(run, optimizers.values())
             if is_restored:
                 self._moves.begin()
 
@@ -242,7 +242,7 @@ class Diagnosis:
         """True if the run has optimizers, and has not ended."""
         return bool(self._run.attached) and not self._run.has_ended
 
-    def trains_parameters_of(self, earlier: "Diagnosis") -> bool:
+    def trains_parameters_of(self, earlier: "DiagnosticObserver") -> bool:
         """Return whether some of the parameters are in the groups of another run."""
         groups = [group for of_optimizer in earlier._run.groups().values() for group in of_optimizer]
         return self.training is not None and self.training.are_in(groups)

@@ -21,7 +21,7 @@ def problems_of_edits(edits: Iterable[EditedValue], labels: Sequence[str | int])
         alike.setdefault((edit.entry, edit.changes_base), []).append(edit)
     for (entry, changes_base), of_groups in alike.items():
         first = of_groups[0]
-        edited = starts.EditedEntries(
+        edited = starts.EditedFields(
             entry,
             [str(labels[edit.place[0]]) for edit in of_groups],
             [(edit.number, edit.expected) for edit in of_groups],

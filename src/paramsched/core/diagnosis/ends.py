@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from paramsched.core.diagnosis.diagnosis import Diagnosis
+from paramsched.core.diagnosis.diagnosis import DiagnosticObserver
 
 
 @final
@@ -21,7 +21,7 @@ class NotedRun:
         counts_before: its counts when a later run began; None if there is none.
     """
 
-    diagnosis: Diagnosis
+    diagnosis: DiagnosticObserver
     process: int = field(default_factory=os.getpid)
     with_same_parameters: list["NotedRun"] = field(default_factory=list)
     counts_before: tuple[int, int] | None = None
@@ -40,7 +40,7 @@ Runs that have ended before the last one began are not reported: a sweep ends ma
 continue one with another optimizer."""
 
 
-def note_run(diagnosis: Diagnosis) -> None:
+def note_run(diagnosis: DiagnosticObserver) -> None:
     """Note a new run, whose end is looked at when the process ends normally, and the counts of the earlier runs."""
     noted = NotedRun(diagnosis)
     running = [earlier for earlier in _runs if earlier.diagnosis.is_running][-_BESIDE:]

@@ -14,7 +14,7 @@ from paramsched.core.diagnosis.loads import (
     warn_of_other_order,
 )
 from paramsched.core.diagnosis.reports import VALUES_SHOWN, log_jumps
-from paramsched.core.run.beginning import Beginning
+from paramsched.core.run.beginning import StartingRun
 from paramsched.core.run.record import OtherBase, RestoredOptimizer
 from paramsched.core.run.resume import reached
 from paramsched.core.run.run import Run
@@ -50,13 +50,13 @@ class LoadReports:
 
     # ------------------------------------------------------------------ a start
 
-    def log_carried(self, beginning: Beginning) -> None:
+    def log_carried(self, beginning: StartingRun) -> None:
         """Log the values that checkpoints in the groups change, and report their edits."""
         loaded = {name: beginning.restored[name] for name in beginning.saved if name not in beginning.earlier}
         self._log_values(loaded, beginning.groups)
         self._report_edits(beginning)
 
-    def _report_edits(self, beginning: Beginning) -> None:
+    def _report_edits(self, beginning: StartingRun) -> None:
         """Report the entries that were changed: those that apply as bases, and those that the plan overwrites."""
         run = self._run
         uses_edits = beginning.arguments.on_base == "code"

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.core.diagnosis.diagnosis import Diagnosis
+from paramsched.core.diagnosis.diagnosis import DiagnosticObserver
 from paramsched.core.diagnosis.ends import note_run
-from paramsched.core.run.beginning import Beginning
+from paramsched.core.run.beginning import StartingRun
 from paramsched.core.run.run import Run
 
 
-def observe(run: Run, beginning: Beginning) -> None:
+def observe(run: Run, beginning: StartingRun) -> None:
     """Look at a start before anything is written, and observe its run from then on.
 
     Raises:
         PlanWarning: a probable mistake, with `strict`.
     """
-    diagnosis = Diagnosis(run, note_run)
+    diagnosis = DiagnosticObserver(run, note_run)
     diagnosis.begin(beginning)
     run.state.observers.append(diagnosis)
     diagnosis.watch(beginning.optimizers, is_restored=bool(beginning.saved))
@@ -23,7 +23,7 @@ def observe(run: Run, beginning: Beginning) -> None:
 
 def observe_copy(run: Run, optimizers: Mapping[str, Any]) -> None:
     """Observe the run of a copied Scheduler, whose start was looked at when its original began."""
-    diagnosis = Diagnosis(run, lambda _: None)
+    diagnosis = DiagnosticObserver(run, lambda _: None)
     diagnosis.end.note_over()
     run.state.observers.append(diagnosis)
     diagnosis.watch(optimizers, is_restored=True)

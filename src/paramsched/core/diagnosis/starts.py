@@ -17,14 +17,14 @@ from paramsched.core.diagnosis.reports import (
 )
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.run.beginning import Beginning
+from paramsched.core.run.beginning import StartingRun
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.run import Run
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.values import initial_value
 
 
-def warn_of_dropped_lines(run: Run, beginning: Beginning) -> None:
+def warn_of_dropped_lines(run: Run, beginning: StartingRun) -> None:
     """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
     earlier: list[ResolvedPlan] = [hooks.run.in_force for hooks in beginning.earlier.values()]
     if len({in_force.resolved.text for in_force in earlier}) != 1:
@@ -35,7 +35,7 @@ def warn_of_dropped_lines(run: Run, beginning: Beginning) -> None:
         run.processes.warn(messages.fields_are_dropped(dropped))
 
 
-def report_values(run: Run, beginning: Beginning) -> None:
+def report_values(run: Run, beginning: StartingRun) -> None:
     """Warn of unlikely values, and log where a plan jumps that continues the run of another scheduler."""
     attached = run.attached
     scopes = [(optimizer.scope, beginning.groups[name]) for name, optimizer in attached.items()]
@@ -56,7 +56,7 @@ def report_values(run: Run, beginning: Beginning) -> None:
             log_jumps(lines, optimizer.times, run.state.states, before, run.processes)
 
 
-def has_begun(beginning: Beginning) -> bool:
+def has_begun(beginning: StartingRun) -> bool:
     """Return whether the run may have begun without a plan: an optimizer or a group says so, or the user."""
     if beginning.arguments.start is not None:
         return True
@@ -66,7 +66,7 @@ def has_begun(beginning: Beginning) -> bool:
     return any(str(key).startswith("initial_") for group in groups for key in group)
 
 
-def report_bases_of_start(run: Run, beginning: Beginning) -> None:
+def report_bases_of_start(run: Run, beginning: StartingRun) -> None:
     """Report which bases a plan starts with, and that it may start at another update than the run."""
     start = beginning.arguments.start
     optimizers = beginning.optimizers
@@ -91,20 +91,20 @@ def report_bases_of_start(run: Run, beginning: Beginning) -> None:
         warn_of_present_bases(present, start, run.processes)
 
 
-def _updates_taken(beginning: Beginning) -> int | None:
+def _updates_taken(beginning: StartingRun) -> int | None:
     """Return the largest number of updates in the states of optimizers; None if none counts them."""
     taken = [updates_in_state(optimizer) for optimizer in beginning.optimizers.values()]
     return max((count for count in taken if count is not None), default=None)
 
 
-def _log_joining(run: Run, beginning: Beginning, fresh: Sequence[str]) -> None:
+def _log_joining(run: Run, beginning: StartingRun, fresh: Sequence[str]) -> None:
     """Log optimizers that join a run, and an argument `t` that a count overrides."""
     alone = [name for name in fresh if not getattr(beginning.optimizers[name], "state", None)]
     if beginning.saved and alone and run.t > 1:
         run.processes.log(*messages.joins_run(run.t, beginning.saved, alone))
 
 
-def report_carried(run: Run, beginning: Beginning, processes: Processes) -> None:
+def report_carried(run: Run, beginning: StartingRun, processes: Processes) -> None:
     """Report what the carried counts and shapes mean for the start."""
     start = beginning.arguments.start
     saved = beginning.saved
@@ -114,7 +114,7 @@ def report_carried(run: Run, beginning: Beginning, processes: Processes) -> None
         warn_of_changed_functions(saved[name], beginning.groups, name, processes)
 
 
-def report_takeover(run: Run, beginning: Beginning) -> None:
+def report_takeover(run: Run, beginning: StartingRun) -> None:
     """Log that a Scheduler that is still referenced is replaced; logged changes of the plan say it, too."""
     notes = next(iter(beginning.restored.values())).notes
     if not notes and any(hooks.run.scheduler() is not None for hooks in beginning.earlier.values()):

@@ -206,7 +206,7 @@ def unmoved(run: Run, writes: ParameterWrites, observed: Collection[str]) -> Pro
 
 
 @final
-class MovesAfterLoad:
+class LoadedUpdates:
     """The updates of a plan by hand between a load and the first step of an optimizer.
 
     A loop that moves a scheduler forward after a load moves one twice that the load has moved.

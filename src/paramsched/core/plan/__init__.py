@@ -42,7 +42,7 @@ from paramsched.core.plan.resolution import updates_of_total as updates_of_total
 from paramsched.core.plan.run_amounts import PLANNED_SIZES as PLANNED_SIZES
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES as SIZES_OF_BATCHES
 from paramsched.core.plan.run_amounts import Amount as Amount
-from paramsched.core.plan.run_amounts import ReportedProgress as ReportedProgress
+from paramsched.core.plan.run_amounts import ReportedAmounts as ReportedAmounts
 from paramsched.core.plan.run_amounts import RunAmounts as RunAmounts
 from paramsched.core.plan.run_amounts import SizeTarget as SizeTarget
 from paramsched.core.plan.run_amounts import UnknownAmounts as UnknownAmounts

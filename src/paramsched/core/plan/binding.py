@@ -20,7 +20,7 @@ from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.messages import bindings as messages
 from paramsched.core.schedules.combinators import chain, guided, without_rules
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.schedule import Schedule, durations_in, line_of, schedule_of, values_inside
 from paramsched.core.schedules.text import parse, parse_own, read_line
 from paramsched.core.time.duration import Duration
@@ -35,7 +35,7 @@ A text is the name of a group, an entry and its value (`is_last_layer=true`), or
 (`layer_*, head`).
 """
 
-ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | Absolute | Literal[0, 1] | str
+ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | AbsoluteValue | Literal[0, 1] | str
 short_name("ScheduleLike", ScheduleLike)
 """A schedule, a metric rule, a finite number, or the text of a schedule."""
 
@@ -414,7 +414,7 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
     if selector in names or not isinstance(selector, (str, int)):
         return
-    selection = messages.GroupSelection(name, selector, len(groups), names)
+    selection = messages.SelectedGroups(name, selector, len(groups), names)
     if isinstance(selector, int):
         if not 0 <= selector < len(groups):
             raise messages.no_group_with_index(selection)
@@ -466,7 +466,7 @@ def matches_part(pattern: str, group: Group) -> bool:
         return False
 
 
-class Overlap(Enum):
+class OverlapOfGroups(Enum):
     """How the groups of one selector overlap with the groups of another."""
 
     INSIDE = "all groups of the first selector are groups of the second"
@@ -474,7 +474,7 @@ class Overlap(Enum):
     UNKNOWN = "the overlap depends on the groups of the optimizer"
 
 
-def overlap_of(selector: Selector, second: Selector, optimizers: Collection[str] = ()) -> Overlap:
+def overlap_of(selector: Selector, second: Selector, optimizers: Collection[str] = ()) -> OverlapOfGroups:
     """Return how the groups of a selector overlap with the groups of another.
 
     Args:
@@ -486,31 +486,32 @@ def overlap_of(selector: Selector, second: Selector, optimizers: Collection[str]
     ('INSIDE', 'APART', 'UNKNOWN')
     """
     if selector == second:
-        return Overlap.INSIDE
+        return OverlapOfGroups.INSIDE
     if isinstance(selector, int) and isinstance(second, int):
-        return Overlap.APART
+        return OverlapOfGroups.APART
     if not isinstance(selector, str) or not isinstance(second, str) or "=" in selector or "=" in second:
-        return Overlap.UNKNOWN
+        return OverlapOfGroups.UNKNOWN
     overlap = _overlap_of_names if not optimizers else partial(_overlap_in_optimizers, optimizers)
     other_patterns = parts_of(second)
     pairs = [[overlap(pattern, other_pattern) for other_pattern in other_patterns] for pattern in parts_of(selector)]
-    if all(Overlap.INSIDE in row for row in pairs):
-        return Overlap.INSIDE
-    return Overlap.APART if all(set(row) == {Overlap.APART} for row in pairs) else Overlap.UNKNOWN
+    if all(OverlapOfGroups.INSIDE in row for row in pairs):
+        return OverlapOfGroups.INSIDE
+    is_apart = all(set(row) == {OverlapOfGroups.APART} for row in pairs)
+    return OverlapOfGroups.APART if is_apart else OverlapOfGroups.UNKNOWN
 
 
-def _overlap_of_names(pattern: str, second: str) -> Overlap:
+def _overlap_of_names(pattern: str, second: str) -> OverlapOfGroups:
     """Return the overlap of two names or patterns."""
     if pattern == second:
-        return Overlap.INSIDE
+        return OverlapOfGroups.INSIDE
     if not set(pattern) & set("*?["):
-        return Overlap.INSIDE if fnmatchcase(pattern, second) else Overlap.APART
+        return OverlapOfGroups.INSIDE if fnmatchcase(pattern, second) else OverlapOfGroups.APART
     if not set(second) & set("*?["):
-        return Overlap.UNKNOWN if fnmatchcase(second, pattern) else Overlap.APART
-    return Overlap.UNKNOWN
+        return OverlapOfGroups.UNKNOWN if fnmatchcase(second, pattern) else OverlapOfGroups.APART
+    return OverlapOfGroups.UNKNOWN
 
 
-def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, second_pattern: str) -> Overlap:
+def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, second_pattern: str) -> OverlapOfGroups:
     """Return the overlap of two names or patterns of groups of several optimizers."""
     first = _place(pattern, optimizers)
     second = _place(second_pattern, optimizers)
@@ -519,7 +520,7 @@ def _overlap_in_optimizers(optimizers: Collection[str], pattern: str, second_pat
     if head == other_head:
         return _overlap_of_names(name, other_name)
     if {head, other_head} <= set(optimizers):
-        return Overlap.APART
+        return OverlapOfGroups.APART
     return _overlap_of_names(first, second)
 
 

@@ -17,9 +17,9 @@ from paramsched.core.plan.messages import amounts as messages
 from paramsched.core.plan.run_amounts import (
     PLANNED_SIZES,
     RunAmounts,
-    RunSizes,
     SizeTarget,
     UnknownAmounts,
+    UpdateFacts,
 )
 from paramsched.core.schedules.span import Span
 from paramsched.core.schedules.windows import with_unit, without_unit
@@ -45,7 +45,7 @@ def _named(site: _Site) -> str | CallSite:
 
 @final
 @dataclass(frozen=True, slots=True)
-class ClockLengths:
+class RunClock:
     """Converts lengths into the unit of one clock.
 
     If the plan schedules a size, such as the batch size, the amount that a number of updates consumes depends on the
@@ -57,7 +57,7 @@ class ClockLengths:
         total: the total in counts of the clock; None if the length of the run is unknown.
     """
 
-    sizes: RunSizes
+    sizes: UpdateFacts
     clock: str
     total: Fraction | None = None
 
@@ -119,13 +119,13 @@ class ClockLengths:
             updates += by_updates._count_in(unit, count, Fraction(0), f'length "{time}"')
         return updates
 
-    def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
+    def for_run(self, length: Duration) -> "tuple[RunClock, Fraction]":
         """Return the converter for a run of this length, and the length in the clock's unit."""
         exact = self.exact(length)
         total = Fraction(ceil(exact))
         return replace(self, total=total), total
 
-    def counts_of_run(self, run: "_RunLength | None") -> Fraction | None:
+    def counts_of_run(self, run: "_RunDuration | None") -> Fraction | None:
         """Return the length of a run in counts of the clock, rounded up; None if it is unknown.
 
         Raises:
@@ -135,7 +135,7 @@ class ClockLengths:
             return Fraction(WHOLE)
         return None if run is None else Fraction(ceil(self.exact(run.length, site=run.site)))
 
-    def updates_of_run(self, run: "_RunLength") -> Fraction | None:
+    def updates_of_run(self, run: "_RunDuration") -> Fraction | None:
         """Return the length of a run in updates; one by amount is rounded on the clock of the amount."""
         units = {unit for unit, _ in run.length.terms}
         in_updates = {"updates", "epochs"} if self.sizes.batches_of_epoch is None else {"updates"}
@@ -192,21 +192,21 @@ class ClockLengths:
 
 
 @final
-class _RunLength(NamedTuple):
+class _RunDuration(NamedTuple):
     """The length of a run as it is written, and the subject of errors about it."""
 
     length: Duration
     site: str | CallSite
 
 
-def _length_of_run(total: Duration | None, facts: RunFacts) -> _RunLength | None:
+def _length_of_run(total: Duration | None, facts: RunFacts) -> _RunDuration | None:
     """Return the length of a run, the total of its plan or that of its facts; None if neither is specified."""
     if total is not None:
-        return _RunLength(total, messages.named_total(total))
-    return None if facts.total is None else _RunLength(Duration.of(facts.total), CallSite("RunFacts", "total"))
+        return _RunDuration(total, messages.named_total(total))
+    return None if facts.total is None else _RunDuration(Duration.of(facts.total), CallSite("RunFacts", "total"))
 
 
-def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts) -> RunSizes:
+def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts) -> UpdateFacts:
     """Return the run facts and targets that determine the consumption of each update.
 
     Bindings of targets that plan a size, such as `batch_size`, must be resolved.
@@ -216,7 +216,7 @@ def sizes_of_run(bindings: Iterable[Binding], clock: ClockName, facts: RunFacts)
         if isinstance(binding.field, Target) and binding.name in PLANNED_SIZES:
             counted = without_unit(binding.schedule, clock)
             targets[binding.name] = SizeTarget(binding.name, counted, binding.field.initial, clock, binding.schedule)
-    return RunSizes(replace(facts, total=None), amount_clock(clock), targets)
+    return UpdateFacts(replace(facts, total=None), amount_clock(clock), targets)
 
 
 def resolve_lines(
@@ -233,9 +233,9 @@ def resolve_lines(
     resolved = dict[tuple[Any, ...], Binding]()
     for line in size_lines:
         # Its own lengths cannot depend on the consumption of updates.
-        unknown = RunSizes(replace(facts, total=None), amount_clock(clock), dict.fromkeys([line.name, *size_names]))
-        resolved[binding_key(line)] = _resolved_size(line, ClockLengths(unknown, clock), length)
-    lengths = ClockLengths(sizes_of_run(resolved.values(), clock, facts), clock)
+        unknown = UpdateFacts(replace(facts, total=None), amount_clock(clock), dict.fromkeys([line.name, *size_names]))
+        resolved[binding_key(line)] = _resolved_size(line, RunClock(unknown, clock), length)
+    lengths = RunClock(sizes_of_run(resolved.values(), clock, facts), clock)
     try:
         end = lengths.counts_of_run(length)
     except MissingFact as error:
@@ -250,7 +250,7 @@ def resolve_lines(
     return lines, Duration(((clock, end / lengths.counts),))
 
 
-def _resolved_size(binding: Binding, lengths: ClockLengths, length: _RunLength | None) -> Binding:
+def _resolved_size(binding: Binding, lengths: RunClock, length: _RunDuration | None) -> Binding:
     """Return the binding of a size with its lengths in the unit of its clock, which may need no total."""
     try:
         total = lengths.counts_of_run(length)
@@ -259,7 +259,7 @@ def _resolved_size(binding: Binding, lengths: ClockLengths, length: _RunLength |
     return _resolved_line(binding, replace(lengths, total=total), None)
 
 
-def _resolved_line(binding: Binding, lengths: ClockLengths, missing: InvalidArgument | None) -> Binding:
+def _resolved_line(binding: Binding, lengths: RunClock, missing: InvalidArgument | None) -> Binding:
     """Return a binding with its lengths in the unit of its clock; `missing` is the error of an unknown total."""
     try:
         schedule = binding.schedule.resolved_in(Span.of_run(lengths, lengths.total))
@@ -269,7 +269,7 @@ def _resolved_line(binding: Binding, lengths: ClockLengths, missing: InvalidArgu
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
 
 
-def _require_equal(lengths: ClockLengths, planned: _RunLength | None, passed: _RunLength | None) -> None:
+def _require_equal(lengths: RunClock, planned: _RunDuration | None, passed: _RunDuration | None) -> None:
     """Raise if the length of a run in its plan and the one in its run facts differ."""
     if planned is None or passed is None:
         return

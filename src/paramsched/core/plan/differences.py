@@ -20,7 +20,7 @@ from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import amounts_of_run, counted_plan, updates_of_total
-from paramsched.core.plan.run_amounts import Amount, ReportedProgress, RunAmounts
+from paramsched.core.plan.run_amounts import Amount, ReportedAmounts, RunAmounts
 from paramsched.core.schedules.cost import cost_of_value
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate
@@ -31,7 +31,7 @@ from paramsched.errors import MissingFact, PlanError
 
 @final
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedLine:
     """One difference.
 
     Args:
@@ -74,9 +74,9 @@ class Change:
 class Diff:
     """The changes from one plan to another; empty, and therefore false, for equal plans."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[ChangedLine, ...]
 
-    def __iter__(self) -> Iterator[Change]:
+    def __iter__(self) -> Iterator[ChangedLine]:
         return iter(self.changes)
 
     def __len__(self) -> int:
@@ -137,11 +137,11 @@ def diff(
         if _compared_parts(lines.get(key), targets) != _compared_parts(new_lines.get(key), new_targets)
     ]
     differ = None if facts is None else _comparison(a, b, facts, _MAX_COMPARED // max(len(differing), 1))
-    changes = list[Change]()
+    changes = list[ChangedLine]()
     if a.clock != b.clock:
-        changes.append(Change("clock", a.clock, b.clock, name="clock"))
+        changes.append(ChangedLine("clock", a.clock, b.clock, name="clock"))
     if a.total != b.total:
-        changes.append(Change("total", _text_of_total(a), _text_of_total(b), name="total"))
+        changes.append(ChangedLine("total", _text_of_total(a), _text_of_total(b), name="total"))
     for key in sorted(differing, key=str):
         name, _, groups = key
         what = name if groups is None else f"{name} @ {selector_text(groups)}"
@@ -152,7 +152,7 @@ def diff(
         if differ is not None and before is not None and after is not None:
             difference = differ(key, 1.0 if base is None else base)
         when, by, unit = difference or (None, None, UPDATES)
-        changes.append(Change(what, before, after, when, by, name=name, unit=unit, base=base))
+        changes.append(ChangedLine(what, before, after, when, by, name=name, unit=unit, base=base))
     return Diff(tuple(changes))
 
 
@@ -214,7 +214,7 @@ def _comparison(a: Plan, b: Plan, facts: RunFacts, most: int) -> _FirstDifferenc
         runs = [amounts_of_run(plan, facts) for plan in resolved]
         totals = [updates_of_total(*pair) for pair in zip(resolved, runs, strict=True)]
         longest = max((total for total in totals if total is not None), default=_MAX_TIMES)
-        if longest <= most and not any(isinstance(run, ReportedProgress) for run in runs):
+        if longest <= most and not any(isinstance(run, ReportedAmounts) for run in runs):
             for run in runs:
                 if run is not None:
                     run.amounts_from(0, 0, min(longest, 2))  # raises if the consumption of an update is unknown

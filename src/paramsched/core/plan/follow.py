@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, final
 from paramsched.core.fields import Field
 from paramsched.core.plan.binding import (
     Binding,
-    Overlap,
+    OverlapOfGroups,
     Selector,
     Target,
     overlap_of,
@@ -148,7 +148,7 @@ def name_followed(like: Schedule) -> str:
         return str(like.args["field"])
 
 
-class _LineName(NamedTuple):
+class _FollowedLine(NamedTuple):
     """A line of a plan: the name of its field or target, and its selector."""
 
     name: str
@@ -185,14 +185,14 @@ class _FollowedPlan:
 
         For a default line, also yield a line for each selector that the followed fields have.
         """
-        line = _LineName(binding.name, binding.groups, isinstance(binding.field, Target))
+        line = _FollowedLine(binding.name, binding.groups, isinstance(binding.field, Target))
         yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, (), line))
         if binding.groups is not None or line.is_target:
             return
         selectors = [groups for groups in self.lines[binding.name] if groups is not None]
         for groups in self.groups_followed(binding.schedule, {binding.name}):
             overlaps = (overlap_of(groups, selector, self.optimizers) for selector in selectors)
-            if Overlap.INSIDE not in overlaps:
+            if OverlapOfGroups.INSIDE not in overlaps:
                 schedule = self.substitute(binding.schedule, line, groups, (), line)
                 yield Binding(binding.field, schedule, groups, optional=groups not in self.required)
 
@@ -211,10 +211,10 @@ class _FollowedPlan:
     def substitute(
         self,
         schedule: Schedule,
-        line: _LineName,
+        line: _FollowedLine,
         groups: Selector,
-        followers: tuple[_LineName, ...],
-        resolved_as: _LineName,
+        followers: tuple[_FollowedLine, ...],
+        resolved_as: _FollowedLine,
     ) -> Schedule:
         """Replace each `like(…)` in the schedule of a line by the schedule of the followed line.
 
@@ -249,10 +249,10 @@ class _FollowedPlan:
         return substituted
 
     def target_followed(
-        self, like: Schedule, line: _LineName, followers: tuple[_LineName, ...], resolved_as: _LineName
+        self, like: Schedule, line: _FollowedLine, followers: tuple[_FollowedLine, ...], resolved_as: _FollowedLine
     ) -> Schedule:
         """Return the target that `like(…)` follows."""
-        target = _LineName(name_followed(like), None, is_target=True)
+        target = _FollowedLine(name_followed(like), None, is_target=True)
         schedule = self.targets[target.name]
         if schedule.metric_rules:
             raise messages.followed_line_has_a_rule(_following(like, line), str(target))
@@ -263,7 +263,7 @@ class _FollowedPlan:
             target.name, inner, self.initial[target.name], str(resolved_as), advice_to_factor_out(written[key])
         )
 
-    def line_followed(self, like: Schedule, line: _LineName, groups: Selector) -> _LineName:
+    def line_followed(self, like: Schedule, line: _FollowedLine, groups: Selector) -> _FollowedLine:
         """Return the line that `like(…)` follows in some groups."""
         name = name_followed(like)
         if name not in self.lines:
@@ -273,16 +273,16 @@ class _FollowedPlan:
         if groups is not None and (name != line.name or line.is_target):
             overlaps = {other: overlap_of(groups, other, self.optimizers) for other in lines if other is not None}
             for other, overlap in overlaps.items():
-                if overlap is Overlap.INSIDE:
-                    return _LineName(name, other)
+                if overlap is OverlapOfGroups.INSIDE:
+                    return _FollowedLine(name, other)
             for other, overlap in overlaps.items():
-                if overlap is Overlap.UNKNOWN:
+                if overlap is OverlapOfGroups.UNKNOWN:
                     following = _following(like, line)
                     raise messages.groups_may_overlap(following, name, selector_text(groups), selector_text(other))
         if None not in lines:
             raise messages.followed_in_some_groups(_following(like, line), name, map(selector_text, lines))
-        return _LineName(name, None)
+        return _FollowedLine(name, None)
 
 
-def _following(like: Schedule, line: _LineName) -> messages.Following:
-    return messages.Following(like, str(line), line.name)
+def _following(like: Schedule, line: _FollowedLine) -> messages.FollowingLine:
+    return messages.FollowingLine(like, str(line), line.name)

@@ -17,7 +17,7 @@ from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.run_facts import RunFacts
 
 
-class FileText(Protocol):
+class TextOfPlan(Protocol):
     """The text of a plan file, as the package of files has it."""
 
     @property

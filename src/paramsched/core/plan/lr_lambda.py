@@ -12,7 +12,7 @@ from paramsched.core.feedback import MetricRule
 from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import (
     Binding,
-    Overlap,
+    OverlapOfGroups,
     ScheduleLike,
     Selector,
     Target,
@@ -23,7 +23,7 @@ from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.messages import lr_lambda as messages
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import resolve
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.schedule import Schedule, schedule_of
 from paramsched.core.schedules.sequence import scales_with_base
 from paramsched.core.schedules.text import parse
@@ -66,7 +66,7 @@ restores("to_lambda")(LrLambda)
 @readable
 @answering
 def to_lambda(
-    schedule: PlanLike | Absolute | float,
+    schedule: PlanLike | AbsoluteValue | float,
     *,
     facts: RunFacts | None = None,
     base: float | None = None,
@@ -147,7 +147,7 @@ def _selected_schedule(
     if isinstance(source, FORMS) and not isinstance(source, (Schedule, MetricRule)) and not is_line(source):
         source = plan_in_run(source, "ps.to_lambda", facts)
     if isinstance(source, Plan):
-        line = _selected_line(source.resolve(facts=facts), messages.Selection(field, group))
+        line = _selected_line(source.resolve(facts=facts), messages.SelectedLine(field, group))
         _refuse_metric(line.schedule)
         initial = line.field.initial if isinstance(line.field, Target) else None
         return line.schedule, initial
@@ -172,7 +172,7 @@ def _refuse_metric(schedule: Any) -> None:
         raise messages.reacts_to_a_metric(schedule)
 
 
-def _selected_line(plan: Plan, selection: messages.Selection) -> Binding:
+def _selected_line(plan: Plan, selection: messages.SelectedLine) -> Binding:
     """Return the line of a resolved plan that a field and a group select."""
     lines = _lines_of_field(plan, selection)
     if selection.group is None:
@@ -185,7 +185,7 @@ def _selected_line(plan: Plan, selection: messages.Selection) -> Binding:
     return line
 
 
-def _lines_of_field(plan: Plan, selection: messages.Selection) -> dict[Selector, Binding]:
+def _lines_of_field(plan: Plan, selection: messages.SelectedLine) -> dict[Selector, Binding]:
     """Return the lines of a field by their selectors, or those of the only field of the plan."""
     names = list(dict.fromkeys(line.name for line in plan.bindings))
     if selection.field is None and len(names) > 1:
@@ -203,9 +203,9 @@ def _line_of_group(lines: Mapping[Selector, Binding], group: str | int) -> Bindi
     """Return the line of a field that a group follows; None if the group does not say which."""
     overlaps = {selector: overlap_of(group, selector) for selector in lines if selector is not None}
     for selector, overlap in overlaps.items():
-        if overlap is Overlap.INSIDE:
+        if overlap is OverlapOfGroups.INSIDE:
             return lines[selector]
-    if Overlap.UNKNOWN in overlaps.values():
+    if OverlapOfGroups.UNKNOWN in overlaps.values():
         return None
     return lines.get(None)
 

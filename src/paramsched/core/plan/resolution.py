@@ -20,8 +20,8 @@ from paramsched.core.plan.run_amounts import (
     SIZES_OF_BATCHES,
     Amount,
     ConstantAmounts,
-    EvenProgress,
-    ReportedProgress,
+    EvenAmounts,
+    ReportedAmounts,
     RunAmounts,
     SizeTarget,
     UnknownAmounts,
@@ -87,9 +87,9 @@ def planned_amounts(plan: Plan, facts: RunFacts) -> RunAmounts | None:
     [0.0, 0.25, 0.5, 0.75]
     """
     run = amounts_of_run(plan, facts)
-    if isinstance(run, ReportedProgress):
+    if isinstance(run, ReportedAmounts):
         total = facts.total_updates if plan.total is None else updates_of_total(plan, None)
-        return run if total is None else EvenProgress(total)
+        return run if total is None else EvenAmounts(total)
     return run
 
 
@@ -246,7 +246,7 @@ def _unit_of_amounts(name: str, amounts: RunAmounts, total: int) -> Iterator[Tim
     """Yield the unit of time `name`, in which the run consumes `amounts`; nothing if they are unknown."""
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate))
-    elif not isinstance(amounts, (UnknownAmounts, ReportedProgress)):
+    elif not isinstance(amounts, (UnknownAmounts, ReportedAmounts)):
         yield uneven_unit(name, np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64))
 
 

@@ -152,7 +152,7 @@ class UnknownAmounts(RunAmounts):
 
 @final
 @dataclass(frozen=True, slots=True)
-class ReportedProgress(RunAmounts):
+class ReportedAmounts(RunAmounts):
     """The progress that the loop of a run reports: 0 before the run, then the last reported progress."""
 
     clock: str = PROGRESS
@@ -179,7 +179,7 @@ class ReportedProgress(RunAmounts):
 
 @final
 @dataclass(frozen=True, slots=True)
-class EvenProgress(RunAmounts):
+class EvenAmounts(RunAmounts):
     """The progress of a run of known length whose updates are spread evenly: t / total before update t."""
 
     total: int
@@ -267,7 +267,7 @@ def factors_of_update(clock: str, facts: RunFacts, planned: Collection[str]) -> 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class RunSizes:
+class UpdateFacts:
     """The factors of the consumption of an update: constant run facts, and targets that plan sizes.
 
     Args:
@@ -294,7 +294,7 @@ class RunSizes:
 
     def _amounts_of(self, clock: str) -> RunAmounts:
         if clock == PROGRESS:
-            return ReportedProgress()
+            return ReportedAmounts()
         factors = factors_of_update(clock, self.facts, self.targets.keys())
         if factors is None:
             return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
@@ -313,7 +313,7 @@ class RunSizes:
         if self.clock not in (None, clock) and any(target.by_amount for target in targets):
             assert self.clock is not None
             times = self.amounts_of(self.clock)
-            if isinstance(times, (UnknownAmounts, ReportedProgress)):
+            if isinstance(times, (UnknownAmounts, ReportedAmounts)):
                 return UnknownAmounts(clock)
         return PlannedAmounts(clock, tuple(targets), int(rate), times)
 
@@ -340,7 +340,7 @@ class RunSizes:
     def ratio(self, many: str, few: str) -> Fraction | None:
         """Return the number of `many` in one of `few`, such as tokens per sample; None if it is unknown or changes.
 
-        >>> RunSizes(RunFacts(sequence_length=2048), None, {}).ratio("tokens", "samples")
+        >>> UpdateFacts(RunFacts(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
         """
         for first, second in product(SIZES[many], SIZES[few]):

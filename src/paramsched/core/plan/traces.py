@@ -57,7 +57,7 @@ _MAX_UPDATES = 500_000_000  # 4 GB for each field and group
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class TracedTimes:
+class TracedUpdates:
     """The updates of a trace, and the amounts consumed before them.
 
     Args:
@@ -75,7 +75,7 @@ class TracedTimes:
     recorded: bool = False
 
     @staticmethod
-    def planned(resolved: Plan, facts: RunFacts) -> "TracedTimes":
+    def planned(resolved: Plan, facts: RunFacts) -> "TracedUpdates":
         """Return the times of a run that follows its plan. On the clock of progress, updates are spread evenly.
 
         Raises:
@@ -88,11 +88,11 @@ class TracedTimes:
         if total > _MAX_UPDATES:
             raise messages.too_many_values(total)
         if run is None:
-            return TracedTimes(total)
-        return TracedTimes(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
+            return TracedUpdates(total)
+        return TracedUpdates(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
 
     @staticmethod
-    def of_record(resolved: Plan, facts: RunFacts, amounts: Iterable[float]) -> "TracedTimes":
+    def of_record(resolved: Plan, facts: RunFacts, amounts: Iterable[float]) -> "TracedUpdates":
         """Return the times of a run whose amounts were recorded.
 
         Raises:
@@ -106,7 +106,7 @@ class TracedTimes:
         if resolved.total is not None or run.clock == PROGRESS:
             with suppress(MissingFact):  # a total in updates
                 end = _end_of(resolved, run)
-        return TracedTimes(consumed.size, run.clock, consumed, end, recorded=True)
+        return TracedUpdates(consumed.size, run.clock, consumed, end, recorded=True)
 
     def on(self, clock: str) -> Array:
         """Return the times of the updates as the schedules on a clock count them."""
@@ -209,7 +209,7 @@ class Trace:
 
     facts: RunFacts
     _curves: dict[Key, _TracedLine]
-    _times: TracedTimes
+    _times: TracedUpdates
     _resolved: Plan
     _indices: dict[int, str | int]  # the group with each index, of a single optimizer
     _optimizers: tuple[str, ...]  # the names of several optimizers
@@ -465,7 +465,9 @@ def trace(
         groups = {ALONE: groups_of(optimizer)}
     names = tuple(groups) if is_by_name else ()
     resolved = plan.resolve(facts=facts, optimizers=names)
-    times = TracedTimes.planned(resolved, facts) if amounts is None else TracedTimes.of_record(resolved, facts, amounts)
+    times = (
+        TracedUpdates.planned(resolved, facts) if amounts is None else TracedUpdates.of_record(resolved, facts, amounts)
+    )
     scopes = scopes_of(plan, resolved, groups)
     labels = {name: scopes[name].labels(groups[name]) for name in groups}
     counted = counted_plan(resolved)
@@ -489,7 +491,10 @@ def _lines_in(
 
 
 def _curves_of(
-    plan: Plan, lines: Mapping[str, Sequence[BoundLine]], labels: Mapping[str, Sequence[str | int]], times: TracedTimes
+    plan: Plan,
+    lines: Mapping[str, Sequence[BoundLine]],
+    labels: Mapping[str, Sequence[str | int]],
+    times: TracedUpdates,
 ) -> dict[Key, _TracedLine]:
     """Return the curves of a plan, field by field, and then those of its targets.
 
@@ -528,7 +533,7 @@ def _optimizer_or_bases(optimizer: Any, bases: Mapping[str, float] | None) -> An
     return group_of_bases("trace", bases)
 
 
-def _curve_of(times: TracedTimes, schedule: Schedule, clock: str, base: float) -> _TracedLine:
+def _curve_of(times: TracedUpdates, schedule: Schedule, clock: str, base: float) -> _TracedLine:
     """Return the curve of a schedule for a base."""
     values = evaluate(schedule, times.on(clock), base)
     values.setflags(write=False)
@@ -582,7 +587,7 @@ def _restored(
         key: _TracedLine(values, schedule, clock, TraceBase(base, share))
         for key, values, schedule, clock, base, share in curves
     }
-    return Trace(facts, by_key, TracedTimes(*times), resolved, indices, optimizers)
+    return Trace(facts, by_key, TracedUpdates(*times), resolved, indices, optimizers)
 
 
 if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist

@@ -22,7 +22,7 @@ _AHEAD: Final = 32  # amounts that are computed together if no rows of values ne
 
 
 @final
-class AmountCounter:
+class CountedAmounts:
     """The amounts of a run: what its updates have consumed, or its reported progress.
 
     Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
@@ -64,7 +64,7 @@ class AmountCounter:
         self.reported = position.reported
         self.is_measured = position.is_measured
 
-    def continue_from(self, before: "AmountCounter") -> None:
+    def continue_from(self, before: "CountedAmounts") -> None:
         """Take the amounts of another plan on the same clock."""
         self.amount = before.amount
         self.last_amount = before.last_amount

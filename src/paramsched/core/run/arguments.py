@@ -20,7 +20,7 @@ from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import MissingFact, PlanError, Unresolved
 
 if TYPE_CHECKING:
-    from paramsched.core.plan.forms import FileText
+    from paramsched.core.plan.forms import TextOfPlan
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 
@@ -46,7 +46,7 @@ class Arguments:
     """
 
     plan: Plan
-    text: "FileText | None" = None
+    text: "TextOfPlan | None" = None
     engine_total: DurationLike | None = None
     is_recipe: bool = False
     counted_by: str = ""
@@ -131,7 +131,7 @@ class Arguments:
         return replace(facts, total=self.engine_total if plan.total is None else None)
 
 
-def with_location(refusal: PlanError, text: "FileText") -> PlanError:
+def with_location(refusal: PlanError, text: "TextOfPlan") -> PlanError:
     """Return the error with its line in the file."""
     if not refusal.problem.path:
         return refusal

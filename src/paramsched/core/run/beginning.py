@@ -20,7 +20,7 @@ from paramsched.core.run.values import starting_lines
 
 @final
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class StartingRun:
     """How the optimizers of a start begin. Nothing was written yet.
 
     Args:
@@ -50,13 +50,13 @@ class Beginning:
 
 def new_beginning(
     arguments: Arguments, optimizers: Mapping[str, Any], groups: Mapping[str, list[GroupDict]], in_force: ResolvedPlan
-) -> Beginning:
+) -> StartingRun:
     """Return how optimizers begin that carry nothing: at the update that the user named, or at the first one."""
     position = resume_position(in_force, RunPosition(arguments.start or 0), "the optimizer")
     states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
     positions = dict.fromkeys(groups, position)
     restored = with_lines(RestoredOptimizer(NOTHING, in_force), groups, positions, states)
-    return Beginning(arguments, optimizers, groups, restored)
+    return StartingRun(arguments, optimizers, groups, restored)
 
 
 def with_lines(

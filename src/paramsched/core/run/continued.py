@@ -8,9 +8,9 @@ from paramsched.core.fields import RECORD
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments
-from paramsched.core.run.beginning import Beginning, with_lines
+from paramsched.core.run.beginning import StartingRun, with_lines
 from paramsched.core.run.edits import EditedValue, edits_since_save, edits_since_update
-from paramsched.core.run.history import History, HistoryEntry
+from paramsched.core.run.history import History, HistoryPlan
 from paramsched.core.run.hooks import PlanHooks
 from paramsched.core.run.position import RunPosition, resume_position
 from paramsched.core.run.record import NOTHING, RestoredOptimizer, SavedOptimizer, read_groups, rule_states
@@ -26,7 +26,7 @@ def continued_beginning(
     groups: Mapping[str, list[GroupDict]],
     in_force: ResolvedPlan,
     earlier: Mapping[str, PlanHooks],
-) -> Beginning:
+) -> StartingRun:
     """Return how optimizers begin of which some carry a run.
 
     Args:
@@ -50,7 +50,7 @@ def continued_beginning(
     if record is not None and record.unit == chosen.in_force.unit:
         last_amount = record.last_amount
     positions = [optimizer.position for optimizer in restored.values()]
-    return Beginning(
+    return StartingRun(
         arguments, optimizers, groups, restored, saved, edits, earlier,
         source="optimizer" if saved and not earlier else None,
         plans=_plans(chosen, max(positions, key=lambda position: position.t)) if saved else None,
@@ -174,7 +174,7 @@ def _plans(chosen: RestoredOptimizer, position: RunPosition) -> History:
     """Return the history of a run that continues another one at a position."""
     in_force = chosen.in_force
     record = chosen.saved.state
-    now = HistoryEntry(position.t, position.amount, in_force.text)
+    now = HistoryPlan(position.t, position.amount, in_force.text)
     if record is None:
-        return History((HistoryEntry(0, in_force.amount_at(0), in_force.text),))
+        return History((HistoryPlan(0, in_force.amount_at(0), in_force.text),))
     return record.history.resumed_at(now.update, now.amount).with_plan(now)

@@ -8,7 +8,7 @@ from paramsched.core.fields import RECORD
 from paramsched.core.lazy_imports import is_installed_entry, load_entry
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.arguments import Arguments
-from paramsched.core.run.beginning import Beginning, with_lines
+from paramsched.core.run.beginning import StartingRun, with_lines
 from paramsched.core.run.history import read_history
 from paramsched.core.run.hooks import PlanHooks, hooks_on
 from paramsched.core.run.pickles_of_rc6 import is_of_rc6, state_from_rc6
@@ -19,7 +19,7 @@ from paramsched.core.run.run import Run
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.saving import state_of
 from paramsched.core.run.several import LoadedRuns
-from paramsched.core.run.start import Started, end_earlier, new_run
+from paramsched.core.run.start import StartedRun, end_earlier, new_run
 from paramsched.core.run.state import restored_states, saved_states
 
 
@@ -49,7 +49,7 @@ def state_of_copy(run: Run, optimizers: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def started_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> Started:
+def started_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> StartedRun:
     """Restore a copied Scheduler from the dict of `state_of_copy`, or from that of a pickle of 1.0.0rc6.
 
     Raises:
@@ -69,7 +69,7 @@ def started_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> Sta
     restored = with_lines(RestoredOptimizer(NOTHING, in_force), groups, positions, used)
     # A shallow copy has the optimizers of its original, which it replaces.
     earlier = {name: hooks for name, optimizer in optimizers.items() if (hooks := hooks_on(optimizer)) is not None}
-    beginning = Beginning(
+    beginning = StartingRun(
         arguments, optimizers, groups, restored, earlier=earlier, source="optimizer", plans=record.history
     )
     run, attached = new_run(beginning)
@@ -77,7 +77,7 @@ def started_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> Sta
     if state["end"]:
         run.release()
         run.end = state["end"]
-        return Started(run, attached)
+        return StartedRun(run, attached)
     if is_installed_entry("diagnosis"):
         load_entry("diagnosis").observe_copy(run, optimizers)
     run.bind()
@@ -89,7 +89,7 @@ def started_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> Sta
     run.state.change(restored_states(record.feedback, rules))
     run.begin_amounts()
     run.rewrite()
-    return Started(run, attached, ended)
+    return StartedRun(run, attached, ended)
 
 
 def _arguments_of(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> Arguments:

@@ -9,7 +9,7 @@ from paramsched.core.run.state import is_amount, is_count, is_finite_number, map
 
 
 @final
-class HistoryEntry(NamedTuple):
+class HistoryPlan(NamedTuple):
     """A plan with the bases that changed, and the update from which it was in force.
 
     Args:
@@ -44,14 +44,14 @@ class History:
     A job that resumes with another plan each time would add an entry to each of its checkpoints, without an end.
     Therefore only the first 10 and the last 90 plans are kept.
 
-    >>> history = History((HistoryEntry(0, None, "a"),)).with_plan(HistoryEntry(8000, None, "b"))
+    >>> history = History((HistoryPlan(0, None, "a"),)).with_plan(HistoryPlan(8000, None, "b"))
     >>> history.as_data(), history.resumed_at(7000, None).as_data()
     ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
     """
 
-    entries: tuple[HistoryEntry, ...]
+    entries: tuple[HistoryPlan, ...]
 
-    def with_plan(self, new: HistoryEntry) -> "History":
+    def with_plan(self, new: HistoryPlan) -> "History":
         """Return the history with a new plan. Entries from its update on are dropped, because the run was rewound.
 
         Their bases remain in force.
@@ -64,7 +64,7 @@ class History:
         return History(_bounded((*kept, new._replace(bases=tuple(bases.items())))))
 
     def with_bases(
-        self, now: HistoryEntry, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
+        self, now: HistoryPlan, bases: Mapping[tuple[str, str], float], before: Mapping[tuple[str, str], float]
     ) -> "History":
         """Return the history of a run whose bases may change at the update of `now`, the last one of the history.
 
@@ -104,7 +104,7 @@ _FIRST = 10  # plans that a history keeps
 _LAST = 90  # and those after them
 
 
-def _bounded(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+def _bounded(entries: tuple[HistoryPlan, ...]) -> tuple[HistoryPlan, ...]:
     """Leave out the middle of a long history; the bases that were changed there remain in force."""
     more = len(entries) - _FIRST - _LAST
     if more <= 0:
@@ -115,7 +115,7 @@ def _bounded(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
     return (*first, after._replace(bases=tuple(_last_of((*dropped, after)).items())), *last)
 
 
-def _last_of(entries: Iterable[HistoryEntry]) -> dict[tuple[str, str], float]:
+def _last_of(entries: Iterable[HistoryPlan]) -> dict[tuple[str, str], float]:
     """Return the last base of each place in some entries."""
     return {place: base for entry in entries for place, base in entry.bases}
 
@@ -128,7 +128,7 @@ def read_history(data: Any) -> History:
     """Validate the history in a scheduler's state."""
     if not isinstance(data, (list, tuple)) or not data:
         raise messages.history_is_not_a_list(data)
-    entries: list[HistoryEntry] = []
+    entries: list[HistoryPlan] = []
     for index, row in enumerate(data):
         if not isinstance(row, (list, tuple)) or len(row) not in (3, 4):
             raise messages.not_an_entry(index, row)
@@ -143,7 +143,7 @@ def read_history(data: Any) -> History:
         if not details.keys() <= _DETAILS:
             raise messages.details_of_entry(index, more[0])
         bases = _read_bases(index, details["bases"]) if "bases" in details else ()
-        entries.append(HistoryEntry(update, amount, plan, bases))
+        entries.append(HistoryPlan(update, amount, plan, bases))
     return History(_bounded(tuple(entries)))
 
 
@@ -169,7 +169,7 @@ class RunHistory:
         begin: returns the first entry, which is made when it is needed, because the text of a plan takes time.
     """
 
-    def __init__(self, begin: Callable[[], HistoryEntry]) -> None:
+    def __init__(self, begin: Callable[[], HistoryPlan]) -> None:
         self._begin = begin
         self._plans: History | None = None
         self._before_seek = -1, History(())  # the update of the last jump, and the plans before it

@@ -22,7 +22,7 @@ from paramsched.core.run.run import Run
 from paramsched.core.run.saving import record_of
 from paramsched.core.run.several import SharedUpdates
 from paramsched.core.run.state import COUNT, INITIAL_LR, GroupDict
-from paramsched.core.run.steps import CAN_CAPTURE, DynamicCount, UpdateHooks, mark_uncompiled
+from paramsched.core.run.steps import CAN_CAPTURE, DynamicUpdate, UpdateHooks, mark_uncompiled
 from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.core.tracebacks import shortened
 from paramsched.errors import ParamschedError
@@ -96,7 +96,7 @@ class PlanHooks:
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/contributing/decisions.md).
         mark_uncompiled(*FUNCTIONS_OF_UPDATE, *FUNCTIONS_OF_WRITES, SharedUpdates.after_driving_step)
-        handles.append(DynamicCount())
+        handles.append(DynamicUpdate())
         if self.run.arguments.drive != "manual":
             hooks = UpdateHooks(
                 attached.before_update, self._after_step(), attached.is_unchanged, attached.has_own_lr, refuse_uncounted

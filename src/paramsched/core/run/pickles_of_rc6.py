@@ -10,7 +10,7 @@ from paramsched.core.run.record import VERSION
 
 
 @final
-class ObjectOfRC6:
+class RC6State:
     """An object of a class that is gone, or has other fields: the values of its fields."""
 
     fields: Any
@@ -20,12 +20,12 @@ class ObjectOfRC6:
 
 
 @final
-class EntryOfRC6(tuple[Any, ...]):
+class RC6Plan(tuple[Any, ...]):
     """An entry of a history: update, amount, text, bases, facts and the number of plans that were left out."""
 
     __slots__ = ()
 
-    def __new__(cls, *fields: Any) -> "EntryOfRC6":
+    def __new__(cls, *fields: Any) -> "RC6Plan":
         return super().__new__(cls, fields)
 
 
@@ -85,7 +85,7 @@ def _record(state: Mapping[str, Any], feedback: Any) -> dict[str, Any]:
     return entries | optional
 
 
-def _history(history: ObjectOfRC6) -> list[list[Any]]:
+def _history(history: RC6State) -> list[list[Any]]:
     """Return the entries of a history: update, amount, text, and the bases that a change replaced."""
     rows: list[list[Any]] = []
     for update, amount, text, bases, *_ in history.fields[0]:
@@ -96,7 +96,7 @@ def _history(history: ObjectOfRC6) -> list[list[Any]]:
     return rows
 
 
-def _saved(run: ObjectOfRC6) -> tuple[Any, ...]:
+def _saved(run: RC6State) -> tuple[Any, ...]:
     """Return the state that an optimizer has loaded as text and numbers."""
     count, position, last_amount, feedback, history, is_loaded, replaced = run.fields
     plans = None if history is None else _history(history)

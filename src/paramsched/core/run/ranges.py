@@ -82,9 +82,9 @@ def refuse_values_outside(
 
 def _outside_by_base(
     in_force: ResolvedPlan, line: BoundLine, allowed: ValueRange, now: UpdateRange
-) -> dict[float, "_Outside"]:
+) -> dict[float, "_OutsideValue"]:
     """Return the first value of a line outside of a range, by its lowest and highest base, if there is one."""
-    outside: dict[float, _Outside] = {}
+    outside: dict[float, _OutsideValue] = {}
     for base in dict.fromkeys((min(line.bases), max(line.bases))):
         first = _first_outside(in_force, line, base, allowed, now)
         if first is not None:
@@ -151,7 +151,7 @@ def _written(in_force: ResolvedPlan, line: BoundLine) -> Schedule:
 
 
 @final
-class _Outside(NamedTuple):
+class _OutsideValue(NamedTuple):
     """The first update or amount with a value outside of a range, the value, and the words for the time.
 
     `is_next` is True for the coming update.
@@ -165,7 +165,7 @@ class _Outside(NamedTuple):
 
 def _first_outside(
     in_force: ResolvedPlan, line: BoundLine, base: float, allowed: ValueRange, now: UpdateRange
-) -> _Outside | None:
+) -> _OutsideValue | None:
     if in_force.total is None and has_open_function(line.schedule):
         return None  # the updates of the run are unknown, and a function is only called for these
     if not line.groups and line.clock != UPDATES:  # the amounts of a run, which its sizes decide, take time
@@ -173,12 +173,12 @@ def _first_outside(
     try:
         times_of, end = _times_to_end(in_force, line, now)
         first = first_outside(line.schedule, allowed, base, times_of, now.first, end)
-        return None if first is None else _Outside(*first, f"update {first[0]}", is_next=first[0] == now.first)
+        return None if first is None else _OutsideValue(*first, f"update {first[0]}", is_next=first[0] == now.first)
     except MissingFact:  # the amounts of the updates are known only during the run
         return _amount_outside(in_force, line, base, allowed, now)
 
 
-def _may_be_unused(in_force: ResolvedPlan, line: BoundLine, outside: _Outside) -> bool:
+def _may_be_unused(in_force: ResolvedPlan, line: BoundLine, outside: _OutsideValue) -> bool:
     """Return whether perhaps no update uses a value: growth without end in a run whose end is unknown."""
     if isfinite(outside.value) or outside.is_next or in_force.resolved.total is not None:
         return False
@@ -220,7 +220,7 @@ def _times_of_amounts(amounts: RunAmounts, clock: str, first: int, start: float 
 
 def _amount_outside(
     in_force: ResolvedPlan, line: BoundLine, base: float, allowed: ValueRange, now: UpdateRange
-) -> _Outside | None:
+) -> _OutsideValue | None:
     """Return the first amount at which a line is outside of its range.
 
     An update may skip a few amounts, so the value must be outside for a tenth of the run, or at the coming update.
@@ -243,5 +243,5 @@ def _amount_outside(
     for begin, past in zip(begins, ends, strict=True):
         if begin == 0 or past - begin >= amounts.size / 10:
             amount = amounts[begin].item()
-            return _Outside(amount, float(values[begin]), amount_text(line.clock, amount), is_next=begin == 0)
+            return _OutsideValue(amount, float(values[begin]), amount_text(line.clock, amount), is_next=begin == 0)
     return None

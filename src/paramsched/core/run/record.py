@@ -18,7 +18,7 @@ from paramsched.core.plan.optimizers import ALONE, WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.history import History, HistoryEntry, read_history
+from paramsched.core.run.history import History, HistoryPlan, read_history
 from paramsched.core.run.messages import LogCall
 from paramsched.core.run.messages import records as messages
 from paramsched.core.run.position import BEGIN, RunPosition
@@ -110,7 +110,7 @@ class Record:
 
 def single_plan_history(text: str | None, amount: Amount | None) -> History:
     """Return the history of a run whose only plan started at update 0; records omit this history."""
-    return History((HistoryEntry(0, None if amount is None else 0, text),))
+    return History((HistoryPlan(0, None if amount is None else 0, text),))
 
 
 @final

@@ -12,7 +12,7 @@ from paramsched.core.feedback import misplaced_metric
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.run.amounts import (
-    AmountCounter,
+    CountedAmounts,
     amount_on_updates,
     amount_or_error,
     checked_amount,
@@ -44,7 +44,7 @@ def measure(run: Run, amount: Mapping[str, Any]) -> None:
         run.state.set_needs_check()
 
 
-def _checked_amount(run: Run, call: str, amount: Mapping[str, Any]) -> tuple[AmountCounter, Amount]:
+def _checked_amount(run: Run, call: str, amount: Mapping[str, Any]) -> tuple[CountedAmounts, Amount]:
     """Validate reported consumption; return it with the amounts of the run. `call` is its start."""
     amounts = run.state.amounts
     if run.has_ended:

@@ -19,7 +19,7 @@ _MOST_VALUES: Final = 4_194_304  # of a block, in 32 MiB
 
 
 @final
-class RowsAhead:
+class BlockTable:
     """The rows of a column with many lines: those of a block, and the lines of the next one that are computed so far.
 
     A line takes about as long for one update as for hundreds, so blocks are long. All lines of a block at one update
@@ -69,7 +69,7 @@ class RowsAhead:
 
     def compute(self, _last: int, t: int) -> None:
         """Compute some lines of the next block after update `t - 1`. Runs at every update."""
-        run_uncompiled(RowsAhead._compute)(self, t)
+        run_uncompiled(BlockTable._compute)(self, t)
 
     def _compute(self, t: int) -> None:
         """Compute so many lines of the next block that all are computed when the present one ends."""

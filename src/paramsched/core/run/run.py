@@ -10,7 +10,7 @@ from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.attached import AttachedOptimizer
-from paramsched.core.run.history import HistoryEntry, RunHistory
+from paramsched.core.run.history import HistoryPlan, RunHistory
 from paramsched.core.run.messages import hooks as messages
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.processes import Processes
@@ -65,7 +65,7 @@ class Run:
     ) -> None:
         self.arguments = arguments
         self.state = state = RunState(in_force, position, states, arguments, source, self.refuse_not_finite)
-        self.history = RunHistory(lambda: HistoryEntry(position.t, position.amount, in_force.text))
+        self.history = RunHistory(lambda: HistoryPlan(position.t, position.amount, in_force.text))
         self.attached_refs: dict[str, ref[AttachedOptimizer]] = {}  # a deleted optimizer is none of them
         self.shared = SharedUpdates(state, lambda: self.attached) if arguments.names else None
         self.acknowledged_at = position.t
@@ -132,9 +132,9 @@ class Run:
         """True after the Scheduler was detached or replaced."""
         return self.end != ""
 
-    def entry(self) -> HistoryEntry:
+    def entry(self) -> HistoryPlan:
         """Return the history entry of the plan that is in force from the present position on."""
-        return HistoryEntry(self.t, self.state.amount, self.in_force.text)
+        return HistoryPlan(self.t, self.state.amount, self.in_force.text)
 
     # ------------------------------------------------------------------ values
 

@@ -8,7 +8,7 @@ from paramsched.core.feedback import MetricRule
 from paramsched.core.plan.lines import RuleStates, UpdateRange
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.amounts import AmountCounter
+from paramsched.core.run.amounts import CountedAmounts
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.position import RunPosition
@@ -16,7 +16,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.values import ValueTable
 
 
-class UpdatePart(Protocol):
+class RunHooks(Protocol):
     """What a run has only if it needs it, and that takes part in its updates: several optimizers, and targets."""
 
     def before_update(self, starter: str) -> None:
@@ -76,19 +76,19 @@ class RunState:
         self.states = states
         self.arguments = arguments
         self.refuse_not_finite = refuse_not_finite
-        self.parts: list[UpdatePart] = []
+        self.parts: list[RunHooks] = []
         self.matched = set[tuple[Any, Any]]()
         self.observers: list[RunObserver] = []
         self.unreported: list[Problem] = []
         self.in_force = in_force
-        self.amounts = None if in_force.amounts is None else AmountCounter(in_force)
+        self.amounts = None if in_force.amounts is None else CountedAmounts(in_force)
         self.move(position, source)
 
     def use(self, in_force: ResolvedPlan) -> None:
         """Use another plan. On the same clock the amounts stay; on another one the position is set afterwards."""
         before = self.amounts
         self.in_force = in_force
-        self.amounts = None if in_force.amounts is None else AmountCounter(in_force)
+        self.amounts = None if in_force.amounts is None else CountedAmounts(in_force)
         if self.amounts is not None and before is not None and before.unit == self.amounts.unit:
             self.amounts.continue_from(before)
 

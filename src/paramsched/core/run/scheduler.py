@@ -44,7 +44,7 @@ from paramsched.core.run.resume import load_record
 from paramsched.core.run.run import Run
 from paramsched.core.run.run_values import flat_values, key_of, planned_values
 from paramsched.core.run.saving import state_of
-from paramsched.core.run.start import Started, attach
+from paramsched.core.run.start import StartedRun, attach
 from paramsched.core.run.state import remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.run.torch_state import load_torch_state
@@ -62,7 +62,7 @@ short_name("OnBase", OnBase)
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
 
-class OptimizerLike(Protocol):
+class AnyOptimizer(Protocol):
     """A torch optimizer, or an engine's wrapper of one: whatever has param groups and a step."""
 
     @property
@@ -138,7 +138,7 @@ class Scheduler(LRScheduler):
 
     def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
-        optimizer: OptimizerLike | Mapping[str, OptimizerLike],
+        optimizer: AnyOptimizer | Mapping[str, AnyOptimizer],
         plan: PlanLike | Arguments,
         *,
         facts: RunFacts | None = None,
@@ -158,7 +158,7 @@ class Scheduler(LRScheduler):
         arguments = Arguments.of(plan, names=names).with_options(drive, on_change, on_base, t, strict, names)
         self._take(attach(self._optimizers, arguments, facts_of_call("Scheduler(optimizer, plan)", facts, run_facts)))
 
-    def _take(self, started: Started) -> None:
+    def _take(self, started: StartedRun) -> None:
         """Take a run that has begun, and own its optimizers."""
         self._run = started.run
         self._attached = started.attached

@@ -18,7 +18,7 @@ from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments, with_location
 from paramsched.core.run.attached import AttachedOptimizer
-from paramsched.core.run.beginning import Beginning, new_beginning
+from paramsched.core.run.beginning import StartingRun, new_beginning
 from paramsched.core.run.continued import continued_beginning
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.ranges import refuse_values_outside
@@ -30,7 +30,7 @@ from paramsched.errors import PlanError
 
 
 @final
-class Started(NamedTuple):
+class StartedRun(NamedTuple):
     """A run that has begun, its optimizers, which the caller owns, and the runs that it has ended."""
 
     run: Run
@@ -38,7 +38,7 @@ class Started(NamedTuple):
     ended: tuple[Run, ...] = ()
 
 
-def attach(optimizers: Mapping[str, Any], arguments: Arguments, facts: RunFacts) -> Started:
+def attach(optimizers: Mapping[str, Any], arguments: Arguments, facts: RunFacts) -> StartedRun:
     """Attach a plan, which may be a recipe, to optimizers; an error has its line in the plan's file."""
     if arguments.is_recipe and facts.total is not None:
         arguments = replace(arguments, plan=without_total(arguments.plan))
@@ -50,7 +50,7 @@ def attach(optimizers: Mapping[str, Any], arguments: Arguments, facts: RunFacts)
         raise with_location(refusal, arguments.text)  # noqa: B904  # the same error, with its location
 
 
-def start(optimizers: Mapping[str, Any], arguments: Arguments, facts: RunFacts) -> Started:
+def start(optimizers: Mapping[str, Any], arguments: Arguments, facts: RunFacts) -> StartedRun:
     """Bind a plan to the groups of all optimizers, write its values, and register the hooks.
 
     Args:
@@ -81,10 +81,10 @@ def start(optimizers: Mapping[str, Any], arguments: Arguments, facts: RunFacts) 
         PlanHooks(run, optimizer).attach(optimizers[name])
     for observer in run.state.observers:
         observer.begun()
-    return Started(run, attached, ended)
+    return StartedRun(run, attached, ended)
 
 
-def beginning_of(optimizers: Mapping[str, Any], arguments: Arguments, in_force: ResolvedPlan) -> Beginning:
+def beginning_of(optimizers: Mapping[str, Any], arguments: Arguments, in_force: ResolvedPlan) -> StartingRun:
     """Return how the optimizers begin: anew, or with what some of them carry."""
     groups = {name: optimizer.param_groups for name, optimizer in optimizers.items()}
     earlier = {name: hooks for name, optimizer in optimizers.items() if (hooks := hooks_on(optimizer)) is not None}
@@ -94,7 +94,7 @@ def beginning_of(optimizers: Mapping[str, Any], arguments: Arguments, in_force: 
     return continued_beginning(arguments, optimizers, groups, in_force, earlier)
 
 
-def new_run(beginning: Beginning) -> tuple[Run, dict[str, AttachedOptimizer]]:
+def new_run(beginning: StartingRun) -> tuple[Run, dict[str, AttachedOptimizer]]:
     """Return the run and its optimizers, which have computed their values and have not written them."""
     restored = beginning.restored
     first = next(iter(restored.values()))
@@ -121,7 +121,7 @@ def new_run(beginning: Beginning) -> tuple[Run, dict[str, AttachedOptimizer]]:
     return run, attached
 
 
-def refuse_values(run: Run, attached: Mapping[str, AttachedOptimizer], beginning: Beginning) -> None:
+def refuse_values(run: Run, attached: Mapping[str, AttachedOptimizer], beginning: StartingRun) -> None:
     """Refuse values that an optimizer cannot use, and note the bases of the code.
 
     Raises:
@@ -149,13 +149,13 @@ def _require_field(binding: Binding, attached: AttachedOptimizer, groups: list[G
             field.within(group, f"group {label!r}")
 
 
-def observe(run: Run, beginning: Beginning) -> None:
+def observe(run: Run, beginning: StartingRun) -> None:
     """Ask the diagnosis, if it is installed, to look at the start and to observe the run."""
     if is_installed_entry("diagnosis"):
         load_entry("diagnosis").observe(run, beginning)
 
 
-def end_earlier(beginning: Beginning) -> tuple[Run, ...]:
+def end_earlier(beginning: StartingRun) -> tuple[Run, ...]:
     """End the runs of the earlier Schedulers, whose hooks are removed, and return them."""
     earlier = beginning.earlier.values()
     ended = {id(hooks.run): hooks.run for hooks in earlier}

@@ -290,7 +290,7 @@ def mark_uncompiled(*functions: Callable[..., Any]) -> None:
 
 
 @final
-class DynamicCount:
+class DynamicUpdate:
     """The entry of torch's compiler that makes the count in the first group dynamic, until `remove` is called.
 
     Without it torch compiles a second graph as soon as the count changes. The setting is one text for the process
@@ -312,7 +312,7 @@ class DynamicCount:
 
 
 _COUNT_SOURCE: Final = rf".*\.param_groups\[0\]\['{COUNT}'\]"
-_dynamic_counts: Final[WeakSet[DynamicCount]] = WeakSet()
+_dynamic_counts: Final[WeakSet[DynamicUpdate]] = WeakSet()
 """Those of the Schedulers in use. Weak, because a Scheduler whose optimizer was deleted removes nothing."""
 
 

@@ -24,7 +24,7 @@ from paramsched.core.plan.lines import (
 from paramsched.core.plan.optimizers import WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.messages import values as messages
-from paramsched.core.run.rows_ahead import RowsAhead
+from paramsched.core.run.rows_ahead import BlockTable
 from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.user_shapes import has_open_function
@@ -137,7 +137,7 @@ class FloatColumn:
         self.bases = [b for line in lines for b in line.bases]
         self._with_base = list(zip(self.groups, self.bases, strict=True))  # faster to iterate than a new `zip`
         self._is_equal = len(lines) == 1 and len(set(self.bases)) == 1
-        self.ahead = RowsAhead(lines) if RowsAhead.are_useful(lines) else None
+        self.ahead = BlockTable(lines) if BlockTable.are_useful(lines) else None
         self._largest = 1.0 if self._is_equal else max(map(abs, self.bases))  # of what a factor multiplies
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
         self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
@@ -683,7 +683,7 @@ FUNCTIONS_OF_WRITES: Final = (
     FloatColumn._write_elements,
     FloatColumn._row,
     FloatColumn.is_spoiled,
-    RowsAhead.compute,
+    BlockTable.compute,
     TensorColumn.write,
     TensorColumn.views_replaced,
     TargetColumn.write,

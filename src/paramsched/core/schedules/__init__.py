@@ -43,7 +43,7 @@ from paramsched.core.schedules.decays import power_law as power_law
 from paramsched.core.schedules.decays import stairs as stairs
 from paramsched.core.schedules.decays import step as step
 from paramsched.core.schedules.decays import table as table
-from paramsched.core.schedules.level import Absolute as Absolute
+from paramsched.core.schedules.level import AbsoluteValue as AbsoluteValue
 from paramsched.core.schedules.level import Level as Level
 from paramsched.core.schedules.level import split_level as split_level
 from paramsched.core.schedules.published import noam as noam

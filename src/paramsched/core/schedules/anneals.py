@@ -14,7 +14,7 @@ from paramsched.core import curves
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.schedules.definition import ClosedLength, OpenLength, Over, formula, plan, planner
-from paramsched.core.schedules.level import Absolute, Level, level_from_parts, level_of, split_level
+from paramsched.core.schedules.level import AbsoluteValue, Level, level_from_parts, level_of, split_level
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import may_be_length, registered
@@ -447,7 +447,7 @@ def geometric(
     0.1
     >>> round(geometric(0.001, 1.0, over=3)(1), 12)
     0.01
-    >>> round(geometric(to=Absolute(1e-6), over=100)(50, base=0.01), 12)
+    >>> round(geometric(to=AbsoluteValue(1e-6), over=100)(50, base=0.01), 12)
     0.0001
     """
     if start is None:
@@ -473,7 +473,7 @@ def geometric(
 
 
 def _reachable(call: Schedule) -> None:
-    if call.args["to"] in (0.0, Absolute(0.0)):
+    if call.args["to"] in (0.0, AbsoluteValue(0.0)):
         raise messages.end_of_zero(call.args["to"])
 
 
@@ -494,7 +494,7 @@ def _geometric_text(call: Schedule) -> str:
 
 def _is_affine(call: Schedule) -> bool:
     """Return whether a call is affine, if no stage is before it."""
-    return not isinstance(call.args["to"], Absolute)
+    return not isinstance(call.args["to"], AbsoluteValue)
 
 
 @planner(hidden=True, open_levels={"start": 1.0}, affine=_is_affine, text=_geometric_text, check=_reachable)
@@ -511,7 +511,7 @@ def _geometric(
     if length is None:
         raise no_total(str(call))
     assert isinstance(start, float)
-    assert isinstance(to, Absolute)
+    assert isinstance(to, AbsoluteValue)
     factor = start
     last = to.value
     n = count_of(length)

@@ -16,8 +16,8 @@ from paramsched.core.checked_calls import answering
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.anneals import constant
-from paramsched.core.schedules.definition import Check, What, of_each, of_one, plan, planner
-from paramsched.core.schedules.level import Absolute, Level, always_above
+from paramsched.core.schedules.definition import CheckedArgument, NamedArgument, of_each, of_one, plan, planner
+from paramsched.core.schedules.level import AbsoluteValue, Level, always_above
 from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.registry import operator_builder
 from paramsched.core.schedules.schedule import (
@@ -77,7 +77,7 @@ def clamp(
 
 
 def _limit(level: Level, base: Base) -> Array:
-    if not isinstance(level, Absolute):
+    if not isinstance(level, AbsoluteValue):
         return base.value * level
     return level.value if level.factor is None else base.value * level.factor + level.value
 
@@ -341,12 +341,12 @@ def make_reciprocal(number: Any, schedule: Schedule) -> Any:
 
 def _joined_operands(name: str, *parts: Any) -> Any:
     """Combine all operands; NotImplemented for an operand of a foreign type."""
-    if not all(isinstance(part, (Schedule, Absolute, bool)) or is_real_number(part) for part in parts):
+    if not all(isinstance(part, (Schedule, AbsoluteValue, bool)) or is_real_number(part) for part in parts):
         return NotImplemented
     return OPERATORS[name].call(operands=tuple(schedule_of(part, part.__str__) for part in parts))
 
 
-Direction: TypeAlias = Annotated[Literal["nearest", "down", "up"], What("direction")]
+Direction: TypeAlias = Annotated[Literal["nearest", "down", "up"], NamedArgument("direction")]
 """The direction of rounding: to the nearest multiple (halves to the even one), down, or up."""
 
 _ROUNDING_ERRORS: Final = 2.0**-48  # the relative error of a few operations in double precision
@@ -453,7 +453,7 @@ def _absolute(call: Schedule, span: Span, schedule: Schedule) -> PlannedSchedule
 
 def _level_inside(value: Any) -> str:
     """Return the first absolute level in a schedule; empty if there is none."""
-    if isinstance(value, Absolute) or (isinstance(value, Schedule) and value.kind == "absolute"):
+    if isinstance(value, AbsoluteValue) or (isinstance(value, Schedule) and value.kind == "absolute"):
         return str(value)
     if isinstance(value, Schedule) and value.has_absolute:
         if value.kind == "table":
@@ -464,7 +464,7 @@ def _level_inside(value: Any) -> str:
 
 def _with_plain_levels(value: Any) -> Any:
     """Return a schedule or an argument with each `absolute(x)` in it replaced by x."""
-    if isinstance(value, Absolute):
+    if isinstance(value, AbsoluteValue):
         return (value.factor or 0.0) + value.value
     if not isinstance(value, Schedule):
         return value
@@ -480,12 +480,12 @@ def _like_inside(schedule: Schedule) -> Schedule:
 
 
 @overload
-def absolute(x: float) -> Absolute: ...
+def absolute(x: float) -> AbsoluteValue: ...
 @overload
 def absolute(x: Schedule) -> Schedule: ...
 @readable
 @answering
-def absolute(x: float | Schedule) -> Absolute | Schedule:
+def absolute(x: float | Schedule) -> AbsoluteValue | Schedule:
     """Use numbers as values, not as multiples of base: `absolute(linear(0.85, 0.95))`, `cosine(to=absolute(1e-5))`.
 
     value(t) = x, or for a schedule value(t) = x(t, base=1)
@@ -512,7 +512,7 @@ def absolute(x: float | Schedule) -> Absolute | Schedule:
     if isinstance(x, Schedule):
         return OPERATORS["absolute"].call(schedule=x)  # which may have metric rules
     if is_real_number(x):
-        return Absolute(x)
+        return AbsoluteValue(x)
     raise messages.neither_number_nor_schedule(x)
 
 
@@ -554,7 +554,7 @@ def _checked_name(_site: CallSite, field: Any) -> str:
     raise messages.not_a_followed_name(field)
 
 
-FieldName: TypeAlias = Annotated[str, Check(_checked_name)]
+FieldName: TypeAlias = Annotated[str, CheckedArgument(_checked_name)]
 """The name of a field or a target."""
 
 

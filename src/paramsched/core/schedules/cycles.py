@@ -24,7 +24,7 @@ from paramsched.core.schedules.definition import (
     plan,
     planner,
 )
-from paramsched.core.schedules.level import Absolute, Level
+from paramsched.core.schedules.level import AbsoluteValue, Level
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.schedule import Extent, Schedule, schedules_inside, short_line
@@ -106,7 +106,7 @@ def _check(call: Schedule) -> None:
     if args["every"] is None and args["times"] is None:
         line = f"restarts({inner}, times=4)"
         level = inner.args["value"] if inner.kind == "constant" else None
-        if level is not None and not isinstance(level, Absolute) and level > 1:  # restarts(100)
+        if level is not None and not isinstance(level, AbsoluteValue) and level > 1:  # restarts(100)
             line = f"restarts(cosine(), {level:g})"
         raise messages.neither_period_nor_times(line)
     if args["every"] is None and args["lengths"] != "exact":

@@ -18,8 +18,17 @@ from paramsched.core.curves.curve import Curve, CurveLike
 from paramsched.core.number_checks import finite_number, positive_number
 from paramsched.core.schedules.anneals import anneal, constant
 from paramsched.core.schedules.cycles import length_of_cycles
-from paramsched.core.schedules.definition import Check, Over, Period, Role, Scale, formula, planner, positive_length
-from paramsched.core.schedules.level import Absolute, Level
+from paramsched.core.schedules.definition import (
+    CheckedArgument,
+    LengthArgument,
+    Over,
+    Period,
+    Scale,
+    formula,
+    planner,
+    positive_length,
+)
+from paramsched.core.schedules.level import AbsoluteValue, Level
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule, write_call
@@ -142,7 +151,7 @@ def _ratio(site: CallSite, gamma: object) -> float:
     return 0.0 if not isinstance(gamma, bool) and gamma == 0 else positive_number(site, gamma)
 
 
-Ratio: TypeAlias = Annotated[float, Check(_ratio)]
+Ratio: TypeAlias = Annotated[float, CheckedArgument(_ratio)]
 """The ratio of two steps, above 0."""
 
 
@@ -176,7 +185,7 @@ def _checked_milestones(_site: CallSite, milestones: Any) -> tuple[Duration, ...
     return durations_of(milestones)
 
 
-Milestones: TypeAlias = Annotated[Sequence[DurationLike], Role("time"), Check(_checked_milestones)]
+Milestones: TypeAlias = Annotated[Sequence[DurationLike], LengthArgument("time"), CheckedArgument(_checked_milestones)]
 """A list of times from the start of the stage."""
 
 
@@ -310,11 +319,11 @@ MOST_WRITTEN: Final = 30_000
 """The largest number of values of a `table`. They are written in the plan's text, of 1 MB, and in every checkpoint."""
 
 
-def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]:
+def _checked_values(site: CallSite, values: Any) -> tuple[float | AbsoluteValue, ...]:
     """Check the values of a table: 1 to 30,000 finite numbers, or only absolute levels."""
     values = list(values) if isinstance(values, Iterator) else values
-    if isinstance(values, (list, tuple)) and any(isinstance(value, Absolute) for value in values):
-        if not all(isinstance(value, Absolute) for value in values):
+    if isinstance(values, (list, tuple)) and any(isinstance(value, AbsoluteValue) for value in values):
+        if not all(isinstance(value, AbsoluteValue) for value in values):
             raise messages.values_of_two_kinds(site)
         return tuple(values)
     try:
@@ -339,14 +348,14 @@ def _checked_values(site: CallSite, values: Any) -> tuple[float | Absolute, ...]
     return tuple(floats.tolist())
 
 
-TableLike: TypeAlias = Annotated[Sequence[float | Absolute] | Floats, Check(_checked_values)]
+TableLike: TypeAlias = Annotated[Sequence[float | AbsoluteValue] | Floats, CheckedArgument(_checked_values)]
 """The values of a table: a list of numbers, or a NumPy array of one dimension."""
 
 
 def _values_of_levels(args: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments with the values of absolute levels, whose table is absolute."""
     values = args["values"]
-    if not isinstance(values[0], Absolute):
+    if not isinstance(values[0], AbsoluteValue):
         return args
     return {**args, "values": tuple(value.value for value in values), "absolute": True}
 

@@ -17,7 +17,7 @@ from paramsched.base.params import Ge, Gt, Param, params_of, readable
 from paramsched.core.builders import SHAPES, builder_like, require_free_name
 from paramsched.core.curves.arrays import Array
 from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
-from paramsched.core.schedules.level import Absolute, Level, level_of
+from paramsched.core.schedules.level import AbsoluteValue, Level, level_of
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import misfit_of_call, refuse_two_readings_of_call
@@ -42,7 +42,7 @@ P = ParamSpec("P")
 
 @final
 @dataclass(frozen=True, slots=True)
-class Role:
+class LengthArgument:
     """The purpose of a length.
 
     - "fills", "open": the length of the shape; None takes the rest of the run, or has no end
@@ -58,7 +58,7 @@ class Role:
 
 @final
 @dataclass(frozen=True, slots=True)
-class What:
+class NamedArgument:
     """The word for an argument in an error, if it is not its name."""
 
     what: str
@@ -66,33 +66,33 @@ class What:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckedArgument:
     """A function that checks a value: of the call site and the value, returns the value as it is kept."""
 
     check: Callable[[CallSite, Any], Any]
 
 
-ClosedLength: TypeAlias = Annotated[DurationLike, Role("length")]
+ClosedLength: TypeAlias = Annotated[DurationLike, LengthArgument("length")]
 """The length of a shape that always has one."""
-Over: TypeAlias = Annotated[DurationLike | None, Role("fills")]
+Over: TypeAlias = Annotated[DurationLike | None, LengthArgument("fills")]
 """The length of a shape; None takes the rest of the run."""
-OpenLength: TypeAlias = Annotated[DurationLike | None, Role("open")]
+OpenLength: TypeAlias = Annotated[DurationLike | None, LengthArgument("open")]
 """The length of a shape; None has no end."""
-Time: TypeAlias = Annotated[DurationLike, Role("time")]
+Time: TypeAlias = Annotated[DurationLike, LengthArgument("time")]
 """A time from the start of the stage."""
-Period: TypeAlias = Annotated[DurationLike, Role("period"), Gt(0)]
+Period: TypeAlias = Annotated[DurationLike, LengthArgument("period"), Gt(0)]
 """A period, above 0."""
-OptionalPeriod: TypeAlias = Annotated[DurationLike | None, Role("period"), Gt(0)]
+OptionalPeriod: TypeAlias = Annotated[DurationLike | None, LengthArgument("period"), Gt(0)]
 """A period, above 0, or None."""
-Scale: TypeAlias = Annotated[DurationLike, Role("scale"), Gt(0)]
+Scale: TypeAlias = Annotated[DurationLike, LengthArgument("scale"), Gt(0)]
 """A time scale, above 0."""
-RunLength: TypeAlias = Annotated[DurationLike | None, Role("run"), Gt(0)]
+RunLength: TypeAlias = Annotated[DurationLike | None, LengthArgument("run"), Gt(0)]
 """The length of another run; None is this run."""
 OptionalCount: TypeAlias = Annotated[int | None, Ge(1)]
 """An integer of at least 1, or None."""
 FirstIndex: TypeAlias = Annotated[int, Ge(0)]
 """An integer of at least 0."""
-RoundedLengths: TypeAlias = Annotated[LengthsOfCycles, What("rounding")]
+RoundedLengths: TypeAlias = Annotated[LengthsOfCycles, NamedArgument("rounding")]
 """How cycles or boundaries are rounded."""
 
 
@@ -110,7 +110,7 @@ def _checked_growth(site: CallSite, mult: object) -> float:
 
 _LEAST_GROWTH: Final = 1.001
 
-Growth: TypeAlias = Annotated[float, Check(_checked_growth)]
+Growth: TypeAlias = Annotated[float, CheckedArgument(_checked_growth)]
 """The ratio of two consecutive cycles."""
 
 
@@ -271,7 +271,7 @@ def formula(
 
     def make(function: Callable[Concatenate[Array, P], Array]) -> Callable[P, Schedule]:
         def planning(shape: Shape) -> Callable[[Schedule, Span], PlannedSchedule]:
-            return _ShapeFormula(function, shape, held, edges, counted, exact=exact).plan
+            return _RegisteredShape(function, shape, held, edges, counted, exact=exact).plan
 
         builder: Callable[P, Schedule] = register_shape(function, 1, planning, hidden, options)
         return builder
@@ -280,7 +280,7 @@ def formula(
 
 
 @final
-class _ShapeFormula:
+class _RegisteredShape:
     """How the calls of one formula are planned."""
 
     def __init__(
@@ -337,7 +337,7 @@ class _ShapeFormula:
         named = {key: _as_count(count) if key in self.counts else count for key, count in counts.items()}
         named |= {key: level for key, level in self.open_levels.items() if named[key] is None}
         function = self.function
-        if not any(isinstance(counts[key], Absolute) for key in self.levels):
+        if not any(isinstance(counts[key], AbsoluteValue) for key in self.levels):
             return lambda t, base: base.times(function(t, **named))
         named |= {key: _column(named[key]) for key in self.levels if named[key] is not None}
 
@@ -368,7 +368,7 @@ def _as_count(value: Any) -> Any:
 
 def _column(level: Level) -> Array:
     """Return a level as a column: its multiple of base, and its absolute value."""
-    if isinstance(level, Absolute):
+    if isinstance(level, AbsoluteValue):
         return np.array([[level.factor or 0.0], [level.value]])
     return np.array([[level], [0.0]])
 

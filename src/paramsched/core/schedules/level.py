@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from paramsched.base.params import argument_kind, short_name
-from paramsched.base.pickles import Reduced, pickled
+from paramsched.base.pickles import Reduced, names_in_pickles, pickled
 from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.registry import combine_operands
 from paramsched.errors import CallSite
@@ -14,7 +14,7 @@ from paramsched.errors import CallSite
 @argument_kind("level")
 @final
 @dataclass(frozen=True, slots=True)
-class Absolute:
+class AbsoluteValue:
     """A level that is an absolute value, `absolute(x)`, to which a multiple of base may be added.
 
     As a stage of a sequence or a factor of a product it is the schedule `constant(absolute(…))`.
@@ -23,7 +23,7 @@ class Absolute:
         value: the value.
         factor: the multiple of base that is added; None if there is none.
 
-    >>> Absolute(0.9), 0.5 + Absolute(2e-05)
+    >>> AbsoluteValue(0.9), 0.5 + AbsoluteValue(2e-05)
     (absolute(0.9), 0.5 + absolute(2e-05))
     """
 
@@ -38,22 +38,24 @@ class Absolute:
     def __reduce__(self) -> Reduced:
         return pickled("absolute", self.value, self.factor)
 
-    def __add__(self, other: "float | Absolute") -> "Absolute":
-        if isinstance(other, Absolute):
+    def __add__(self, other: "float | AbsoluteValue") -> "AbsoluteValue":
+        if isinstance(other, AbsoluteValue):
             factor = None if self.factor is other.factor is None else (self.factor or 0.0) + (other.factor or 0.0)
-            return Absolute(self.value + other.value, factor or None)
-        return Absolute(self.value, (self.factor or 0.0) + other or None) if is_real_number(other) else NotImplemented
+            return AbsoluteValue(self.value + other.value, factor or None)
+        return (
+            AbsoluteValue(self.value, (self.factor or 0.0) + other or None) if is_real_number(other) else NotImplemented
+        )
 
-    def __radd__(self, multiple: float) -> "Absolute":
+    def __radd__(self, multiple: float) -> "AbsoluteValue":
         return self + multiple
 
-    def __neg__(self) -> "Absolute":
-        return Absolute(-self.value, None if self.factor is None else -self.factor)
+    def __neg__(self) -> "AbsoluteValue":
+        return AbsoluteValue(-self.value, None if self.factor is None else -self.factor)
 
-    def __sub__(self, other: "float | Absolute") -> "Absolute":
-        return self + -other if isinstance(other, Absolute) or is_real_number(other) else NotImplemented
+    def __sub__(self, other: "float | AbsoluteValue") -> "AbsoluteValue":
+        return self + -other if isinstance(other, AbsoluteValue) or is_real_number(other) else NotImplemented
 
-    def __rsub__(self, multiple: float) -> "Absolute":
+    def __rsub__(self, multiple: float) -> "AbsoluteValue":
         return -self + multiple
 
     def __mul__(self, other: Any) -> Any:
@@ -73,7 +75,7 @@ class Absolute:
         return value if self.factor is None else f"{self.factor!r} + {value}"
 
 
-Level: TypeAlias = float | Absolute
+Level: TypeAlias = float | AbsoluteValue
 short_name("Level", Level)
 """A level: a number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` a sum of both."""
 
@@ -82,21 +84,21 @@ def level_of(site: str | CallSite, level: Any) -> Level:
     """Check a level, and return it in its shortest form."""
     if type(level) is float and isfinite(level):
         return level + 0.0  # turns -0.0 into 0.0, as `finite_number` does
-    if isinstance(level, Absolute):
+    if isinstance(level, AbsoluteValue):
         return level if level.factor is None else level_from_parts(level.factor, level.value)
     return finite_number(site, level, "level")
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:
     """Return a level as the pair (multiple of base, absolute value). A part that it lacks is None."""
-    return (level.factor, level.value) if isinstance(level, Absolute) else (level, None)
+    return (level.factor, level.value) if isinstance(level, AbsoluteValue) else (level, None)
 
 
 def level_from_parts(factor: float, value: float) -> Level:
     """Return the level `factor * base + value` in its shortest form."""
     if value == 0:
         return finite_number("a level", factor)
-    return Absolute(value, factor or None)
+    return AbsoluteValue(value, factor or None)
 
 
 def always_above(low: Level, high: Level) -> bool:
@@ -108,3 +110,7 @@ def always_above(low: Level, high: Level) -> bool:
     lower = (a or 0.0, c or 0.0)
     higher = (b or 0.0, d or 0.0)
     return lower[0] >= higher[0] and lower[1] >= higher[1] and lower != higher
+
+
+if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
+    __getattr__ = names_in_pickles(__name__)

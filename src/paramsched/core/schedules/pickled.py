@@ -6,7 +6,7 @@ from typing import Any
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.combinators import followed_target
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.messages import user_shapes as messages
 from paramsched.core.schedules.schedule import Schedule, Shape, shape_of_name, values_inside
 from paramsched.core.schedules.text import parse_own, parse_value
@@ -84,5 +84,5 @@ def _restored_rule(text: str) -> Any:
 
 
 @restores("absolute")
-def _restored_level(value: float, factor: float | None) -> Absolute:
-    return Absolute(value, factor)
+def _restored_level(value: float, factor: float | None) -> AbsoluteValue:
+    return AbsoluteValue(value, factor)

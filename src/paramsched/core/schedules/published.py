@@ -10,7 +10,7 @@ from paramsched.core.schedules.anneals import Index, anneal, constant
 from paramsched.core.schedules.anneals import warmup as warm_up
 from paramsched.core.schedules.decays import inverse_sqrt
 from paramsched.core.schedules.definition import positive_length
-from paramsched.core.schedules.level import Absolute, Level, level_of
+from paramsched.core.schedules.level import AbsoluteValue, Level, level_of
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import Schedule
@@ -158,5 +158,5 @@ def noam(width: Count, warmup: DurationLike, factor: Positive = 1.0) -> Schedule
         raise messages.peak_of_unknown_update(str(length))
     # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
-    level = constant(Absolute(peak / math.sqrt(length.exact)))
+    level = constant(AbsoluteValue(peak / math.sqrt(length.exact)))
     return level * (warm_up(before, 0.0, 1.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))

@@ -19,7 +19,7 @@ from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
 from paramsched.core.lazy_imports import load_entry, notebook_display
 from paramsched.core.number_checks import is_real_number
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.messages import evaluation
 from paramsched.core.schedules.messages.combinations import FUNCTION_AS_SHAPE as FUNCTION_AS_SHAPE
@@ -76,7 +76,7 @@ def written_value(value: object) -> str:
             return '"' + printable(value.replace("\\", "\\\\").replace('"', '\\"')) + '"'
         case tuple() | list():
             return f"[{', '.join(written_value(item) for item in value)}]"
-        case bool() | int() | float() | None | Absolute():
+        case bool() | int() | float() | None | AbsoluteValue():
             return repr(value)
         case _:
             return str(value)
@@ -132,7 +132,7 @@ class Shape:
         name: the name in text; of an operator, a word for it.
         params: the arguments by name.
         plan: plans a call for a span.
-        roles: the roles of the lengths among the arguments, by name (`Role`).
+        roles: the roles of the lengths among the arguments, by name (`LengthArgument`).
         precedence: how tightly its text binds, as an operand of an operator.
         affine: True if the value is A(t) * base + C(t), whatever its parts are; False if it is not, even if they are;
             or a function of the call; None if its parts decide.
@@ -343,7 +343,7 @@ class Schedule:
         declared = self.shape.has_absolute
         if declared is not None:
             return declared(self) if callable(declared) else declared
-        return any(isinstance(leaf, Absolute) for leaf in self.leaves) or any(
+        return any(isinstance(leaf, AbsoluteValue) for leaf in self.leaves) or any(
             map(attrgetter("has_absolute"), self._parts)
         )
 
@@ -492,28 +492,28 @@ class Schedule:
 
     # ---------------------------------------------------------------- operators and text
 
-    def __rshift__(self, other: "Schedule | Absolute | str") -> "Schedule":
+    def __rshift__(self, other: "Schedule | AbsoluteValue | str") -> "Schedule":
         return _combined_operands("sequence", self, _stage(other))
 
     def __rrshift__(self, other: str) -> "Schedule":
         return _combined_operands("sequence", _stage(other), self)
 
-    def __mul__(self, other: "Schedule | float | Absolute") -> "Schedule":
+    def __mul__(self, other: "Schedule | float | AbsoluteValue") -> "Schedule":
         return _combined_operands("product", self, other)
 
     def __rmul__(self, other: float) -> "Schedule":
         return _combined_operands("product", other, self)
 
-    def __add__(self, other: "Schedule | float | Absolute") -> "Schedule":
+    def __add__(self, other: "Schedule | float | AbsoluteValue") -> "Schedule":
         return _combined_operands("sum", self, other)
 
-    def __radd__(self, other: float | Absolute) -> "Schedule":
+    def __radd__(self, other: float | AbsoluteValue) -> "Schedule":
         return _combined_operands("sum", other, self)
 
-    def __sub__(self, other: "Schedule | float | Absolute") -> "Schedule":
+    def __sub__(self, other: "Schedule | float | AbsoluteValue") -> "Schedule":
         return _combined_operands("difference", self, other)
 
-    def __rsub__(self, other: float | Absolute) -> "Schedule":
+    def __rsub__(self, other: float | AbsoluteValue) -> "Schedule":
         return _combined_operands("difference", other, self)
 
     def __truediv__(self, divisor: float) -> "Schedule":
@@ -699,7 +699,7 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
         if value.depth >= MOST_NESTED:
             raise messages.nested_too_deep(short_line(value), MOST_NESTED)
         return value
-    if isinstance(value, Absolute) or is_real_number(value):
+    if isinstance(value, AbsoluteValue) or is_real_number(value):
         level: Schedule = SHAPES["constant"](value)
         return level
     name = getattr(value, "__name__", "")

@@ -27,7 +27,7 @@ from paramsched.core.schedules.anneals import (
     values_by_ratio,
 )
 from paramsched.core.schedules.definition import plan, planner
-from paramsched.core.schedules.level import Absolute, Level, level_from_parts
+from paramsched.core.schedules.level import AbsoluteValue, Level, level_from_parts
 from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.messages.evaluation import no_total
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, operator_builder
@@ -279,7 +279,7 @@ def _sequence(call: Schedule, span: Span, *stages: Schedule) -> PlannedSchedule:
     counted = [planned.schedule for planned in connected]
     same = len(counted) == len(stages) and all(map(is_, counted, stages))
     counted_call = call if same else call.with_args(stages=tuple(counted))
-    planned_stages = _PlannedStages(connected, span.of_planned, is_affine=counted_call.affine)
+    planned_stages = _PlannedSchedules(connected, span.of_planned, is_affine=counted_call.affine)
     return PlannedSchedule(
         counted_call, planned_stages.length, planned_stages.held, planned_stages.values, planned_stages.edges
     )
@@ -332,7 +332,7 @@ def _has_length(planned: PlannedSchedule, available: Number, span: Span) -> bool
 
 
 @final
-class _PlannedStages:
+class _PlannedSchedules:
     """Planned stages: each is read from its start to that of the next, and the last for ever.
 
     Args:
@@ -607,7 +607,7 @@ def factor_of_number(schedule: Schedule) -> Factor | None:
 def _factor_of_number(schedule: Schedule) -> Factor | None:
     if schedule.kind == "constant":
         value = constant_level(schedule)
-        return None if isinstance(value, Absolute) else lambda _: value
+        return None if isinstance(value, AbsoluteValue) else lambda _: value
     if is_anneal(schedule):
         return _factor_of_anneal(schedule)
     if schedule.kind != "sequence" or schedule.planned.schedule != schedule:
@@ -647,7 +647,7 @@ def _factor_of_anneal(stage: Schedule) -> Factor | None:
     over = stage.args["over"]
     curve = stage.args["curve"]
     index = stage.args["index"]
-    if isinstance(first, Absolute) or isinstance(last, Absolute) or curve.function is not None:
+    if isinstance(first, AbsoluteValue) or isinstance(last, AbsoluteValue) or curve.function is not None:
         return None
     rises = abs(first) <= abs(last)
     near, far = (first, last) if rises else (last, first)

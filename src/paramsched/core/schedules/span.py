@@ -79,7 +79,7 @@ ONE: Final = Base(1.0)
 """A base of 1."""
 
 
-class Formula(Protocol):
+class EvaluatedSchedule(Protocol):
     """The attributes of a schedule that this module uses."""
 
     @property
@@ -90,7 +90,7 @@ class Formula(Protocol):
     def planned(self) -> "PlannedSchedule": ...
 
 
-def for_base(schedule: Formula, values: Callable[[Array, Base], Array], t: Array, base: Any) -> Array:
+def for_base(schedule: EvaluatedSchedule, values: Callable[[Array, Base], Array], t: Array, base: Any) -> Array:
     """Return the values of a schedule for a base, which is applied last if the schedule is affine."""
     if not schedule.affine:
         return values(t, Base(base))
@@ -100,7 +100,7 @@ def for_base(schedule: Formula, values: Callable[[Array, Base], Array], t: Array
     return product(factor, base) + offset
 
 
-def value_at(schedule: Formula, t: Any, base: Any) -> Any:
+def value_at(schedule: EvaluatedSchedule, t: Any, base: Any) -> Any:
     """Evaluate a schedule at `t` for `base`. Calling a schedule calls this function."""
     require_numbers(t, base)
     base = checked_base(base)
@@ -116,7 +116,7 @@ def value_at(schedule: Formula, t: Any, base: Any) -> Any:
 
 
 @quiet
-def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
+def evaluate(schedule: EvaluatedSchedule, times: Array, base: float) -> Floats:
     """Return the values at a 1-d NumPy array of times for one base, as float64.
 
     A value does not depend, not even in its last bit, on how many times are evaluated together.
@@ -136,7 +136,7 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
 
 
 @quiet
-def columns(schedule: Formula, times: Array | float) -> tuple[Floats, Floats | None]:
+def columns(schedule: EvaluatedSchedule, times: Array | float) -> tuple[Floats, Floats | None]:
     """Return the factors of base of an affine schedule at some times, and its absolute values; None if it has none."""
     times = np.atleast_1d(times)
     if not schedule.has_absolute:
@@ -145,13 +145,13 @@ def columns(schedule: Formula, times: Array | float) -> tuple[Floats, Floats | N
     return factor, value
 
 
-def factors_at(schedule: Formula, times: Array | float) -> Floats | None:
+def factors_at(schedule: EvaluatedSchedule, times: Array | float) -> Floats | None:
     """Return the factors of base at some times; None if the values are not only multiples of base."""
     return columns(schedule, times)[0] if schedule.affine and not schedule.has_absolute else None
 
 
 @quiet
-def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
+def rows_at(schedule: EvaluatedSchedule, times: Array | float, bases: Floats) -> Array:
     """Return the values at some times, a row each, with a column for each base; equal to those of `evaluate`."""
     if schedule.affine:
         factor, value = columns(schedule, times)
@@ -163,7 +163,7 @@ def rows_at(schedule: Formula, times: Array | float, bases: Floats) -> Array:
     return np.broadcast_to(values, (unique.size, times.size))[indices].T
 
 
-def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]:
+def values_by_base(schedule: EvaluatedSchedule, times: Array) -> Callable[[float], Floats]:
     """Return a function of the base whose values are those of `evaluate`, with the formula computed once."""
     factors = factors_at(schedule, times) if times.size <= _PIECE else None
     if factors is None:
@@ -171,13 +171,13 @@ def values_by_base(schedule: Formula, times: Array) -> Callable[[float], Floats]
     return quiet(lambda base: np.asarray(product(factors, base)))
 
 
-def depends_on_base(schedule: Formula, times: Array, base: float = 1.0, other_base: float = 2.0) -> bool:
+def depends_on_base(schedule: EvaluatedSchedule, times: Array, base: float = 1.0, other_base: float = 2.0) -> bool:
     """Return whether a schedule has different values at some of the times for two bases."""
     return not np.array_equal(evaluate(schedule, times, base), evaluate(schedule, times, other_base))
 
 
 @quiet
-def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
+def _for_many_bases(schedule: EvaluatedSchedule, times: Array, bases: Array) -> Floats:
     """Return the values for an array of bases. Each value is the same as if its base were passed alone."""
     try:
         shape = np.broadcast_shapes(times.shape, bases.shape)
@@ -254,7 +254,7 @@ _ROUNDED: Final[dict[Rounding, Callable[[Fraction], Number]]] = {
 }  # fmt: skip
 
 
-class Units(Protocol):
+class Clock(Protocol):
     """Converts lengths to counts of a run's clock, as RunFacts converts them to updates."""
 
     @property
@@ -270,7 +270,7 @@ class Units(Protocol):
     def time_of_run(self, time: Duration) -> Duration:
         """Return a time of the run as a number of updates; as a count of the clock if that number is unknown."""
 
-    def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
+    def for_run(self, length: Duration) -> "tuple[Clock, Fraction]":
         """Return a pair: the units of a run of `length`, to which percentages refer, and its exact length."""
 
 
@@ -295,7 +295,7 @@ class Span:
         run: the span of the run, if `units` or `run_end` is not that of the run.
     """
 
-    units: Units
+    units: Clock
     begin: Fraction
     end: Fraction | None
     run_end: Fraction | None
@@ -306,7 +306,7 @@ class Span:
     run: "Span | None" = None
 
     @staticmethod
-    def of_run(units: Units, length: Fraction | int | None) -> "Span":
+    def of_run(units: Clock, length: Fraction | int | None) -> "Span":
         """Return the span of a run of `length` counts."""
         end = None if length is None else Fraction(length)
         return Span(units, Fraction(0), end, end)
@@ -560,7 +560,7 @@ def multiples(period: Number, since: Number, until: Number) -> Iterable[Number]:
 
 
 @final
-class GrowingCycles:
+class CycleSpans:
     """The starts and lengths of cycles, up to the largest integer that floats represent exactly.
 
     Args:
@@ -596,7 +596,7 @@ class GrowingCycles:
 
 
 @lru_cache(maxsize=16)
-def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: int | None) -> GrowingCycles:
+def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: int | None) -> CycleSpans:
     """Return cycles of which each is `mult` times as long as the last; `times` of them, or all for None."""
     if lengths == "exact":
         with localcontext() as context:
@@ -613,7 +613,7 @@ def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: in
                 starts.append(begin)
                 lasting.append(exact)
                 begin += exact
-        return GrowingCycles(first, starts, lasting)
+        return CycleSpans(first, starts, lasting)
     begins = [0]
     sizes = [int(first)]
     size = float(int(first))
@@ -622,7 +622,7 @@ def growing_cycles(first: Number, mult: float, lengths: CycleRounding, times: in
         size = min(size * mult, 2.0 * _FAR)
         size = float(int(size)) if lengths == "floor" else size
         sizes.append(round(size))
-    return GrowingCycles(int(first), begins, sizes)
+    return CycleSpans(int(first), begins, sizes)
 
 
 def end_of_cycles(period: Number, mult: float, lengths: CycleRounding, times: int) -> Number:

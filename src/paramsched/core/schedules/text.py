@@ -28,10 +28,10 @@ from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.messages.numbers import NumberKind
 from paramsched.core.number_checks import is_finite_number
 from paramsched.core.schedules.combinators import absolute
-from paramsched.core.schedules.level import Absolute
+from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.messages import text as messages
 from paramsched.core.schedules.messages.text import EXAMPLE_LINE as EXAMPLE_LINE
-from paramsched.core.schedules.messages.text import TextPart
+from paramsched.core.schedules.messages.text import ErrorRange
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
@@ -65,8 +65,8 @@ def _is_curve(value: Any) -> bool:
 
 
 _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "schedule": lambda value: isinstance(value, (Schedule, Absolute)) or is_finite_number(value),
-    "level": lambda value: is_finite_number(value) or isinstance(value, Absolute),
+    "schedule": lambda value: isinstance(value, (Schedule, AbsoluteValue)) or is_finite_number(value),
+    "level": lambda value: is_finite_number(value) or isinstance(value, AbsoluteValue),
     "number": is_finite_number,
     "count": lambda value: is_finite_number(value) and value == int(value),
     "length": _is_length,
@@ -193,13 +193,13 @@ def parse_own(
         named_functions: further functions by name.
         curves: further curves by name.
     """
-    line = _LineReader(text, known_names(named_functions), curves=curves, limited=False)
+    line = _TextOfSchedule(text, known_names(named_functions), curves=curves, limited=False)
     return as_schedule(line.whole(), text)
 
 
 def parse_value(text: str) -> Any:
     """Read a call that this library wrote, such as that of a metric rule."""
-    return _LineReader(text, known_names(), limited=False).whole()
+    return _TextOfSchedule(text, known_names(), limited=False).whole()
 
 
 def calls_function(text: str) -> bool:
@@ -233,7 +233,7 @@ def reserved_names() -> frozenset[str]:
 
 def read_line(text: str, named_functions: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
     """Return the schedule of a line."""
-    line = _LineReader(text, known_names(named_functions), limited=limited)
+    line = _TextOfSchedule(text, known_names(named_functions), limited=limited)
     return as_schedule(line.whole(), text)
 
 
@@ -264,7 +264,7 @@ def _tree_of(text: str) -> ast.expr:
 
 
 @final
-class _LineReader:
+class _TextOfSchedule:
     """A reader of one line."""
 
     def __init__(
@@ -289,7 +289,7 @@ class _LineReader:
             raise messages.text_is_empty(self.whole_part)
         escape = re.search(_ESCAPE, self.text)
         if escape is not None:
-            raise messages.single_backslash(TextPart(self.text, escape.start(), escape.start() + 2))
+            raise messages.single_backslash(ErrorRange(self.text, escape.start(), escape.start() + 2))
         try:
             tree = _tree_of(f"(\n{self.text}\n)")
             if tree.lineno == 1:  # of the brackets around the text: it closes them, or has a comma
@@ -325,14 +325,14 @@ class _LineReader:
         return TextLines(self.text)
 
     @property
-    def whole_part(self) -> TextPart:
+    def whole_part(self) -> ErrorRange:
         """The entire text."""
-        return TextPart(self.text, 0, len(self.text))
+        return ErrorRange(self.text, 0, len(self.text))
 
-    def text_part(self, node: Any) -> TextPart:
+    def text_part(self, node: Any) -> ErrorRange:
         """Return the part of the text that a node is, which the parser read from its second line on."""
         begin = self.lines.offset_of_node(node.lineno - 1, node.col_offset)
-        return TextPart(self.text, begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset))
+        return ErrorRange(self.text, begin, self.lines.offset_of_node(node.end_lineno - 1, node.end_col_offset))
 
     def unknown(self, node: Any, name: str, noun: str, names: Iterable[str]) -> ParseError:
         """Return the error about an unknown name."""
@@ -359,22 +359,22 @@ class _LineReader:
             if error is not None:
                 return error
         if opened:
-            return messages.bracket_is_not_closed(TextPart(self.text, opened[-1], opened[-1] + 1))
+            return messages.bracket_is_not_closed(ErrorRange(self.text, opened[-1], opened[-1] + 1))
         error = self._false_join()
         if error is not None:
             return error
         index = min(index, max(len(self.text) - 1, 0))
         tokens = re.compile(_TOKEN).finditer(self.text, index)
         end = next((token.end() for token in tokens if token.start() == index), index + 1)
-        return messages.incomplete(TextPart(self.text, index, end))
+        return messages.incomplete(ErrorRange(self.text, index, end))
 
     def _refused_token(self, match: re.Match[str], opened: list[int]) -> ParseError | None:
         """Return the error about one token; None if it is valid. The places of open brackets are kept in `opened`."""
         token = match[0]
-        text_part = TextPart(self.text, *match.span())
+        text_part = ErrorRange(self.text, *match.span())
         match match.lastgroup:
             case "quote":
-                return messages.quote_is_not_closed(TextPart(self.text, text_part.begin, len(self.text)))
+                return messages.quote_is_not_closed(ErrorRange(self.text, text_part.begin, len(self.text)))
             case "open":
                 opened.append(text_part.begin)
             case "close" if not opened or self.text[opened.pop()] + token not in ("()", "[]", "{}"):
@@ -396,7 +396,7 @@ class _LineReader:
             before = self.text[: match.start()].rstrip()
             after = self.text[match.end() :].lstrip()
             if depth == 0 and match[0] in ("->", "=>", "|>", ",") and before.endswith(")") and after:
-                return messages.joined_by_another_sign(TextPart(self.text, *match.span()), match[0], before, after)
+                return messages.joined_by_another_sign(ErrorRange(self.text, *match.span()), match[0], before, after)
         return None
 
     # ---- values

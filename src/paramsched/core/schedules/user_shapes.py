@@ -16,7 +16,7 @@ from paramsched.core.builders import SHAPES, builder_like, register_builder
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
 from paramsched.core.messages.calls import not_a_function
-from paramsched.core.schedules.definition import Over, Role
+from paramsched.core.schedules.definition import LengthArgument, Over
 from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.messages import user_shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total
@@ -30,12 +30,12 @@ from paramsched.errors import CallSite, InvalidArgument
 Counts: TypeAlias = Literal["u", "t"]
 """The name of the first argument of a function: `u` for progress, `t` for updates."""
 
-Length: TypeAlias = Annotated[float, Role("time")]
+Length: TypeAlias = Annotated[float, LengthArgument("time")]
 """An argument of a shape of your own that is a length: a call passes it in any unit, and the function gets updates."""
 
 
 @final
-class Call:
+class UserShape:
     """A call of a user's function with its arguments, for one number at a time.
 
     So a value has the same bits alone and in an array, and a function may use `math` and `if`.
@@ -158,7 +158,7 @@ def require_values_until(schedule: Schedule, end: int) -> None:
     for operand in schedule.args.get("operands", (schedule,)):
         if _is_open(operand) and end > 0:
             lengths = {key: length.number for key, length in _lengths_of(operand).items()}
-            Call(operand, lengths).own_value(end - 1)
+            UserShape(operand, lengths).own_value(end - 1)
 
 
 # ---------------------------------------------------------------- planning
@@ -181,7 +181,7 @@ def _plan(schedule: Schedule, span: Span) -> PlannedSchedule:
         changes["over"] = Duration.of_updates(length)
     if any(schedule.args[key] != change for key, change in changes.items()):
         schedule = schedule.with_args(**changes)
-    call = Call(schedule, lengths)
+    call = UserShape(schedule, lengths)
     n = None if length is None else count_of(length)
     values = _of_progress(schedule, call, n) if of_progress and n is not None else _of_updates(call, n)
     return PlannedSchedule(schedule, length, length, values)
@@ -194,11 +194,11 @@ def _lengths_of(schedule: Schedule) -> dict[str, Duration]:
     }
 
 
-def _of_updates(call: Call, n: float | None) -> Callable[[Array, Base], Array]:
+def _of_updates(call: UserShape, n: float | None) -> Callable[[Array, Base], Array]:
     return lambda t, base: base.times(call.values(t if n is None else np.minimum(t, n)))
 
 
-def _of_progress(schedule: Schedule, call: Call, n: float) -> Callable[[Array, Base], Array]:
+def _of_progress(schedule: Schedule, call: UserShape, n: float) -> Callable[[Array, Base], Array]:
     start = schedule.args["start"]
     to = schedule.args["to"]
 
@@ -236,7 +236,7 @@ def _check(schedule: Schedule) -> None:
     counts = {key: length for key, length in lengths.items() if length is not None}
     if len(counts) < len(lengths):
         return
-    call = Call(schedule, counts)
+    call = UserShape(schedule, counts)
     for number in (0.0, 0.5, 1.0) if call.counts == "u" else (0, 1):
         call.value(number)
     start = schedule.args.get("start")
@@ -338,7 +338,7 @@ def _as_passed(hint: Any) -> Any:
     """Return the annotation of what a call passes: of a `Length`, alone or in a union with None, a duration."""
     members = [member for member in get_args(hint) if member is not NoneType] if NoneType in get_args(hint) else [hint]
     markers = getattr(members[0], "__metadata__", ()) if len(members) == 1 else ()
-    return Annotated[DurationLike, *markers] if Role("time") in markers else hint
+    return Annotated[DurationLike, *markers] if LengthArgument("time") in markers else hint
 
 
 def _default_of(parameter: inspect.Parameter) -> Any:

@@ -10,7 +10,15 @@ import numpy as np
 
 from paramsched.core.curves.arrays import Array
 from paramsched.core.schedules.anneals import constant
-from paramsched.core.schedules.definition import ClosedLength, Role, RoundedLengths, RunLength, Time, plan, planner
+from paramsched.core.schedules.definition import (
+    ClosedLength,
+    LengthArgument,
+    RoundedLengths,
+    RunLength,
+    Time,
+    plan,
+    planner,
+)
 from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.registry import registered
 from paramsched.core.schedules.schedule import OPERATORS, Extent, Schedule, schedule_of, short_line, values_inside
@@ -167,7 +175,7 @@ def _needs_total(schedule: Schedule) -> bool:
     return any(_needs_total(part) for part in schedule.parts())
 
 
-OptionalTime: TypeAlias = Annotated[DurationLike | None, Role("time")]
+OptionalTime: TypeAlias = Annotated[DurationLike | None, LengthArgument("time")]
 """A time from the start of the stage, or None."""
 
 

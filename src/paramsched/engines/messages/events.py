@@ -6,7 +6,7 @@ from typing import Final
 from paramsched.base import codes
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean
-from paramsched.core.feedback import Plateau
+from paramsched.core.feedback import PlateauRule
 from paramsched.errors import InvalidArgument, shown
 
 NOT_MOVED: Final = (
@@ -19,18 +19,18 @@ NOT_MOVED: Final = (
 # ---------------------------------------------------------------- metrics
 
 
-def patience_beyond_run(call: str, rule: Plateau, evaluations: int) -> Problem:
+def patience_beyond_run(call: str, rule: PlateauRule, evaluations: int) -> Problem:
     """Return the problem of a plateau with a patience that is not less than the number of evaluations."""
     message = f"its patience is not less than the number of evaluations in the run, {evaluations}"
     return _idle_plateau(call, rule, message, f"For example: patience={min(5, evaluations // 4)}")
 
 
-def no_evaluation(call: str, rule: Plateau) -> Problem:
+def no_evaluation(call: str, rule: PlateauRule) -> Problem:
     """Return the problem of a plateau in a run without an evaluation."""
     return _idle_plateau(call, rule, "it never acts, because the run has no evaluation", "Evaluate during the run")
 
 
-def _idle_plateau(call: str, rule: Plateau, message: str, advice: str) -> Problem:
+def _idle_plateau(call: str, rule: PlateauRule, message: str, advice: str) -> Problem:
     return Problem(code=codes.PATIENCE_BEYOND_RUN, found=message, site=f"{call}, {rule}", advice=advice)
 
 

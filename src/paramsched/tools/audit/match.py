@@ -15,7 +15,7 @@ from paramsched.core.plan import (
     Binding,
     BoundLine,
     Plan,
-    ReportedProgress,
+    ReportedAmounts,
     RunAmounts,
     Target,
     bind,
@@ -59,7 +59,7 @@ class AmountTimes:
     @classmethod
     def planned(cls, run: RunAmounts, t: Times) -> Self:
         """Return the planned amounts for the updates of a log."""
-        if isinstance(run, ReportedProgress):
+        if isinstance(run, ReportedAmounts):
             message = "the log has no column progress, and --amount NAME was not specified"
             raise UnreadableLog("the progress of the run", message, "Log scheduler.scalars()")
         try:

@@ -263,7 +263,7 @@ def value_differs(name: str, t: int, saved: float, value: float) -> str:
 
 @final
 @dataclass(frozen=True, slots=True)
-class EditedEntries:
+class EditedFields:
     """An entry that was edited in some groups, as messages name it.
 
     Args:
@@ -286,7 +286,7 @@ class EditedEntries:
         )
 
 
-def edit_may_be_base(edited: EditedEntries, number: float) -> Problem:
+def edit_may_be_base(edited: EditedFields, number: float) -> Problem:
     """Return the problem of an edit that the plan overwrites, with the advice to use the number as base."""
     advice = (
         f"To train from {number:g} as base, construct the Scheduler after the load and the change, with "
@@ -295,7 +295,7 @@ def edit_may_be_base(edited: EditedEntries, number: float) -> Problem:
     return Problem(found=str(edited), advice=advice)
 
 
-def edit_of_absolute_values(edited: EditedEntries, number: float, name: str) -> Problem:
+def edit_of_absolute_values(edited: EditedFields, number: float, name: str) -> Problem:
     """Return the problem of an edit that the plan overwrites with absolute values, in the line of a field."""
     text = f'"absolute({number!r})"'
     line = f"{name}={text}" if name.isidentifier() else f'ps.Binding("{name}", {text})'

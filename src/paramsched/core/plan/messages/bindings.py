@@ -151,7 +151,7 @@ def _optional(name: str, optional: object) -> str:
 
 @final
 @dataclass(frozen=True, slots=True)
-class GroupSelection:
+class SelectedGroups:
     """A selector of a binding, and the groups among which it selects.
 
     Args:
@@ -167,22 +167,22 @@ class GroupSelection:
     names: Sequence[str]
 
 
-def no_group_with_index(selection: GroupSelection) -> UnknownGroup:
+def no_group_with_index(selection: SelectedGroups) -> UnknownGroup:
     """Return the error for an index of no group."""
     return _unmatched(selection, _NO_NAME_OR_INDEX, "")
 
 
-def no_group_with_name(selection: GroupSelection, name: str) -> UnknownGroup:
+def no_group_with_name(selection: SelectedGroups, name: str) -> UnknownGroup:
     """Return the error for a selector that is the name of no group."""
     return _unmatched(selection, _NO_NAME_OR_INDEX, _group_meant(selection, name))
 
 
-def no_group_matches(selection: GroupSelection, pattern: str) -> UnknownGroup:
+def no_group_matches(selection: SelectedGroups, pattern: str) -> UnknownGroup:
     """Return the error for a pattern, or a part of a list, that matches no group."""
     return _unmatched(selection, f"no group called {pattern!r}", _group_meant(selection, pattern))
 
 
-def no_group_with_entry(selection: GroupSelection, pattern: str, entries: Sequence[str]) -> UnknownGroup:
+def no_group_with_entry(selection: SelectedGroups, pattern: str, entries: Sequence[str]) -> UnknownGroup:
     """Return the error for an entry and its value that no group has; `entries` are those of the groups."""
     return _unmatched(selection, f"no group has {pattern}", _did_you_mean(pattern, entries))
 
@@ -195,7 +195,7 @@ _HOW_TO_NAME: Final = (
 )
 
 
-def _group_meant(selection: GroupSelection, pattern: str) -> str:
+def _group_meant(selection: SelectedGroups, pattern: str) -> str:
     if pattern.isdecimal() and int(pattern) < selection.count:
         return f'; did you mean groups={pattern}, in a file "[{pattern}]"?'
     return _did_you_mean(pattern, selection.names)
@@ -206,7 +206,7 @@ def _did_you_mean(pattern: str, choices: Sequence[str]) -> str:
     return "" if near is None else f'; did you mean "{near}"?'
 
 
-def _unmatched(selection: GroupSelection, message: str, meant: str) -> UnknownGroup:
+def _unmatched(selection: SelectedGroups, message: str, meant: str) -> UnknownGroup:
     selector = selection.selector
     groups = "there is 1 group" if selection.count == 1 else f"there are {selection.count} groups"
     if selection.names:

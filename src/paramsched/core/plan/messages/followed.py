@@ -11,7 +11,7 @@ from paramsched.errors import PlanError
 
 @final
 @dataclass(frozen=True, slots=True)
-class Following:
+class FollowingLine:
     """A `like(…)`, and the line in which it stands.
 
     Args:
@@ -50,19 +50,19 @@ def too_many_followers(line: str, schedule: Schedule, limit: int, first: str, la
 # ---------------------------------------------------------------- a line that cannot be followed
 
 
-def followed_line_has_a_rule(following: Following, followed: str) -> PlanError:
+def followed_line_has_a_rule(following: FollowingLine, followed: str) -> PlanError:
     """Return the error for a line that follows one with a metric rule."""
     return _refusal(following, f"{followed} has a metric rule", _REPEAT)
 
 
-def followed_line_has_values(following: Following, followed: str) -> PlanError:
+def followed_line_has_values(following: FollowingLine, followed: str) -> PlanError:
     """Return the error for a line that follows one with absolute levels."""
     message = f"{followed} has absolute levels, which are values of that field"
     return _refusal(following, message, f"{_REPEAT}, with multiples of base")
 
 
 def followed_name_is_unknown(
-    following: Following, name: str, fields: Iterable[str], targets: Sequence[str]
+    following: FollowingLine, name: str, fields: Iterable[str], targets: Sequence[str]
 ) -> PlanError:
     """Return the error for a name that the plan does not schedule.
 
@@ -78,7 +78,7 @@ def followed_name_is_unknown(
     return _refusal(following, message, f"Schedule {name}, or follow one of {', '.join(names)}")
 
 
-def groups_may_overlap(following: Following, name: str, groups: str, other_groups: str) -> PlanError:
+def groups_may_overlap(following: FollowingLine, name: str, groups: str, other_groups: str) -> PlanError:
     """Return the error for a line whose groups the followed field may schedule by a line of their own.
 
     Args:
@@ -94,7 +94,7 @@ def groups_may_overlap(following: Following, name: str, groups: str, other_group
     return _refusal(following, message, advice)
 
 
-def followed_in_some_groups(following: Following, name: str, selectors: Iterable[str]) -> PlanError:
+def followed_in_some_groups(following: FollowingLine, name: str, selectors: Iterable[str]) -> PlanError:
     """Return the error for a line of all groups that follows a field of some groups; `selectors` are their texts."""
     message = f"{name} is scheduled in some groups only: {', '.join(selectors)}"
     advice = f"Schedule {name} for all groups, or follow it only in these groups"
@@ -104,7 +104,7 @@ def followed_in_some_groups(following: Following, name: str, selectors: Iterable
 _REPEAT: Final = "Repeat its schedule here"
 
 
-def _refusal(following: Following, message: str, advice: str) -> PlanError:
+def _refusal(following: FollowingLine, message: str, advice: str) -> PlanError:
     return PlanError(f"{following.like} in {following.line}", message, advice)
 
 

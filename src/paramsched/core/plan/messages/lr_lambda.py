@@ -57,7 +57,7 @@ def call_of_value(value: object) -> str:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SelectedLine:
     """The line of a plan that a call of `to_lambda` selects: `to_lambda(plan, field="lr", group="head")`.
 
     Args:
@@ -96,13 +96,13 @@ class FieldLines:
         return f"{self.field} has a line for {', '.join(self.texts)}{default}"
 
 
-def field_is_not_selected(selection: Selection, fields: Sequence[str]) -> PlanError:
+def field_is_not_selected(selection: SelectedLine, fields: Sequence[str]) -> PlanError:
     """Return the error for a plan with several fields, of which none is selected."""
     message = f"the plan schedules {', '.join(fields)}; the function needs one of them"
     return PlanError(str(selection), message, _example_of_field(fields))
 
 
-def field_is_unknown(selection: Selection, field: str, fields: Sequence[str]) -> UnknownField:
+def field_is_unknown(selection: SelectedLine, field: str, fields: Sequence[str]) -> UnknownField:
     """Return the error for a selected field that the plan does not schedule."""
     message = f"unknown field {shown(field)}; {did_you_mean(str(field), fields)}"
     return UnknownField(str(selection), message, _example_of_field(fields))
@@ -112,14 +112,14 @@ def _example_of_field(fields: Sequence[str]) -> str:
     return f'For example: field="{fields[0]}"'
 
 
-def clock_counts_an_amount(selection: Selection, field: str, clock: str) -> PlanError:
+def clock_counts_an_amount(selection: SelectedLine, field: str, clock: str) -> PlanError:
     """Return the error for a field whose clock does not count updates."""
     message = f"the clock of {field} counts {clock}, but the function only receives updates"
     advice = "Leave the plan's clock out: the run facts convert lengths into updates"
     return PlanError(str(selection), message, advice)
 
 
-def group_is_not_selected(selection: Selection, lines: FieldLines) -> PlanError:
+def group_is_not_selected(selection: SelectedLine, lines: FieldLines) -> PlanError:
     """Return the error for a field with several lines, of which none is selected."""
     choices = list[str]()
     if lines.selectors:
@@ -131,7 +131,7 @@ def group_is_not_selected(selection: Selection, lines: FieldLines) -> PlanError:
     return PlanError(str(selection), str(lines), advice)
 
 
-def line_cannot_be_determined(selection: Selection, lines: FieldLines) -> UnknownGroup:
+def line_cannot_be_determined(selection: SelectedLine, lines: FieldLines) -> UnknownGroup:
     """Return the error for a group of which the plan alone does not say which line it has."""
     message = f"{lines}; the line of {shown(selection.group)} cannot be determined"
     return UnknownGroup(str(selection), message, _BY_NAME)

@@ -17,7 +17,7 @@ _OPERATORS = "stages are joined by >>, and the other operators are *, /, **, + a
 
 @final
 @dataclass(frozen=True, slots=True)
-class TextPart:
+class ErrorRange:
     """The part of a schedule's text that an error is about.
 
     Args:
@@ -67,12 +67,12 @@ def too_many_words(text: str, most_words: int, most_commas: int) -> ParseError:
     return ParseError(shortened_text(text), f"{message}; a plan is a short text")
 
 
-def text_is_empty(text_part: TextPart) -> ParseError:
+def text_is_empty(text_part: ErrorRange) -> ParseError:
     """Return the error for a text of spaces."""
     return _refused(text_part, "the text is empty")
 
 
-def too_much_for_the_parser(text_part: TextPart) -> ParseError:
+def too_much_for_the_parser(text_part: ErrorRange) -> ParseError:
     """Return the error for a text that Python's parser cannot read."""
     return _refused(text_part, "it is nested too deep, has a number that is too long, or a character that no text has")
 
@@ -80,52 +80,52 @@ def too_much_for_the_parser(text_part: TextPart) -> ParseError:
 # ---------------------------------------------------------------- signs
 
 
-def single_backslash(text_part: TextPart) -> ParseError:
+def single_backslash(text_part: ErrorRange) -> ParseError:
     """Return the error for a backslash that escapes nothing."""
     return _refused(text_part, r"a backslash in a text is written \\")
 
 
-def quote_is_not_closed(text_part: TextPart) -> ParseError:
+def quote_is_not_closed(text_part: ErrorRange) -> ParseError:
     """Return the error for a quote without a second one."""
     return _refused(text_part, "the quote is not closed")
 
 
-def bracket_is_not_closed(text_part: TextPart) -> ParseError:
+def bracket_is_not_closed(text_part: ErrorRange) -> ParseError:
     """Return the error for a bracket without a second one."""
     return _refused(text_part, "the bracket is not closed")
 
 
-def closes_no_bracket(text_part: TextPart, bracket: str) -> ParseError:
+def closes_no_bracket(text_part: ErrorRange, bracket: str) -> ParseError:
     """Return the error for a closing bracket without an opening one."""
     return _refused(text_part, f"{bracket} closes no bracket")
 
 
-def length_without_quotes(text_part: TextPart, length: str, *, is_entire: bool) -> ParseError:
+def length_without_quotes(text_part: ErrorRange, length: str, *, is_entire: bool) -> ParseError:
     """Return the error for a length outside of quotes; one that is the entire text is no line."""
     return _refused(text_part, "a length with a unit is text in quotes", EXAMPLE_LINE if is_entire else f'"{length}"')
 
 
-def begins_with_zero(text_part: TextPart) -> ParseError:
+def begins_with_zero(text_part: ErrorRange) -> ParseError:
     """Return the error for a number such as 007, or the second part of 10,000."""
     return _refused(text_part, "a number begins with a zero, or has a comma")
 
 
-def foreign_character(text_part: TextPart, character: str) -> ParseError:
+def foreign_character(text_part: ErrorRange, character: str) -> ParseError:
     """Return the error for a character that no text has."""
     return _refused(text_part, f"{character!r} is not a character of a schedule's text")
 
 
-def joined_by_another_sign(text_part: TextPart, sign: str, before: str, after: str) -> ParseError:
+def joined_by_another_sign(text_part: ErrorRange, sign: str, before: str, after: str) -> ParseError:
     """Return the error for `->`, `=>`, `|>` or a comma between two stages."""
     return _refused(text_part, f"stages are joined by >>, not by {sign}", f"{before} >> {after}")
 
 
-def incomplete(text_part: TextPart) -> ParseError:
+def incomplete(text_part: ErrorRange) -> ParseError:
     """Return the error for a text that Python's parser refuses for another reason."""
     return _refused(text_part, f"something is missing or is too much here; {_GRAMMAR}")
 
 
-def no_operator_between_texts(text_part: TextPart) -> ParseError:
+def no_operator_between_texts(text_part: ErrorRange) -> ParseError:
     """Return the error for two texts that Python would join."""
     return _refused(text_part, "there is no comma or operator between two texts")
 
@@ -133,72 +133,72 @@ def no_operator_between_texts(text_part: TextPart) -> ParseError:
 # ---------------------------------------------------------------- expressions
 
 
-def not_in_the_grammar(text_part: TextPart) -> ParseError:
+def not_in_the_grammar(text_part: ErrorRange) -> ParseError:
     """Return the error for an expression of Python that a schedule's text does not contain."""
     return _refused(text_part, _GRAMMAR)
 
 
-def unknown_operator(text_part: TextPart) -> ParseError:
+def unknown_operator(text_part: ErrorRange) -> ParseError:
     """Return the error for an operator of Python that schedules do not have."""
     return _refused(text_part, f"unknown operator; {_OPERATORS}")
 
 
-def nested_too_deep(text_part: TextPart, most: int) -> ParseError:
+def nested_too_deep(text_part: ErrorRange, most: int) -> ParseError:
     """Return the error for an expression inside too many others."""
     return _refused(text_part, f"it is nested deeper than {most} levels")
 
 
-def chain_too_long(text_part: TextPart, most: int) -> ParseError:
+def chain_too_long(text_part: ErrorRange, most: int) -> ParseError:
     """Return the error for a division among too many operators."""
     return _refused(text_part, f"a chain with / has at most {most} operators")
 
 
-def not_an_operand(text_part: TextPart, value: object) -> ParseError:
+def not_an_operand(text_part: ErrorRange, value: object) -> ParseError:
     """Return the error for an operand that is a text, a list, None or a bool."""
     return _refused(text_part, f"{shown(value)} is neither a number nor a schedule")
 
 
-def number_as_stage(text_part: TextPart, number: object) -> ParseError:
+def number_as_stage(text_part: ErrorRange, number: object) -> ParseError:
     """Return the error for a number as a stage that is not the last one."""
     return _refused(text_part, f"{shown(number)} is a number; every stage but the last needs a length")
 
 
-def needs_arguments(text_part: TextPart, name: str) -> ParseError:
+def needs_arguments(text_part: ErrorRange, name: str) -> ParseError:
     """Return the error for the name of a family of curves without a call."""
     return _refused(text_part, f"{name} needs arguments in brackets")
 
 
-def needs_brackets(text_part: TextPart, name: str, example: str) -> ParseError:
+def needs_brackets(text_part: ErrorRange, name: str, example: str) -> ParseError:
     """Return the error for the name of a function without a call."""
     return _refused(text_part, f"{name} is a function and needs brackets", example, code=UNKNOWN_NAME)
 
 
-def module_in_front(text_part: TextPart, name: str) -> ParseError:
+def module_in_front(text_part: ErrorRange, name: str) -> ParseError:
     """Return the error for a shape with a module in front of its name."""
     return _refused(text_part, f"names of schedules have no module in front: {name}(…)")
 
 
-def argument_twice(text_part: TextPart, name: object) -> ParseError:
+def argument_twice(text_part: ErrorRange, name: object) -> ParseError:
     """Return the error for an argument that a call has twice."""
     return _refused(text_part, f'the argument "{name}" is repeated')
 
 
-def name_of_another_library(text_part: TextPart, answer: str) -> ParseError:
+def name_of_another_library(text_part: ErrorRange, answer: str) -> ParseError:
     """Return the error for the name of another library, with what it is here."""
     return _refused(text_part, answer, code=UNKNOWN_NAME)
 
 
-def misspelled_name(text_part: TextPart, noun: str, name: str, near: str) -> ParseError:
+def misspelled_name(text_part: ErrorRange, noun: str, name: str, near: str) -> ParseError:
     """Return the error for an unknown name of which the nearest one is known."""
     return _refused(text_part, f'unknown {noun} "{shortened_text(name)}"; did you mean "{near}"?', code=UNKNOWN_NAME)
 
 
-def unknown_name(text_part: TextPart, noun: str, name: str) -> ParseError:
+def unknown_name(text_part: ErrorRange, noun: str, name: str) -> ParseError:
     """Return the error for a name that resembles none."""
     return _refused(text_part, f'unknown {noun} "{shortened_text(name)}"', code=UNKNOWN_NAME)
 
 
-def unknown_schedule(text_part: TextPart, name: str) -> ParseError:
+def unknown_schedule(text_part: ErrorRange, name: str) -> ParseError:
     """Return the error for a name of a call that resembles none, and may be a shape of the user's own."""
     advice = (
         f"For example: {EXAMPLE_LINE}. Import the module of a shape of your own first (on the command line: "
@@ -208,7 +208,7 @@ def unknown_schedule(text_part: TextPart, name: str) -> ParseError:
 
 
 def _refused(
-    text_part: TextPart, message: str, example: str = EXAMPLE_LINE, *, advice: str = "", code: str | None = None
+    text_part: ErrorRange, message: str, example: str = EXAMPLE_LINE, *, advice: str = "", code: str | None = None
 ) -> ParseError:
     site = f'"{shortened_text(text_part.text[text_part.begin : text_part.end])}" at character {text_part.begin + 1}'
     span = (text_part.begin, text_part.end)
