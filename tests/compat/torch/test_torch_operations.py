@@ -117,16 +117,14 @@ class Run:
                 groups[index] |= {"betas": (value, 0.999)} if "betas" in groups[index] else {"momentum": value}
             case ("write a base", index, lr):
                 scheduler.base_lrs[index] = lr
-            case ("write last_epoch" | "write _step_count" as operation, number):
-                setattr(scheduler, operation.split()[1], number)
+            case ("write last_epoch" | "write _step_count" as name, number):
+                setattr(scheduler, name.split()[1], number)
             case ("replace the bases", bases):
                 scheduler.base_lrs = [*bases]
-            case ("write lr_lambdas" | "write max_lrs" | "write min_lrs" as operation, index, value):
-                getattr(scheduler, operation.split()[1])[index] = value
-            case ("write base_momentums" | "write max_momentums" as operation, index, value) if (
-                scheduler.cycle_momentum
-            ):
-                getattr(scheduler, operation.split()[1])[index] = value
+            case ("write lr_lambdas" | "write max_lrs" | "write min_lrs" as name, index, value):
+                getattr(scheduler, name.split()[1])[index] = value
+            case ("write base_momentums" | "write max_momentums" as name, index, value) if scheduler.cycle_momentum:
+                getattr(scheduler, name.split()[1])[index] = value
             case ("set", key, value):
                 setattr(scheduler, key, copy.copy(value))
             case ("add a milestone", epoch):

@@ -142,8 +142,8 @@ def violations_in(folder: Path, every: int, generated: int, seed: int) -> dict[s
     paths = write_inputs(inputs, generated, seed)
     os.chdir(inputs)
     path = sys.path[:]
-    for path in write_good_files(inputs):  # so that the hook does not see the library's own imports
-        for _, use in uses_of(Case(path, written)):
+    for good_path in write_good_files(inputs):  # so that the hook does not see the library's own imports
+        for _, use in uses_of(Case(good_path, written)):
             with contextlib.suppress(Exception):
                 use()
     before = {*inputs.rglob("*")}
