@@ -14,10 +14,10 @@ from paramsched.base.pickles import find_modules_in_pickles as _find_modules_in_
 from paramsched.base.pickles import unpickle as unpickle
 from paramsched.base.problem import PlanWarning as PlanWarning
 from paramsched.core import curves as curves
-from paramsched.core.feedback import hold as hold
-from paramsched.core.feedback import plateau as plateau
-from paramsched.core.lazy_imports import is_installed as _is_installed
-from paramsched.core.lazy_imports import register_entries as _register_entries
+from paramsched.core.calls.lazy_imports import is_installed as _is_installed
+from paramsched.core.calls.lazy_imports import register_entries as _register_entries
+from paramsched.core.metrics.metric_rules import hold as hold
+from paramsched.core.metrics.metric_rules import plateau as plateau
 from paramsched.core.schedules import Length as Length
 from paramsched.core.schedules import absolute as absolute
 from paramsched.core.schedules import anneal as anneal
@@ -66,8 +66,8 @@ if TYPE_CHECKING:
     from paramsched.core.plan import resolve as resolve
     from paramsched.core.plan import to_lambda as to_lambda
     from paramsched.core.plan import trace as trace
+    from paramsched.core.plan.values import Values as Values
     from paramsched.core.run import Scheduler as Scheduler
-    from paramsched.core.values import Values as Values
     from paramsched.files import dump as dump
     from paramsched.files import load as load
     from paramsched.files import loads as loads
@@ -82,7 +82,7 @@ _LAZY = {
     "Plan": "paramsched.core.plan",
     "Scheduler": "paramsched.core.run",
     "Target": "paramsched.core.plan",
-    "Values": "paramsched.core.values",
+    "Values": "paramsched.core.plan.values",
     "check": "paramsched.checks.plan_check",
     "diff": "paramsched.core.plan",
     "dump": "paramsched.files.plan_files",
@@ -141,7 +141,7 @@ if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape of a user; for another name, raise an error that says what to write."""
     from paramsched.base.foreign_names import no_attribute
-    from paramsched.core.builders import SHAPES
+    from paramsched.core.calls.builders import SHAPES
     from paramsched.core.curves import CONSTANTS, FAMILIES, curve_text
 
     if name in dir(shapes):

@@ -4,7 +4,7 @@ from collections.abc import Callable as _Callable
 from typing import Any as _Any
 
 from paramsched.base.foreign_names import no_attribute as _no_attribute
-from paramsched.core.builders import SHAPES as _SHAPES
+from paramsched.core.calls.builders import SHAPES as _SHAPES
 from paramsched.core.schedules import as_factor as as_factor
 from paramsched.core.schedules import chain as chain
 from paramsched.core.schedules import cosine_restarts as cosine_restarts

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import files as config
 from paramsched.base.problem_collector import ProblemCollector
-from paramsched.core.feedback import plateau
+from paramsched.core.metrics.metric_rules import plateau
 from paramsched.core.plan import Binding, Plan, Target
 from paramsched.core.schedules import SHAPES, absolute, anneal, chain, cosine, linear, multistep, step, warmup
 from paramsched.core.schedules import table as table_of

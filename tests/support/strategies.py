@@ -16,8 +16,8 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.vendor import pretty
 
-from paramsched.core.builders import built_class
-from paramsched.core.feedback import plateau
+from paramsched.core.calls.builders import built_class
+from paramsched.core.metrics.metric_rules import plateau
 from paramsched.core.plan import Binding, Plan, Target, bind
 from paramsched.core.plan import resolve as resolve_
 from paramsched.core.plan.lines import range_of

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from paramsched import Plan, RunFacts, trace
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 
 
 class Probe(torch.optim.Optimizer):

@@ -151,10 +151,10 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     "paramsched.compat.torch.plateau": {"ReduceLROnPlateau": "", "SWALR": ""},
     f"{_CORE}.curves.curve": {"_named": "", "custom_curve": ""},
     f"{_CORE}.feedback": {
-        "Hold": f"{_CORE}.feedback:HoldRule",
-        "HoldState": "",
-        "Plateau": f"{_CORE}.feedback:PlateauRule",
-        "PlateauState": "",
+        "Hold": f"{_CORE}.metrics.metric_rules:HoldRule",
+        "HoldState": f"{_CORE}.metrics.metric_rules",
+        "Plateau": f"{_CORE}.metrics.metric_rules:PlateauRule",
+        "PlateauState": f"{_CORE}.metrics.metric_rules",
     },
     f"{_CORE}.files.plan_files": {"PlanText": "paramsched.files.plan_files"},
     f"{_CORE}.plan.binding": {"Binding": "", "Target": ""},
@@ -181,7 +181,7 @@ NAMES_OF_RC6: Final[dict[str, dict[str, str]]] = {
     f"{_CORE}.schedules.schedule": {"Schedule": "", "shape_of_name": ""},
     f"{_CORE}.time.duration": {"Duration": ""},
     f"{_CORE}.time.run_facts": {"RunFacts": ""},
-    f"{_CORE}.values": {"Values": ""},
+    f"{_CORE}.values": {"Values": f"{_CORE}.plan.values"},
     "paramsched.mmengine.schedulers.families": {
         f"{name}{suffix}": ""
         for suffix in ("LR", "Momentum")

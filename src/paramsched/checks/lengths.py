@@ -10,7 +10,7 @@ import numpy as np
 from paramsched.checks.answer import Answer
 from paramsched.checks.checked_line import CheckedLine, LinePart, TrialRun, WrittenTime
 from paramsched.checks.messages import lengths as messages
-from paramsched.core.feedback import PlateauRule, better_mode
+from paramsched.core.metrics.metric_rules import PlateauRule, better_mode
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.sequence import holds_when_empty, stages_of

@@ -11,7 +11,7 @@ from paramsched.checks.answer import Answer
 from paramsched.checks.checked_line import CheckedLine, LineStage, StageLevels, multiples_at
 from paramsched.checks.fragments import absolute_levels, when, whose
 from paramsched.checks.messages import levels as messages
-from paramsched.core.feedback import PlateauRule
+from paramsched.core.metrics.metric_rules import PlateauRule
 from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.plan.messages.lines import FLOOR_ADVICE, limit_advice
 from paramsched.core.plan.usual import is_round_share

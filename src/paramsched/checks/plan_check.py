@@ -13,8 +13,8 @@ from paramsched.base.words import TOTAL
 from paramsched.checks.checked_line import TrialRun, binding_path, resolved_without_begins, times_to_look_at, trial_run
 from paramsched.checks.driver import GroupsOf, accumulation_unused, probable_mistakes
 from paramsched.checks.messages import plans as messages
-from paramsched.core.checked_calls import answering
-from paramsched.core.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
+from paramsched.core.calls.checked_calls import answering
+from paramsched.core.groups.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
 from paramsched.core.plan.follow import schedules_followed
 from paramsched.core.plan.forms import PlanLike, plan_in_run

@@ -22,7 +22,7 @@ from paramsched.base.problem import Problem
 from paramsched.base.words import RECIPE, closest, did_you_mean
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
-from paramsched.core.lazy_imports import is_installed
+from paramsched.core.calls.lazy_imports import is_installed
 from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
 from paramsched.core.schedules import SHAPES, shape_of_name
 from paramsched.core.time import Duration, RunFacts

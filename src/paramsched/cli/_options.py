@@ -17,7 +17,7 @@ from paramsched.base.foreign_names import name_here
 from paramsched.base.params import Param, params_of_record
 from paramsched.base.words import did_you_mean
 from paramsched.cli._output import WrongUsage, option_of, run_guarded
-from paramsched.core.lazy_imports import is_installed
+from paramsched.core.calls.lazy_imports import is_installed
 from paramsched.core.time import UNIT_NAMES, Facts
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -31,10 +31,10 @@ from paramsched.cli._input import (
 )
 from paramsched.cli._options import CommandOptions
 from paramsched.cli._output import WrongUsage, echo_note, option_of
+from paramsched.core.calls.lazy_imports import is_installed
 from paramsched.core.curves import Floats
-from paramsched.core.feedback import metric_word
-from paramsched.core.fields import Field
-from paramsched.core.lazy_imports import is_installed
+from paramsched.core.groups.fields import Field
+from paramsched.core.metrics.metric_rules import metric_word
 from paramsched.core.plan import (
     Binding,
     BoundLine,

@@ -3,6 +3,6 @@
 Imports `engines`, `show` and `core`; never `mmengine` or `tools`.
 """
 
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 __getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

@@ -4,6 +4,6 @@
 need the engine: the length of the run and of an epoch in updates, its metrics, its logger and its checkpoint.
 """
 
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 __getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

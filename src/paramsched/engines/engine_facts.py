@@ -12,8 +12,9 @@ from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.checked_calls import refused_keyword
-from paramsched.core.number_checks import is_real_number
+from paramsched.core.calls.checked_calls import refused_keyword
+from paramsched.core.calls.number_checks import is_real_number
+from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.plan import (
     FORMS,
     SIZES_OF_BATCHES,
@@ -36,7 +37,6 @@ from paramsched.core.run import (
     unwrapped_optimizers,
 )
 from paramsched.core.time import DurationLike, Facts, RunFacts, facts_if_passed
-from paramsched.core.tracebacks import shortened
 from paramsched.engines.messages import facts as messages
 from paramsched.errors import (
     InvalidArgument,

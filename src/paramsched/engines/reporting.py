@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.feedback import PlateauRule
+from paramsched.core.metrics.metric_rules import PlateauRule
 from paramsched.core.plan import Plan, RunAmounts, UnknownAmounts, amount_clock, amounts_of_run
 from paramsched.core.run import EngineHandle, Processes, Scheduler, checked_amount
 from paramsched.core.time import PROGRESS, SIZES

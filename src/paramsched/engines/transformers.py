@@ -15,7 +15,7 @@ from math import ceil, prod
 from typing import Any, Final, TypeVar, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan import PlanLike
 from paramsched.core.run import WORLD, EngineHandle, Scheduler
 from paramsched.core.time import DurationLike

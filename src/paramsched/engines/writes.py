@@ -6,8 +6,8 @@ from operator import is_
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.engines.torch_required import torch
-from paramsched.core.fields import Field
-from paramsched.core.number_checks import is_real_number
+from paramsched.core.calls.number_checks import is_real_number
+from paramsched.core.groups.fields import Field
 from paramsched.core.run import EngineHandle, PlanHooks, Scheduler, hooks_on
 from paramsched.engines.messages import events as messages
 

@@ -21,10 +21,10 @@ from paramsched.base.words import (
     closest,
     entry_path,
 )
-from paramsched.core.builders import SHAPES
-from paramsched.core.checked_calls import entry_here, is_foreign_entry
-from paramsched.core.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
-from paramsched.core.number_checks import finite_number
+from paramsched.core.calls.builders import SHAPES
+from paramsched.core.calls.checked_calls import entry_here, is_foreign_entry
+from paramsched.core.calls.number_checks import finite_number
+from paramsched.core.groups.fields import ELSEWHERE, KNOWN, PAIRS, Field, is_field_name, known_field
 from paramsched.core.plan.binding import (
     Binding,
     Target,

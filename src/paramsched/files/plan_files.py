@@ -12,7 +12,7 @@ from paramsched.base.files import near_file, path_of_file, write_whole_file
 from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.problem_collector import ProblemCollector
-from paramsched.core.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering
 from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
 from paramsched.core.time.run_facts import RunFacts

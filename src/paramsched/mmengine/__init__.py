@@ -6,6 +6,6 @@ The Runner, its hooks and `simulate` are in the distribution `paramsched-runner`
 Follows MMEngine 0.10.7, which is not required. Imports `engines`, `show` and `core`; never `compat` or `tools`.
 """
 
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 __getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
 
 # isort: split
-from paramsched.core.fields import Field, flat_groups
+from paramsched.core.calls.tracebacks import with_short_errors
+from paramsched.core.groups.fields import Field, flat_groups
 from paramsched.core.plan import SIZES_OF_BATCHES, PlanLike
 from paramsched.core.run import EngineHandle, OnBase, OnChange, Scheduler
 from paramsched.core.time import Facts, RunFacts, facts_if_passed
-from paramsched.core.tracebacks import with_short_errors
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, check_kinds
 from paramsched.engines.reporting import (
     BatchAmounts,

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from paramsched.base import codes
 from paramsched.base.problem_collector import ProblemCollector, short_json, type_name_of
 from paramsched.base.words import child_path
-from paramsched.core.fields import is_number
+from paramsched.core.groups.fields import is_number
 from paramsched.core.plan import shown_names
 from paramsched.mmengine.registry import bare_class_name
 

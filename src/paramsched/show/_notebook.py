@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar, final
 
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan import Diff, Plan, PlanLike, PublishedPlan, Trace, plan_of, trace
 from paramsched.core.schedules import Schedule
 from paramsched.core.time import PROGRESS, UPDATES, RunFacts

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from paramsched.base.words import printable
-from paramsched.core.number_checks import positive_number
+from paramsched.core.calls.number_checks import positive_number
 from paramsched.errors import CallSite
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View, clip_text, wrap_text
 from paramsched.show._facts import facts_of_page

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paramsched.base.words import text_on_screen
-from paramsched.core.fields import Field, numeric
+from paramsched.core.groups.fields import Field, numeric
 from paramsched.core.plan import (
     Binding,
     Plan,

@@ -4,6 +4,6 @@ Promised. A training run needs none of them. Imports `engines`, `show` and
 `core`; never `compat` or `mmengine`.
 """
 
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 __getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

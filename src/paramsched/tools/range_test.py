@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from paramsched.base.params import readable
-from paramsched.core.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering
+from paramsched.core.calls.number_checks import positive_number
 from paramsched.core.curves import Floats
-from paramsched.core.fields import Field, base_of, is_own
-from paramsched.core.number_checks import positive_number
+from paramsched.core.groups.fields import Field, base_of, is_own
 from paramsched.core.plan import Plan, trace
 from paramsched.core.schedules import geometric
 from paramsched.errors import CallSite, InvalidArgument, MissingDependency, ParamschedError, shown

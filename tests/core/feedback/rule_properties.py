@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from core.properties.schedule_properties import BrokenProperty
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan import Plan
 from paramsched.errors import ParamschedError
 from support.replay import replay
@@ -32,7 +32,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
     Raises:
         BrokenProperty: the rule breaks a property.
 
-    >>> from paramsched.core.feedback import plateau
+    >>> from paramsched.core.metrics.metric_rules import plateau
     >>> check_rule(plateau("loss", patience=2))
     """
     state = rule.init()

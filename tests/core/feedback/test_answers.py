@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from paramsched.core import feedback
-from paramsched.core.feedback import plateau
+from paramsched.core.metrics.metric_rules import plateau
 from paramsched.core.schedules import cosine
 from paramsched.errors import StateError
 from support import answers

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.feedback import hold, plateau
+from paramsched.core.metrics.metric_rules import hold, plateau
 from paramsched.core.schedules import absolute
 from paramsched.errors import InvalidArgument, StateError
 from support.tables import table

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from core.feedback.rule_properties import check_rule
-from paramsched.core.feedback import HoldState, hold
+from paramsched.core.metrics.metric_rules import HoldState, hold
 from paramsched.errors import InvalidArgument
 from support.replay import replay
 from support.tables import table

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.core.feedback import plateau
+from paramsched.core.metrics.metric_rules import plateau
 from paramsched.core.plan import Plan
 from paramsched.core.schedules import constant
 from support.replay import replay

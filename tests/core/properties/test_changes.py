@@ -9,7 +9,7 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan import Plan, bind, resolve
 from paramsched.core.schedules import constant
 from paramsched.core.time import RunFacts

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.feedback import MetricRule, hold, plateau
+from paramsched.core.metrics.metric_rules import MetricRule, hold, plateau
 from paramsched.errors import MissingFact
 from support.replay import replay
 from support.tables import table

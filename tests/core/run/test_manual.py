@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.fields import flat_groups
+from paramsched.core.groups.fields import flat_groups
 from paramsched.core.run import history as histories
 from paramsched.core.run.history import History, HistoryPlan, read_history
 from paramsched.errors import InvalidArgument

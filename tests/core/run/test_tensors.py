@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from support.updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), total=20)

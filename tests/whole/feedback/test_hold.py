@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.feedback import hold
+from paramsched.core.metrics.metric_rules import hold
 
 
 def test_a_simulated_run_has_the_values_of_the_rule_and_a_trace_those_without_it():

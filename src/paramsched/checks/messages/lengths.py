@@ -6,7 +6,7 @@ from typing import Final
 
 from paramsched.base import codes
 from paramsched.checks.answer import Answer, in_unit, number_text, percent_text
-from paramsched.core.feedback import PlateauRule
+from paramsched.core.metrics.metric_rules import PlateauRule
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.duration import Duration
 

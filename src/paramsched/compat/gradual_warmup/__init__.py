@@ -7,6 +7,6 @@ line. `docs/reference/divergences.md` lists the differences and their reasons. I
 Source: warmup-scheduler 0.3, pytorch-gradual-warmup-lr 7021d63a.
 """
 
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 __getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

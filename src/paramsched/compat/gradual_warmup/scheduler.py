@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from paramsched.compat.group_values import Number, ParamGroup, by_value, group_values, set_value
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.compat.torch.compositions import begin, leaf_schedulers
-from paramsched.core.number_checks import finite_number, whole_number
+from paramsched.core.calls.number_checks import finite_number, whole_number
 from paramsched.errors import InvalidArgument, StateError
 
 _OWN_LEVELS = ("OneCycleLR", "CyclicLR")  # of torch and of paramsched: their values do not depend on the base

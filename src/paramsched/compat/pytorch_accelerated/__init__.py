@@ -9,6 +9,6 @@ With n processes, a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is n times to
 Source: pytorch-accelerated 0.1.61.
 """
 
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 __getattr__, __all__, __dir__ = lazy_names(__name__, __file__)

@@ -15,7 +15,7 @@ from paramsched.compat.pytorch_accelerated.placeholders import (
     require_positive_count,
 )
 from paramsched.compat.pytorch_accelerated.scheduler_base import StatefulSchedulerBase
-from paramsched.core.number_checks import positive_number, whole_number
+from paramsched.core.calls.number_checks import positive_number, whole_number
 from paramsched.errors import StateError
 
 _STATE_KEYS = (

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.core.number_checks import finite_number, whole_number
+from paramsched.core.calls.number_checks import finite_number, whole_number
 from paramsched.errors import AssertedArgument, InvalidArgument
 
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

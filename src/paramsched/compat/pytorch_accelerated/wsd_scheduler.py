@@ -17,7 +17,7 @@ from paramsched.compat.pytorch_accelerated.placeholders import (
     require_positive_count,
 )
 from paramsched.compat.pytorch_accelerated.scheduler_base import StatefulSchedulerBase
-from paramsched.core.number_checks import whole_number
+from paramsched.core.calls.number_checks import whole_number
 from paramsched.errors import InvalidArgument
 
 

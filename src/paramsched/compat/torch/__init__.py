@@ -7,7 +7,7 @@ Source: torch 2.13.
 """
 
 from paramsched.base.foreign_names import no_attribute
-from paramsched.core.lazy_imports import lazy_names
+from paramsched.core.calls.lazy_imports import lazy_names
 
 _lazy_name, __all__, __dir__ = lazy_names(__name__, __file__)
 

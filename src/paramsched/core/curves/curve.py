@@ -10,10 +10,10 @@ from paramsched.base.messages import name_is_taken
 from paramsched.base.params import argument_kind, params_of, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, text_on_screen
-from paramsched.core.builders import builder_like, example_call, require_free_name
+from paramsched.core.calls.builders import builder_like, example_call, require_free_name
+from paramsched.core.calls.number_checks import checked_number
 from paramsched.core.curves import messages
 from paramsched.core.curves.arrays import Array, Floats, require_numbers
-from paramsched.core.number_checks import checked_number
 from paramsched.errors import CallSite
 
 P = ParamSpec("P")

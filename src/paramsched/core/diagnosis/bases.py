@@ -8,7 +8,7 @@ from paramsched.core.plan.lines import BoundLine, GroupValues, by_group
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import CHECKPOINT, OtherBase
 from paramsched.core.run.state import GroupDict
-from paramsched.core.run.values import initial_value
+from paramsched.core.run.value_table import initial_value
 
 
 def problems_of_bases(bases: Iterable[OtherBase], t: int) -> Iterator[tuple[Problem, bool]]:

@@ -17,7 +17,7 @@ from paramsched.core.diagnosis.starts import (
 )
 from paramsched.core.diagnosis.step_hook import STEP_HOOK
 from paramsched.core.diagnosis.training import LoadedUpdates, ParameterWrites, unmoved
-from paramsched.core.feedback import MetricRule, ignored_metrics
+from paramsched.core.metrics.metric_rules import MetricRule, ignored_metrics
 from paramsched.core.run.beginning import StartingRun
 from paramsched.core.run.observers import ExternalWrite
 from paramsched.core.run.processes import WORLD

@@ -6,7 +6,7 @@ from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.run_ends import idle_rules_problem, run_goes_on
 from paramsched.core.diagnosis.short_run import ShortRun
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import binding_key, parts_of, selector_text
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount

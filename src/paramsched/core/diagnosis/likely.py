@@ -7,17 +7,17 @@ import numpy as np
 
 from paramsched.base.codes import BASE_OF_ZERO, GROUPS_MADE_EQUAL, GROWS, LEVEL_AS_VALUE
 from paramsched.base.problem import Problem
+from paramsched.core.calls.lazy_imports import warnings_of
 from paramsched.core.curves.arrays import Array
 from paramsched.core.diagnosis.messages import starts as messages
-from paramsched.core.fields import is_number
-from paramsched.core.lazy_imports import warnings_of
+from paramsched.core.groups.fields import is_number
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
 from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.usual import has_nothing_to_ask
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.state import GroupDict
-from paramsched.core.run.values import LR
+from paramsched.core.run.value_table import LR
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import starts as messages
-from paramsched.core.fields import Field, finite_or_none, recorded_base
+from paramsched.core.groups.fields import Field, finite_or_none, recorded_base
 from paramsched.core.plan.binding import binding_key
 from paramsched.core.plan.lines import (
     BoundLine,

@@ -6,7 +6,7 @@ from typing import Any, Final
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.reports import VALUES_SHOWN
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.lines import BoundLine, RuleStates, UpdateRange, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount

@@ -5,11 +5,11 @@ from math import inf
 from typing import Final, TypeAlias, final
 
 from paramsched.core.diagnosis.messages import runs as messages
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.lines import BoundLine, UpdateRange, by_group, values_at
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.run import Run
-from paramsched.core.run.values import LR
+from paramsched.core.run.value_table import LR
 from paramsched.core.time.duration import PROGRESS, amount_text, largest_on
 
 _SKIPPED: Final = 0.01  # of the plan; a GradScaler may skip so many updates

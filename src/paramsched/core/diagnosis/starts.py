@@ -21,7 +21,7 @@ from paramsched.core.run.beginning import StartingRun
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.run import Run
 from paramsched.core.run.steps import updates_in_state
-from paramsched.core.run.values import initial_value
+from paramsched.core.run.value_table import initial_value
 
 
 def warn_of_dropped_lines(run: Run, beginning: StartingRun) -> None:

@@ -12,12 +12,12 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.params import readable, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.core.builders import SHAPES
-from paramsched.core.checked_calls import answering_class
+from paramsched.core.calls.builders import SHAPES
+from paramsched.core.calls.checked_calls import answering_class
+from paramsched.core.calls.number_checks import finite_number
 from paramsched.core.curves.curve import Curve
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base
-from paramsched.core.number_checks import finite_number
+from paramsched.core.groups.fields import PAIRS, Field, Group, is_field_name, is_number, recorded_base
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.messages import bindings as messages
 from paramsched.core.schedules.combinators import chain, guided, without_rules
 from paramsched.core.schedules.level import AbsoluteValue

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
-from paramsched.core.feedback import MetricRule
-from paramsched.core.number_checks import finite_number
+from paramsched.core.calls.number_checks import finite_number
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import Binding, Target, replace_schedule, selector_text
 from paramsched.core.plan.follow import name_followed, replace_likes, target_names
 from paramsched.core.plan.messages import changes as messages

@@ -11,10 +11,10 @@ import numpy as np
 
 from paramsched.base.params import readable
 from paramsched.base.words import printable, text_on_screen
-from paramsched.core.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering
+from paramsched.core.calls.lazy_imports import notebook_display
+from paramsched.core.calls.number_checks import finite_number
 from paramsched.core.curves.arrays import Array
-from paramsched.core.lazy_imports import notebook_display
-from paramsched.core.number_checks import finite_number
 from paramsched.core.plan.binding import Binding, Target, selector_text
 from paramsched.core.plan.follow import targets_followed, with_followed_lines
 from paramsched.core.plan.forms import PlanLike, plan_in_run

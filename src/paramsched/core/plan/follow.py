@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, final
 
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.binding import (
     Binding,
     OverlapOfGroups,

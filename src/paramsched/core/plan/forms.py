@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, TypeGuard
 from paramsched.base.params import short_name
 from paramsched.base.problem import Problem
 from paramsched.base.words import RECIPE, closest
-from paramsched.core.builders import SHAPES
-from paramsched.core.feedback import MetricRule
-from paramsched.core.lazy_imports import is_entry_installed, load_entry
+from paramsched.core.calls.builders import SHAPES
+from paramsched.core.calls.lazy_imports import is_entry_installed, load_entry
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.messages import forms as messages
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import Schedule

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array, Floats
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import Field, Group, recorded_base
+from paramsched.core.groups.fields import Field, Group, recorded_base
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import (
     Binding,
     Target,

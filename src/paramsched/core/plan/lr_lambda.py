@@ -7,9 +7,9 @@ from typing import Any, Unpack, final
 
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
-from paramsched.core.checked_calls import answering
-from paramsched.core.feedback import MetricRule
-from paramsched.core.number_checks import finite_number
+from paramsched.core.calls.checked_calls import answering
+from paramsched.core.calls.number_checks import finite_number
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import (
     Binding,
     OverlapOfGroups,

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, final
 
 from paramsched.base.words import closest
-from paramsched.core.fields import Field, Group, flat_groups, flat_name, label, numeric
+from paramsched.core.groups.fields import Field, Group, flat_groups, flat_name, label, numeric
 from paramsched.core.plan.binding import (
     Binding,
     Selector,

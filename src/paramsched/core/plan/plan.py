@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Unpack, final
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, printable_lines, text_on_screen
-from paramsched.core.checked_calls import answering_method, is_foreign_entry, unknown_argument
+from paramsched.core.calls.checked_calls import answering_method, is_foreign_entry, unknown_argument
+from paramsched.core.calls.lazy_imports import load_entry, notebook_display
+from paramsched.core.calls.number_checks import finite_number
+from paramsched.core.calls.tracebacks import with_short_errors
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import KNOWN, Field
-from paramsched.core.lazy_imports import load_entry, notebook_display
-from paramsched.core.number_checks import finite_number
+from paramsched.core.groups.fields import KNOWN, Field
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import (
     Binding,
     ScheduleLike,
@@ -40,7 +41,6 @@ from paramsched.core.schedules.text import MOST_WORDS, has_many_words
 from paramsched.core.schedules.windows import is_resolved_in
 from paramsched.core.time.duration import PROGRESS, Duration, DurationLike
 from paramsched.core.time.run_facts import UPDATES, ClockName, Facts, RunFacts, facts_of_call
-from paramsched.core.tracebacks import with_short_errors
 from paramsched.errors import InvalidArgument, Unresolved
 
 if TYPE_CHECKING:

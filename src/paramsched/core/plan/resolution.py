@@ -9,9 +9,9 @@ from typing import Any, Unpack, final, overload
 import numpy as np
 
 from paramsched.base.params import readable
-from paramsched.core.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering
 from paramsched.core.curves.arrays import Array, Floats, interpolated
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import amount_clock, binding_key, replace_schedule
 from paramsched.core.plan.clocks import sizes_of_run
 from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run

@@ -13,11 +13,11 @@ import numpy as np
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, names_in_pickles, pickled, restores
 from paramsched.base.words import names_listed, printable, text_on_screen
-from paramsched.core.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering
+from paramsched.core.calls.lazy_imports import notebook_display
 from paramsched.core.curves.arrays import Array, Floats
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import Group
-from paramsched.core.lazy_imports import notebook_display
+from paramsched.core.groups.fields import Group
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import BoundLine, base_in, by_group, lines_of

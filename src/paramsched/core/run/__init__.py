@@ -20,4 +20,4 @@ from paramsched.core.run.state import COUNT as COUNT
 from paramsched.core.run.state import remove_entries as remove_entries
 from paramsched.core.run.steps import watch_updates as watch_updates
 from paramsched.core.run.unwrapped import unwrapped_optimizers as unwrapped_optimizers
-from paramsched.core.run.values import LR as LR
+from paramsched.core.run.value_table import LR as LR

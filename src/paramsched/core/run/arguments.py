@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 
 from paramsched.base.codes import UNREADABLE
 from paramsched.base.problem import Problem
-from paramsched.core.lazy_imports import load_entry
+from paramsched.core.calls.lazy_imports import load_entry
 from paramsched.core.plan.forms import PlanLike, is_path, plan_of, published_plan
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.plan.plan import Plan

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 import torch
 
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.binding import binding_key
 from paramsched.core.plan.lines import BoundLine, UpdateRange, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import OptimizerScope, fields_of
@@ -19,7 +19,7 @@ from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.run_state import RunState
 from paramsched.core.run.state import COUNT, GroupDict, write_entries
 from paramsched.core.run.steps import run_uncompiled
-from paramsched.core.run.values import Overwritten, ValueTable, initial_value, note_tensors, starting_lines
+from paramsched.core.run.value_table import Overwritten, ValueTable, initial_value, note_tensors, starting_lines
 from paramsched.errors import PlanError
 
 

@@ -15,7 +15,7 @@ from paramsched.core.run.hooks import PlanHooks
 from paramsched.core.run.position import RunPosition, resume_position
 from paramsched.core.run.record import NOTHING, RestoredOptimizer, SavedOptimizer
 from paramsched.core.run.state import GroupDict
-from paramsched.core.run.values import starting_lines
+from paramsched.core.run.value_table import starting_lines
 
 
 @final

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from paramsched.core.fields import RECORD
+from paramsched.core.groups.fields import RECORD
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments

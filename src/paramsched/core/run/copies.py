@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from paramsched.base.pickles import pickle_of_rc5
-from paramsched.core.fields import RECORD
-from paramsched.core.lazy_imports import is_installed_entry, load_entry
+from paramsched.core.calls.lazy_imports import is_installed_entry, load_entry
+from paramsched.core.groups.fields import RECORD
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.beginning import StartingRun, with_lines

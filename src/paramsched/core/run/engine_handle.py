@@ -5,8 +5,8 @@ from math import isclose
 from typing import Any, Final, NamedTuple, final
 
 from paramsched.base.problem import Problem
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.plan.traces import Key
@@ -17,7 +17,7 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.reported import measure
 from paramsched.core.run.scheduler import Scheduler
 from paramsched.core.run.state import COUNT, GroupDict
-from paramsched.core.run.values import LR
+from paramsched.core.run.value_table import LR
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.schedule import Schedule
 

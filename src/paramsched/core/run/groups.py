@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from operator import is_
 from typing import Any, final
 
-from paramsched.core.fields import RECORD, entry_of
+from paramsched.core.groups.fields import RECORD, entry_of
 from paramsched.core.plan.lines import BoundLine, GroupValues, bases_of
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.state import COUNT, GroupDict
-from paramsched.core.run.values import LR, ValueTable, initial_value
+from paramsched.core.run.value_table import LR, ValueTable, initial_value
 
 
 @final

@@ -8,7 +8,8 @@ from typing import Any, TypeGuard, final
 import torch
 from torch.optim import Optimizer
 
-from paramsched.core.fields import RECORD, recorded_bases
+from paramsched.core.calls.tracebacks import shortened
+from paramsched.core.groups.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
@@ -23,8 +24,7 @@ from paramsched.core.run.saving import record_of
 from paramsched.core.run.several import SharedUpdates
 from paramsched.core.run.state import COUNT, INITIAL_LR, GroupDict
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicUpdate, UpdateHooks, mark_uncompiled
-from paramsched.core.run.values import FUNCTIONS_OF_WRITES, LR, keep_tensors
-from paramsched.core.tracebacks import shortened
+from paramsched.core.run.value_table import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.errors import ParamschedError
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, final
 
 from paramsched.base.problem import Problem
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.run.record import RestoredOptimizer
 from paramsched.core.run.state import GroupDict
 

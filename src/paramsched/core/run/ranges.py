@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from paramsched.core.curves.arrays import Array
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.binding import Target, binding_key
 from paramsched.core.plan.lines import (
     FINITE,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
 from paramsched.base.pickles import names_in_pickles
-from paramsched.core.fields import RECORD, json_or_none
+from paramsched.core.groups.fields import RECORD, json_or_none
 from paramsched.core.plan.lines import (
     BoundLine,
     GroupValues,

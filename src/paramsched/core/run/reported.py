@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from paramsched.base.problem import Problem
-from paramsched.core.feedback import misplaced_metric
+from paramsched.core.metrics.metric_rules import misplaced_metric
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount
 from paramsched.core.run.amounts import (

@@ -30,7 +30,7 @@ from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.saving import record_bases
 from paramsched.core.run.several import LoadedRuns
 from paramsched.core.run.state import GroupDict, record_other_bases, restored_states
-from paramsched.core.run.values import ValueTable, starting_lines
+from paramsched.core.run.value_table import ValueTable, starting_lines
 
 # ------------------------------------------------------------------ the plan and the bases that apply
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, final
 
 from paramsched.base.problem import Problem
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.lines import RuleStates, UpdateRange
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
@@ -13,7 +13,7 @@ from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.values import ValueTable
+from paramsched.core.run.value_table import ValueTable
 
 
 class RunHooks(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.lines import by_group
 from paramsched.core.plan.optimizers import find_group, flat_optimizers, unique_labels
 from paramsched.core.plan.traces import Key

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.core.fields import RECORD, recorded_bases
+from paramsched.core.groups.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import GroupValues, bases_of, by_group
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.record import Record, SavedOptimizer, record_of_plan, single_plan_history

@@ -25,9 +25,9 @@ from paramsched.base.params import readable, short_name
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
-from paramsched.core.checked_calls import answering_class
-from paramsched.core.feedback import MetricRule
-from paramsched.core.lazy_imports import load_entry
+from paramsched.core.calls.checked_calls import answering_class
+from paramsched.core.calls.lazy_imports import load_entry
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.plan import Plan

@@ -10,8 +10,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from paramsched.base.pickles import names_in_pickles
-from paramsched.core.fields import RECORD, Field
-from paramsched.core.lazy_imports import is_installed_entry, load_entry
+from paramsched.core.calls.lazy_imports import is_installed_entry, load_entry
+from paramsched.core.groups.fields import RECORD, Field
 from paramsched.core.plan.binding import Binding, binding_key
 from paramsched.core.plan.forms import without_total
 from paramsched.core.plan.lines import bases_of

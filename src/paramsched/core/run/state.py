@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from paramsched.base.pickles import names_in_pickles
-from paramsched.core.feedback import MetricRule
-from paramsched.core.fields import RECORD, entry_of, is_own, recorded_bases
+from paramsched.core.groups.fields import RECORD, entry_of, is_own, recorded_bases
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.messages import records as messages
 from paramsched.core.time.duration import largest_on

@@ -12,7 +12,7 @@ from torch._C import _dynamo
 from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 
-from paramsched.core.fields import finite_or_none
+from paramsched.core.groups.fields import finite_or_none
 from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.state import COUNT
 

@@ -7,7 +7,7 @@ from paramsched.core.plan.lines import UpdateRange
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.ranges import refuse_not_finite
 from paramsched.core.run.run_state import RunState
-from paramsched.core.run.values import ValueTable
+from paramsched.core.run.value_table import ValueTable
 
 
 @final

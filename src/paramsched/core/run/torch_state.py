@@ -13,7 +13,7 @@ from paramsched.core.run.resume import with_chosen_bases
 from paramsched.core.run.run import Run
 from paramsched.core.run.state import GroupDict, is_finite_number
 from paramsched.core.run.steps import updates_in_state
-from paramsched.core.run.values import ValueTable
+from paramsched.core.run.value_table import ValueTable
 
 
 def load_torch_state(run: Run, count: int, state: Mapping[str, Any], optimizer: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from paramsched.core.fields import numeric
+from paramsched.core.groups.fields import numeric
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of
 from paramsched.core.plan.plan import Plan
 from paramsched.core.run.messages import arguments as messages

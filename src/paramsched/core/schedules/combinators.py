@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, overload
 import numpy as np
 
 from paramsched.base.params import Positive, readable
-from paramsched.core.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering
+from paramsched.core.calls.number_checks import finite_number, is_real_number
 from paramsched.core.curves.arrays import Array
-from paramsched.core.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.anneals import constant
 from paramsched.core.schedules.definition import CheckedArgument, NamedArgument, of_each, of_one, plan, planner
 from paramsched.core.schedules.level import AbsoluteValue, Level, always_above

@@ -13,9 +13,9 @@ import numpy as np
 
 from paramsched.base.params import Count, Positive, params_of
 from paramsched.core import curves
+from paramsched.core.calls.number_checks import finite_number, positive_number
 from paramsched.core.curves.arrays import Array, Floats, power_of
 from paramsched.core.curves.curve import Curve, CurveLike
-from paramsched.core.number_checks import finite_number, positive_number
 from paramsched.core.schedules.anneals import anneal, constant
 from paramsched.core.schedules.cycles import length_of_cycles
 from paramsched.core.schedules.definition import (

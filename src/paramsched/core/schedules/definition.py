@@ -14,9 +14,9 @@ from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeA
 import numpy as np
 
 from paramsched.base.params import Ge, Gt, Param, params_of, readable
-from paramsched.core.builders import SHAPES, builder_like, require_free_name
+from paramsched.core.calls.builders import SHAPES, builder_like, require_free_name
+from paramsched.core.calls.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
 from paramsched.core.curves.arrays import Array
-from paramsched.core.number_checks import MOST_COUNT, checked_number, finite_number, require_choice, whole_number
 from paramsched.core.schedules.level import AbsoluteValue, Level, level_of
 from paramsched.core.schedules.messages import shapes as messages
 from paramsched.core.schedules.messages.evaluation import no_total

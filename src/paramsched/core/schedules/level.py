@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from paramsched.base.params import argument_kind, short_name
 from paramsched.base.pickles import Reduced, names_in_pickles, pickled
-from paramsched.core.number_checks import finite_number, is_real_number
+from paramsched.core.calls.number_checks import finite_number, is_real_number
 from paramsched.core.schedules.registry import combine_operands
 from paramsched.errors import CallSite
 

@@ -4,8 +4,8 @@ import math
 
 from paramsched.base.params import Count, Positive
 from paramsched.core import curves
+from paramsched.core.calls.number_checks import positive_number, whole_number
 from paramsched.core.curves.curve import CurveLike
-from paramsched.core.number_checks import positive_number, whole_number
 from paramsched.core.schedules.anneals import Index, anneal, constant
 from paramsched.core.schedules.anneals import warmup as warm_up
 from paramsched.core.schedules.decays import inverse_sqrt

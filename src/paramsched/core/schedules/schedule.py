@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, Type
 from paramsched.base.params import Param, argument_kind, params_of
 from paramsched.base.pickles import Reduced, pickle_of_rc5
 from paramsched.base.words import printable, shown_fields, text_on_screen
-from paramsched.core.builders import SHAPES, example_call
+from paramsched.core.calls.builders import SHAPES, example_call
+from paramsched.core.calls.lazy_imports import load_entry, notebook_display
+from paramsched.core.calls.number_checks import is_real_number
+from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
-from paramsched.core.lazy_imports import load_entry, notebook_display
-from paramsched.core.number_checks import is_real_number
 from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.messages import combinations as messages
 from paramsched.core.schedules.messages import evaluation
@@ -27,7 +28,6 @@ from paramsched.core.schedules.messages.combinations import readings_of_number a
 from paramsched.core.schedules.registry import BUILDER_OF_CLASS, combine_operands
 from paramsched.core.schedules.span import IN_UPDATES, PlannedSchedule, Span, value_at
 from paramsched.core.time.duration import Duration
-from paramsched.core.tracebacks import shortened
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, Unresolved, shown
 
 SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators

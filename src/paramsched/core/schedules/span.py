@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, final
 
 import numpy as np
 
+from paramsched.core.calls.number_checks import MOST_COUNT
 from paramsched.core.curves.arrays import Array, Floats, quiet, require_numbers
-from paramsched.core.number_checks import MOST_COUNT
 from paramsched.core.schedules.messages import evaluation as messages
 from paramsched.core.time.duration import MOST_AMOUNT, Duration, DurationLike, Number, exact_number, within_digits
 from paramsched.core.time.run_facts import RunFacts

@@ -22,11 +22,12 @@ from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
-from paramsched.core.builders import SHAPES, example_call, refused_call
-from paramsched.core.checked_calls import answering, unknown_argument
+from paramsched.core.calls.builders import SHAPES, example_call, refused_call
+from paramsched.core.calls.checked_calls import answering, unknown_argument
+from paramsched.core.calls.messages.numbers import NumberKind
+from paramsched.core.calls.number_checks import is_finite_number
+from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
-from paramsched.core.messages.numbers import NumberKind
-from paramsched.core.number_checks import is_finite_number
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.messages import text as messages
@@ -35,7 +36,6 @@ from paramsched.core.schedules.messages.text import ErrorRange
 from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
-from paramsched.core.tracebacks import shortened
 from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
 
 _KINDS: Final = {

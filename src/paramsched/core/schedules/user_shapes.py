@@ -12,10 +12,10 @@ import numpy as np
 
 from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
-from paramsched.core.builders import SHAPES, builder_like, register_builder
+from paramsched.core.calls.builders import SHAPES, builder_like, register_builder
+from paramsched.core.calls.messages.calls import not_a_function
 from paramsched.core.curves.arrays import Array
 from paramsched.core.curves.curve import Curve
-from paramsched.core.messages.calls import not_a_function
 from paramsched.core.schedules.definition import LengthArgument, Over
 from paramsched.core.schedules.level import Level, level_of, split_level
 from paramsched.core.schedules.messages import user_shapes as messages

@@ -13,8 +13,8 @@ import numpy as np
 from paramsched.base.params import argument_kind, short_name
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import with_plain_numbers
+from paramsched.core.calls.number_checks import MOST_COUNT
 from paramsched.core.curves.arrays import Array
-from paramsched.core.number_checks import MOST_COUNT
 from paramsched.core.time import messages
 from paramsched.errors import InvalidArgument
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.words import did_you_mean, limit_text, shortened_text
-from paramsched.core.messages.numbers import number_to_write
+from paramsched.core.calls.messages.numbers import number_to_write
 from paramsched.errors import CallSite, InvalidArgument, MissingFact, StateError, Unresolved, shown
 
 _NEGATIVE = "a length must not be negative"

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict, cast, f
 from paramsched.base.params import Doc, Example, Ge, Gt, Le, Param, params_of_record, readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, only_set_fields
-from paramsched.core.checked_calls import answering_class, unknown_argument
-from paramsched.core.lazy_imports import notebook_display
-from paramsched.core.number_checks import MOST_COUNT, is_real_number
+from paramsched.core.calls.checked_calls import answering_class, unknown_argument
+from paramsched.core.calls.lazy_imports import notebook_display
+from paramsched.core.calls.number_checks import MOST_COUNT, is_real_number
 from paramsched.core.time import messages
 from paramsched.core.time.duration import PROGRESS, UNIT_NAMES, Duration, DurationLike
 from paramsched.errors import CallSite, InvalidArgument, MissingFact

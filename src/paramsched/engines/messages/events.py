@@ -6,7 +6,7 @@ from typing import Final
 from paramsched.base import codes
 from paramsched.base.problem import Problem
 from paramsched.base.words import did_you_mean
-from paramsched.core.feedback import PlateauRule
+from paramsched.core.metrics.metric_rules import PlateauRule
 from paramsched.errors import InvalidArgument, shown
 
 NOT_MOVED: Final = (

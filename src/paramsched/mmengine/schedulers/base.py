@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import Problem, warn_user
 from paramsched.compat.group_values import ParamGroup, by_value, late_base, set_value, write_saved_values
-from paramsched.core.fields import Field, is_number
-from paramsched.core.number_checks import finite_number, not_negative
+from paramsched.core.calls.number_checks import finite_number, not_negative
+from paramsched.core.groups.fields import Field, is_number
 from paramsched.core.run import watch_updates
 from paramsched.errors import AssertedArgument, CallSite, InvalidArgument, InvalidCall, StateError
 
@@ -422,7 +422,7 @@ class _ParamScheduler:
         return CallSite(type(self).__name__, argument)
 
     def _check(self, check: Callable[..., object], **arguments: Any) -> None:
-        """Check arguments by a function of `paramsched.core.number_checks`."""
+        """Check arguments by a function of `paramsched.core.calls.number_checks`."""
         for name, value in arguments.items():
             check(self._site(name), value)
 

@@ -8,7 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from paramsched.base.pickles import Reduced, pickled_object
-from paramsched.core.number_checks import whole_number
+from paramsched.core.calls.number_checks import whole_number
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall
 
 

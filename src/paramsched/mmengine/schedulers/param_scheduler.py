@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate, pairwise, product
 from typing import Any, Literal, NoReturn, TypeAlias
 
-from paramsched.core.number_checks import finite_number, not_negative, positive_number, require_choice
+from paramsched.core.calls.number_checks import finite_number, not_negative, positive_number, require_choice
 from paramsched.errors import AssertedArgument, InvalidArgument, InvalidCall
 from paramsched.mmengine.schedulers.base import (
     INF,

@@ -10,7 +10,7 @@ import numpy as np
 from paramsched.base.params import readable
 from paramsched.base.words import printable, text_on_screen
 from paramsched.core.curves import Floats, last_of_each
-from paramsched.core.fields import KNOWN
+from paramsched.core.groups.fields import KNOWN
 from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, final
 import numpy as np
 
 from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, interpolated
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan import (
     Binding,
     BoundLine,

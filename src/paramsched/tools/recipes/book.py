@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import did_you_mean, names_listed, text_on_screen
-from paramsched.core.lazy_imports import notebook_display
+from paramsched.core.calls.lazy_imports import notebook_display
 from paramsched.core.plan import Plan, PublishedPlan, Trace, trace
 from paramsched.core.time import RunFacts
 from paramsched.errors import UnknownRecipe

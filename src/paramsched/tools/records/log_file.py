@@ -18,8 +18,8 @@ import numpy as np
 from paramsched.base.files import open_to_read
 from paramsched.base.words import names_listed, printable
 from paramsched.core.curves import Floats, last_of_each
-from paramsched.core.feedback import metric_word
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
+from paramsched.core.metrics.metric_rules import metric_word
 from paramsched.errors import MissingDependency, UnreadableLog
 from paramsched.tools.records.log_values import (
     DECIMAL_POINT,

@@ -12,7 +12,7 @@ import numpy as np
 
 from paramsched.base.words import did_you_mean, number_in, printable
 from paramsched.core.curves import ROUNDING, ROUNDING_OF_LARGEST, Floats, equal_up_to_rounding
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.time import CLOCK_SYNONYMS
 from paramsched.errors import UnreadableLog
 

@@ -6,7 +6,7 @@ from typing import final
 
 from paramsched.base.codes import BEYOND_THE_PLAN
 from paramsched.base.problem import Problem
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.messages import LogCall
 

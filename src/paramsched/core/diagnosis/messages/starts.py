@@ -6,7 +6,7 @@ from typing import Final, final
 
 from paramsched.base.codes import FACTOR_IN_GROUP
 from paramsched.base.problem import Problem
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.binding import Selector, selector_text
 from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.optimizers import shown_names

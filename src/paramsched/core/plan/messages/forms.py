@@ -7,7 +7,7 @@ from typing import Final
 
 from paramsched.base.params import required_names
 from paramsched.base.words import RECIPE
-from paramsched.core.builders import SHAPES, example_call
+from paramsched.core.calls.builders import SHAPES, example_call
 from paramsched.core.schedules.schedule import FUNCTION_AS_SHAPE, readings_of_number
 from paramsched.errors import InvalidArgument, shown
 

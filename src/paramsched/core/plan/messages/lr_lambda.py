@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from paramsched.base.words import did_you_mean
-from paramsched.core.feedback import MetricRule
+from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.schedules.schedule import Schedule, short_line
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from paramsched.base.words import names_listed
-from paramsched.core.fields import RECORD
+from paramsched.core.groups.fields import RECORD
 from paramsched.errors import StateError, shown
 
 # ---------------------------------------------------------------- the state of a Scheduler

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from paramsched.base.problem import Problem
-from paramsched.core.fields import Field
+from paramsched.core.groups.fields import Field
 from paramsched.core.plan.run_amounts import MAX_CONSUMED
 from paramsched.core.run.messages import LogCall
 from paramsched.errors import InvalidArgument, PlanError, StateError

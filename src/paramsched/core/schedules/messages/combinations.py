@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from paramsched.base.words import number_in
-from paramsched.core.messages.numbers import number_to_write
+from paramsched.core.calls.messages.numbers import number_to_write
 from paramsched.errors import AmbiguousLevel, CallSite, InvalidArgument, InvalidCall, PlanError, Unresolved, shown
 
 FUNCTION_AS_SHAPE: Final = "Write @ps.shape above def f(t), and f() in the plan"

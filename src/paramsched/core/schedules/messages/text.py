@@ -6,7 +6,7 @@ from typing import Final, final
 
 from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.words import shortened_text
-from paramsched.core.messages.numbers import NumberKind, number_to_write
+from paramsched.core.calls.messages.numbers import NumberKind, number_to_write
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, ParseError, shown
 
 EXAMPLE_LINE: Final = 'warmup("5%") >> cosine(to=0.1)'

@@ -12,14 +12,14 @@ from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled_object
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import RESERVED
-from paramsched.core.checked_calls import answering_class
-from paramsched.core.feedback import MetricRule, ignored_metrics, misplaced_metric
-from paramsched.core.lazy_imports import warnings_of
-from paramsched.core.messages import values as messages
-from paramsched.core.number_checks import finite_number, whole_number
+from paramsched.core.calls.checked_calls import answering_class
+from paramsched.core.calls.lazy_imports import warnings_of
+from paramsched.core.calls.number_checks import finite_number, whole_number
+from paramsched.core.metrics.metric_rules import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.plan.binding import Binding, Target
 from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import FINITE, first_outside
+from paramsched.core.plan.messages import values as messages
 from paramsched.core.plan.messages.lines import limit_advice
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.plan.resolution import updates_of_total

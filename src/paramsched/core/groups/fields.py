@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, final
 
 from paramsched.base.words import KNOWN as KNOWN
 from paramsched.base.words import closest
-from paramsched.core.messages import fields as messages
+from paramsched.core.groups import messages
 from paramsched.errors import InvalidArgument, PlanError
 
 Group: TypeAlias = Mapping[str, Any]

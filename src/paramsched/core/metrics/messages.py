@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from paramsched.base.problem import Problem
 from paramsched.base.words import UNTIL_IS_AN_END
-from paramsched.core.messages.numbers import number_to_write
+from paramsched.core.calls.messages.numbers import number_to_write
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, StateError, shown, site_with_value
 
 # ---------------------------------------------------------------- the arguments of a rule

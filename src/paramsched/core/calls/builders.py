@@ -7,7 +7,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of
-from paramsched.core.messages import calls as messages
+from paramsched.core.calls.messages import calls as messages
 from paramsched.errors import InvalidCall
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from typing import Any, TypeGuard, get_args
 
 from paramsched.base.params import Param
-from paramsched.core.messages import numbers as messages
+from paramsched.core.calls.messages import numbers as messages
 from paramsched.errors import CallSite
 
 MOST_COUNT = 10**18

@@ -7,17 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched.base.pickles import Reduced, names_in_pickles, pickled
+from paramsched.base.pickles import Reduced, pickled
 from paramsched.base.problem import Problem
 from paramsched.base.words import text_on_screen
-from paramsched.core.builders import constructor
-from paramsched.core.lazy_imports import notebook_display
-from paramsched.core.messages import metrics as messages
-from paramsched.core.number_checks import (
+from paramsched.core.calls.builders import constructor
+from paramsched.core.calls.lazy_imports import notebook_display
+from paramsched.core.calls.number_checks import (
     check_fields,
     checked,
     finite_number,
@@ -27,6 +26,7 @@ from paramsched.core.number_checks import (
     proper_share,
     whole_number,
 )
+from paramsched.core.metrics import messages
 from paramsched.core.schedules.combinators import guided
 from paramsched.core.schedules.level import AbsoluteValue, Level, split_level
 from paramsched.core.schedules.registry import builder_name, registered
@@ -103,9 +103,6 @@ def _time_of_run(site: CallSite, after: Any) -> Duration:
     if time.until:
         raise messages.begin_is_an_end(site, after, str(Duration(time.terms)))
     return time
-
-
-__path__: Final[list[str]] = []  # pickles of 1.0.0rc5 name modules below this one, which `base.pickles` refuses
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -674,7 +671,3 @@ class PlateauRule(MetricRule[PlateauState]):
 
 
 plateau = registered(constructor("plateau", PlateauRule))
-
-
-if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
-    __getattr__ = names_in_pickles(__name__)

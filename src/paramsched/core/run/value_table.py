@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias, final
 import numpy as np
 import torch
 
-from paramsched.core.fields import RECORD, Field, base_of, label, recorded_base
+from paramsched.core.groups.fields import RECORD, Field, base_of, label, recorded_base
 from paramsched.core.plan.binding import Target
 from paramsched.core.plan.lines import (
     BoundLine,

@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar, cast, get_args, is_typeddict
 
 from paramsched.base.params import params_of
 from paramsched.base.words import KNOWN
-from paramsched.core.builders import SHAPES, example_call
-from paramsched.core.messages import calls as messages
-from paramsched.core.tracebacks import shortened
+from paramsched.core.calls.builders import SHAPES, example_call
+from paramsched.core.calls.messages import calls as messages
+from paramsched.core.calls.tracebacks import shortened
 from paramsched.errors import InvalidCall, ParamschedError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -1,0 +1,1 @@
+"""Calls: what functions that users call check of their arguments, and how they refuse them."""

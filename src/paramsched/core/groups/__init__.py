@@ -1,0 +1,1 @@
+"""Groups: the entries of a parameter group."""

@@ -1,0 +1,1 @@
+"""Metrics: the rules by which a metric changes the values of a plan."""
