@@ -23,7 +23,7 @@ from paramsched.checks.messages import plans as messages
 from paramsched.checks.questions import LONG_RUN, QUESTIONS, Subject
 from paramsched.core.curves.arrays import quiet
 from paramsched.core.plan.binding import Binding, Target, binding_key, lengths_of_line
-from paramsched.core.plan.follow import schedules_followed
+from paramsched.core.plan.likes import schedules_followed
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import stage_from_base

@@ -14,7 +14,7 @@ from paramsched.checks.messages import levels as messages
 from paramsched.core.metrics.metric_rules import PlateauRule
 from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.plan.messages.lines import FLOOR_ADVICE, limit_advice
-from paramsched.core.plan.usual import is_round_share
+from paramsched.core.plan.usual_plans import is_round_share
 from paramsched.core.schedules.anneals import is_anneal
 from paramsched.core.schedules.sequence import stages_of
 from paramsched.core.schedules.user_shapes import has_own_shape, is_own

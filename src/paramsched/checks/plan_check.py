@@ -16,10 +16,10 @@ from paramsched.checks.messages import plans as messages
 from paramsched.core.calls.checked_calls import answering
 from paramsched.core.groups.fields import ELSEWHERE, KNOWN, KNOWN_ELSEWHERE, Field, known_field, recorded_base
 from paramsched.core.plan.binding import Binding, Target, is_selected
-from paramsched.core.plan.follow import schedules_followed
-from paramsched.core.plan.forms import PlanLike, plan_in_run
+from paramsched.core.plan.likes import schedules_followed
 from paramsched.core.plan.messages.amounts import two_lengths
 from paramsched.core.plan.plan import Bases, Plan, group_of_bases
+from paramsched.core.plan.plan_forms import PlanLike, plan_in_run
 from paramsched.core.schedules.anneals import first_level, is_anneal, last_level, require_positive_base
 from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.schedule import Schedule, durations_in, is_kind, values_inside

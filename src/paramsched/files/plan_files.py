@@ -13,8 +13,8 @@ from paramsched.base.params import readable
 from paramsched.base.problem import Problem
 from paramsched.base.problem_collector import ProblemCollector
 from paramsched.core.calls.checked_calls import answering
-from paramsched.core.plan.forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.plan.plan import NO_BASES, Bases, Plan
+from paramsched.core.plan.plan_forms import SUFFIXES, PlanLike, is_path, is_plan_text, plan_of
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import ConfigError
 from paramsched.files import plan_data

@@ -11,7 +11,7 @@ import numpy as np
 import paramsched as ps
 from paramsched.core.plan import ResolvedPlan, diff
 from paramsched.core.plan.lines import first_outside, range_of
-from paramsched.core.plan.usual import has_nothing_to_ask
+from paramsched.core.plan.usual_plans import has_nothing_to_ask
 from paramsched.errors import ParamschedError
 from support import answers
 from support.expressions import code_of, example_of

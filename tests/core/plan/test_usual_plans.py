@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.checks.driver import probable_mistakes
-from paramsched.core.plan.usual import has_nothing_to_ask
+from paramsched.core.plan.usual_plans import has_nothing_to_ask
 from paramsched.errors import ParamschedError
 
 LENGTHS = ["1%", "5%", "50%", 1, 21, 500, "1 epoch", "0.5 epochs"]

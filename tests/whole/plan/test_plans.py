@@ -7,7 +7,7 @@ import pytest
 import paramsched as ps
 from paramsched.checks import check, plan_check
 from paramsched.core.plan import Plan, plan_of, trace
-from paramsched.core.plan.forms import published_plan
+from paramsched.core.plan.plan_forms import published_plan
 from paramsched.errors import ConfigError, InvalidArgument, PlanError, UnknownRecipe
 from paramsched.show import picture
 from support.tables import table

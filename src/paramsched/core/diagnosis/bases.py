@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.plan.lines import BoundLine, GroupValues, by_group
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import CHECKPOINT, OtherBase
-from paramsched.core.run.state import GroupDict
 from paramsched.core.run.value_table import initial_value
 
 

@@ -19,11 +19,11 @@ from paramsched.core.diagnosis.step_hook import STEP_HOOK
 from paramsched.core.diagnosis.training import LoadedUpdates, ParameterWrites, unmoved
 from paramsched.core.metrics.metric_rules import MetricRule, ignored_metrics
 from paramsched.core.run.beginning import StartingRun
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.observers import ExternalWrite
 from paramsched.core.run.processes import WORLD
 from paramsched.core.run.record import RestoredOptimizer
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import GroupDict
 
 
 @final

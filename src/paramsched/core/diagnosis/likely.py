@@ -14,9 +14,9 @@ from paramsched.core.groups.fields import is_number
 from paramsched.core.plan.binding import Binding, binding_key, selector_text
 from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.resolution import ResolvedPlan
-from paramsched.core.plan.usual import has_nothing_to_ask
+from paramsched.core.plan.usual_plans import has_nothing_to_ask
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.state import GroupDict
 from paramsched.core.run.value_table import LR
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import MAX_LENGTH, evaluate

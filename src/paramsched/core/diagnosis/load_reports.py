@@ -15,10 +15,10 @@ from paramsched.core.diagnosis.loads import (
 )
 from paramsched.core.diagnosis.reports import VALUES_SHOWN, log_jumps
 from paramsched.core.run.beginning import StartingRun
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.record import OtherBase, RestoredOptimizer
 from paramsched.core.run.resume import reached
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import GroupDict
 from paramsched.core.run.steps import updates_in_states
 from paramsched.core.time.run_facts import RunFacts
 

@@ -9,11 +9,11 @@ from paramsched.core.diagnosis.messages import starts as messages
 from paramsched.core.diagnosis.reports import HIDDEN, texts_of_values
 from paramsched.core.plan.lines import BoundLine
 from paramsched.core.run.edits import changed_function, edits_since_save, edits_since_update, values_of_save
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.position import TORCH
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.record import RestoredOptimizer, SavedOptimizer
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.user_shapes import has_own_shape
 
 _NAMES = 8  # of groups that a message has

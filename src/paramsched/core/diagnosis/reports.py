@@ -19,8 +19,8 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.optimizers import OptimizerScope
 from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.processes import Processes, log
-from paramsched.core.run.state import GroupDict
 
 VALUES_SHOWN: Final = 4  # values of a field that a message has
 

@@ -17,8 +17,8 @@ from torch.optim import Optimizer
 from paramsched.base.problem import Problem
 from paramsched.core.diagnosis.messages import runs as messages
 from paramsched.core.diagnosis.step_hook import STEP_HOOK
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import GroupDict
 from paramsched.core.run.steps import updates_in_state, updates_in_states
 
 _WATCHED: Final = 4  # parameters of an optimizer

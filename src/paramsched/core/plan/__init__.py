@@ -11,12 +11,6 @@ from paramsched.core.plan.binding import replace_schedule as replace_schedule
 from paramsched.core.plan.binding import selector_text as selector_text
 from paramsched.core.plan.differences import Diff as Diff
 from paramsched.core.plan.differences import diff as diff
-from paramsched.core.plan.forms import FORMS as FORMS
-from paramsched.core.plan.forms import SUFFIXES as SUFFIXES
-from paramsched.core.plan.forms import PlanLike as PlanLike
-from paramsched.core.plan.forms import PublishedPlan as PublishedPlan
-from paramsched.core.plan.forms import plan_in_run as plan_in_run
-from paramsched.core.plan.forms import plan_of as plan_of
 from paramsched.core.plan.lines import BoundLine as BoundLine
 from paramsched.core.plan.lines import bind as bind
 from paramsched.core.plan.lr_lambda import to_lambda as to_lambda
@@ -30,6 +24,12 @@ from paramsched.core.plan.plan import Bases as Bases
 from paramsched.core.plan.plan import Plan as Plan
 from paramsched.core.plan.plan import plan_of_lines as plan_of_lines
 from paramsched.core.plan.plan import units_of_plan as units_of_plan
+from paramsched.core.plan.plan_forms import FORMS as FORMS
+from paramsched.core.plan.plan_forms import SUFFIXES as SUFFIXES
+from paramsched.core.plan.plan_forms import PlanLike as PlanLike
+from paramsched.core.plan.plan_forms import PublishedPlan as PublishedPlan
+from paramsched.core.plan.plan_forms import plan_in_run as plan_in_run
+from paramsched.core.plan.plan_forms import plan_of as plan_of
 from paramsched.core.plan.resolution import ResolvedPlan as ResolvedPlan
 from paramsched.core.plan.resolution import TimeUnit as TimeUnit
 from paramsched.core.plan.resolution import amounts_of_run as amounts_of_run

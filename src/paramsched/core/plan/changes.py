@@ -8,7 +8,7 @@ from typing import Any, final
 from paramsched.core.calls.number_checks import finite_number
 from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import Binding, Target, replace_schedule, selector_text
-from paramsched.core.plan.follow import name_followed, replace_likes, target_names
+from paramsched.core.plan.likes import name_followed, replace_likes, target_names
 from paramsched.core.plan.messages import changes as messages
 from paramsched.core.plan.run_amounts import PLANNED_SIZES
 from paramsched.core.schedules.anneals import anneal

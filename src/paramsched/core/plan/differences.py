@@ -16,9 +16,9 @@ from paramsched.core.calls.lazy_imports import notebook_display
 from paramsched.core.calls.number_checks import finite_number
 from paramsched.core.curves.arrays import Array
 from paramsched.core.plan.binding import Binding, Target, selector_text
-from paramsched.core.plan.follow import targets_followed, with_followed_lines
-from paramsched.core.plan.forms import PlanLike, plan_in_run
+from paramsched.core.plan.likes import targets_followed, with_followed_lines
 from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan_forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolution import amounts_of_run, counted_plan, updates_of_total
 from paramsched.core.plan.run_amounts import Amount, ReportedAmounts, RunAmounts
 from paramsched.core.schedules.cost import cost_of_value

@@ -19,9 +19,9 @@ from paramsched.core.plan.binding import (
     overlap_of,
     selector_text,
 )
-from paramsched.core.plan.forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.messages import lr_lambda as messages
 from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan_forms import FORMS, PlanLike, is_line, plan_in_run
 from paramsched.core.plan.resolution import resolve
 from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.schedule import Schedule, schedule_of

@@ -31,7 +31,7 @@ from paramsched.core.plan.binding import (
 )
 from paramsched.core.plan.changes import PlanLines, end_reached
 from paramsched.core.plan.clocks import resolve_lines
-from paramsched.core.plan.follow import with_followed_lines
+from paramsched.core.plan.likes import with_followed_lines
 from paramsched.core.plan.messages import changes
 from paramsched.core.plan.messages import plans as messages
 from paramsched.core.schedules.anneals import anneal, require_positive_base

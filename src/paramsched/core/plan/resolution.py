@@ -14,8 +14,8 @@ from paramsched.core.curves.arrays import Array, Floats, interpolated
 from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import amount_clock, binding_key, replace_schedule
 from paramsched.core.plan.clocks import sizes_of_run
-from paramsched.core.plan.forms import FormOfPlan, PlanLike, plan_in_run
 from paramsched.core.plan.plan import Plan, plan_of_lines
+from paramsched.core.plan.plan_forms import FormOfPlan, PlanLike, plan_in_run
 from paramsched.core.plan.run_amounts import (
     SIZES_OF_BATCHES,
     Amount,

@@ -19,11 +19,11 @@ from paramsched.core.curves.arrays import Array, Floats
 from paramsched.core.groups.fields import Group
 from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.binding import Target
-from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import BoundLine, base_in, by_group, lines_of
 from paramsched.core.plan.messages import traces as messages
 from paramsched.core.plan.optimizers import ALONE, OptimizerScope, check_names, find_group, scopes_of
 from paramsched.core.plan.plan import Plan, group_of_bases
+from paramsched.core.plan.plan_forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolution import (
     TimeUnit,
     amounts_of_run,

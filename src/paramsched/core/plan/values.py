@@ -17,11 +17,11 @@ from paramsched.core.calls.lazy_imports import warnings_of
 from paramsched.core.calls.number_checks import finite_number, whole_number
 from paramsched.core.metrics.metric_rules import MetricRule, ignored_metrics, misplaced_metric
 from paramsched.core.plan.binding import Binding, Target
-from paramsched.core.plan.forms import PlanLike, plan_in_run
 from paramsched.core.plan.lines import FINITE, first_outside
 from paramsched.core.plan.messages import values as messages
 from paramsched.core.plan.messages.lines import limit_advice
 from paramsched.core.plan.plan import Plan, plan_of_lines
+from paramsched.core.plan.plan_forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolution import updates_of_total
 from paramsched.core.schedules.anneals import require_positive_base
 from paramsched.core.schedules.schedule import Schedule

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final, get_args
 from paramsched.base.codes import UNREADABLE
 from paramsched.base.problem import Problem
 from paramsched.core.calls.lazy_imports import load_entry
-from paramsched.core.plan.forms import PlanLike, is_path, plan_of, published_plan
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan_forms import PlanLike, is_path, plan_of, published_plan
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.processes import WORLD, Processes
@@ -20,7 +20,7 @@ from paramsched.core.time.run_facts import UPDATES, RunFacts
 from paramsched.errors import MissingFact, PlanError, Unresolved
 
 if TYPE_CHECKING:
-    from paramsched.core.plan.forms import TextOfPlan
+    from paramsched.core.plan.plan_forms import TextOfPlan
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 

@@ -11,13 +11,13 @@ from paramsched.core.groups.fields import Field
 from paramsched.core.plan.binding import binding_key
 from paramsched.core.plan.lines import BoundLine, UpdateRange, bases_of, by_group, values_at
 from paramsched.core.plan.optimizers import OptimizerScope, fields_of
+from paramsched.core.run.group_entries import COUNT, GroupDict, write_entries
 from paramsched.core.run.groups import BoundGroups, CodeBases
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.observers import ExternalWrite
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.run_state import RunState
-from paramsched.core.run.state import COUNT, GroupDict, write_entries
 from paramsched.core.run.steps import run_uncompiled
 from paramsched.core.run.value_table import Overwritten, ValueTable, initial_value, note_tensors, starting_lines
 from paramsched.errors import PlanError

@@ -10,11 +10,11 @@ from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.edits import EditedValue
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.history import History
 from paramsched.core.run.hooks import PlanHooks
 from paramsched.core.run.position import RunPosition, resume_position
 from paramsched.core.run.record import NOTHING, RestoredOptimizer, SavedOptimizer
-from paramsched.core.run.state import GroupDict
 from paramsched.core.run.value_table import starting_lines
 
 

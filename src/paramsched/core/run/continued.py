@@ -10,6 +10,7 @@ from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.beginning import StartingRun, with_lines
 from paramsched.core.run.edits import EditedValue, edits_since_save, edits_since_update
+from paramsched.core.run.group_entries import COUNT, GroupDict
 from paramsched.core.run.history import History, HistoryPlan
 from paramsched.core.run.hooks import PlanHooks
 from paramsched.core.run.position import RunPosition, resume_position
@@ -17,7 +18,6 @@ from paramsched.core.run.record import NOTHING, RestoredOptimizer, SavedOptimize
 from paramsched.core.run.resume import require_code_bases, restored_plan
 from paramsched.core.run.saving import saved_in_run
 from paramsched.core.run.several import starting_counts
-from paramsched.core.run.state import COUNT, GroupDict
 
 
 def continued_beginning(

@@ -9,6 +9,7 @@ from paramsched.core.groups.fields import RECORD
 from paramsched.core.plan.optimizers import ALONE
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.beginning import StartingRun, with_lines
+from paramsched.core.run.group_entries import restored_states, saved_states
 from paramsched.core.run.history import read_history
 from paramsched.core.run.hooks import PlanHooks, hooks_on
 from paramsched.core.run.pickles_of_rc6 import is_of_rc6, state_from_rc6
@@ -20,7 +21,6 @@ from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.saving import state_of
 from paramsched.core.run.several import LoadedRuns
 from paramsched.core.run.start import StartedRun, end_earlier, new_run
-from paramsched.core.run.state import restored_states, saved_states
 
 
 def state_of_copy(run: Run, optimizers: Mapping[str, Any]) -> dict[str, Any]:

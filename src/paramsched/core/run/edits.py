@@ -13,9 +13,9 @@ from paramsched.core.groups.fields import finite_or_none, recorded_bases
 from paramsched.core.plan.lines import BoundLine, GroupField, RuleStates, UpdateRange, by_group, values_at
 from paramsched.core.plan.optimizers import OptimizerScope, scopes_of
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.group_entries import INITIAL_LR, GroupDict
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.record import OtherBase, SavedOptimizer, rule_states
-from paramsched.core.run.state import INITIAL_LR, GroupDict
 from paramsched.core.run.value_table import LR, starting_lines
 from paramsched.core.schedules.schedule import Schedule, parts_inside
 from paramsched.core.schedules.span import depends_on_base

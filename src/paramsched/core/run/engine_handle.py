@@ -11,12 +11,12 @@ from paramsched.core.plan.lines import BoundLine, by_group
 from paramsched.core.plan.optimizers import flat_optimizers
 from paramsched.core.plan.traces import Key
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.group_entries import COUNT, GroupDict
 from paramsched.core.run.messages import values as messages
 from paramsched.core.run.observers import RunObserver
 from paramsched.core.run.processes import Processes
 from paramsched.core.run.reported import measure
 from paramsched.core.run.scheduler import Scheduler
-from paramsched.core.run.state import COUNT, GroupDict
 from paramsched.core.run.value_table import LR
 from paramsched.core.schedules.anneals import stage_from_base
 from paramsched.core.schedules.schedule import Schedule

@@ -6,8 +6,8 @@ from typing import Any, final
 
 from paramsched.core.groups.fields import RECORD, entry_of
 from paramsched.core.plan.lines import BoundLine, GroupValues, bases_of
+from paramsched.core.run.group_entries import COUNT, GroupDict
 from paramsched.core.run.messages import values as messages
-from paramsched.core.run.state import COUNT, GroupDict
 from paramsched.core.run.value_table import LR, ValueTable, initial_value
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
+from paramsched.core.run.group_entries import is_amount, is_count, is_finite_number, mapping_in
 from paramsched.core.run.messages import records as messages
-from paramsched.core.run.state import is_amount, is_count, is_finite_number, mapping_in
 
 
 @final

@@ -14,6 +14,7 @@ from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.run import steps as updates
 from paramsched.core.run.attached import FUNCTIONS_OF_UPDATE, AttachedOptimizer
+from paramsched.core.run.group_entries import COUNT, INITIAL_LR, GroupDict
 from paramsched.core.run.messages import hooks as messages
 from paramsched.core.run.messages.arguments import step_calls_no_hooks
 from paramsched.core.run.messages.records import other_record
@@ -22,7 +23,6 @@ from paramsched.core.run.resume import checked_restored, load_groups, restored_o
 from paramsched.core.run.run import Run
 from paramsched.core.run.saving import record_of
 from paramsched.core.run.several import SharedUpdates
-from paramsched.core.run.state import COUNT, INITIAL_LR, GroupDict
 from paramsched.core.run.steps import CAN_CAPTURE, DynamicUpdate, UpdateHooks, mark_uncompiled
 from paramsched.core.run.value_table import FUNCTIONS_OF_WRITES, LR, keep_tensors
 from paramsched.errors import ParamschedError

@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol, final
 from paramsched.base.problem import Problem
 from paramsched.core.groups.fields import Field
 from paramsched.core.metrics.metric_rules import MetricRule
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.record import RestoredOptimizer
-from paramsched.core.run.state import GroupDict
 
 
 @final

@@ -18,12 +18,7 @@ from paramsched.core.plan.optimizers import ALONE, WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
 from paramsched.core.plan.run_amounts import Amount
-from paramsched.core.run.history import History, HistoryPlan, read_history
-from paramsched.core.run.messages import LogCall
-from paramsched.core.run.messages import records as messages
-from paramsched.core.run.position import BEGIN, RunPosition
-from paramsched.core.run.saved_run import SavedRun
-from paramsched.core.run.state import (
+from paramsched.core.run.group_entries import (
     GroupDict,
     check_rules,
     count_carried,
@@ -34,6 +29,11 @@ from paramsched.core.run.state import (
     read_entries,
     restored_states,
 )
+from paramsched.core.run.history import History, HistoryPlan, read_history
+from paramsched.core.run.messages import LogCall
+from paramsched.core.run.messages import records as messages
+from paramsched.core.run.position import BEGIN, RunPosition
+from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, StateError
 

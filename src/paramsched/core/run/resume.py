@@ -10,6 +10,7 @@ from paramsched.core.plan.optimizers import errors_of, scopes_of
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.group_entries import GroupDict, record_other_bases, restored_states
 from paramsched.core.run.history import History
 from paramsched.core.run.messages import LogCall
 from paramsched.core.run.messages import resumes as messages
@@ -29,7 +30,6 @@ from paramsched.core.run.run import Run
 from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.saving import record_bases
 from paramsched.core.run.several import LoadedRuns
-from paramsched.core.run.state import GroupDict, record_other_bases, restored_states
 from paramsched.core.run.value_table import ValueTable, starting_lines
 
 # ------------------------------------------------------------------ the plan and the bases that apply

@@ -10,6 +10,7 @@ from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.history import HistoryPlan, RunHistory
 from paramsched.core.run.messages import hooks as messages
 from paramsched.core.run.position import RunPosition
@@ -17,7 +18,6 @@ from paramsched.core.run.processes import Processes
 from paramsched.core.run.ranges import refuse_not_finite
 from paramsched.core.run.run_state import RunState
 from paramsched.core.run.several import SharedUpdates
-from paramsched.core.run.state import GroupDict
 from paramsched.core.run.targets import TargetValues
 
 

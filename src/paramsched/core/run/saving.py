@@ -7,9 +7,9 @@ from typing import Any
 from paramsched.core.groups.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import GroupValues, bases_of, by_group
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.group_entries import saved_states
 from paramsched.core.run.record import Record, SavedOptimizer, record_of_plan, single_plan_history
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import saved_states
 
 
 def record_of(run: Run) -> dict[str, Any]:

@@ -28,15 +28,16 @@ from paramsched.base.words import text_on_screen
 from paramsched.core.calls.checked_calls import answering_class
 from paramsched.core.calls.lazy_imports import load_entry
 from paramsched.core.metrics.metric_rules import MetricRule
-from paramsched.core.plan.forms import PlanLike
 from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.plan import Plan
+from paramsched.core.plan.plan_forms import PlanLike
 from paramsched.core.plan.resolution import resolved_rules
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.plan.traces import Key
 from paramsched.core.run.arguments import Arguments, Drive, check_option, is_count_of_updates
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.by_hand import counter
+from paramsched.core.run.group_entries import remove_entries
 from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.record import OnBase, OnChange, position_of_torch, read_scheduler_state
 from paramsched.core.run.reported import consume, observe_metrics, report_progress, sought_position
@@ -45,7 +46,6 @@ from paramsched.core.run.run import Run
 from paramsched.core.run.run_values import flat_values, key_of, planned_values
 from paramsched.core.run.saving import state_of
 from paramsched.core.run.start import StartedRun, attach
-from paramsched.core.run.state import remove_entries
 from paramsched.core.run.steps import refuse_steps_of_processes
 from paramsched.core.run.torch_state import load_torch_state
 from paramsched.core.run.unwrapped import unwrapped_optimizers

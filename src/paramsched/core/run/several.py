@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, final
 from paramsched.base.pickles import names_in_pickles
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.attached import AttachedOptimizer
+from paramsched.core.run.group_entries import saved_states
 from paramsched.core.run.history import History
 from paramsched.core.run.messages import resumes as messages
 from paramsched.core.run.run_state import RunState
 from paramsched.core.run.saved_run import SavedRun
-from paramsched.core.run.state import saved_states
 from paramsched.core.run.steps import run_uncompiled
 
 

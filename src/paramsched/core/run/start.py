@@ -13,18 +13,18 @@ from paramsched.base.pickles import names_in_pickles
 from paramsched.core.calls.lazy_imports import is_installed_entry, load_entry
 from paramsched.core.groups.fields import RECORD, Field
 from paramsched.core.plan.binding import Binding, binding_key
-from paramsched.core.plan.forms import without_total
 from paramsched.core.plan.lines import bases_of
+from paramsched.core.plan.plan_forms import without_total
 from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments, with_location
 from paramsched.core.run.attached import AttachedOptimizer
 from paramsched.core.run.beginning import StartingRun, new_beginning
 from paramsched.core.run.continued import continued_beginning
+from paramsched.core.run.group_entries import COUNT, GroupDict
 from paramsched.core.run.hooks import PlanHooks, hooks_on, require_hooks
 from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.run import Run
 from paramsched.core.run.saving import record_bases
-from paramsched.core.run.state import COUNT, GroupDict
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import PlanError
 

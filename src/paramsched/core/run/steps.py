@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 from torch.optim import optimizer as torch_optimizer
 
 from paramsched.core.groups.fields import finite_or_none
+from paramsched.core.run.group_entries import COUNT
 from paramsched.core.run.messages import arguments as messages
-from paramsched.core.run.state import COUNT
 
 _compiler = getattr(_dynamo.eval_frame, "get_eval_frame_callback", partial(sys.modules.get, "torch._dynamo"))
 """Returns None if the calling code is not compiled. Before torch 2.6, only if the compiler was not imported."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from paramsched.core.plan.lines import GroupField
+from paramsched.core.run.group_entries import GroupDict, is_finite_number
 from paramsched.core.run.history import History
 from paramsched.core.run.messages import resumes as messages
 from paramsched.core.run.position import TORCH, RunPosition, resume_position
@@ -11,7 +12,6 @@ from paramsched.core.run.ranges import refuse_values_outside
 from paramsched.core.run.record import NOTHING, RestoredOptimizer
 from paramsched.core.run.resume import with_chosen_bases
 from paramsched.core.run.run import Run
-from paramsched.core.run.state import GroupDict, is_finite_number
 from paramsched.core.run.steps import updates_in_state
 from paramsched.core.run.value_table import ValueTable
 

@@ -8,8 +8,8 @@ from torch.optim import Optimizer
 from paramsched.core.groups.fields import numeric
 from paramsched.core.plan.optimizers import ALONE, check_names, errors_of
 from paramsched.core.plan.plan import Plan
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.messages import arguments as messages
-from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.schedule import Schedule
 
 

@@ -23,9 +23,9 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.optimizers import WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
+from paramsched.core.run.block_table import BlockTable
+from paramsched.core.run.group_entries import GroupDict
 from paramsched.core.run.messages import values as messages
-from paramsched.core.run.rows_ahead import BlockTable
-from paramsched.core.run.state import GroupDict
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.user_shapes import has_open_function
 from paramsched.core.time.run_facts import UPDATES

@@ -11,7 +11,7 @@ from paramsched.base.words import RECIPE, closest
 from paramsched.core.calls.builders import SHAPES
 from paramsched.core.calls.lazy_imports import is_entry_installed, load_entry
 from paramsched.core.metrics.metric_rules import MetricRule
-from paramsched.core.plan.messages import forms as messages
+from paramsched.core.plan.messages import plan_forms as messages
 from paramsched.core.plan.plan import Plan, plan_of_lines
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.time.run_facts import RunFacts

@@ -1,16 +1,15 @@
-"""What a run holds: its position, its metric rules, and the processes that it is in."""
+"""The entries of paramsched in the groups of an optimizer, and the states of metric rules in a record."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
-from paramsched.base.pickles import names_in_pickles
 from paramsched.core.groups.fields import RECORD, entry_of, is_own, recorded_bases
 from paramsched.core.metrics.metric_rules import MetricRule
 from paramsched.core.plan.plan import Plan
@@ -170,7 +169,3 @@ def mapping_in(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise messages.not_a_mapping(name, value)
     return value
-
-
-if not TYPE_CHECKING:  # hidden, so that type checkers reject names that do not exist
-    __getattr__ = names_in_pickles(__name__)
