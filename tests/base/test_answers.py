@@ -13,7 +13,7 @@ import pytest
 
 from paramsched.base import codes, params, problem, terminal, words
 from paramsched.base import params as ranges
-from paramsched.core import lazy_imports
+from paramsched.core.calls import lazy_imports
 from paramsched.core.curves import Curve
 from paramsched.core.schedules import Level, Schedule
 from paramsched.core.time import Duration, DurationLike

@@ -4,7 +4,7 @@ from dataclasses import field, make_dataclass
 
 import pytest
 
-from paramsched.core import number_checks
+from paramsched.core.calls import number_checks
 from paramsched.errors import CallSite, InvalidArgument
 
 CHECKS = {

@@ -54,7 +54,7 @@ class TrialRun:
 
     def exact(self, length: Duration) -> Fraction:
         """Return a length in updates."""
-        return self.span.units.exact(length)
+        return self.span.clock.exact(length)
 
     def converts(self, lengths: Iterable[Duration]) -> bool:
         """Return whether all of some lengths can be converted to updates."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core import feedback
+from paramsched.core.metrics import metric_rules
 from paramsched.core.metrics.metric_rules import plateau
 from paramsched.core.schedules import cosine
 from paramsched.errors import StateError
@@ -30,13 +30,13 @@ def state(**changes: object) -> str:
     data = {"count": 1, "best": 0.5, "value": 0.5, **changes}
     data = {name: value for name, value in data.items() if value is not ...}
     try:
-        feedback.require_state("rule", data, State, ("best",))
+        metric_rules.require_state("rule", data, State, ("best",))
     except StateError as error:
         return str(error)
     return "valid"
 
 
-NAMES = vars(feedback) | {"np": np, "plateau": plateau, "cosine": cosine, "state": state, "State": State}
+NAMES = vars(metric_rules) | {"np": np, "plateau": plateau, "cosine": cosine, "state": state, "State": State}
 answer_to = answers_with(NAMES)
 
 

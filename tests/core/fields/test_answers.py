@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paramsched.core import fields
+from paramsched.core.groups import fields
 from support import answers
 from support.expressions import answers_with
 

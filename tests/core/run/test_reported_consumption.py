@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.core.run import EngineHandle, values
+from paramsched.core.run import EngineHandle, value_table
 from support.tables import table
 from support.updates import probe, used
 
@@ -33,7 +33,7 @@ def built(**options):
 
 @pytest.mark.parametrize("mixed", [False, True], ids=["factors", "rows"])
 def test_long_runs_of_changing_amounts_have_the_values_of_a_seek_and_notice_a_foreign_write(mixed, monkeypatch):
-    monkeypatch.setattr(values, "_MAX_ROW_VALUES", 13_000)  # 107 updates in one block
+    monkeypatch.setattr(value_table, "_MAX_ROW_VALUES", 13_000)  # 107 updates in one block
     lr = ps.warmup("1000 tokens") >> ps.cosine(to=ps.absolute(1e-4) if mixed else 0.1)
     seen = [[], []]
     optimizers = [

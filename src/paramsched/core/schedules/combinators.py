@@ -154,7 +154,7 @@ def _resolved_rule(rule: Any, span: Span) -> Any:
     begin = rule.begin
     if begin is None or begin.is_resolved:
         return rule
-    return replace(rule, after=span.of_whole_run.units.time_of_run(begin))
+    return replace(rule, after=span.of_whole_run.clock.time_of_run(begin))
 
 
 def without_rules(schedule: Schedule) -> Schedule:

@@ -214,7 +214,7 @@ def multistep(call: Schedule, span: Span, milestones: Milestones, gamma: Ratio =
     if span.staged and span.available is not None:
         for milestone, update in zip(milestones, reached, strict=True):
             if update >= span.available:
-                update_text, length_text = map(span.units.count_text, (Fraction(update), Fraction(span.available)))
+                update_text, length_text = map(span.clock.count_text, (Fraction(update), Fraction(span.available)))
                 raise messages.milestone_after_end(str(call), milestone, update_text, length_text)
     counted = call.with_args(milestones=tuple(map(Duration.of_updates, reached)))
     steps = np.array(sorted(map(count_of, reached)))

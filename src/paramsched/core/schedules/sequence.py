@@ -219,7 +219,7 @@ def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | 
     integer from which the stages reach the end of the span. A later start has a later end.
     """
     end = span.end
-    if not span.units.varies or end is None:
+    if not span.clock.varies or end is None:
         return [stage.measure(span) for stage in stages]
 
     def lengths_from(begin: Fraction) -> list[Fraction | None]:
@@ -307,7 +307,7 @@ def _rest_of_span(call: Schedule, lengths: list[Fraction | None], span: Span) ->
         stage = call.args["stages"][index]
         if not any(lengths[index + 1 :]) and not stage.fills:
             return Fraction(0)  # the run ends before the open stage starts; `check` reports it
-        needed, available = map(span.units.count_text, (taken, left + taken))
+        needed, available = map(span.clock.count_text, (taken, left + taken))
         raise messages.no_updates_remain(str(call), needed, available, stage)
     return left
 

@@ -271,7 +271,7 @@ class Clock(Protocol):
         """Return a time of the run as a number of updates; as a count of the clock if that number is unknown."""
 
     def for_run(self, length: Duration) -> "tuple[Clock, Fraction]":
-        """Return a pair: the units of a run of `length`, to which percentages refer, and its exact length."""
+        """Return a pair: the clock of a run of `length`, to which percentages refer, and its exact length."""
 
 
 @final
@@ -284,7 +284,7 @@ class Span:
     fractions of an update and must be alike.
 
     Args:
-        units: converts lengths to counts.
+        clock: converts lengths to counts.
         begin: the start, in counts from the start of the run.
         end: the latest end, likewise; None if the length of the run is unknown.
         run_end: the end of the enclosing run, window or cycle, which may be later than the end of a stage.
@@ -292,10 +292,10 @@ class Span:
         rounding: how boundaries are rounded.
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
         restarted: True if the schedule is in a cycle, whose clock restarts.
-        run: the span of the run, if `units` or `run_end` is not that of the run.
+        run: the span of the run, if `clock` or `run_end` is not that of the run.
     """
 
-    units: Clock
+    clock: Clock
     begin: Fraction
     end: Fraction | None
     run_end: Fraction | None
@@ -306,15 +306,15 @@ class Span:
     run: "Span | None" = None
 
     @staticmethod
-    def of_run(units: Clock, length: Fraction | int | None) -> "Span":
+    def of_run(clock: Clock, length: Fraction | int | None) -> "Span":
         """Return the span of a run of `length` counts."""
         end = None if length is None else Fraction(length)
-        return Span(units, Fraction(0), end, end)
+        return Span(clock, Fraction(0), end, end)
 
     @property
     def of_whole_run(self) -> "Span":
         """The span of the run that contains this span."""
-        return Span.of_run(self.units, self.run_end) if self.run is None else self.run
+        return Span.of_run(self.clock, self.run_end) if self.run is None else self.run
 
     def boundary(self, time: Fraction) -> Number:
         """Return the count of a boundary at an exact time, rounded as `rounding` defines."""
@@ -333,18 +333,18 @@ class Span:
         duration = Duration.of(length)
         if duration.until:
             raise messages.until_of_no_stage(str(duration), str(Duration(duration.terms)))
-        return self.units.exact(duration, begin=self.begin)
+        return self.clock.exact(duration, begin=self.begin)
 
     def exact_length(self, over: DurationLike) -> Fraction:
         """Return the exact count of a length that starts with the span, or that ends at an `until`."""
         length = Duration.of(over)
         if not length.until:
-            return self.units.exact(length, begin=self.begin)
+            return self.clock.exact(length, begin=self.begin)
         if self.origin is None:
             raise messages.until_after_open_stage(str(length))
-        end = self.origin + self.units.exact(Duration(length.terms), begin=self.origin)
+        end = self.origin + self.clock.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
-            begins, ends = (self.units.count_text(time - self.origin) for time in (self.begin, end))
+            begins, ends = (self.clock.count_text(time - self.origin) for time in (self.begin, end))
             raise messages.until_before_start(str(length), begins, ends)
         return end - self.begin
 
@@ -359,7 +359,7 @@ class Span:
     def _rounded(self, exact: Fraction, length: DurationLike) -> Number:
         counts = self._since_begin(self.begin + exact)
         if counts < 0:
-            raise messages.length_below_zero(length, self.units.count_text(Fraction(counts)))
+            raise messages.length_below_zero(length, self.clock.count_text(Fraction(counts)))
         return counts
 
     def scale(self, scale: DurationLike) -> Number:
@@ -379,7 +379,7 @@ class Span:
 
         If the length would start before the run, it is counted from the start of the run instead.
         """
-        if not self.units.varies:
+        if not self.clock.varies:
             return self.exact(length)
 
         def count_from(begin: Fraction) -> Fraction:
@@ -422,11 +422,11 @@ class Span:
         """
         if length is None:
             return replace(self, begin=begin, end=end, staged=False)
-        units, total = self.units.for_run(Duration.of(length))
+        clock, total = self.clock.for_run(Duration.of(length))
         if total <= 0:
             raise messages.other_run_is_empty(length)
         end = begin + total
-        return replace(self, units=units, begin=begin, end=end, run_end=end, staged=False, run=self.of_whole_run)
+        return replace(self, clock=clock, begin=begin, end=end, run_end=end, staged=False, run=self.of_whole_run)
 
 
 IN_UPDATES: Final = Span.of_run(RunFacts(), None)
