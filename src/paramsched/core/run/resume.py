@@ -411,6 +411,9 @@ def _load_shared(run: Run, loaded: Mapping[str, SavedRun], before: RunPosition, 
     for name, attached in run.attached.items():
         is_behind = run.arguments.drive == "optimizer" and counts[name] == t - 1
         attached.t = t - (is_behind and shared.may_have_missed(name, t))
+    if state.amounts is not None:
+        state.amounts.note_progress()  # that of the checkpoint, which may be the present one
+        state.set_needs_check()
     return position != before
 
 
