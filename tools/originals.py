@@ -211,6 +211,19 @@ def with_descendants(case: Case) -> Iterator[Case]:
         yield from with_descendants(member)
 
 
+def last_epoch_of(calls: Sequence[tuple[Any, ...]]) -> float:
+    """Return the largest epoch that a scheduler reaches: `step()` adds 1, and `step(epoch)` goes to one."""
+    epoch = 0.0
+    last = 0.0
+    for kind, *values in calls:
+        if kind == "step":
+            epoch += 1
+        elif kind == "epoch":
+            epoch = values[0]
+        last = max(last, epoch)
+    return last
+
+
 def rows_of_torch(cases: Sequence[Case], calls: Sequence[tuple[Any, ...]]) -> set[str]:
     """Return the rows of torch's table whose condition is fulfilled."""
     everything = [one for case in cases for one in with_descendants(case)]
@@ -219,9 +232,8 @@ def rows_of_torch(cases: Sequence[Case], calls: Sequence[tuple[Any, ...]]) -> se
     names = {one.name for one in everything}
     in_sequences = [one for sequence in sequences for member in sequence.members for one in leaves(member)]
     kinds = {kind for kind, *_ in calls}
-    steps = sum(kind in ("step", "epoch") for kind, *_ in calls)
     metrics = [value for kind, value in calls if kind == "metric"]
-    last = max([steps, *(value for kind, value in calls if kind == "epoch")])
+    last = last_epoch_of(calls)
     cycles = [one for one in simple if one.name == "OneCycleLR"]
     lengths = ("total_iters", "step_size", "T_max", "step_size_up")
     conditions = {
