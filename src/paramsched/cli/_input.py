@@ -23,7 +23,7 @@ from paramsched.base.words import RECIPE, closest, did_you_mean
 from paramsched.cli._options import UNIT_FACTS, CommandOptions, runs_configs
 from paramsched.cli._output import WrongUsage, echo_note, option_of
 from paramsched.core.calls.lazy_imports import is_installed
-from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, known_total, units_of_plan
+from paramsched.core.plan import SUFFIXES, Bases, Binding, Plan, resolve_in_run, units_of_plan
 from paramsched.core.schedules import SHAPES, shape_of_name
 from paramsched.core.time import Duration, RunFacts
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownRecipe
@@ -285,7 +285,7 @@ def assumed_fact(plan: Plan, options: CommandOptions) -> tuple[str, float] | Non
         return None
     try:
         facts = facts_from_options(options)
-        if known_total(plan.resolve(facts=facts), facts) is not None:
+        if resolve_in_run(plan, facts).total is not None:
             return None
     except InvalidArgument:
         pass

@@ -43,9 +43,7 @@ from paramsched.core.plan import (
     Trace,
     bind,
     column_name,
-    counted_plan,
-    known_total,
-    planned_amounts,
+    resolve_in_run,
     selector_text,
     trace,
     unique_labels,
@@ -117,8 +115,7 @@ def values_to_write(read: PlanInput) -> Trace:
 
 def _size_of_trace(plan: Plan, facts: RunFacts, groups: int) -> tuple[int, int]:
     """Return the number of values in a trace, and that of updates; 0 and 0 if the total is unknown."""
-    resolved = plan.resolve(facts=facts)
-    total = known_total(resolved, facts) or 0
+    total = resolve_in_run(plan, facts).total or 0
     return total * max(groups, 1) * len({binding.name for binding in plan.bindings}), total
 
 
@@ -263,16 +260,16 @@ class RunTimes:
 def times_of_run(plan: Plan, options: CommandOptions, times: Iterable[str]) -> RunTimes:
     """Return times such as `250` or `"50%"` in the run of a plan."""
     facts = facts_for_picture(plan, options)
-    resolved = plan.resolve(facts=facts)
-    run = planned_amounts(resolved, facts)
-    total = known_total(resolved, facts)
+    in_force = resolve_in_run(plan, facts)
+    run = in_force.planned_amounts
+    total = in_force.total
     if total is not None:  # percentages refer to it
         facts = replace(facts, total=total)
     updates = [ceil(facts.exact(length_from_option(time, "--at"))) for time in times]
     times_by_clock: dict[str, Sequence[float]] = {UPDATES: updates}
     if run is not None:
         times_by_clock[run.clock] = times_on(run.clock, np.array([run.amount_at(time) for time in updates])).tolist()
-    return RunTimes(counted_plan(resolved), updates, times_by_clock, total)
+    return RunTimes(in_force.counted, updates, times_by_clock, total)
 
 
 def groups_with_bases(

@@ -25,6 +25,7 @@ from paramsched.core.plan import (
     Target,
     UnknownAmounts,
     amount_clock,
+    resolve_in_run,
 )
 from paramsched.core.run import (
     Arguments,
@@ -178,7 +179,7 @@ def _resolved(plan: Plan, facts: RunFacts) -> ResolvedPlan | None:
     """Resolve a plan, with the length of the engine only if it has none; None if the Scheduler will refuse the plan."""
     for facts_of_run in (facts, replace(facts, total=None)):
         with suppress(PlanError):
-            return ResolvedPlan(plan, plan.resolve(facts=facts_of_run), facts_of_run)
+            return resolve_in_run(plan, facts_of_run)
     return None
 
 
@@ -198,7 +199,7 @@ def _sizes(resolved: ResolvedPlan, target: SizeTarget) -> Any:
     amounts = updates
     if resolved.amounts is not None and target.by_amount:
         if isinstance(resolved.amounts, UnknownAmounts):
-            end = resolved.resolved.total
+            end = resolved.length
             # Only the loop knows the amount of each update, so sizes are compared at amounts.
             last = float(end.terms[0][1]) if end is not None else float(_COMPARED)
             updates = np.linspace(0, max(last - 1, 0), count)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import paramsched as ps
-from paramsched.core.plan import ResolvedPlan, diff
+from paramsched.core.plan import diff, resolve_in_run
 from paramsched.core.plan.lines import first_outside, range_of
 from paramsched.core.plan.usual_plans import has_nothing_to_ask
 from paramsched.errors import ParamschedError
@@ -83,7 +83,7 @@ def outside(line: str, end: int, field: str = "lr", base: float = 1.0, start: in
 def position(plan: Any, places: list[tuple[int, float | None]], **facts: Any) -> str:
     """Return whether a plan is over at some updates and amounts, and the rules that count there."""
     facts = ps.RunFacts(**facts)
-    run = ResolvedPlan(plan, plan.resolve(facts=facts), facts)
+    run = resolve_in_run(plan, facts)
     rows = [f"{run.is_over_at(*place)} {len(run.rules_at(*place))}" for place in places]
     return f"{run.unit} {run.total} {sorted(run.batch_sizes)} {run.no_end_below:.7g} | {' | '.join(rows)}"
 

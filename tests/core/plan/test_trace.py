@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.core import schedules as shapes
-from paramsched.core.plan import ALONE, Binding, Plan, Target, planned_amounts, resolve, trace
+from paramsched.core.plan import ALONE, Binding, Plan, Target, resolve, resolve_in_run, trace
 from paramsched.core.plan import traces as traced_times
 from paramsched.core.plan.optimizers import errors_of
 from paramsched.core.plan.run_amounts import PlannedAmounts
@@ -220,7 +220,7 @@ def test_the_amounts_of_many_updates_are_computed_in_large_blocks(size):
         patch.setattr(PlannedAmounts, "_sizes", lambda self, updates, amounts: (
             evaluated.append(updates.size), sizes_at(self, updates, amounts)
         )[1])  # fmt: skip
-        run = planned_amounts(plan, ps.RunFacts())
+        run = resolve_in_run(plan, ps.RunFacts()).planned_amounts
         updates = run.updates_until(1_000_000)
         run.amounts_from(0, 0, updates)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.core.plan import amounts_of_run, counted_plan, planned_amounts
+from paramsched.core.plan import amounts_of_run, counted_plan, resolve_in_run
 from paramsched.core.plan.clocks import sizes_of_run
 from paramsched.core.time import WHOLE, counts_in_unit
 from paramsched.errors import MissingFact
@@ -38,7 +38,7 @@ def runs(draw, clock=None):
     if clock in RATES:
         whole = clock in ("samples", "batches", "progress")
         rate = draw(st.integers(1, 500) if whole else st.integers(1, 500_000).map(lambda value: value / 1000))
-        return planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: rate}))
+        return resolve_in_run(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: rate})).planned_amounts
     facts = ps.RunFacts(sequence_length=8)
     size = size_of_batch(draw(st.sampled_from(SIZES)).format("'40 samples'"))
     plan = ps.Plan(size, lr=1.0, clock="samples").resolve(facts=facts)
@@ -83,7 +83,7 @@ def test_amounts_continue_from_any_consumed_amount(data, t, more):
     ids=str,
 )
 def test_amounts_within_half_of_what_they_are_rounded_to_are_the_same(clock, fact, rate, rounded_to):
-    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**fact))
+    run = resolve_in_run(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**fact)).planned_amounts
 
     actual = [run.updates_until(7 * rate + Fraction(more, 10 * rounded_to)) for more in (-6, -4, 4, 6)]
 
@@ -105,7 +105,7 @@ def test_a_fraction_of_an_update_is_found_again_from_its_amount(run, place):
 
 @table("clock", list(RATES))
 def test_amounts_of_the_first_updates_are_found_again(clock):
-    run = planned_amounts(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: 10}))
+    run = resolve_in_run(ps.Plan(lr=1.0, clock=clock), ps.RunFacts(**{RATES[clock]: 10})).planned_amounts
 
     for place in (Fraction(0), Fraction(1, 4), Fraction(1), Fraction(5, 4), Fraction(7)):
         assert run.update_of(run.exact_at(place)) == place

@@ -31,7 +31,7 @@ def run_goes_on(
     """
     length = None if in_force.unit is not None else in_force.total
     epoch = in_force.facts.updates_per_epoch
-    length_text = str(in_force.resolved.total) if length is None else messages.length_text(length, epoch)
+    length_text = str(in_force.length) if length is None else messages.length_text(length, epoch)
     plan = messages.EndedPlan(length_text, _present_values(lines, times, states))
     if length is not None and epoch is not None and length < epoch:
         return messages.epochs_were_meant(plan, length)

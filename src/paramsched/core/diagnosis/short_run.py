@@ -63,7 +63,7 @@ class ShortRun:
     def _before_amount(self, unit: str, largest_report: float) -> str:
         """Return the sentence about a run that has not consumed the amount of its plan."""
         run = self._run.state
-        total = self.in_force.resolved.total
+        total = self.in_force.length
         planned = None if total is None else dict(total.terms).get(unit)
         end = largest_on(unit) if planned is None else float(planned)
         if run.amount is None or run.last_amount is None or end == inf:

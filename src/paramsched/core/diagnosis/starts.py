@@ -27,7 +27,7 @@ from paramsched.core.run.value_table import initial_value
 def warn_of_dropped_lines(run: Run, beginning: StartingRun) -> None:
     """Warn of fields that the plan of a replaced Scheduler writes and the new one does not."""
     earlier: list[ResolvedPlan] = [hooks.run.in_force for hooks in beginning.earlier.values()]
-    if len({in_force.resolved.text for in_force in earlier}) != 1:
+    if len({in_force.counted.text for in_force in earlier}) != 1:
         return
     written = {binding.name for binding in run.in_force.plan.bindings}
     dropped = list(dict.fromkeys(line.name for line in earlier[0].plan.bindings if line.name not in written))

@@ -35,9 +35,8 @@ from paramsched.core.plan.resolution import TimeUnit as TimeUnit
 from paramsched.core.plan.resolution import amounts_of_run as amounts_of_run
 from paramsched.core.plan.resolution import counted_plan as counted_plan
 from paramsched.core.plan.resolution import even_unit as even_unit
-from paramsched.core.plan.resolution import known_total as known_total
-from paramsched.core.plan.resolution import planned_amounts as planned_amounts
 from paramsched.core.plan.resolution import resolve as resolve
+from paramsched.core.plan.resolution import resolve_in_run as resolve_in_run
 from paramsched.core.plan.resolution import updates_of_total as updates_of_total
 from paramsched.core.plan.run_amounts import PLANNED_SIZES as PLANNED_SIZES
 from paramsched.core.plan.run_amounts import SIZES_OF_BATCHES as SIZES_OF_BATCHES

@@ -80,19 +80,6 @@ def amounts_of_run(plan: Plan, facts: RunFacts) -> RunAmounts | None:
     return None if clock is None else sizes_of_run(plan.bindings, plan.clock, facts).amounts_of(clock)
 
 
-def planned_amounts(plan: Plan, facts: RunFacts) -> RunAmounts | None:
-    """Return the amounts of a run as `amounts_of_run` does; progress is spread evenly over a run of known length.
-
-    >>> planned_amounts(Plan(lr=1, clock="progress"), RunFacts(total=4)).amounts_from(0, 0, 4).tolist()
-    [0.0, 0.25, 0.5, 0.75]
-    """
-    run = amounts_of_run(plan, facts)
-    if isinstance(run, ReportedAmounts):
-        total = facts.total_updates if plan.total is None else updates_of_total(plan, None)
-        return run if total is None else EvenAmounts(total)
-    return run
-
-
 def updates_of_total(plan: Plan, amounts: RunAmounts | None) -> int | None:
     """Return the total of a resolved plan in updates, rounded up; None if it has no total."""
     total = plan.total
@@ -101,14 +88,6 @@ def updates_of_total(plan: Plan, amounts: RunAmounts | None) -> int | None:
     assert amounts is not None
     ((_, count),) = total.terms
     return amounts.updates_until(count)
-
-
-def known_total(plan: Plan, facts: RunFacts) -> int | None:
-    """Return the total of a resolved plan in updates; None if it is unknown."""
-    try:
-        return updates_of_total(plan, amounts_of_run(plan, facts))
-    except MissingFact:
-        return None
 
 
 def counted_plan(plan: Plan) -> Plan:
@@ -253,35 +232,67 @@ def _unit_of_amounts(name: str, amounts: RunAmounts, total: int) -> Iterator[Tim
 @final
 @dataclass(frozen=True)
 class ResolvedPlan:
-    """A plan as written, its resolved form, and the run facts that resolved it.
+    """A plan in the counts of one run, ready for evaluation (`resolve_in_run`).
 
-    `counted` is the resolved plan with plain numbers in place of lengths such as `4 tokens`, ready for evaluation.
-    `amounts` are the planned amounts of the run; None if the plan is by updates. `optimizers` are the names of several
-    optimizers. `inside` has the lines whose values were found inside of their
-    ranges, with the update from which on (`refuse_values_outside`). No amount below `no_end_below` is at the end of the
-    plan: a comparison at each update in place of `is_over_at`.
+    Args:
+        plan: the plan as written.
+        facts: the run facts that have resolved it.
+        optimizers: the names of several optimizers.
+        counted: the plan with counts of its clock in place of lengths.
+        amounts: the planned amounts of the run; None if the plan is by updates.
+        inside: the lines whose values were found inside of their ranges, with the update from which on
+            (`refuse_values_outside`).
     """
 
     plan: Plan
-    resolved: Plan
     facts: RunFacts
-    optimizers: tuple[str, ...] = ()
-    counted: Plan = field(init=False)
-    amounts: RunAmounts | None = field(init=False)
+    optimizers: tuple[str, ...]
+    counted: Plan
+    amounts: RunAmounts | None
     inside: dict[tuple[Any, ...], int] = field(init=False, default_factory=dict, compare=False, repr=False)
-    no_end_below: float = field(init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counted", counted_plan(self.resolved))
-        object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.facts))
-        total = self.resolved.total
-        amounts = [float(count) for unit, count in total.terms if unit != UPDATES] if total is not None else [inf]
-        object.__setattr__(self, "no_end_below", amounts[0] * (1 - 1e-9) if amounts else 0.0)
+    @cached_property
+    def resolved(self) -> Plan:
+        """The plan with lengths in the unit of its clock, for a text."""
+        if self.plan.clock == UPDATES:
+            return self.counted
+        return self.plan.resolve(facts=self.facts, optimizers=self.optimizers)
+
+    @property
+    def length(self) -> Duration | None:
+        """The total, in updates or in the unit of the plan's clock; None if there is none."""
+        return self.counted.total
+
+    @cached_property
+    def no_end_below(self) -> float:
+        """The amount below which no update is at the end of the plan: a comparison in place of `is_over_at`."""
+        if self.length is None:
+            return inf
+        amounts = [float(count) for unit, count in self.length.terms if unit != UPDATES]
+        return amounts[0] * (1 - 1e-9) if amounts else 0.0
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The metric rules, whose `after` is in updates or in the unit of the plan's clock."""
+        return self.counted.metric_rules
 
     @property
     def text(self) -> str | None:
         """The text of the plan; None if it cannot be written."""
         return self.plan.text
+
+    @property
+    def planned_amounts(self) -> RunAmounts | None:
+        """The amounts of the run; progress is spread evenly over a run of known length.
+
+        >>> run = resolve_in_run(Plan(lr=1, clock="progress"), RunFacts(total=4))
+        >>> run.planned_amounts.amounts_from(0, 0, 4).tolist()
+        [0.0, 0.25, 0.5, 0.75]
+        """
+        if isinstance(self.amounts, ReportedAmounts):
+            total = self.facts.total_updates if self.length is None else self.total
+            return self.amounts if total is None else EvenAmounts(total)
+        return self.amounts
 
     @property
     def unit(self) -> str | None:
@@ -291,7 +302,7 @@ class ResolvedPlan:
     @property
     def batch_sizes(self) -> dict[str, SizeTarget | None]:
         """The targets that determine the batches of an update, by name."""
-        targets = sizes_of_run(self.resolved.bindings, self.resolved.clock, self.facts).targets
+        targets = sizes_of_run(self.resolved.bindings, self.plan.clock, self.facts).targets
         return {name: targets[name] for name in SIZES_OF_BATCHES if name in targets}
 
     def amount_at(self, t: int) -> Amount | None:
@@ -302,19 +313,16 @@ class ResolvedPlan:
         """Return whether update `t`, before which the run has consumed `amount`, is at or after the end of the plan."""
         if amount is not None and amount >= largest_on(self.unit):
             return True
-        total = self.resolved.total
-        if total is None:
+        if self.length is None:
             return False
-        ((unit, count),) = total.terms
+        ((unit, count),) = self.length.terms
         if unit == UPDATES or amount is None:
             return unit == UPDATES and t >= count
         return bool(times_on(unit, amount) >= count * counts_in_unit(unit))
 
     def rules_at(self, t: int, amount: Amount | None) -> list[MetricRule[Any]]:
         """Return the metric rules for which a metric counts that is observed after `t` updates and an amount."""
-        return [
-            rule for rule in self.resolved.metric_rules if rule.begin is None or self._has_passed(rule.begin, t, amount)
-        ]
+        return [rule for rule in self.metric_rules if rule.begin is None or self._has_passed(rule.begin, t, amount)]
 
     def _has_passed(self, time: Duration, t: int, amount: Amount | None) -> bool:
         if time.is_resolved:
@@ -333,9 +341,24 @@ class ResolvedPlan:
             PlanError: an update is planned to consume nothing.
         """
         try:
-            return updates_of_total(self.resolved, self.amounts)
+            return updates_of_total(self.counted, self.amounts)
         except MissingFact:
             return None
+
+
+def resolve_in_run(plan: Plan, facts: RunFacts, optimizers: tuple[str, ...] = ()) -> ResolvedPlan:
+    """Return a plan in the counts of a run.
+
+    Args:
+        plan: the plan as written.
+        facts: the run facts.
+        optimizers: the names of the optimizers, if there are several.
+
+    Raises:
+        ParamschedError: the plan cannot be resolved.
+    """
+    resolved = plan.resolve(facts=facts, optimizers=optimizers)
+    return ResolvedPlan(plan, facts, optimizers, counted_plan(resolved), amounts_of_run(resolved, facts))
 
 
 def facts_as_data(facts: RunFacts) -> dict[str, float | str]:

@@ -25,11 +25,10 @@ from paramsched.core.plan.optimizers import ALONE, OptimizerScope, check_names, 
 from paramsched.core.plan.plan import Plan, group_of_bases
 from paramsched.core.plan.plan_forms import PlanLike, plan_in_run
 from paramsched.core.plan.resolution import (
+    ResolvedPlan,
     TimeUnit,
-    amounts_of_run,
-    counted_plan,
     even_unit,
-    planned_amounts,
+    resolve_in_run,
     uneven_unit,
     units_of_run,
     updates_of_total,
@@ -38,7 +37,7 @@ from paramsched.core.plan.run_amounts import MAX_CONSUMED, Amount, RunAmounts
 from paramsched.core.schedules.schedule import Schedule
 from paramsched.core.schedules.span import depends_on_base, evaluate
 from paramsched.core.schedules.windows import with_unit
-from paramsched.core.time.duration import PROGRESS, WHOLE, counts_in_unit, rounded_array, times_on
+from paramsched.core.time.duration import PROGRESS, WHOLE, Duration, counts_in_unit, rounded_array, times_on
 from paramsched.core.time.run_facts import UPDATES, Facts, RunFacts, facts_of_call
 from paramsched.errors import (
     MissingDependency,
@@ -75,37 +74,38 @@ class TracedUpdates:
     recorded: bool = False
 
     @staticmethod
-    def planned(resolved: Plan, facts: RunFacts) -> "TracedUpdates":
+    def planned(in_force: ResolvedPlan) -> "TracedUpdates":
         """Return the times of a run that follows its plan. On the clock of progress, updates are spread evenly.
 
         Raises:
             Unresolved: the total is unknown.
         """
-        run = planned_amounts(resolved, facts)
-        total = facts.total_updates if resolved.clock == PROGRESS else updates_of_total(resolved, run)
+        run = in_force.planned_amounts
+        is_progress = in_force.plan.clock == PROGRESS
+        total = in_force.facts.total_updates if is_progress else updates_of_total(in_force.counted, run)
         if total is None:
             raise messages.length_is_unknown()
         if total > _MAX_UPDATES:
             raise messages.too_many_values(total)
         if run is None:
             return TracedUpdates(total)
-        return TracedUpdates(total, run.clock, run.amounts_from(0, 0, total), _end_of(resolved, run))
+        return TracedUpdates(total, run.clock, run.amounts_from(0, 0, total), _end_of(in_force.length, run))
 
     @staticmethod
-    def of_record(resolved: Plan, facts: RunFacts, amounts: Iterable[float]) -> "TracedUpdates":
+    def of_record(in_force: ResolvedPlan, amounts: Iterable[float]) -> "TracedUpdates":
         """Return the times of a run whose amounts were recorded.
 
         Raises:
             InvalidArgument: the plan's clock counts updates, or the amounts are not those of a run.
         """
-        run = amounts_of_run(resolved, facts)
+        run = in_force.amounts
         if run is None:
             raise messages.clock_counts_updates()
         consumed = recorded_amounts(run.clock, amounts)
         end = ceil(consumed[-1] * counts_in_unit(run.clock)) if consumed.size else 0
-        if resolved.total is not None or run.clock == PROGRESS:
+        if in_force.length is not None or run.clock == PROGRESS:
             with suppress(MissingFact):  # a total in updates
-                end = _end_of(resolved, run)
+                end = _end_of(in_force.length, run)
         return TracedUpdates(consumed.size, run.clock, consumed, end, recorded=True)
 
     def on(self, clock: str) -> Array:
@@ -126,11 +126,11 @@ class TracedUpdates:
         return uneven_unit(self.clock, np.append(self.amounts, after).astype(np.float64))
 
 
-def _end_of(resolved: Plan, run: RunAmounts) -> int:
-    """Return the total of a resolved plan in counts of the clock of `run`."""
-    if run.clock == PROGRESS or resolved.total is None:
+def _end_of(length: Duration | None, run: RunAmounts) -> int:
+    """Return the length of a resolved plan in counts of the clock of `run`."""
+    if run.clock == PROGRESS or length is None:
         return WHOLE
-    ((unit, count),) = resolved.total.terms
+    ((unit, count),) = length.terms
     amount = count if unit == run.clock else Fraction(run.amount_at(int(count)))
     return ceil(amount * counts_in_unit(run.clock))
 
@@ -464,17 +464,15 @@ def trace(
     else:
         groups = {ALONE: groups_of(optimizer)}
     names = tuple(groups) if is_by_name else ()
-    resolved = plan.resolve(facts=facts, optimizers=names)
-    times = (
-        TracedUpdates.planned(resolved, facts) if amounts is None else TracedUpdates.of_record(resolved, facts, amounts)
-    )
-    scopes = scopes_of(plan, resolved, groups)
+    in_force = resolve_in_run(plan, facts, names)
+    times = TracedUpdates.planned(in_force) if amounts is None else TracedUpdates.of_record(in_force, amounts)
+    counted = in_force.counted
+    scopes = scopes_of(plan, counted, groups)
     labels = {name: scopes[name].labels(groups[name]) for name in groups}
-    counted = counted_plan(resolved)
     lines = {name: _lines_in(groups[name], counted, scopes[name], bases) for name in groups}
     curves = _curves_of(counted, lines, labels, times)
     indices = {} if is_by_name else dict(enumerate(labels[ALONE]))
-    return Trace(facts, curves, times, resolved, indices, names)
+    return Trace(facts, curves, times, in_force.resolved, indices, names)
 
 
 def _lines_in(

@@ -11,7 +11,7 @@ from paramsched.core.calls.lazy_imports import load_entry
 from paramsched.core.plan.optimizers import refuse_several_plans
 from paramsched.core.plan.plan import Plan
 from paramsched.core.plan.plan_forms import PlanLike, is_path, plan_of, published_plan
-from paramsched.core.plan.resolution import ResolvedPlan
+from paramsched.core.plan.resolution import ResolvedPlan, resolve_in_run
 from paramsched.core.run.messages import arguments as messages
 from paramsched.core.run.processes import WORLD, Processes
 from paramsched.core.run.record import OnBase, OnChange
@@ -107,8 +107,7 @@ class Arguments:
         facts_of_run = self._facts_for(plan, facts)
         is_shared = bool(self.names)
         try:
-            resolved = plan.resolve(facts=facts_of_run, optimizers=self.names)
-            in_force = ResolvedPlan(plan, resolved, facts_of_run, self.names)
+            in_force = resolve_in_run(plan, facts_of_run, self.names)
         except MissingFact as error:
             raise messages.fact_is_missing(error, is_shared=is_shared) from None
         except Unresolved as error:

@@ -348,7 +348,7 @@ class AttachedOptimizer:
         scope = self.scope
         all_groups = {**self._all_groups(), self.name: groups} if scope.fields is not None else {}
         if scope.fields is not None and all(all_groups.values()):
-            fields = fields_of(self.run.in_force.resolved, scope.derived, all_groups, needed=False)[self.name]
+            fields = fields_of(self.run.in_force.counted, scope.derived, all_groups, needed=False)[self.name]
             self.scope = replace(scope, fields=scope.fields | fields)
 
     def _log_late_groups(self, lines: tuple[BoundLine, ...], groups: list[GroupDict]) -> None:

@@ -53,7 +53,7 @@ def new_beginning(
 ) -> StartingRun:
     """Return how optimizers begin that carry nothing: at the update that the user named, or at the first one."""
     position = resume_position(in_force, RunPosition(arguments.start or 0), "the optimizer")
-    states = {rule: rule.init() for rule in in_force.resolved.metric_rules}
+    states = {rule: rule.init() for rule in in_force.metric_rules}
     positions = dict.fromkeys(groups, position)
     restored = with_lines(RestoredOptimizer(NOTHING, in_force), groups, positions, states)
     return StartingRun(arguments, optimizers, groups, restored)
@@ -72,5 +72,5 @@ def with_lines(
             chosen, saved=NOTHING, scope=scope, lines=starting_lines(plan.counted, groups[name], scope=scope),
             position=positions[name], states=states,
         )
-        for name, scope in scopes_of(plan.plan, plan.resolved, groups).items()
+        for name, scope in scopes_of(plan.plan, plan.counted, groups).items()
     }  # fmt: skip

@@ -85,7 +85,7 @@ def _chosen_plan(
     """Return the plan that applies, the one of the code or that of a record, with the record that continues."""
     candidates = dict(saved)
     # The plans of earlier Schedulers are compared if they had one plan.
-    if len({hooks.run.in_force.resolved.text for hooks in earlier.values()}) > 1:
+    if len({hooks.run.in_force.counted.text for hooks in earlier.values()}) > 1:
         candidates = {name: saved_optimizer for name, saved_optimizer in saved.items() if name not in earlier}
     if not candidates:
         return RestoredOptimizer(NOTHING, in_force)

@@ -63,7 +63,7 @@ def started_copy(optimizers: Mapping[str, Any], state: Mapping[str, Any]) -> Sta
     in_force = arguments.resolved(state["facts"])
     record = read_scheduler_state({RECORD: state["state"]}, in_force)
     groups = {name: optimizer.param_groups for name, optimizer in optimizers.items()}
-    rules = in_force.resolved.metric_rules
+    rules = in_force.metric_rules
     positions = {name: record.position_at(record.counts.get(name, record.position.t)) for name in groups}
     used = restored_states(state["used"], rules)
     restored = with_lines(RestoredOptimizer(NOTHING, in_force), groups, positions, used)

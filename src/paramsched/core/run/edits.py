@@ -57,7 +57,7 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]],
         return None
     has_states = position.t == state.position.t  # an optimizer that is behind had earlier ones
     try:
-        scope = scopes_of(in_force.plan, in_force.resolved, groups)[name]
+        scope = scopes_of(in_force.plan, in_force.counted, groups)[name]
         lines = starting_lines(in_force.counted, groups[name], saved.bases, scope)
         states = rule_states(state, in_force)
     except ParamschedError:  # the plan of the record is one of other groups

@@ -180,7 +180,7 @@ def _first_outside(
 
 def _may_be_unused(in_force: ResolvedPlan, line: BoundLine, outside: _OutsideValue) -> bool:
     """Return whether perhaps no update uses a value: growth without end in a run whose end is unknown."""
-    if isfinite(outside.value) or outside.is_next or in_force.resolved.total is not None:
+    if isfinite(outside.value) or outside.is_next or in_force.length is not None:
         return False
     return end_of_values(line.schedule) is None
 
@@ -228,7 +228,7 @@ def _amount_outside(
     start = now.amounts or 0
     end = largest_on(line.clock)
     if end == inf:
-        total = in_force.counted.total
+        total = in_force.length
         held = end_of_values(line.schedule) if total is None else ceil(total.terms[0][1])
         end = start + _WITHOUT_END if held is None else held / counts_in_unit(line.clock)
     amounts = np.linspace(start, max(start, end), _AMOUNTS, endpoint=False)

@@ -16,7 +16,7 @@ from paramsched.core.plan.lines import (
 )
 from paramsched.core.plan.optimizers import ALONE, WHOLE, OptimizerScope
 from paramsched.core.plan.plan import Plan
-from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data
+from paramsched.core.plan.resolution import ResolvedPlan, facts_as_data, resolve_in_run
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.group_entries import (
     GroupDict,
@@ -166,7 +166,7 @@ def rule_states(state: Record | None, in_force: ResolvedPlan) -> RuleStates:
     Raises:
         StateError: the record has the states of other rules than its plan.
     """
-    rules = in_force.resolved.metric_rules
+    rules = in_force.metric_rules
     if state is None:
         return {rule: rule.init() for rule in rules}
     if in_force.plan.text == state.text:
@@ -403,7 +403,7 @@ def _resolved_or_why(text: str, facts: RunFacts, names: tuple[str, ...]) -> tupl
     if isinstance(plan, str):
         return None, plan
     try:
-        return ResolvedPlan(plan, plan.resolve(facts=facts, optimizers=names), facts, names), None
+        return resolve_in_run(plan, facts, names), None
     except InvalidArgument as error:
         raise messages.facts_do_not_resolve(error) from None
 

@@ -182,7 +182,7 @@ def restored_optimizer(
     scope = attached.scope
     chosen = restored.in_force
     if run.shared is not None and chosen is not code:
-        scope = scopes_of(chosen.plan, chosen.resolved, run.groups())[attached.name]
+        scope = scopes_of(chosen.plan, chosen.counted, run.groups())[attached.name]
     if saved.is_in_groups:
         # A group without paramsched has values of the last update and no bases, except `initial_lr` of torch's
         # schedulers. Then the bases are those of the code.
@@ -328,9 +328,9 @@ def _log_other_optimizers(run: Run, record: Record, groups: Mapping[str, list[Gr
 
 def _use_plan(run: Run, chosen: ResolvedPlan) -> None:
     """Use another plan in all optimizers, whose values are written afterwards."""
-    scopes = scopes_of(chosen.plan, chosen.resolved, run.groups())
+    scopes = scopes_of(chosen.plan, chosen.counted, run.groups())
     run.state.use(chosen)
-    run.state.states = {rule: rule.init() for rule in chosen.resolved.metric_rules}
+    run.state.states = {rule: rule.init() for rule in chosen.metric_rules}
     for name, attached in run.attached.items():
         attached.scope = scopes[name]
 
@@ -437,7 +437,7 @@ def _continue_from(run: Run, saved: SavedRun) -> None:
         run.history.plans = run.history.plans.resumed_at(now.update, now.amount)
         return
     run.history.plans = saved.history.resumed_at(now.update, now.amount).with_plan(now)
-    state.states = restored_states(saved.feedback or {}, state.in_force.resolved.metric_rules)
+    state.states = restored_states(saved.feedback or {}, state.in_force.metric_rules)
     if saved.last_amount is not None and saved.position.t == state.t:
         _set_last_amount(run, saved.last_amount)
 

@@ -207,7 +207,7 @@ class Scheduler(LRScheduler):
         self._run.require_in_use("states")
         in_force = self._run.in_force
         states = self._run.state.states
-        return {rule: states[same] for rule, same in resolved_rules(in_force.plan, in_force.resolved).items()}
+        return {rule: states[same] for rule, same in resolved_rules(in_force.plan, in_force.counted).items()}
 
     @property
     def history(self) -> list[list[Any]]:

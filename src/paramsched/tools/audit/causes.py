@@ -7,15 +7,17 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from paramsched.core.plan import ResolvedPlan
 from paramsched.tools.audit.match import (
     GLANCE,
     SAMPLE,
     PlannedColumn,
-    PlannedRun,
     bases_if_explained,
+    columns_for_total,
     explained_first,
     factor_of_all,
     spread_rows,
+    updates_planned,
     which_can_be_planned,
 )
 from paramsched.tools.records.log_values import Times
@@ -43,7 +45,7 @@ class Cause:
     bases: tuple[float, ...]
 
 
-def cause_of(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
+def cause_of(pairs: Sequence[PlannedColumn], planned: ResolvedPlan) -> Cause | None:
     """Return the factor that explains every value; without one, the other speed or the shift that does.
 
     Args:
@@ -94,8 +96,9 @@ _STEPS: Final[tuple[Callable[[Any, Any], Any], ...]] = (
 """The time of a schedule that is stepped n times per update."""
 
 
-def _speed(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
+def _speed(pairs: Sequence[PlannedColumn], planned: ResolvedPlan) -> Cause | None:
     """Return the other speed of the schedule with which all values are the planned ones; None without one."""
+    updates = updates_planned(planned)
     shown = _shown(pairs)
     if shown is None:
         return None
@@ -103,48 +106,49 @@ def _speed(pairs: Sequence[PlannedColumn], planned: PlannedRun) -> Cause | None:
     for clock in _STEPS:
         for n, bases in _explaining(pairs, shown, clock, numbers):
             text = f"{n} times as fast: {n} scheduler steps per update"
-            total = None if planned.total is None else -(-planned.total // n)
+            total = None if updates is None else -(-updates // n)
             return Cause("another speed", text + _or_total(total, pairs, planned), bases)
     for n, bases in _explaining(pairs, shown, lambda t, n: t // n, numbers):
         text = f"{1 / n:.6g} times as fast: one scheduler step in {n} updates"
-        total = None if planned.total is None else planned.total * n
+        total = None if updates is None else updates * n
         return Cause("another speed", text + _or_total(total, pairs, planned), bases)
     return _other_total(pairs, shown, planned)
 
 
-def _or_total(total: int | None, pairs: Sequence[PlannedColumn], planned: PlannedRun) -> str:
+def _or_total(total: int | None, pairs: Sequence[PlannedColumn], planned: ResolvedPlan) -> str:
     """Return the words for a total that explains all values too; "" if it does not."""
-    moved = None if total is None else planned.for_total(total, pairs)
+    moved = None if total is None else columns_for_total(planned, total, pairs)
     if moved is None or bases_if_explained(moved) is None:
         return ""
     return f", or a total of {total:,}"
 
 
-def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: PlannedRun) -> Cause | None:
+def _other_total(pairs: Sequence[PlannedColumn], shown: PlannedColumn, planned: ResolvedPlan) -> Cause | None:
     """Return the cause that the plan has another total, the one nearest to the values; None if none explains all."""
-    if planned.total is None:
+    updates = updates_planned(planned)
+    if updates is None:
         return None
     index = next(number for number, pair in enumerate(pairs) if pair is shown)
-    for total in _near_totals(pairs, index, planned):
-        moved = planned.for_total(total, pairs)
+    for total in _near_totals(pairs, index, planned, updates):
+        moved = columns_for_total(planned, total, pairs)
         bases = None if moved is None else bases_if_explained(moved)
         if bases is not None:
-            text = f"{planned.total / total:.6g} times as fast: a total of {total:,}"
+            text = f"{updates / total:.6g} times as fast: a total of {total:,}"
             return Cause("another speed", text, bases)
     return None
 
 
-def _near_totals(pairs: Sequence[PlannedColumn], index: int, planned: PlannedRun) -> list[int]:
+def _near_totals(pairs: Sequence[PlannedColumn], index: int, planned: ResolvedPlan, updates: int) -> list[int]:
     """Return totals with which the values of one column may be as planned, those with the nearest values first."""
     distances: dict[int, float] = {}
 
     def distance(total: int) -> float:
         if total not in distances:
-            moved = planned.for_total(total, pairs) if total > 0 else None
+            moved = columns_for_total(planned, total, pairs) if total > 0 else None
             distances[total] = np.inf if moved is None else _distance(moved[index])
         return distances[total]
 
-    whole = int(planned.total or 1)
+    whole = updates or 1
     tried = {round(whole * 2 ** (n / 8)) for n in range(-32, 33)} | {
         1 + max(int(pair.column.t.max()) for pair in pairs)
     }

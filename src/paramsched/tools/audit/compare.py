@@ -11,7 +11,7 @@ from paramsched.base.params import readable
 from paramsched.base.words import printable, text_on_screen
 from paramsched.core.curves import Floats, last_of_each
 from paramsched.core.groups.fields import KNOWN
-from paramsched.core.plan import Plan, PlanLike, amounts_of_run, plan_in_run
+from paramsched.core.plan import Plan, PlanLike, ResolvedPlan, plan_in_run, resolve_in_run
 from paramsched.core.time import PROGRESS, Duration, Facts, RunFacts, amount_text, counts_in_unit, facts_of_call
 from paramsched.errors import InvalidArgument, MissingFact, UnreadableLog
 from paramsched.show import Figure, curves_from_values, figure
@@ -19,7 +19,6 @@ from paramsched.tools.audit.causes import Cause, cause_of, place_of
 from paramsched.tools.audit.match import (
     BasesByPlace,
     PlannedColumn,
-    PlannedRun,
     bases_if_explained,
     explained_first,
     pair_columns,
@@ -470,9 +469,8 @@ def matched_with_plan(
     facts = facts or RunFacts()
     if logged.unit == "epochs":
         logged, facts = _in_updates(logged, plan, facts)
-    planned = PlannedRun(plan, facts)
-    run = amounts_of_run(planned.resolved, facts)
-    all_pairs = pair_columns(logged, planned.counted, run, bases or {}, names)
+    planned = resolve_in_run(plan, facts)
+    all_pairs = pair_columns(logged, planned.counted, planned.amounts, bases or {}, names)
     pairs, fitted_bases, program = _of_program(all_pairs, logged.programs)
     apart = _not_compared(logged, plan, pairs)
     notes = (*logged.notes, *([f"not compared: {', '.join(apart)}"] if apart else []))
@@ -504,7 +502,7 @@ def matched_with_plan(
 
 
 def _first_cause(
-    pairs: list[PlannedColumn], programs: Sequence[Program], planned: PlannedRun
+    pairs: list[PlannedColumn], programs: Sequence[Program], planned: ResolvedPlan
 ) -> tuple[Cause | None, Program | None]:
     """Return the first cause of values as a program logs them, and that program; None and None without a cause."""
     for program in programs or (None,):

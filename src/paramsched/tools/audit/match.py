@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, NamedTuple, Self, TypeAlias, final
 
 import numpy as np
@@ -16,16 +15,17 @@ from paramsched.core.plan import (
     BoundLine,
     Plan,
     ReportedAmounts,
+    ResolvedPlan,
     RunAmounts,
     Target,
     bind,
-    counted_plan,
     parts_of,
     plan_of_lines,
+    resolve_in_run,
     scopes_of,
 )
 from paramsched.core.schedules import Schedule, depends_on_base, stage_from_base, values_by_base
-from paramsched.core.time import PROGRESS, UPDATES, RunFacts, times_on
+from paramsched.core.time import PROGRESS, UPDATES, times_on
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnreadableLog
 from paramsched.tools.records.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Rounding, Times
 
@@ -152,38 +152,21 @@ class PlannedColumn:
         return depends_on_base(self.schedule, times if self.amounts is None else self.amounts(times), base, other_base)
 
 
-@final
-@dataclass(frozen=True)
-class PlannedRun:
-    """A plan with its run facts."""
+def updates_planned(planned: ResolvedPlan) -> int | None:
+    """Return the length of a run in updates; None if it is unknown or the plan counts something else."""
+    return planned.total if planned.unit is None else None
 
-    plan: Plan
-    facts: RunFacts
 
-    @cached_property
-    def resolved(self) -> Plan:
-        return self.plan.resolve(facts=self.facts)
-
-    @cached_property
-    def counted(self) -> Plan:
-        """The resolved plan with all lengths as plain numbers in the unit of its clock."""
-        return counted_plan(self.resolved)
-
-    @cached_property
-    def total(self) -> int | None:
-        """The length of the run in updates; None if it is unknown or the plan counts something else."""
-        length = self.resolved.total
-        return None if length is None or not length.is_resolved or self.plan.clock != UPDATES else length.updates
-
-    def for_total(self, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
-        """Return columns with the schedules of the plan in a run of another length; None if there is no such plan."""
-        try:
-            plan = plan_of_lines(self.plan.as_written(), total, None).resolve(facts=replace(self.facts, total=total))
-        except InvalidArgument:
-            return None
-        lines = zip(self.counted.bindings, counted_plan(plan).bindings, strict=True)
-        schedules = {id(line.schedule): line_of_other.schedule for line, line_of_other in lines}
-        return [replace(pair, schedule=schedules[id(pair.schedule)]) for pair in pairs]
+def columns_for_total(planned: ResolvedPlan, total: int, pairs: Sequence[PlannedColumn]) -> list[PlannedColumn] | None:
+    """Return columns with the schedules of the plan in a run of another length; None if there is no such plan."""
+    try:
+        plan = plan_of_lines(planned.plan.as_written(), total, None)
+        other = resolve_in_run(plan, replace(planned.facts, total=total))
+    except InvalidArgument:
+        return None
+    lines = zip(planned.counted.bindings, other.counted.bindings, strict=True)
+    schedules = {id(line.schedule): line_of_other.schedule for line, line_of_other in lines}
+    return [replace(pair, schedule=schedules[id(pair.schedule)]) for pair in pairs]
 
 
 def spread_rows(size: int, most: int) -> Times:
