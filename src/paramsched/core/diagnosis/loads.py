@@ -37,7 +37,7 @@ def warn_of_changed_functions(
     saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]], name: str, processes: Processes
 ) -> None:
     """Warn of values in a checkpoint that the user's own shapes in its plan do not return; as `changed_function`."""
-    in_force = None if saved.state is None else saved.state.in_force
+    in_force = None if saved.record is None else saved.record.in_force
     if in_force is None or not any(has_own_shape(binding.schedule) for binding in in_force.counted.bindings):
         return
     problem = changed_function(saved, groups, name)

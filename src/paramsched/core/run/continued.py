@@ -45,7 +45,7 @@ def continued_beginning(
     restored = _restored_optimizers(arguments, saved, groups, chosen)
     edits = {name: _edits_of(name, groups, restored, earlier) for name in saved}
     restored = _with_edited_bases(arguments, restored, edits, earlier, groups)
-    record = chosen.saved.state
+    record = chosen.saved.record
     last_amount = None
     if record is not None and record.unit == chosen.in_force.unit:
         last_amount = record.last_amount
@@ -119,7 +119,7 @@ def _restored_optimizers(
         name: resume_position(in_force, by_count.get(count, RunPosition(count)), "the optimizer")
         for name, count in counts.items()
     }
-    restored = with_lines(chosen, groups, positions, rule_states(chosen.saved.state, in_force))
+    restored = with_lines(chosen, groups, positions, rule_states(chosen.saved.record, in_force))
     return restored | {name: replace(restored[name], saved=saved_optimizer) for name, saved_optimizer in saved.items()}
 
 
@@ -132,7 +132,7 @@ def _edits_of(
     """Return the entries of an optimizer that were changed since its checkpoint, or since its last update."""
     saved = restored[name].saved
     lines = restored[name].lines
-    if name in earlier and saved.state is not None and not saved.state.is_loaded:
+    if name in earlier and saved.record is not None and not saved.record.is_loaded:
         return edits_since_update(earlier[name].attached, groups[name], lines)
     return edits_since_save(saved, groups, name, lines)
 
@@ -173,7 +173,7 @@ def _with_edited_bases(
 def _plans(chosen: RestoredOptimizer, position: RunPosition) -> History:
     """Return the history of a run that continues another one at a position."""
     in_force = chosen.in_force
-    record = chosen.saved.state
+    record = chosen.saved.record
     now = HistoryPlan(position.t, position.amount, in_force.text)
     if record is None:
         return History((HistoryPlan(0, in_force.amount_at(0), in_force.text),))

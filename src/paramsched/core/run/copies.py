@@ -7,6 +7,7 @@ from paramsched.base.pickles import pickle_of_rc5
 from paramsched.core.calls.lazy_imports import is_installed_entry, load_entry
 from paramsched.core.groups.fields import RECORD
 from paramsched.core.plan.optimizers import ALONE
+from paramsched.core.plan.resolution import ResolvedPlan
 from paramsched.core.run.arguments import Arguments
 from paramsched.core.run.beginning import StartingRun, with_lines
 from paramsched.core.run.group_entries import restored_states, saved_states
@@ -15,9 +16,8 @@ from paramsched.core.run.hooks import PlanHooks, hooks_on
 from paramsched.core.run.pickles_of_rc6 import is_of_rc6, state_from_rc6
 from paramsched.core.run.position import RunPosition
 from paramsched.core.run.processes import Processes
-from paramsched.core.run.record import NOTHING, Record, RestoredOptimizer, read_scheduler_state
+from paramsched.core.run.record import NOTHING, Record, RestoredOptimizer, SavedOptimizer, read_scheduler_state
 from paramsched.core.run.run import Run
-from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.saving import state_of
 from paramsched.core.run.several import LoadedRuns
 from paramsched.core.run.start import StartedRun, end_earlier, new_run
@@ -114,25 +114,44 @@ def _continue(run: Run, record: Record, state: Mapping[str, Any]) -> None:
         run.shared.restored |= run.attached_refs.keys()
         if state["loads"] is not None:
             before, saved = state["loads"]
-            run.shared.loads = LoadedRuns(before, {name: _saved_run(*data) for name, data in saved.items()})
+            loads = {name: _restored(run.in_force, *data) for name, data in saved.items()}
+            run.shared.loads = LoadedRuns(before, loads)
     if not state["acknowledged"]:
         run.acknowledged_at = -1  # the engine has not called step() yet
 
 
 def _data_of_loads(loads: LoadedRuns) -> tuple[Any, ...]:
-    return loads.before, {name: _data(saved_run) for name, saved_run in loads.saved.items()}
+    return loads.before, {name: _data(restored) for name, restored in loads.restored.items()}
 
 
-def _data(saved: SavedRun) -> tuple[Any, ...]:
-    """Return the state that an optimizer has loaded as text and numbers."""
-    position = saved.position
-    history = None if saved.history is None else saved.history.as_data()
+def _data(restored: RestoredOptimizer) -> tuple[Any, ...]:
+    """Return what an optimizer has loaded as text and numbers."""
+    record = restored.saved.record
+    position = restored.run_position
     return (
-        saved.count, (position.t, position.amount, position.reported, position.is_measured), saved.last_amount,
-        saved.feedback, history, saved.is_loaded, saved.replaced,
+        restored.saved.count, (position.t, position.amount, position.reported, position.is_measured),
+        restored.last_amount, None if record is None else record.feedback,
+        None if record is None else record.history.as_data(), restored.is_loaded, tuple(restored.replaced.items()),
     )  # fmt: skip
 
 
-def _saved_run(count: int | None, position: Any, last_amount: Any, feedback: Any, history: Any, *more: Any) -> SavedRun:
-    plans = None if history is None else read_history(history)
-    return SavedRun(count, RunPosition(*position), last_amount, feedback, plans, *more)
+def _restored(
+    in_force: ResolvedPlan,
+    count: int | None,
+    position_data: Any,
+    last_amount: Any,
+    feedback: Any,
+    history: Any,
+    is_loaded: bool,
+    replaced: Any,
+) -> RestoredOptimizer:
+    """Return what `_data` describes."""
+    position = RunPosition(*position_data)
+    record = None
+    if history is not None:
+        record = Record(
+            in_force.text, in_force, None, in_force.facts, {}, {}, feedback, position, read_history(history),
+            last_amount=last_amount, is_loaded=is_loaded,
+        )  # fmt: skip
+    saved = SavedOptimizer(count, record, position, {})
+    return RestoredOptimizer(saved, in_force, replaced=dict(replaced), position=position)

@@ -48,18 +48,18 @@ def _lines_of_save(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]],
         groups: those of all optimizers, by name; those of this one with the values of the checkpoint.
         name: the optimizer.
     """
-    state = saved.state
+    record = saved.record
     position = saved.position
-    if state is None or state.in_force is None or position is None:
+    if record is None or record.in_force is None or position is None:
         return None
-    in_force = state.in_force
-    if state.optimizers.keys() != groups.keys() or (in_force.unit is not None and position.amount is None):
+    in_force = record.in_force
+    if record.optimizers.keys() != groups.keys() or (in_force.unit is not None and position.amount is None):
         return None
-    has_states = position.t == state.position.t  # an optimizer that is behind had earlier ones
+    has_states = position.t == record.position.t  # an optimizer that is behind had earlier ones
     try:
         scope = scopes_of(in_force.plan, in_force.counted, groups)[name]
         lines = starting_lines(in_force.counted, groups[name], saved.bases, scope)
-        states = rule_states(state, in_force)
+        states = rule_states(record, in_force)
     except ParamschedError:  # the plan of the record is one of other groups
         return None
     lines = tuple(line for line in lines if has_states or not line.schedule.metric_rules)
@@ -89,10 +89,10 @@ def changed_function(saved: SavedOptimizer, groups: Mapping[str, list[GroupDict]
     The arguments are those of `_lines_of_save`.
     """
     of_save = _lines_of_save(saved, groups, name)
-    if of_save is None or of_save.scope is None or saved.state is None:
+    if of_save is None or of_save.scope is None or saved.record is None:
         return None
     t = of_save.times.first
-    if t != saved.state.position.t:
+    if t != saved.record.position.t:
         return None
     lines = tuple(line for line in of_save.lines if has_own_shape(line.schedule))
     for index, line, _, number, value in _differing(replace(of_save, lines=lines), groups[name]):
@@ -187,9 +187,9 @@ def edits_since_save(
     """
     # Torch's distributed checkpoint may load the values of a run without a plan beside the record of update 0.
     of_save = _lines_of_save(saved, groups, name) if saved.count else None
-    if of_save is None or saved.state is None:
+    if of_save is None or saved.record is None:
         return []
-    return _edits(of_save, groups[name], lines, saved.state.external)
+    return _edits(of_save, groups[name], lines, saved.record.external)
 
 
 def edits_since_update(

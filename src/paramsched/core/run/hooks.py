@@ -225,7 +225,7 @@ def _load_written(run: Run, name: str, groups: list[GroupDict]) -> None:
         for written_name, written_groups in written.items()
     }
     for restored in loaded.values():
-        if restored.saved.state is None:
+        if restored.saved.record is None:
             raise other_record(restored.saved.count)
     state = run.state
     before = state.position

@@ -33,7 +33,6 @@ from paramsched.core.run.history import History, HistoryPlan, read_history
 from paramsched.core.run.messages import LogCall
 from paramsched.core.run.messages import records as messages
 from paramsched.core.run.position import BEGIN, RunPosition
-from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.time.run_facts import RunFacts
 from paramsched.errors import InvalidArgument, StateError
 
@@ -120,29 +119,29 @@ class SavedOptimizer:
 
     Args:
         count: the number of the update of its next step; None if its groups carry no count.
-        state: the record of the run; None if there is none.
+        record: the record of the run; None if there is none.
         position: the position of the optimizer, on the clock of the record's plan; None without a count.
         bases: those recorded in each group, by group index and flat field name.
         is_in_groups: False if a Scheduler's state has it, and the groups are those of the run.
     """
 
     count: int | None
-    state: Record | None
+    record: Record | None
     position: RunPosition | None
     bases: GroupValues
     is_in_groups: bool = True
 
     @staticmethod
-    def in_state(state: Record, name: str) -> "SavedOptimizer":
+    def in_state(record: Record, name: str) -> "SavedOptimizer":
         """Return what the state of a Scheduler has for one optimizer, as if its groups saved it."""
-        position = state.position_at(state.counts.get(name, state.position.t))
-        return SavedOptimizer(position.t, state, position, state.bases.get(name, {}), is_in_groups=False)
+        position = record.position_at(record.counts.get(name, record.position.t))
+        return SavedOptimizer(position.t, record, position, record.bases.get(name, {}), is_in_groups=False)
 
     @property
     def completeness(self) -> tuple[bool, int]:
         """The order of what several optimizers of one run carry: the greatest has the record that continues."""
-        state = self.state
-        return state is not None, self.count or 0 if state is None else state.position.t
+        record = self.record
+        return record is not None, self.count or 0 if record is None else record.position.t
 
     def position_on(self, unit: str | None) -> RunPosition | None:
         """Return the position on the clock `unit`, without the amounts if they are on another clock."""
@@ -153,25 +152,25 @@ class SavedOptimizer:
 
     def is_on(self, unit: str | None) -> bool:
         """Return whether the amounts are on the clock `unit`, or their clock is unknown."""
-        return self.state is None or self.state.in_force is None or self.state.unit == unit
+        return self.record is None or self.record.in_force is None or self.record.unit == unit
 
 
 NOTHING: Final = SavedOptimizer(None, None, None, {})
 """The entries of the groups of a new optimizer: none."""
 
 
-def rule_states(state: Record | None, in_force: ResolvedPlan) -> RuleStates:
+def rule_states(record: Record | None, in_force: ResolvedPlan) -> RuleStates:
     """Return the states of the metric rules of a plan: those of a record, else the initial ones.
 
     Raises:
         StateError: the record has the states of other rules than its plan.
     """
     rules = in_force.metric_rules
-    if state is None:
+    if record is None:
         return {rule: rule.init() for rule in rules}
-    if in_force.plan.text == state.text:
-        check_rules(state.feedback, in_force.plan)
-    return restored_states(state.feedback, rules)
+    if in_force.plan.text == record.text:
+        check_rules(record.feedback, in_force.plan)
+    return restored_states(record.feedback, rules)
 
 
 CHECKPOINT: Final = "the checkpoint"  # the source of a base; the other one is an initial value, such as `initial_lr`
@@ -235,20 +234,28 @@ class RestoredOptimizer:
     states: RuleStates = field(default_factory=dict)
 
     @property
-    def saved_run(self) -> SavedRun:
-        """The run in the state that the optimizer loads."""
-        count = self.saved.count
-        state = self.saved.state
-        if count is None or state is None:
-            return SavedRun(count, self.position)
-        if not self.saved.is_on(self.in_force.unit):
-            return SavedRun(
-                count, self.position, None, state.feedback, state.history, replaced=tuple(self.replaced.items())
-            )
-        position = self.position if state.position.t == count else state.position
-        return SavedRun(
-            count, position, state.last_amount, state.feedback, state.history, replaced=tuple(self.replaced.items())
-        )
+    def is_loaded(self) -> bool:
+        """False if it is the present run, which another optimizer leaves with a load."""
+        return self.saved.record is None or self.saved.record.is_loaded
+
+    @property
+    def run_position(self) -> RunPosition:
+        """The position of the run: that of the optimizer, or the next update if the optimizer was behind."""
+        record = self.saved.record
+        if record is None or record.position.t == self.saved.count or not self.saved.is_on(self.in_force.unit):
+            return self.position
+        return record.position
+
+    @property
+    def last_amount(self) -> Amount | None:
+        """The amount before the last update of the run; None if it is unknown, or on another clock."""
+        record = self.saved.record
+        return record.last_amount if record is not None and self.saved.is_on(self.in_force.unit) else None
+
+    def run_position_at(self, t: int) -> RunPosition:
+        """Return the position of the run at its update, or at the previous one."""
+        position = self.run_position
+        return position if position.t == t else RunPosition(t, self.last_amount)
 
 
 def read_groups(groups: list[GroupDict], name: str = ALONE, in_code: ResolvedPlan | None = None) -> SavedOptimizer:

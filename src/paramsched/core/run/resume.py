@@ -27,8 +27,7 @@ from paramsched.core.run.record import (
     rule_states,
 )
 from paramsched.core.run.run import Run
-from paramsched.core.run.saved_run import SavedRun
-from paramsched.core.run.saving import record_bases
+from paramsched.core.run.saving import record_bases, saved_in_run
 from paramsched.core.run.several import LoadedRuns
 from paramsched.core.run.value_table import ValueTable, starting_lines
 
@@ -46,7 +45,7 @@ def restored_plan(saved: SavedOptimizer, code: ResolvedPlan, on_change: OnChange
     Raises:
         PlanChanged: the plan differs and `on_change` is "error".
     """
-    record = saved.state
+    record = saved.record
     same = RestoredOptimizer(saved, code)
     if record is None:
         if not saved.count:
@@ -192,7 +191,7 @@ def restored_optimizer(
     else:
         lines = starting_lines(chosen.counted, groups, saved.bases, scope)
     position = _position_of(run, attached, saved, chosen)
-    states = rule_states(saved.state, chosen)
+    states = rule_states(saved.record, chosen)
     restored = replace(restored, scope=scope, lines=lines, position=position, states=states)
     if present is not None and chosen is not code:
         missing = bases_of(lines).keys() - attached.bases.values.keys()
@@ -228,8 +227,7 @@ def load_groups(
     state = run.state
     for observer in state.observers:
         observer.restoring(loaded, run.groups() | dict(groups))
-    runs = {name: restored.saved_run for name, restored in loaded.items()}
-    tables = _computed_tables(run, loaded, runs, groups, source)
+    tables = _computed_tables(run, loaded, groups, source)
     for name, restored in loaded.items():
         if not restored.saved.is_in_groups:
             planned_bases = bases_of(restored.lines)
@@ -240,8 +238,8 @@ def load_groups(
         attached[name].bind(groups[name] if name in loaded else attached[name].bound.groups, table)
     # The states that several optimizers load one after the other have the history of the run before the first load.
     loads = None if run.shared is None else run.shared.loads
-    of_runs = runs.values() if loads is None else loads.saved.values()
-    record_bases(run, dict(pair for saved_run in of_runs for pair in saved_run.replaced))
+    of_optimizers = loaded if loads is None else loads.restored
+    record_bases(run, dict(pair for restored in of_optimizers.values() for pair in restored.replaced.items()))
     for observer in state.observers:
         observer.loaded()
 
@@ -249,7 +247,6 @@ def load_groups(
 def _computed_tables(
     run: Run,
     loaded: Mapping[str, RestoredOptimizer],
-    runs: Mapping[str, SavedRun],
     groups: Mapping[str, list[GroupDict]],
     source: str,
 ) -> dict[str, ValueTable]:
@@ -258,13 +255,12 @@ def _computed_tables(
     Args:
         run: the run.
         loaded: what the loads restore, by optimizer.
-        runs: the run in the state of each of these.
         groups: the groups, by optimizer.
         source: the name of the checkpoint.
     """
     state = run.state
     chosen = [run.in_force, *(restored.in_force for restored in loaded.values())][-1]
-    has_count = any(saved_run.count is not None for saved_run in runs.values())
+    has_count = any(restored.saved.count is not None for restored in loaded.values())
     is_new = chosen is not run.in_force
     counts = run.counts
     states_before = state.states
@@ -272,7 +268,7 @@ def _computed_tables(
     was_running = state.has_moved
     if is_new:
         _use_plan(run, chosen)
-    moves = _load_runs(run, runs, before, source if has_count else None)
+    moves = _load_runs(run, loaded, before, source if has_count else None)
     if is_new and run.history.plans.entries[-1].text != chosen.text:
         run.history.plans = run.history.plans.with_plan(run.entry())
     if was_running and state.t < before.t:
@@ -367,47 +363,47 @@ def reached(run: Run, loaded: Mapping[str, RestoredOptimizer]) -> int:
     return max({**run.shared.counts(run.counts), **counts}.values(), default=0)
 
 
-def _load_runs(run: Run, loaded: Mapping[str, SavedRun], before: RunPosition, source: str | None) -> bool:
+def _load_runs(run: Run, loaded: Mapping[str, RestoredOptimizer], before: RunPosition, source: str | None) -> bool:
     """Continue from what optimizers have loaded, without writing values; return whether the run moved.
 
     Args:
         run: the run.
-        loaded: the run in the state of each of these optimizers.
+        loaded: what the loads restore, by optimizer.
         before: the position of the run before the load, on the clock of the plan that was in force.
         source: the name of the checkpoint; None if it has no count.
     """
     if run.shared is not None:
         return _load_shared(run, loaded, before, source)
-    ((name, saved),) = loaded.items()
-    _move(run, saved.position, source)
-    _continue_from(run, saved)
+    ((name, restored),) = loaded.items()
+    _move(run, restored.run_position, source)
+    _continue_from(run, restored)
     run.attached[name].t = run.t
     return True
 
 
-def _load_shared(run: Run, loaded: Mapping[str, SavedRun], before: RunPosition, source: str | None) -> bool:
+def _load_shared(run: Run, loaded: Mapping[str, RestoredOptimizer], before: RunPosition, source: str | None) -> bool:
     """Continue from what some of several optimizers have loaded, as `_load_runs`."""
     shared = run.shared
     state = run.state
     assert shared is not None
-    counted = {name: saved for name, saved in loaded.items() if saved.count is not None}
+    counted = {name: restored for name, restored in loaded.items() if restored.saved.count is not None}
     shared.without_count |= loaded.keys() - counted.keys()
     if not counted:
         return False
     if shared.loads is None:
-        shared.loads = LoadedRuns.of(state, run.history.plans, run.counts)
+        shared.loads = LoadedRuns(state.t, {name: _present(run, attached) for name, attached in run.attached.items()})
     loads = shared.loads
     loads.add(counted)
     counts = loads.counts(run.counts)
     amounts = loads.amounts(state)
     t = max(counts.values())
-    saved = loads.of_run_at(t, state.t)
-    position = state.position_at(t) if saved is None else saved.position_at(t)
+    restored = loads.of_run_at(t, state.t)
+    position = state.position_at(t) if restored is None else restored.run_position_at(t)
     if position != before:
         _move(run, position, source)
     _set_last_amount(run, amounts.get(t - 1, position.amount))
-    if saved is not None:
-        _continue_from(run, saved)
+    if restored is not None:
+        _continue_from(run, restored)
     for name, attached in run.attached.items():
         is_behind = run.arguments.drive == "optimizer" and counts[name] == t - 1
         attached.t = t - (is_behind and shared.may_have_missed(name, t))
@@ -415,6 +411,11 @@ def _load_shared(run: Run, loaded: Mapping[str, SavedRun], before: RunPosition, 
         state.amounts.note_progress()  # that of the checkpoint, which may be the present one
         state.set_needs_check()
     return position != before
+
+
+def _present(run: Run, attached: AttachedOptimizer) -> RestoredOptimizer:
+    """Return the present run, in which an optimizer continues until it loads something."""
+    return RestoredOptimizer(saved_in_run(run, attached), run.in_force, position=attached.position)
 
 
 def _move(run: Run, position: RunPosition, source: str | None) -> None:
@@ -426,20 +427,21 @@ def _move(run: Run, position: RunPosition, source: str | None) -> None:
     run.move(position, source)
 
 
-def _continue_from(run: Run, saved: SavedRun) -> None:
+def _continue_from(run: Run, restored: RestoredOptimizer) -> None:
     """Use the states, amounts and history of a saved run, at the present position."""
     state = run.state
     now = run.entry()
-    if saved.count is None:
+    record = restored.saved.record
+    if restored.saved.count is None:
         run.history.plans = History((now,))
         return
-    if saved.history is None:
+    if record is None:
         run.history.plans = run.history.plans.resumed_at(now.update, now.amount)
         return
-    run.history.plans = saved.history.resumed_at(now.update, now.amount).with_plan(now)
-    state.states = restored_states(saved.feedback or {}, state.in_force.metric_rules)
-    if saved.last_amount is not None and saved.position.t == state.t:
-        _set_last_amount(run, saved.last_amount)
+    run.history.plans = record.history.resumed_at(now.update, now.amount).with_plan(now)
+    state.states = restored_states(record.feedback, state.in_force.metric_rules)
+    if restored.last_amount is not None and restored.run_position.t == state.t:
+        _set_last_amount(run, restored.last_amount)
 
 
 def _set_last_amount(run: Run, amount: Amount | None) -> None:

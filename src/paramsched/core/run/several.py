@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, final
 from paramsched.base.pickles import names_in_pickles
 from paramsched.core.plan.run_amounts import Amount
 from paramsched.core.run.attached import AttachedOptimizer
-from paramsched.core.run.group_entries import saved_states
-from paramsched.core.run.history import History
 from paramsched.core.run.messages import resumes as messages
+from paramsched.core.run.record import RestoredOptimizer
 from paramsched.core.run.run_state import RunState
-from paramsched.core.run.saved_run import SavedRun
 from paramsched.core.run.steps import run_uncompiled
 
 
@@ -49,49 +47,42 @@ class LoadedRuns:
 
     Args:
         before: the update of the run before the loads.
-        saved: the state of each optimizer; those that were loaded come last, in their order.
+        restored: what each optimizer has loaded, those last that have, in the order of the loads; the others have the
+            run as it was before.
     """
 
     before: int
-    saved: dict[str, SavedRun]
+    restored: dict[str, RestoredOptimizer]
 
-    @staticmethod
-    def of(run: RunState, history: History, counts: Mapping[str, int]) -> "LoadedRuns":
-        """Return the present state of a run, which applies until a load changes it."""
-        states = saved_states(run.states)
-        position = run.position
-        saved = {
-            name: SavedRun(count, position, run.last_amount, states, history, is_loaded=False)
-            for name, count in counts.items()
-        }
-        return LoadedRuns(run.t, saved)
-
-    def add(self, loaded: Mapping[str, SavedRun]) -> None:
-        """Note the states that optimizers have loaded."""
-        for name, saved in loaded.items():
-            self.saved.pop(name, None)
-            self.saved[name] = saved
+    def add(self, loaded: Mapping[str, RestoredOptimizer]) -> None:
+        """Note what optimizers have loaded."""
+        for name, restored in loaded.items():
+            self.restored.pop(name, None)
+            self.restored[name] = restored
 
     def counts(self, present: Mapping[str, int]) -> dict[str, int]:
         """Return the count of each optimizer; `present` are those in the run."""
-        loaded = {name: saved.count for name, saved in self.saved.items() if saved.count is not None}
+        loaded = {
+            name: count for name, restored in self.restored.items() if (count := restored.saved.count) is not None
+        }
         return {name: loaded.get(name, count) for name, count in present.items()}
 
-    def of_run_at(self, t: int, now: int) -> SavedRun | None:
-        """Return the record of the run at an update, the last one that was loaded; None if that is the present one."""
-        latest = list(reversed(self.saved.values()))
-        of_run = next((saved for saved in latest if saved.is_loaded and saved.position.t == t), None)
+    def of_run_at(self, t: int, now: int) -> RestoredOptimizer | None:
+        """Return what has the run at an update, the last one that was loaded; None if that is the present one."""
+        latest = list(reversed(self.restored.values()))
+        of_run = next((restored for restored in latest if restored.is_loaded and restored.run_position.t == t), None)
         if of_run is not None or t == now:
             return of_run
-        return next(saved for saved in latest if t in (saved.count, saved.position.t))
+        return next(restored for restored in latest if t in (restored.saved.count, restored.run_position.t))
 
     def amounts(self, run: RunState) -> dict[int, Amount | None]:
         """Return the known amounts by update; those that were loaded last take precedence."""
         amounts = {run.t - 1: run.last_amount, run.t: run.amount}
-        for saved in self.saved.values():
-            amounts[saved.position.t] = saved.position.amount
-            if saved.last_amount is not None:
-                amounts[saved.position.t - 1] = saved.last_amount
+        for restored in self.restored.values():
+            position = restored.run_position
+            amounts[position.t] = position.amount
+            if restored.last_amount is not None:
+                amounts[position.t - 1] = restored.last_amount
         return amounts
 
 
@@ -145,7 +136,7 @@ class SharedUpdates:
         """Note that an optimizer steps in the last update, which another one has started."""
         self.joined[name] = self._run.t
         if self.loads is not None:
-            self.loads.saved.pop(name, None)
+            self.loads.restored.pop(name, None)
 
     def after_update(self) -> None:
         """Note that an update was counted: nothing."""
@@ -168,8 +159,8 @@ class SharedUpdates:
 
     def may_have_missed(self, name: str, t: int) -> bool:
         """Return whether an optimizer one update behind has not stepped in the last update, of a run moved to `t`."""
-        saved = None if self.loads is None else self.loads.saved.get(name)
-        is_loaded = saved is not None and saved.is_loaded
+        restored = None if self.loads is None else self.loads.restored.get(name)
+        is_loaded = restored is not None and restored.is_loaded
         return self.loads is None or t == self.loads.before or name in self.restored or is_loaded
 
     def log_late(self, names: Iterable[str]) -> None:
@@ -195,17 +186,18 @@ class SharedUpdates:
     def _end_loads(self, loads: LoadedRuns) -> None:
         """Warn of what differs in the checkpoints of the optimizers, before the next update of the run."""
         t = self._run.t
-        for name, saved in loads.saved.items():
-            if saved.is_loaded and saved.count is not None and saved.count < t - 1:
-                self._run.unreported.append(messages.checkpoint_is_behind(name, saved.count, t))
+        for name, restored in loads.restored.items():
+            count = restored.saved.count
+            if restored.is_loaded and count is not None and count < t - 1:
+                self._run.unreported.append(messages.checkpoint_is_behind(name, count, t))
         left = [
             name
-            for name, saved in loads.saved.items()
-            if not (saved.is_loaded or name in self.without_count)
-            and (saved.count or 0) < t - self.may_have_missed(name, t)
+            for name, restored in loads.restored.items()
+            if not (restored.is_loaded or name in self.without_count)
+            and (restored.saved.count or 0) < t - self.may_have_missed(name, t)
         ]
         if left:
-            sources = [name for name, saved in loads.saved.items() if saved.is_loaded]
+            sources = [name for name, restored in loads.restored.items() if restored.is_loaded]
             self._run.unreported.append(messages.without_checkpoint(left, sources, t))
         self.loads = None
 
