@@ -212,7 +212,7 @@ def register_shape(
         refuse_two_readings_of_call(name, args, kwargs)
         named = arguments.bound(args, kwargs)
         if named is None:
-            misfit = misfit_of_call(builder, args, kwargs)
+            misfit = misfit_of_call(builder, args, kwargs, name)
             assert misfit is not None, f"{name} does not take {args} and {kwargs}"
             raise misfit
         return shape.call(**named)

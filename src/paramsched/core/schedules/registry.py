@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Final, cast
 
 from paramsched.base.params import params_of, readable
@@ -107,7 +107,7 @@ def _answering(builder: Builder) -> Builder:
             try:
                 return builder(*args, **kwargs)
             except TypeError:
-                misfit = misfit_of_call(builder, args, kwargs)
+                misfit = misfit_of_call(builder, args, kwargs, builder.__name__)
                 if misfit is None:
                     raise
                 raise misfit from None
@@ -143,18 +143,21 @@ def _contains(items: object, refused: object) -> bool:
     return isinstance(items, (list, tuple)) and any(item is refused or _contains(item, refused) for item in items)
 
 
-def misfit_of_call(builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> InvalidCall | None:
-    """Return the error about arguments that do not fit the signature of a builder; None if they fit."""
-    name = builder.__name__
-    signature = inspect.signature(builder)
-    parameters = signature.parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+signature_of: Final = lru_cache(maxsize=1024)(inspect.signature)  # which takes longer than the rest of a call
+
+
+def misfit_of_call(
+    builder: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], name: str
+) -> InvalidCall | None:
+    """Return the error about arguments that do not fit the signature of a builder, `name` in text; None if they fit."""
+    params = params_of(builder)
+    takes_any = any(param.free for param in params.values())
     for key in kwargs:
-        if key not in parameters and not takes_any:
-            return unknown_argument(name, key, params_of(builder), kwargs[key])
+        if key not in params and not takes_any:
+            return unknown_argument(name, key, params, kwargs[key])
     try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
+        signature_of(builder).bind(*args, **kwargs)
+    except (TypeError, ValueError) as error:
         return refused_call(name, builder, error)
     return None
 

@@ -10,8 +10,8 @@ import re
 from collections import ChainMap, Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, lru_cache, partial, reduce
-from inspect import BoundArguments, signature
+from functools import cached_property, partial, reduce
+from inspect import BoundArguments
 from itertools import chain, islice, repeat
 from keyword import iskeyword
 from numbers import Real
@@ -22,8 +22,8 @@ from paramsched.base.messages import name_is_taken
 from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
-from paramsched.core.calls.builders import SHAPES, example_call, refused_call
-from paramsched.core.calls.checked_calls import answering, unknown_argument
+from paramsched.core.calls.builders import SHAPES, example_call
+from paramsched.core.calls.checked_calls import answering
 from paramsched.core.calls.messages.numbers import NumberKind
 from paramsched.core.calls.number_checks import is_finite_number
 from paramsched.core.calls.tracebacks import shortened
@@ -33,7 +33,13 @@ from paramsched.core.schedules.level import AbsoluteValue
 from paramsched.core.schedules.messages import text as messages
 from paramsched.core.schedules.messages.text import EXAMPLE_LINE as EXAMPLE_LINE
 from paramsched.core.schedules.messages.text import ErrorRange
-from paramsched.core.schedules.registry import combine_operands, operator_builder, refuse_two_readings_of_call
+from paramsched.core.schedules.registry import (
+    combine_operands,
+    misfit_of_call,
+    operator_builder,
+    refuse_two_readings_of_call,
+    signature_of,
+)
 from paramsched.core.schedules.schedule import Schedule, line_of
 from paramsched.core.time.duration import Duration
 from paramsched.errors import CallSite, InvalidArgument, ParseError, shown
@@ -637,14 +643,10 @@ def bound_arguments(
     params = params_of(function)
     args = list(args)
     refuse_two_readings_of_call(name, args, kwargs)
-    takes_any = any(param.free for param in params.values())
-    for key in kwargs:
-        if key not in params and not takes_any:
-            raise unknown_argument(name, key, params, kwargs[key])
-    try:
-        bound = _signature_of(function).bind(*args, **kwargs)
-    except (TypeError, ValueError) as error:
-        raise refused_call(name, function, error) from None
+    misfit = misfit_of_call(function, args, kwargs, name)
+    if misfit is not None:
+        raise misfit
+    bound = signature_of(function).bind(*args, **kwargs)
     for key, value in bound.arguments.items():
         if key not in params:
             continue
@@ -653,9 +655,6 @@ def bound_arguments(
         for argument in values:
             refuse_type(function, name, param, argument)
     return bound
-
-
-_signature_of: Final = lru_cache(maxsize=1024)(signature)  # which takes longer than the rest of a call
 
 
 def refuse_type(function: Callable[..., Any], name: str, param: Param, value: Any) -> None:
