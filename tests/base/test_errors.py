@@ -18,7 +18,7 @@ from paramsched import errors
 from paramsched.base.problem import PlanWarning, Problem, warn_user
 from paramsched.base.words import json_text
 from paramsched.core.calls import lazy_imports
-from paramsched.core.calls.tracebacks import with_short_errors
+from paramsched.core.calls.checked_calls import with_short_errors
 from paramsched.errors import InvalidArgument, ParamschedError
 from support.tables import table
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from paramsched.engines.torch_required import torch
+from paramsched.core.calls.checked_calls import with_short_errors
 from paramsched.core.calls.number_checks import whole_number
-from paramsched.core.calls.tracebacks import with_short_errors
 from paramsched.core.plan import PlanLike
 from paramsched.core.run import EngineHandle, Scheduler
 from paramsched.engines.engine_facts import (

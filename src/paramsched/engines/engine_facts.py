@@ -12,9 +12,8 @@ from typing import Any, Final, TypeVar, cast, final, get_args, get_type_hints
 import numpy as np
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.calls.checked_calls import refused_keyword
+from paramsched.core.calls.checked_calls import refused_keyword, shortened
 from paramsched.core.calls.number_checks import is_real_number
-from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.plan import (
     FORMS,
     SIZES_OF_BATCHES,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import paramsched.engines.torch_required  # noqa: F401  # reports that torch is missing
-from paramsched.core.calls.tracebacks import with_short_errors
+from paramsched.core.calls.checked_calls import with_short_errors
 from paramsched.core.plan import SIZES_OF_BATCHES, PlanLike
 from paramsched.core.run import Scheduler
 from paramsched.engines import accelerate

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from paramsched.engines.torch_required import torch  # first, because it reports that torch is missing
 
 # isort: split
-from paramsched.core.calls.tracebacks import with_short_errors
+from paramsched.core.calls.checked_calls import with_short_errors
 from paramsched.core.groups.fields import Field, flat_groups
 from paramsched.core.plan import SIZES_OF_BATCHES, PlanLike
 from paramsched.core.run import EngineHandle, OnBase, OnChange, Scheduler

@@ -1,20 +1,61 @@
-"""Functions whose calls are refused in the words of this library: an argument that they lack, or a wrong number."""
+"""Functions whose calls are refused in the words of this library, with the frames of the user only.
+
+The tracebacks of mistakes in one line lack the frames of this library between those of the user.
+"""
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
+from types import TracebackType
 from typing import Any, Final, TypeVar, cast, get_args, is_typeddict
 
 from paramsched.base.params import params_of
 from paramsched.base.words import KNOWN
 from paramsched.core.calls.builders import SHAPES, example_call
 from paramsched.core.calls.messages import calls as messages
-from paramsched.core.calls.tracebacks import shortened
 from paramsched.errors import InvalidCall, ParamschedError
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Class = TypeVar("_Class", bound=type)
+_Error = TypeVar("_Error", bound=BaseException)
+
+_FULL: Final = "PARAMSCHED_TRACEBACK"
+"""The environment variable that keeps all frames if it is "full"."""
+
+
+def shortened(error: _Error) -> _Error:
+    """Return an error whose traceback has no frame of this library; functions of users that it called are kept.
+
+    A public function raises the result where it catches the error, so that its own frame is the only one of the library
+    below the user's line. With `PARAMSCHED_TRACEBACK=full` in the environment, the error keeps all frames.
+    """
+    if os.environ.get(_FULL) == "full":
+        return error
+    entries = list[TracebackType]()
+    entry = error.__traceback__
+    while entry is not None:
+        if entry.tb_frame.f_globals.get("__name__", "").partition(".")[0] != "paramsched":
+            entries.append(entry)
+        entry = entry.tb_next
+    short: TracebackType | None = None
+    for entry in reversed(entries):
+        short = TracebackType(short, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return error.with_traceback(short)
+
+
+def with_short_errors(function: _Function) -> _Function:
+    """Return a public function whose errors have a short traceback. It is not for functions that an update calls."""
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ParamschedError as error:
+            raise shortened(error)  # noqa: B904  # the same error
+
+    return cast(_Function, called)
 
 
 def unknown_argument(call: str, key: str, names: Mapping[str, object] | list[str], value: object = None) -> InvalidCall:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Unpack, final
 from paramsched.base.params import readable
 from paramsched.base.pickles import Reduced, pickled, restores
 from paramsched.base.words import closest, printable_lines, text_on_screen
-from paramsched.core.calls.checked_calls import answering_method, is_foreign_entry, unknown_argument
+from paramsched.core.calls.checked_calls import answering_method, is_foreign_entry, unknown_argument, with_short_errors
 from paramsched.core.calls.lazy_imports import load_entry, notebook_display
 from paramsched.core.calls.number_checks import finite_number
-from paramsched.core.calls.tracebacks import with_short_errors
 from paramsched.core.curves.curve import CurveLike
 from paramsched.core.curves.families import linear as linear_curve
 from paramsched.core.groups.fields import KNOWN, Field

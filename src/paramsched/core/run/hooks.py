@@ -8,7 +8,7 @@ from typing import Any, TypeGuard, final
 import torch
 from torch.optim import Optimizer
 
-from paramsched.core.calls.tracebacks import shortened
+from paramsched.core.calls.checked_calls import shortened
 from paramsched.core.groups.fields import RECORD, recorded_bases
 from paramsched.core.plan.lines import bases_of
 from paramsched.core.plan.optimizers import errors_of

@@ -9,10 +9,9 @@ from typing import Any, Final, cast
 from paramsched.base.params import params_of, readable
 from paramsched.core.calls.builders import SHAPES as SHAPES
 from paramsched.core.calls.builders import Builder, built_class, refused_call, register_builder
-from paramsched.core.calls.checked_calls import unknown_argument
+from paramsched.core.calls.checked_calls import shortened, unknown_argument
 from paramsched.core.calls.messages.calls import not_a_function
 from paramsched.core.calls.number_checks import is_real_number
-from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.curves.curve import Curve
 from paramsched.core.schedules.messages import text as messages
 from paramsched.errors import InvalidArgument, InvalidCall, ParamschedError, shown

@@ -15,9 +15,9 @@ from paramsched.base.params import Param, argument_kind, params_of
 from paramsched.base.pickles import Reduced, pickle_of_rc5
 from paramsched.base.words import printable, shown_fields, text_on_screen
 from paramsched.core.calls.builders import SHAPES, example_call
+from paramsched.core.calls.checked_calls import shortened
 from paramsched.core.calls.lazy_imports import load_entry, notebook_display
 from paramsched.core.calls.number_checks import is_real_number
-from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.curves.arrays import Floats
 from paramsched.core.curves.curve import Curve, curve_of
 from paramsched.core.schedules.level import AbsoluteValue

@@ -23,10 +23,9 @@ from paramsched.base.params import Param, params_of, readable
 from paramsched.base.problem import TextLines
 from paramsched.base.words import closest, shortened_text
 from paramsched.core.calls.builders import SHAPES, example_call
-from paramsched.core.calls.checked_calls import answering
+from paramsched.core.calls.checked_calls import answering, shortened
 from paramsched.core.calls.messages.numbers import NumberKind
 from paramsched.core.calls.number_checks import is_finite_number
-from paramsched.core.calls.tracebacks import shortened
 from paramsched.core.curves.curve import CONSTANTS, FAMILIES, Curve
 from paramsched.core.schedules.combinators import absolute
 from paramsched.core.schedules.level import AbsoluteValue

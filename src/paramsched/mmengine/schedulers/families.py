@@ -7,7 +7,7 @@
 import inspect
 from typing import Any, Final
 
-from paramsched.core.calls.tracebacks import shortened
+from paramsched.core.calls.checked_calls import shortened
 from paramsched.errors import ParamschedError
 from paramsched.mmengine.schedulers import param_scheduler
 from paramsched.mmengine.schedulers.base import LRSchedulerMixin, MomentumSchedulerMixin, _ParamScheduler
