@@ -103,7 +103,7 @@ packaged:
 
 # Plant small errors in packages, one at a time, and report those that no test of a contributor finds: a minute to an hour
 # for each package. make mutants PACKAGES="core/run core/plan" ARGS="--count 100 --seed 2"
-PACKAGES = base checks files $(addprefix core/,schedules plan run curves feedback time values) \
+PACKAGES = base checks files $(addprefix core/,schedules plan run diagnosis groups metrics calls curves time) \
     $(addprefix compat/,torch pytorch_accelerated gradual_warmup) $(addprefix mmengine/,schedulers paramwise registry engine) \
     engines show $(addprefix tools/,audit records) cli packages/runner
 mutants: $(VENV)/compiled.stamp

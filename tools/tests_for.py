@@ -38,6 +38,8 @@ def tests_of(package: str) -> list[str]:
         "tools/records": ["tools/audit"],
         "base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
+        "core/diagnosis": ["core/run", "whole/run"],  # what it says of a run
+        "core/calls": ["core/test_number_checks.py", "whole/test_mistakes.py"],
         "checks": ["whole/run/test_warnings.py", "whole/test_check_rules.py", "whole/test_mistakes.py"],
         "core/schedules": ["whole/records"],  # wrong lines
     }

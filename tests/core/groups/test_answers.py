@@ -1,6 +1,6 @@
 """What fields of a group return, and the errors of wrong ones.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/fields/test_answers.py` writes them.
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/groups/test_answers.py` writes them.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What the functions that all metric rules share return: metrics, comparisons, reductions and saved states.
 
-The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/feedback/test_answers.py` writes them.
+The answers are in `answers.yaml`. `PYTHONPATH=tests python tests/core/metrics/test_answers.py` writes them.
 """
 
 from dataclasses import dataclass
