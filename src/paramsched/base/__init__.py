@@ -14,5 +14,5 @@ from paramsched.base.words import names_listed as names_listed
 from paramsched.base.words import printable as printable
 from paramsched.base.words import printable_lines as printable_lines
 
-VERSION = "1.0.0rc6"
+VERSION = "1.0.0rc7"
 """The version of the library, as in pyproject.toml."""
