@@ -158,7 +158,8 @@ def write_saved_values(
     write = write or partial(_write_values, optimizer, name)
     by_name = _loads.setdefault(optimizer, {})
     loads = by_name.setdefault(name, _Loads())
-    if scheduler in loads.schedulers:  # it loads again, so this is another checkpoint
+    # It loads again, or those that have loaded were replaced by new ones: this is another checkpoint.
+    if scheduler in loads.schedulers or not loads.schedulers:
         loads = _Loads()
         by_name[name] = loads
     loads.schedulers.add(scheduler)

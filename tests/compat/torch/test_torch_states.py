@@ -249,6 +249,23 @@ def test_a_list_whose_plateau_torch_continued_keeps_the_values_that_torch_wrote(
     assert rates_of(last) == rates_of(between)
 
 
+def test_a_new_scheduler_writes_the_values_of_its_state_after_an_old_state_of_one_that_is_gone():
+    """The optimizer stays, as in a notebook."""
+    first, between, last = (optimizer_with([0.1], partial(torch.optim.SGD, momentum=0.9)) for _ in range(3))
+    here, there = (
+        library.OneCycleLR(optimizer, 0.3, total_steps=20)
+        for library, optimizer in ((DROP_IN, first), (TORCH, between))
+    )
+    stepped(here, first, 6)
+    there.load_state_dict(here.state_dict())
+    stepped(there, between, 3)
+
+    DROP_IN.OneCycleLR(last, 0.3, total_steps=20).load_state_dict(there.state_dict())
+    DROP_IN.OneCycleLR(last, 0.3, total_steps=20).load_state_dict(here.state_dict())
+
+    assert rates_of(last) + momenta_of(last) == rates_of(first) + momenta_of(first)
+
+
 def test_warm_restarts_equal_torch_bit_for_bit():
     for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
         rows = []
