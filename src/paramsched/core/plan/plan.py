@@ -344,7 +344,7 @@ class Plan:
         weight_decay: take(linear(to=0.5), 10000, 10000)
         """
         lines = PlanLines(self.as_written(), self.total, self.clock)
-        self._refuse_other_names_of_total(at, fields)
+        self._refuse_other_names_of_total(fields)
         single_lines = normal_bindings(map(checked_binding, bindings))
         lines_of_fields = [Binding(name, schedule) for name, schedule in fields.items()]
         by_field = {line.name: line for line in lines_of_fields}
@@ -353,7 +353,7 @@ class Plan:
             raise changes.changed_total_of_progress(at, length)
         return plan_of_lines(lines.changed(Duration.of(at), length, single_lines, by_field), length, self.clock)
 
-    def _refuse_other_names_of_total(self, at: DurationLike, fields: Mapping[str, Any]) -> None:
+    def _refuse_other_names_of_total(self, fields: Mapping[str, Any]) -> None:
         """Raise for a total of a change that has its name in another library, such as `max_steps`."""
         names = {binding.name for binding in self.bindings}
         for name, value in fields.items():

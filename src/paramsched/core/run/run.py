@@ -40,7 +40,6 @@ class Run:
         end: how the Scheduler has ended; "" if it has not.
         successor: the Scheduler that has replaced it.
         scheduler: returns the Scheduler; None if it was deleted.
-        warned: the kinds of reports and metrics that have caused a warning.
 
     Args:
         in_force: the plan in force.
@@ -70,7 +69,6 @@ class Run:
         self.shared = SharedUpdates(state, lambda: self.attached) if arguments.names else None
         self.acknowledged_at = position.t
         self.scheduler: Callable[[], object] = lambda: None
-        self.warned = set[str]()
 
     def attach(
         self,
