@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from core.feedback.rule_properties import check_rule
+from core.metrics.rule_properties import check_rule
 from paramsched.core.metrics.metric_rules import HoldState, hold
 from paramsched.errors import InvalidArgument
 from support.replay import replay

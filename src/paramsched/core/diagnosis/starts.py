@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 from paramsched.core.diagnosis.bases import log_initial_values
 from paramsched.core.diagnosis.likely import report_unlikely_values
@@ -62,8 +63,8 @@ def has_begun(beginning: StartingRun) -> bool:
         return True
     if any(getattr(optimizer, "state", None) for optimizer in beginning.optimizers.values()):
         return True
-    groups = [group for of_optimizer in beginning.groups.values() for group in of_optimizer]
-    return any(str(key).startswith("initial_") for group in groups for key in group)
+    keys = set[Any]().union(*(group for of_optimizer in beginning.groups.values() for group in of_optimizer))
+    return any(str(key).startswith("initial_") for key in keys)
 
 
 def report_bases_of_start(run: Run, beginning: StartingRun) -> None:

@@ -71,18 +71,19 @@ def starting_lines(
     def starting_base(field: Field, _: Any, index: int) -> float:
         group = groups[index]
         place = (index, field.slot)
-        where = f"{field} of group {labels[index]!r}"
         base = passed.get(place)
         if base is None:
             base = recorded_base(group, field.slot)
-        if base is None:
-            base = initial_value(field, group)
-            if base is not None:
-                where = f"initial_{where}"
+        initial = initial_value(field, group) if base is None else None
+        if initial is not None:
+            base = initial
         if base is None:
             base = code.get(place)
         if base is None:
             base = field.read(group)
+        if type(base) is float and isfinite(base):
+            return base
+        where = f"{'initial_' if initial is not None else ''}{field} of group {labels[index]!r}"
         return base_of(where, base.detach() if isinstance(base, torch.Tensor) else base)
 
     return lines_of(plan, groups, scope, starting_base)
