@@ -96,7 +96,7 @@ def terminal_of(columns: int | None) -> Iterator[None]:
         yield
         return
     settings = {"COLUMNS": str(columns), "NO_COLOR": "1"}
-    with patch.dict(os.environ, settings), patch("paramsched.cli._output.is_terminal", lambda *, err=False: True):
+    with patch.dict(os.environ, settings), patch("paramsched.cli._output.is_terminal", lambda: True):
         yield
 
 

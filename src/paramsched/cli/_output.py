@@ -160,21 +160,20 @@ def _end_with(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def is_terminal(*, err: bool = False) -> bool:
-    """Return whether standard output or error is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
-    stream = sys.stderr if err else sys.stdout
-    return stream is not None and stream.isatty()
+def is_terminal() -> bool:
+    """Return whether standard output is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
-def terminal_width(*, err: bool = False) -> int | None:
-    """Return the columns of the terminal of standard output or error; None if it is not a terminal."""
-    if not is_terminal(err=err):
+def terminal_width() -> int | None:
+    """Return the columns of the terminal of standard output; None if it is not a terminal."""
+    if not is_terminal():
         return None
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
         return int(columns)
     try:
-        return os.get_terminal_size((sys.stderr if err else sys.stdout).fileno()).columns or _COLUMNS
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _COLUMNS
     except OSError:
         return _COLUMNS
 
@@ -182,10 +181,10 @@ def terminal_width(*, err: bool = False) -> int | None:
 _COLUMNS = 80  # of a terminal that does not report its size
 
 
-def uses_color(*, err: bool = False) -> bool:
-    """Return whether standard output or error is a terminal with colors."""
+def uses_color() -> bool:
+    """Return whether standard output is a terminal with colors."""
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    return is_terminal(err=err) and not plain
+    return is_terminal() and not plain
 
 
 def write_output(output: str, content: str | bytes) -> None:

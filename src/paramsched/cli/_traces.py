@@ -342,7 +342,6 @@ def given_bases(
     plan: Plan,
     entries: tuple[str, ...],
     beside: Sequence[Plan] = (),
-    groups: Collection[str] = (),
     logged: Iterable[str | None] = (),
 ) -> Mapping[tuple[str, str | None], float]:
     """Return a dict from (field, group) to the base passed with `--base`. The group None means all groups.
@@ -351,7 +350,6 @@ def given_bases(
         plan: the plan.
         entries: the options.
         beside: other plans.
-        groups: the labels of all groups. Default: those that the plans select, those of `logged`, and all numbers.
         logged: the names of the groups of a log; None for a group without a name.
 
     Raises:
@@ -360,7 +358,7 @@ def given_bases(
     bindings = [binding for each in (plan, *beside) for binding in _field_bindings(each)]
     fields = list(dict.fromkeys(binding.name for binding in bindings))
     selected = {selector_text(binding.groups) for binding in bindings if binding.groups is not None} | {"default"}
-    labels = set(groups) or selected | {text for text in logged if text is not None}
+    labels = selected | {text for text in logged if text is not None}
     values: dict[tuple[str, str | None], float] = {}
     for entry in (part for text in entries for part in text.split(",")):
         place, equals, number = entry.rpartition("=")
@@ -370,7 +368,7 @@ def given_bases(
         if field not in fields:
             raise WrongUsage(f"--base {entry}", f'unknown field "{field}" of the plan; {did_you_mean(field, fields)}')
         if separator:
-            _refuse_unknown_group(entry, group, labels, in_checkpoint=bool(groups))
+            _refuse_unknown_group(entry, group, labels)
         key = field, group if separator else None
         if key in values:
             message = f"{field} has two bases; the decimal separator is a point"
@@ -381,12 +379,11 @@ def given_bases(
     return values
 
 
-def _refuse_unknown_group(entry: str, group: str, labels: Collection[str], *, in_checkpoint: bool) -> None:
+def _refuse_unknown_group(entry: str, group: str, labels: Collection[str]) -> None:
     """Raise for a base of a group that does not exist. A plan may be run with any number of unnamed groups."""
-    if group in labels or (group.isdigit() and not in_checkpoint):
+    if group in labels or group.isdigit():
         return
-    owner = "checkpoint" if in_checkpoint else "plan"
-    raise WrongUsage(f"--base {entry}", f'the {owner} has no group "{group}"; {did_you_mean(group, labels)}')
+    raise WrongUsage(f"--base {entry}", f'the plan has no group "{group}"; {did_you_mean(group, labels)}')
 
 
 def runs_to_draw(

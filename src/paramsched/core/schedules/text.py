@@ -236,10 +236,9 @@ def reserved_names() -> frozenset[str]:
     return frozenset({*_FUNCTIONS, *_SPACES})
 
 
-def read_line(text: str, named_functions: KnownNames = MappingProxyType({}), *, limited: bool = True) -> Schedule:
+def read_line(text: str, named_functions: KnownNames = MappingProxyType({})) -> Schedule:
     """Return the schedule of a line."""
-    line = _TextOfSchedule(text, known_names(named_functions), limited=limited)
-    return as_schedule(line.whole(), text)
+    return as_schedule(_TextOfSchedule(text, known_names(named_functions)).whole(), text)
 
 
 def as_schedule(value: Any, text: str) -> Schedule:
