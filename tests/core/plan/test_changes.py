@@ -321,10 +321,18 @@ def test_a_change_inside_a_geometric_to_an_absolute_value_starts_at_its_level_fo
         assert after["lr", index][600:].tolist() == pytest.approx(expected, rel=1e-12, abs=1e-18)
 
 
-@table("new", ["geometric(to=0.1)", "warmup(50) >> cosine()", "linear(over='until 800 steps')"])
-def test_a_change_that_needs_a_number_where_each_base_has_another_level_raises_at_once(new):
+@table(
+    ("new", "with_argument"),
+    [
+        ("geometric(to=0.1)", "geometric(to=0.1, {})"),
+        ("warmup(50) >> cosine()", "warmup(50, {}) >> cosine()"),
+        ("linear(over='until 800 steps')", "linear(over='until 800 steps', {})"),
+        ("constant(over='until 800 steps') >> linear()", "constant(over='until 800 steps', {}) >> linear(start=0.1)"),
+    ],
+)
+def test_a_change_that_needs_a_number_where_each_base_has_another_level_raises_at_once(new, with_argument):
     with pytest.raises(PlanError) as caught:
         ps.Plan(lr=OF_BASE[0], total=1000).change(600, lr=new)
-    written = caught.value.problem.advice.partition("for example ")[2]
+    written = with_argument.format(caught.value.problem.advice.partition("for example ")[2])
 
     ps.trace(ps.Plan(lr=OF_BASE[0], total=1000).change(600, lr=written), {"lr": 0.1})

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from paramsched.base.words import did_you_mean
 from paramsched.core.plan.messages.plans import ends_at_progress_1
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.sequence import started_at
 from paramsched.core.time.duration import Duration, DurationLike
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 
@@ -171,4 +170,5 @@ def _binding_of(name: str) -> str:
 def level_is_unknown(call: str, stage: Schedule) -> PlanError:
     """Return the error for a stage from a level that is another number for each base."""
     message = f"the level at which {stage} begins is known only for each base"
-    return PlanError(call, message, f"Write it, for example {started_at(stage, 0.1)}")
+    name = "value" if stage.kind == "constant" else "start"
+    return PlanError(call, message, f"Write it, for example {name}=0.1")
