@@ -15,7 +15,7 @@ from paramsched.core.schedules.anneals import anneal
 from paramsched.core.schedules.combinators import guided, without_rules
 from paramsched.core.schedules.level import Level
 from paramsched.core.schedules.schedule import Schedule
-from paramsched.core.schedules.sequence import in_order, open_start, stages_of, started_at
+from paramsched.core.schedules.sequence import constant_at, in_order, open_start, stages_of, started_at
 from paramsched.core.schedules.windows import depends_on_total, skip, take
 from paramsched.core.time.duration import PROGRESS, Duration
 from paramsched.core.time.run_facts import UPDATES, ClockName
@@ -171,7 +171,8 @@ class PlanLines:
         past = bare
         if at.terms:
             past = take(old, at, self._planned_for(line, old, total))
-            if old.has_absolute and not old.affine:  # with a `geometric` from base to an absolute value
+            # With a `geometric` from base to an absolute value, the level is known only in a constant.
+            if old.has_absolute and not old.affine and constant_at(old, old, at) is None:
                 run = self.total if depends_on_total(old) else None
                 level = skip(take(old, at, run), at)
                 is_fixed = run is not None or not depends_on_total(old)

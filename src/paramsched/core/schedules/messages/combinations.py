@@ -190,16 +190,14 @@ NOT_FINITE: Final = "is not finite"
 
 def level_before_unknown(stage: str, name: str, neighbor: str, reason: str) -> InvalidArgument:
     """Return the error for an open start after a stage whose last level is no number."""
-    return _unknown_level(stage, name, f"the level at which the stage before it, {neighbor}, ends {reason}")
+    message = f"the level at which the stage before it, {neighbor}, ends {reason}"
+    return InvalidArgument(stage, message, f"Write the level, for example {name}=0.1")
 
 
 def level_after_unknown(stage: str, name: str, neighbor: str, reason: str) -> InvalidArgument:
     """Return the error for an open end before a stage whose first level is no number."""
-    return _unknown_level(stage, name, f"the level at which the stage after it, {neighbor}, begins {reason}")
-
-
-def _unknown_level(stage: str, name: str, message: str) -> InvalidArgument:
-    return InvalidArgument(stage, message, f"Write the level, for example {name}=0.1")
+    message = f"the level at which the stage after it, {neighbor}, begins {reason}"
+    return InvalidArgument(stage, message, f"Write the level, for example {name}=1.0")
 
 
 def rule_as_stage(sequence: str, rule: object, rules: Iterable[object]) -> InvalidArgument:
