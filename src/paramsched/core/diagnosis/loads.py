@@ -96,10 +96,8 @@ def texts_of_loaded_values(loaded: Mapping[str, RestoredOptimizer], groups: Mapp
     """
     texts: dict[str, None] = {}
     for name, restored in loaded.items():
-        is_explained = not (
-            restored.notes or restored.changes or any(has_own_shape(line.schedule) for line in restored.lines)
-        )
-        if is_explained or not restored.saved.count:
+        may_differ = restored.notes or restored.changes or any(has_own_shape(line.schedule) for line in restored.lines)
+        if not may_differ or not restored.saved.count:
             continue
         before = values_of_save(restored.saved, groups, name, restored.lines)
         texts |= dict.fromkeys(texts_of_values(restored.lines, restored.position.times, restored.states, before))
