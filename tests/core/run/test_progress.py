@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import MissingFact
+from paramsched.errors import InvalidArgument, MissingFact
 from support.several import SharedClock, probes
+from support.tables import table
 from support.updates import probe, used
 
 LR = 'warmup("5%") >> constant(over="until 57%") >> linear(to=0)'
@@ -141,6 +142,32 @@ def test_a_report_reaches_all_optimizers(drive):
     expected = [0.0, 0.3, 0.3, 0.8]
     assert used(optimizers["a"]) == [lr_at(place) for place in expected]
     assert used(optimizers["b"]) == [lr_at(place, base=0.2) for place in expected]
+
+
+@table(
+    "progress",
+    [-0.1, float("nan"), True, None, "x", 1j, [0.3], torch.ones(2), torch.tensor(True)],
+)
+def test_a_progress_that_is_not_a_number_from_0_to_1_is_refused_and_changes_nothing(progress):
+    optimizer, scheduler = built()
+    scheduler.report(progress=0.8)
+
+    with pytest.raises(InvalidArgument, match=r"scheduler\.report\(progress=0\.37\)"):
+        scheduler.report(progress=progress)
+    with pytest.raises(InvalidArgument, match=r"scheduler\.seek\(3, progress=0\.37\)"):
+        scheduler.seek(3, progress=progress)
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (0, 0.8, lr_at(0.8))
+
+
+@table("progress", [1.0000001, 2, float("inf")])
+def test_a_seek_beyond_the_end_of_the_progress_is_refused(progress):
+    _, scheduler = built()
+
+    with pytest.raises(InvalidArgument, match=r"scheduler\.seek\(3, progress=0\.37\)"):
+        scheduler.seek(3, progress=progress)
+
+    assert (scheduler.t, scheduler.amount) == (0, 0.0)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a", "b", "report", "optimizers", "scheduler"]), max_size=20), st.data())

@@ -4,11 +4,13 @@ import contextlib
 import copy
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
 import paramsched as ps
 from paramsched.core.run import EngineHandle, value_table
+from paramsched.errors import InvalidArgument
 from support.tables import table
 from support.updates import probe, used
 
@@ -154,6 +156,21 @@ def test_a_resume_between_two_reports_of_an_update_counts_as_the_uninterrupted_r
 
     loop = [amount for amount, call in zip((30, 20), calls, strict=True) if call == "consumed"]
     assert actual == {sum(loop) if loop else 50}
+
+
+@table(
+    "tokens",
+    [-1, 2.5, True, None, "5", float("nan"), float("inf"), 2**62, torch.ones(2), torch.tensor(True), np.True_],
+)
+def test_a_consumption_that_is_not_a_count_is_refused_and_changes_nothing(tokens):
+    optimizer, scheduler = built()
+    run_with_amounts(optimizer, scheduler, [100])
+    rate = optimizer.param_groups[0]["lr"]
+
+    with pytest.raises(InvalidArgument, match=r"scheduler\.consumed\(tokens=4096\)"):
+        scheduler.consumed(tokens=tokens)
+
+    assert (scheduler.t, scheduler.amount, optimizer.param_groups[0]["lr"]) == (1, 100, rate)
 
 
 @table(("reported", "each"), [(range(100, 3000, 100), "100"), ([100] * 29, ""), ([100, 900, 50] * 9, "")])

@@ -136,6 +136,22 @@ def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path):
     assert_states_rejected([state_with(corrupted(path, value)) for value in values])
 
 
+@table(
+    ("key", "accepted"),
+    [
+        ("amount", [None]),
+        ("last_amount", [None]),
+        ("measured", [True]),
+        ("history", [None, "", [], {}]),
+        ("extra", []),
+    ],
+)
+def test_an_invalid_entry_that_a_record_may_omit_is_rejected_and_changes_nothing(key, accepted):
+    values = [value for value in NONSENSE if value not in accepted]
+
+    assert_states_rejected([state_with({**SOUND, key: value}) for value in values])
+
+
 def test_a_run_fact_of_another_type_is_rejected_although_it_equals_that_of_the_run():
     scheduler = ps.Scheduler(probe(*GROUPS), PLAN, steps_per_epoch=1)
 
@@ -371,6 +387,9 @@ def test_an_invalid_entry_in_a_group_is_rejected_before_the_optimizer_changes(en
         {"history": [[0]]},
         {"counts": {"x": 2}},
         {"rules": [1]},
+        {"bases": None},
+        {"bases": 7},
+        {"bases": "x"},
         {"external": "lr"},
         {"external": [1]},
         {"unknown": 1},

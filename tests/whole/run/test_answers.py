@@ -104,32 +104,32 @@ class Story:
         return [self.facts_of(str(problem)) for problem in reported]
 
     def save(self) -> None:
-        state = [optimizer.state_dict() for optimizer in self.optimizers.values()]
-        self.names["saved"] = copy.deepcopy((state, self.scheduler.state_dict()))
+        optimizer_states = [optimizer.state_dict() for optimizer in self.optimizers.values()]
+        self.names["saved"] = copy.deepcopy((optimizer_states, self.scheduler.state_dict()))
 
-    def load(self, what: str = "both") -> None:
-        states, of_scheduler = copy.deepcopy(self.names["saved"])
-        if what in ("optimizer", "both"):
-            for optimizer, state in zip(self.optimizers.values(), states, strict=True):
+    def load(self, owner: str = "both") -> None:
+        optimizer_states, scheduler_state = copy.deepcopy(self.names["saved"])
+        if owner in ("optimizer", "both"):
+            for optimizer, state in zip(self.optimizers.values(), optimizer_states, strict=True):
                 optimizer.load_state_dict(state)
-        if what in ("scheduler", "both"):
-            self.scheduler.load_state_dict(of_scheduler)
+        if owner in ("scheduler", "both"):
+            self.scheduler.load_state_dict(scheduler_state)
 
-    def change(self, place: int = 1, **changes: Any) -> None:
-        """Change the saved record: of the Scheduler's state, or of the first optimizer's state at place 0."""
-        of_optimizers, of_scheduler = self.names["saved"]
-        if place:
-            of_scheduler |= with_record(of_scheduler, **changes)
+    def change(self, state: str = "scheduler", **changes: Any) -> None:
+        """Change the saved record in the state of the Scheduler or of the first optimizer."""
+        optimizer_states, scheduler_state = self.names["saved"]
+        if state == "scheduler":
+            scheduler_state |= with_record(scheduler_state, **changes)
         else:
-            of_optimizers[0] |= with_record(of_optimizers[0], **changes)
+            optimizer_states[0] |= with_record(optimizer_states[0], **changes)
 
-    def drop(self, key: str, place: int = 1) -> None:
-        """Remove an entry of the saved record."""
-        of_optimizers, of_scheduler = self.names["saved"]
-        holder = of_scheduler if place else of_optimizers[0]["param_groups"][0]
-        record = record_in(holder)
+    def drop(self, key: str) -> None:
+        """Remove an entry of the saved record in the state of the first optimizer."""
+        optimizer_states, _ = self.names["saved"]
+        group = optimizer_states[0]["param_groups"][0]
+        record = record_in(group)
         record.pop(key, None)
-        holder[KEY] = json.dumps(record)
+        group[KEY] = json.dumps(record)
 
     def position(self) -> str:
         """Return the position and the values of all groups."""
