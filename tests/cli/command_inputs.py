@@ -1,6 +1,7 @@
 """The files in the folder in which the recorded commands run."""
 
 import io
+import json
 import warnings
 from collections.abc import Mapping
 from functools import cache
@@ -20,7 +21,7 @@ INPUTS = ANSWERS.with_name("command_inputs.yaml")
 def inputs() -> dict[str, bytes]:
     """Return the content of each input, of checkpoints of one of the plans, and of logs."""
     texts = yaml.safe_load(INPUTS.read_text(encoding="utf-8"))
-    actual = {name: text.encode() for name, text in texts.items()}
+    actual = {name: text.encode() for name, text in (texts | _logs(texts["log.csv"])).items()}
     optimizer = torch.optim.SGD(_parameters(), lr=0.1, weight_decay=0.01)
     scheduler = ps.Scheduler(optimizer, ps.loads(texts["simple.yaml"]))
     scheduler.seek(300)
@@ -42,9 +43,40 @@ def inputs() -> dict[str, bytes]:
     actual["rebased.pt"] = _saved({"scheduler": other_base.state_dict()})
     actual["optimizer.pt"] = _saved({"optimizer": torch.optim.SGD(_parameters(), lr=0.1).state_dict()})
     actual["damaged.pt"] = _saved(states | {"scheduler": with_record(states["scheduler"], bases=5)})
-    rates = [min(t / 20, 1.2 - t / 100) / 10 for t in range(60)] * 2
-    actual["restarted.csv"] = "\n".join(["step,lr", *(f"{t},{rate:.6g}" for t, rate in enumerate(rates))]).encode()
     return actual
+
+
+def _logs(log: str) -> dict[str, str]:
+    """Return logs of runs; `faulty.csv` is `log` with half of the planned rate from update 500 on."""
+    header, *rows = log.splitlines()
+    faulty = [header]
+    for row in rows:
+        step, rate, loss = row.split(",")
+        faulty.append(row if int(step) < 500 else f"{step},{float(rate) / 2},{loss}")
+    values = []
+    for t in range(40):
+        group = {"lr": 0.1 * (t / 100), "weight_decay": 0.01 * (0.5 + 0.5 * (1 - t / 1000))}
+        values.append(json.dumps({"t": t, "groups": [group]}))
+    restarted = [min(t / 20, 1.2 - t / 100) / 10 for t in range(60)] * 2
+    lines = {
+        "faulty.csv": faulty,
+        "values.jsonl": values,
+        "tokens.jsonl": [
+            json.dumps({"step": t, "tokens": 1000 * t, "lr": 0.1 * (min(t, 200) / 200)}) for t in range(0, 300, 20)
+        ],
+        "rates.log": [
+            "loading",
+            *(f"iter {t}: loss {3 - t / 20:.4f}, lr {0.1 - t / 200:.6f}" for t in range(20)),
+            "done",
+        ],
+        "groups.csv": [
+            "step,lr/body,lr/head,loss",
+            *(f"{t},{0.1 * 0.5 ** (t // 5)},0.05,{2 - t / 20}" for t in range(20)),
+        ],
+    }
+    logs = {name: "\n".join(texts) + "\n" for name, texts in lines.items()}
+    logs["restarted.csv"] = "\n".join(["step,lr", *(f"{t},{rate:.6g}" for t, rate in enumerate(restarted))])
+    return logs
 
 
 def _parameters() -> list[torch.Tensor]:
