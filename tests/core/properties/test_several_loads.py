@@ -196,6 +196,25 @@ def test_a_copy_between_two_loads_ends_in_the_same_state(copying):
     assert (twin.t, twin.amount) == (1, 1)
 
 
+@pytest.mark.parametrize("copying", [copy.deepcopy, by_pickle])
+def test_a_load_without_a_record_is_copied(copying):
+    first = probes(NAMES[:2])
+    scheduler = ps.Scheduler(first, PLANS["updates"])
+    for optimizer in first.values():
+        optimizer.step()
+    expected = scheduler.t, scheduler._values()
+    saved = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in first.items()}
+    del saved["critic"]["param_groups"][0]["paramsched"]
+    for optimizer in first.values():
+        optimizer.step()
+
+    first["critic"].load_state_dict(saved["critic"])
+    optimizers, twin = copying((first, scheduler))
+    optimizers["generator"].load_state_dict(saved["generator"])
+
+    assert (twin.t, twin._values()) == expected
+
+
 FIELDS = ps.Plan(lr="linear()", weight_decay="linear(1, 0.5)", total=20)
 WITHOUT = ps.Plan(lr="linear()", total=20)
 
