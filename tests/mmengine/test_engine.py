@@ -81,6 +81,15 @@ def test_a_scheduler_of_mmengine_beside_a_plan_is_reported_once_before_the_first
     assert all(name in problem.found for (problem, _), name in zip(reported, named, strict=True))
 
 
+def test_an_initial_value_without_a_scheduler_of_mmengine_is_accepted():
+    optimizer = sgd(Toy())
+    optimizer.param_groups[0]["initial_lr"] = 0.1  # as a scheduler of torch leaves it
+
+    scheduler = engine.PlanScheduler(OptimWrapper(optimizer), ps.Plan(lr="linear()"), total=9, strict=True)
+
+    assert scheduler.get_last_value() == [0.1, 0.01]
+
+
 def test_a_strict_plan_refuses_a_scheduler_of_mmengine_beside_it(run):
     engine.register()
 

@@ -1,6 +1,7 @@
 """Building MMEngine's schedulers: the registry of their classes, and the errors of configs and conversions."""
 
 import math
+import sys
 
 import mmengine.optim as originals
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from paramsched.errors import ConfigError
 from paramsched.mmengine import schedulers
-from paramsched.mmengine.registry import Registry
+from paramsched.mmengine.registry import Registry, parameters_of, registered_in_mmengine
 from paramsched.mmengine.schedulers import (
     PARAM_SCHEDULERS,
     ConstantLR,
@@ -42,7 +43,7 @@ class Stepless:
     [
         ({**STEP, "convert_to_iter_based": True}, ".convert_to_iter_based", "it needs the number of batches per epoch"),
         ({**STEP, "convert_to_iter_based": True, "by_epoch": False}, ".convert_to_iter_based", "requires arguments in"),
-        ({**STEP, "step_size": 0}, ".step_size", "must be greater than 0"),
+        ({**STEP, "step_size": 0}, ".step_size", "must be greater than 0, got 0"),
         ([STEP, {**STEP, "gama": 0.1}], "[1].gama", 'did you mean "gamma"'),
         ([STEP, {"step_size": 2}], "[1].type", "type is missing"),
         ([STEP, 3], "[1]", "expected a scheduler, got a number: 3"),
@@ -237,11 +238,23 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one():
     registry = Registry("model", "MODELS", fallback={"Elsewhere": int}.get)
 
     assert registry.find("Elsewhere") is int
-    with pytest.raises(KeyError, match=r"'One' is not in the model registry; the registry is empty.*@MODELS.reg"):
+    with pytest.raises(KeyError, match=r"'One' is not in the model registry; the registry is empty\. Put @MODELS.reg"):
         registry.find("One")
     registry.register_module(name="Once", module=int)
-    with pytest.raises(KeyError, match=r"did you mean .*Once"):
+    with pytest.raises(KeyError, match=r'did you mean "Once"\? Put @MODELS.reg'):
         registry.find("Onse")
+
+
+def test_without_mmengine_no_class_is_registered_in_it(monkeypatch):
+    assert registered_in_mmengine("PARAM_SCHEDULERS", "StepLR") is originals.StepLR
+
+    monkeypatch.delitem(sys.modules, "mmengine.registry")
+
+    assert registered_in_mmengine("PARAM_SCHEDULERS", "StepLR") is None
+
+
+def test_a_class_without_a_signature_takes_any_name():
+    assert parameters_of(dict) == ({}, True)
 
 
 @table(

@@ -148,7 +148,9 @@ def test_explicit_epochs_give_the_values_of_stepping(gw: Any) -> None:
 def test_its_attributes_continue_after_the_ramp(gw: Any) -> None:
     scheduler = build(gw, 1, 2, halving)
 
-    curve(scheduler, 5)
+    curve(scheduler, 2)
+    assert not scheduler.finished
+    curve(scheduler, 3)
 
     assert (scheduler.last_epoch, scheduler._step_count, scheduler.get_last_lr()) == (5, 6, [0.125])
     assert scheduler.finished
@@ -437,7 +439,10 @@ def test_a_negative_epoch_raises_and_changes_nothing() -> None:
     ("spoil", "message"),
     [
         (lambda state: state.pop("_position"), r"_position is missing.*write scheduler.step\(100\)"),  # of the package
-        (lambda state: state.update(after_scheduler=None), "this scheduler has an after-scheduler"),
+        (
+            lambda state: state.update(after_scheduler=None),
+            "this scheduler has an after-scheduler, but the state has none",
+        ),
     ],
 )
 def test_an_invalid_state_changes_nothing(spoil: Any, message: str) -> None:

@@ -288,6 +288,17 @@ def test_a_tensor_is_filled_in_place(library: Any) -> None:
     assert scheduler.get_last_lr()[0] is not rate
 
 
+def test_the_base_in_a_late_group_is_not_its_tensor() -> None:
+    optimizer = optimizer_of(torch.tensor(1.0))
+    scheduler = stepped(GradualWarmupScheduler(optimizer, 2, 4))
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": torch.tensor(0.5)})
+
+    stepped(scheduler)
+
+    late = optimizer.param_groups[1]
+    assert (float(late["lr"]), float(late["initial_lr"])) == (0.75, 0.5)
+
+
 def test_a_list_of_bases_is_not_changed_by_a_late_group() -> None:
     optimizer = optimizer_of(1.0)
     bases = [0.5]
