@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
@@ -52,6 +52,7 @@ def test_the_values_are_those_of_the_formula(base, to, total, index):
 
 @pytest.mark.parametrize("level", [float, ps.absolute])
 @pytest.mark.parametrize("sign", [1, -1])
+@example(-12.0, 0.0, 40, "t/n")
 @given(st.floats(-300, 0), st.floats(-3, 3), st.integers(2, 400), st.sampled_from([*INDICES]))
 def test_a_fall_between_two_levels_keeps_its_digits(level, sign, exponent, size, total, index):
     start = sign * 10**size
