@@ -283,10 +283,16 @@ def mark_uncompiled(*functions: Callable[..., Any]) -> None:
     This marks their code objects in place. `torch.compiler.disable(recursive=False)` is not an alternative, because in
     torch 2.13 it creates a wrapper that costs as much as the hooks.
     """
-    from torch._dynamo.decorators import skip as mark_code
-
     for function in (run_uncompiled, *functions):
-        mark_code(function)
+        _mark_code(function)
+
+
+@cache
+def _mark_code(function: Callable[..., Any]) -> None:
+    """Mark the code object of a function, once in a process: the mark stays, also after `torch._dynamo.reset()`."""
+    from torch._dynamo.decorators import skip
+
+    skip(function)
 
 
 @final
