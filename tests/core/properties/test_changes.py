@@ -168,7 +168,15 @@ def test_a_change_starts_at_the_value_of_the_old_plan(data):
         if name in fields:
             base = bound.field.base(GROUPS[index])
             assert after[name, index][update] == pytest.approx(bound.schedule(update, base), rel=1e-9, abs=1e-12)
-            assert_same_bits(after[name, index][:update], bound.schedule(np.arange(update), base))
+            past = after[name, index][:update]
+            expected = bound.schedule(np.arange(update), base)
+            if follows_another(
+                plan, name
+            ):  # `2 * like("lr")` has all factors of a product `lr`, but not after the change
+                largest = np.abs(expected).max(initial=0.0)
+                np.testing.assert_allclose(past, expected, rtol=1e-14, atol=1e-14 * largest)
+            else:
+                assert_same_bits(past, expected)
 
 
 @given(st.data())

@@ -320,8 +320,9 @@ class Plan:
         that depends on the length of the run keeps its last value after the end of this plan. A schedule with its own
         length keeps its last value too. A schedule without an end, such as `exponential(0.99)`, `inverse_sqrt(500)` or
         `restarts(cosine(), 1000)`, continues after the end of this plan: `change(end, total=longer)` extends the run
-        with the last values only if no line has one. A line that follows
-        another one, such as `like("lr")`, follows the changed schedule. In a new schedule, `like("batch_size")` is the
+        with the last values only if no line has one. A line that follows another one, such as `like("lr")`, follows
+        the changed schedule; its earlier values may differ in the last digit if it multiplies `like("lr")` and the
+        schedule of `lr` is itself a product, or if both are sums. In a new schedule, `like("batch_size")` is the
         value of the target at the time of the run, not at the time since the change; the text of the changed plan has
         `skip(like("batch_size"), at)`.
 
