@@ -240,3 +240,15 @@ def test_the_arguments_that_are_accepted_are_those_of_the_documentation(form, ch
         except InvalidArgument:
             accepted = False
         assert accepted == allowed(**options), options
+
+
+@pytest.mark.parametrize(("form", "least"), [({"add": 0.75}, 0.0), ({"factor": 2.0}, 1e-300)])
+def test_without_low_a_sum_ends_at_0_and_a_factor_never_does(form, least):
+    rule = hold("kl", at=1.0, **form)
+    state = HoldState()
+    for _ in range(1100):
+        state = rule.observe(state, 0.1)
+
+    assert state.multiple >= least
+    assert (state.multiple == 0.0) is (least == 0.0)
+    assert rule.restore({"multiple": state.multiple}) == state

@@ -68,8 +68,8 @@ def test_bad_values_are_counted_anew_after_a_reduction_and_its_cooldown(cooldown
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
-def test_an_absolute_threshold_equals_torch_for_negative_values(mode):
-    metrics = [-1.0, -0.95, -1.2, -1.15, -0.9, -3.0, -2.95]
+def test_an_absolute_threshold_equals_torch_for_values_of_both_signs(mode):
+    metrics = [-1.0, -0.95, -1.2, -1.15, -0.9, -3.0, -2.95, 8.0, 8.5, 7.5]
     options = {"mode": mode, "threshold_mode": "abs", "threshold": 0.1, "patience": 0, "factor": 0.5}
 
     assert list(own_values(metrics, **options)) == list(torchs(metrics, **options))
