@@ -39,7 +39,14 @@ def tests_of(package: str) -> list[str]:
         "base": ["whole/test_files_of_runs.py", "cli/test_terminal.py"],
         "core/plan": ["core/functions"],  # its functions are exported ones
         "core/diagnosis": ["core/run", "whole/run"],  # what it says of a run
-        "core/calls": ["core/test_number_checks.py", "whole/test_mistakes.py"],
+        "core/calls": [  # the errors of wrong calls of each package
+            "core/test_number_checks.py",
+            "whole/test_mistakes.py",
+            "core/schedules/test_calls.py",
+            "core/plan/test_calls.py",
+            "core/run/test_calls.py",
+        ],
+        "core/metrics": ["whole/run/test_answers.py"],  # values that a run refuses
         "checks": ["whole/run/test_warnings.py", "whole/test_check_rules.py", "whole/test_mistakes.py"],
         "core/schedules": ["whole/records"],  # wrong lines
     }

@@ -10,7 +10,7 @@ import weakref
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -353,6 +353,8 @@ STEPS = st.lists(
 
 
 @given(STEPS)
+@example([("write", 12), ("load", 0)])
+@example([("write", 12), ("seek", 0)])
 def test_a_run_is_reported_exactly_after_ten_writes_since_it_came_to_its_position(steps):
     optimizer = sgd()
     scheduler = attach(optimizer, drive="manual")

@@ -363,3 +363,21 @@ def test_a_metric_of_a_rule_and_a_step_without_one_are_silent(recwarn):
         plain.step()
 
     assert [str(warning.message) for warning in recwarn if warning.category is ps.PlanWarning] == []
+
+
+@table(
+    ("field", "group", "place"),
+    [
+        ("lr", None, ""),
+        ("lr", "head", "group head: "),
+        ("weight_decay", None, "weight_decay: "),
+        ("weight_decay", "head", "weight_decay of group head: "),
+    ],
+)
+def test_a_warning_of_a_line_begins_with_its_field_and_its_group(field, group, place, recwarn, caplog):
+    optimizer = torch.optim.SGD(
+        [{"params": [torch.nn.Parameter(torch.ones(1))], "name": "head"}], lr=0.1, weight_decay=0.1
+    )
+    _, (text,) = said(recwarn, caplog, optimizer, ps.Plan(ps.Binding(field, "wsd(2, 20)", groups=group), total=10_000))
+
+    assert text.startswith(f"{place}the decay takes 20 of 10000 updates")

@@ -25,8 +25,15 @@ def size_of_epoch(run: run_facts.RunFacts, length: str) -> str:
     raise AssertionError(f"expected an error for {length}, got a length")
 
 
+def restored(state: list[object]) -> duration.Duration:
+    """Return the length with the state in a pickle of 1.0.0rc6."""
+    length = object.__new__(duration.Duration)
+    length.__setstate__(state)
+    return length
+
+
 NAMES = {name: value for module in MODULES for name, value in vars(module).items()}
-NAMES |= {"np": np, "size_of_epoch": size_of_epoch}
+NAMES |= {"np": np, "size_of_epoch": size_of_epoch, "restored": restored}
 answer_to = answers_with(NAMES)
 
 
