@@ -212,6 +212,15 @@ def test_a_suffix_that_cannot_be_written_is_answered_with_those_that_can(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_format_that_is_passed_holds_whatever_the_suffix_is(tmp_path):
+    file = tmp_path / "plan.txt"
+
+    config.dump(PLAN, file, format="json")
+
+    assert config.loads(json.loads(file.read_text())) == PLAN
+    assert config.load(file, format="json") == PLAN
+
+
 def test_writing_replaces_a_file_atomically_without_temporary_files(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text("old")
