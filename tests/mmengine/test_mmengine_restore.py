@@ -505,3 +505,19 @@ def test_one_scheduler_and_its_state_are_answered_with_lists(by_name):
 
     line = refused.value.problem.advice.removeprefix("For example: ")
     assert eval(line, {"restore": restore, "scheduler": scheduler, "state": state}) == ()
+
+
+def test_a_loaded_momentum_is_written_into_the_betas_of_adam():
+    def started():
+        optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))], betas=(0.8, 0.99))
+        return optimizer, schedulers.LinearMomentum(optimizer, start_factor=0.5, end=4, by_epoch=False)
+
+    optimizer, scheduler = started()
+    for _ in range(2):
+        optimizer.step()
+        scheduler.step()
+    later, loaded = started()
+
+    loaded.load_state_dict(scheduler.state_dict())
+
+    assert later.param_groups[0]["betas"] == optimizer.param_groups[0]["betas"] == (0.6666666666666666, 0.99)

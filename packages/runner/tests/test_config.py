@@ -131,6 +131,7 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     ("changes", "said"),
     [
         (dict(model=WithTrainStep()), "$.loss: WithTrainStep has its own train_step"),
+        (dict(model=WithTrainStep(), loss=None, val_evaluator=None), "$.val_evaluator: it is missing"),
         (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
         (dict(train_dataloader=iter([1])), "$.train_dataloader: expected a loader with a length"),
         (dict(optim_wrapper=dict(optimizer=dict(type="Adamm", lr=0.1))), "Write type='Adam'"),

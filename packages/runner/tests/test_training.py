@@ -321,6 +321,14 @@ def test_a_plateau_without_validation_causes_a_warning():
         run(param_scheduler='lr: constant() * plateau("loss")', epochs=1)
 
 
+@pytest.mark.parametrize("patience", [1, 2])
+def test_a_patience_of_as_many_validations_as_the_run_has_is_reported(patience, recwarn):
+    plan = f'lr: constant() * plateau("loss", patience={patience})'
+    run(param_scheduler=plan, epochs=2, val_dataloader=loader(2))
+
+    assert any("PS502" in str(warning.message) for warning in recwarn) is (patience == 2)
+
+
 def test_a_plateau_with_a_metric_that_is_not_measured_is_an_error():
     with pytest.raises(InvalidArgument, match=r"did not compute 'acc'.*loss"):
         run(param_scheduler='lr: constant() * plateau("acc", mode="max", patience=0)', val_dataloader=loader(2))
